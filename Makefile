@@ -1,0 +1,55 @@
+# pg_credit. `make help` lists the targets; the work is done by scripts/ and tests/.
+#
+# PG_CONFIG=/path/to/pg_config names the PostgreSQL to build for; by default the newest supported one here
+# that has server headers.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+export PG_CONFIG DESTDIR
+
+.PHONY: all help prerequisites install installcheck demo psql replay lint test test-ci test-all clean
+
+all: ## build the extension for PG_CONFIG into target/package
+	@scripts/prerequisites.sh build
+	@scripts/build.sh
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+prerequisites: ## install what building, running and testing need
+	@scripts/prerequisites.sh test
+
+install: ## copy the built extension into PG_CONFIG's PostgreSQL (DESTDIR is honoured)
+	@scripts/install.sh
+
+installcheck: ## run the golden SQL tests on a running server that has it installed (PGHOST and so on)
+	@scripts/regress.sh sql
+
+demo: ## the walkthrough, in a throwaway PostgreSQL
+	@scripts/demo.sh run
+
+psql: ## open the demo's database again
+	@scripts/demo.sh open
+
+replay: ## CSV=path: debit a trace of LLM requests and compare the ledger with the file
+	@scripts/replay_in_throwaway.sh "$(CSV)"
+
+lint: ## formatting, clippy and the rules of this repository
+	@scripts/prerequisites.sh test
+	@scripts/test.sh --only lint
+
+test: ## every test, on one PostgreSQL
+	@scripts/test.sh
+
+test-ci: ## every test, on the oldest and the newest supported PostgreSQL
+	@scripts/test.sh 15 18
+
+test-all: ## every test, on PostgreSQL 15 to 18
+	@scripts/test.sh 15 16 17 18
+
+test-%: ## every test, on PostgreSQL %, as in make test-17
+	@scripts/test.sh $*
+
+clean: ## remove everything built, and the demo
+	@scripts/demo.sh remove
+	@rm -rf target

@@ -1,0 +1,136 @@
+-- Tables. In every table of an account's rows `account` comes first in the primary key, in every unique index and in
+-- every foreign key: one customer's rows stay together, and the schema can be distributed by account.
+-- Identifiers compare by byte (COLLATE "C"): cheap index descents, and no index breaks when the system's collations change.
+
+CREATE TABLE credit.unit (
+    unit        text COLLATE "C" PRIMARY KEY CHECK (length(unit) BETWEEN 1 AND 255),
+    decimals    smallint NOT NULL DEFAULT 6 CHECK (decimals BETWEEN 0 AND 9),
+    rounding    text COLLATE "C" NOT NULL DEFAULT 'half_even' CHECK (rounding IN ('half_even', 'half_up', 'up', 'down')),
+    currency    text COLLATE "C" CHECK (currency ~ '^[A-Z]{3}$'),
+    created_at  timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+
+CREATE TABLE credit.account (
+    account          text COLLATE "C" PRIMARY KEY CHECK (length(account) BETWEEN 1 AND 255),
+    unit             text COLLATE "C" NOT NULL,
+    pooling          text COLLATE "C" NOT NULL DEFAULT 'pooled' CHECK (pooling IN ('pooled', 'per_seat')),
+    time_zone        text COLLATE "C" NOT NULL DEFAULT 'UTC',
+    require_members  boolean NOT NULL DEFAULT false,
+    metadata         jsonb,
+    created_at       timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+
+CREATE TABLE credit.member (
+    account     text COLLATE "C" NOT NULL REFERENCES credit.account,
+    member      text COLLATE "C" NOT NULL CHECK (length(member) BETWEEN 1 AND 255),
+    department  text COLLATE "C" CHECK (length(department) BETWEEN 1 AND 255),
+    active      boolean NOT NULL DEFAULT true,
+    metadata    jsonb,
+    created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (account, member)
+);
+
+-- A lot's terms never change; `slots`, `closed` and `posted` are its state.
+CREATE TABLE credit.lot (
+    lot           bigint NOT NULL,
+    effective_at  timestamptz NOT NULL,
+    expires_at    timestamptz,
+    recorded_at   timestamptz NOT NULL,
+    parent        bigint,
+    priority      smallint NOT NULL DEFAULT 50,
+    slots         smallint NOT NULL DEFAULT 1 CHECK (slots > 0),
+    closed        boolean NOT NULL DEFAULT false,
+    posted        boolean NOT NULL DEFAULT false,
+    account       text COLLATE "C" NOT NULL REFERENCES credit.account,
+    unit          text COLLATE "C" NOT NULL,
+    member        text COLLATE "C",
+    category      text COLLATE "C" NOT NULL CHECK (category IN ('paid', 'promotional')),
+    source        text COLLATE "C" NOT NULL CHECK (source IN
+                      ('purchase', 'allocation', 'top_up', 'rollover', 'commitment', 'transfer', 'adjustment', 'overdraft')),
+    granted       numeric NOT NULL CHECK (granted > 0 AND granted < 1e15),
+    paid          numeric CHECK (paid >= 0 AND paid < 1e15),
+    currency      text COLLATE "C" CHECK (currency ~ '^[A-Z]{3}$'),
+    cost_basis    numeric CHECK (cost_basis >= 0),
+    applies_to    text[] COLLATE "C" CHECK (cardinality(applies_to) > 0),
+    recorded_by   text COLLATE "C" NOT NULL,
+    metadata      jsonb,
+    PRIMARY KEY (account, lot),
+    FOREIGN KEY (account, member) REFERENCES credit.member,
+    FOREIGN KEY (account, parent) REFERENCES credit.lot,
+    CHECK (expires_at > effective_at),
+    CHECK ((paid IS NULL) = (currency IS NULL) AND (paid IS NULL) = (cost_basis IS NULL))
+);
+
+-- The open lots in drawdown order (src/domain/drawdown.rs). A pooled lot stands under the member '' so that the pool is one
+-- range of the index. `remaining` is in no index: debits leave this one alone, it changes when a lot opens or closes.
+CREATE INDEX lot_drawdown ON credit.lot (account, unit, (COALESCE(member, '')), priority, (applies_to IS NULL), expires_at,
+    (category = 'paid'), effective_at, lot) WHERE NOT closed;
+CREATE INDEX lot_due ON credit.lot (expires_at) WHERE NOT closed;
+
+-- The only row a debit updates. Half-empty pages keep every update on its page (HOT).
+-- No foreign key to lot: its check would lock the lot's row for every debit. credit_verify() proves what it would.
+CREATE TABLE credit.slot (
+    lot        bigint NOT NULL,
+    slot       smallint NOT NULL CHECK (slot >= 0),
+    account    text COLLATE "C" NOT NULL,
+    remaining  numeric NOT NULL CHECK (remaining >= 0),
+    PRIMARY KEY (account, lot, slot)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+-- Append-only. One b-tree: an insert touches one leaf page per active account, however long the history is.
+CREATE TABLE credit.entry (
+    posting      bigint NOT NULL,
+    lot          bigint NOT NULL,
+    occurred_at  timestamptz NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    corrects     bigint,
+    rate         bigint,
+    line         integer NOT NULL CHECK (line > 0),
+    posted       boolean NOT NULL DEFAULT false,
+    account      text COLLATE "C" NOT NULL,
+    kind         text COLLATE "C" NOT NULL CHECK (kind IN
+                     ('debit', 'grant', 'void', 'expiry', 'move_out', 'move_in', 'adjustment')),
+    amount       numeric NOT NULL CHECK (amount <> 0 AND CASE kind
+                     WHEN 'debit' THEN amount < 0 WHEN 'grant' THEN amount > 0 WHEN 'move_in' THEN amount > 0
+                     WHEN 'adjustment' THEN true ELSE amount < 0 END),
+    member       text COLLATE "C",
+    department   text COLLATE "C",
+    operation    text COLLATE "C",
+    quantity     numeric,
+    recorded_by  text COLLATE "C" NOT NULL,
+    metadata     jsonb,
+    PRIMARY KEY (account, posting, line)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
+
+CREATE INDEX entry_recorded_at ON credit.entry USING brin (recorded_at);
+
+-- Idempotency: what was asked under a key, and what it returned. No foreign key: see slot.
+CREATE TABLE credit.request (
+    result       bigint NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    account      text COLLATE "C" NOT NULL,
+    key          text COLLATE "C" NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    function     text COLLATE "C" NOT NULL,
+    fingerprint  bytea NOT NULL CHECK (length(fingerprint) = 32),
+    PRIMARY KEY (account, key)
+);
+
+CREATE INDEX request_recorded_at ON credit.request USING brin (recorded_at) WITH (pages_per_range = 16);
+
+-- Who was allowed what, as credit_allow() recorded it: an upgrade grants from it again.
+CREATE TABLE credit.access (
+    role        text COLLATE "C" NOT NULL,
+    level       text COLLATE "C" NOT NULL CHECK (level IN ('read', 'spend', 'admin')),
+    granted_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    granted_by  text COLLATE "C" NOT NULL DEFAULT session_user,
+    PRIMARY KEY (role, level)
+);
+
+SELECT pg_catalog.pg_extension_config_dump('credit.unit', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.account', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.member', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.lot', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.slot', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.entry', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.request', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.access', '');

@@ -1,0 +1,77 @@
+-- Triggers. Those that apply a direct insert act on rows that are not posted, so rows that a restore copies stay as they are,
+-- and they do nothing on a replica. Those that refuse a change always fire.
+
+-- The functions behind them, in src/api/trigger.rs. They run as the owner: who may insert a row must not need the slots.
+
+CREATE FUNCTION credit.lot_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'lot_check_wrapper';
+CREATE FUNCTION credit.lot_apply() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'lot_apply_wrapper';
+CREATE FUNCTION credit.entry_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'entry_check_wrapper';
+CREATE FUNCTION credit.entry_apply() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'entry_apply_wrapper';
+CREATE FUNCTION credit.refuse_change() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'refuse_change_wrapper';
+CREATE FUNCTION credit.account_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'account_check_wrapper';
+CREATE FUNCTION credit.unit_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'unit_check_wrapper';
+
+CREATE TRIGGER lot_10_check BEFORE INSERT ON credit.lot
+    FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.lot_check();
+CREATE TRIGGER lot_20_apply AFTER INSERT ON credit.lot
+    FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.lot_apply();
+
+CREATE TRIGGER entry_10_check BEFORE INSERT ON credit.entry
+    FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.entry_check();
+CREATE TRIGGER entry_20_apply AFTER INSERT ON credit.entry
+    FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.entry_apply();
+
+-- An entry may only ever change from not posted to posted, which entry_apply does.
+CREATE TRIGGER entry_90_refuse_update BEFORE UPDATE ON credit.entry
+    FOR EACH ROW WHEN (OLD.posted OR NOT NEW.posted OR ROW(
+        OLD.posting, OLD.lot, OLD.occurred_at, OLD.recorded_at, OLD.corrects, OLD.rate, OLD.line, OLD.account, OLD.kind,
+        OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.recorded_by, OLD.metadata)
+        IS DISTINCT FROM ROW(
+        NEW.posting, NEW.lot, NEW.occurred_at, NEW.recorded_at, NEW.corrects, NEW.rate, NEW.line, NEW.account, NEW.kind,
+        NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.recorded_by, NEW.metadata))
+    EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER entry_91_refuse_delete BEFORE DELETE ON credit.entry
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER entry_92_refuse_truncate BEFORE TRUNCATE ON credit.entry
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+
+-- A lot's terms never change; its slots only grow in number, and once posted it stays posted.
+CREATE TRIGGER lot_90_refuse_update BEFORE UPDATE ON credit.lot
+    FOR EACH ROW WHEN ((OLD.posted AND NOT NEW.posted) OR NEW.slots < OLD.slots OR ROW(
+        OLD.lot, OLD.effective_at, OLD.expires_at, OLD.recorded_at, OLD.parent, OLD.priority, OLD.account, OLD.unit, OLD.member,
+        OLD.category, OLD.source, OLD.granted, OLD.paid, OLD.currency, OLD.cost_basis, OLD.applies_to, OLD.recorded_by, OLD.metadata)
+        IS DISTINCT FROM ROW(
+        NEW.lot, NEW.effective_at, NEW.expires_at, NEW.recorded_at, NEW.parent, NEW.priority, NEW.account, NEW.unit, NEW.member,
+        NEW.category, NEW.source, NEW.granted, NEW.paid, NEW.currency, NEW.cost_basis, NEW.applies_to, NEW.recorded_by, NEW.metadata))
+    EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER lot_91_refuse_delete BEFORE DELETE ON credit.lot
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER lot_92_refuse_truncate BEFORE TRUNCATE ON credit.lot
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+
+CREATE TRIGGER slot_91_refuse_delete BEFORE DELETE ON credit.slot
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER slot_92_refuse_truncate BEFORE TRUNCATE ON credit.slot
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+
+-- The account's time zone dates its expiries, and a unit's decimals and rounding are in amounts already posted.
+CREATE TRIGGER account_90_check_update BEFORE UPDATE OF account, time_zone ON credit.account
+    FOR EACH ROW EXECUTE FUNCTION credit.account_check();
+CREATE TRIGGER unit_90_check_update BEFORE UPDATE OR DELETE ON credit.unit
+    FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
+
+ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_90_refuse_update;
+ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_91_refuse_delete;
+ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_92_refuse_truncate;
+ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_90_refuse_update;
+ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_91_refuse_delete;
+ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_92_refuse_truncate;
+ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_91_refuse_delete;
+ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_92_refuse_truncate;

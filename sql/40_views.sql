@@ -1,0 +1,35 @@
+-- Views for people and BI tools: plain names, only numeric, timestamptz, text and integers. A filter on account reaches the tables.
+
+-- One row per lot, with what is left and what state it is in now.
+CREATE VIEW credit.lots AS
+SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.applies_to,
+    CASE WHEN l.closed AND l.expires_at <= clock.now THEN 'expired'
+         WHEN l.closed OR s.remaining = 0 THEN 'used_up'
+         WHEN l.expires_at <= clock.now THEN 'expired'
+         WHEN l.effective_at > clock.now THEN 'future'
+         ELSE 'usable' END AS status,
+    l.granted, trim_scale(s.remaining) AS remaining,
+    CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) THEN trim_scale(s.remaining)
+         ELSE 0 END AS usable,
+    l.effective_at, l.expires_at, l.paid, l.currency, l.cost_basis, l.parent, s.slots, l.recorded_at, l.recorded_by, l.metadata
+FROM (SELECT credit.now() AS now) AS clock, credit.lot l,
+    LATERAL (SELECT COALESCE(sum(remaining), 0) AS remaining, count(*) AS slots FROM credit.slot s
+             WHERE s.account = l.account AND s.lot = l.lot) AS s;
+
+-- One row per owner that has credits now: a member, or the pool (member NULL).
+CREATE VIEW credit.balances AS
+SELECT l.account, l.unit, l.member, trim_scale(sum(s.remaining)) AS balance,
+    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.category = 'paid')), 0) AS paid,
+    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.category = 'promotional')), 0) AS promotional,
+    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.applies_to IS NOT NULL)), 0) AS limited_to_operations,
+    count(DISTINCT l.lot) AS lots, min(l.expires_at) AS next_expiry
+FROM (SELECT credit.now() AS now) AS clock, credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
+WHERE NOT l.closed AND l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) AND s.remaining > 0
+GROUP BY l.account, l.unit, l.member;
+
+-- One row per ledger line, with its lot's terms and its value at the lot's cost basis.
+CREATE VIEW credit.ledger AS
+SELECT e.account, e.posting, e.line, e.kind, e.amount, l.unit, e.lot, e.member, e.department, e.operation, e.quantity, e.rate,
+    l.category, l.source, l.currency, l.cost_basis, trim_scale(e.amount * l.cost_basis) AS value,
+    e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata
+FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot;

@@ -1,0 +1,61 @@
+-- Access: nothing for PUBLIC; three levels that credit_allow() grants. This view is the one list of what each level may do.
+
+CREATE VIEW credit.access_rule AS
+SELECT level.level, rule.privilege, rule.kind, rule.object
+FROM (
+    SELECT f.levels, 'EXECUTE' AS privilege, 'FUNCTION' AS kind,
+        pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object
+    FROM (VALUES
+        ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
+        ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'),
+        ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
+        ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
+        ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
+    ) AS f (levels, function)
+    JOIN pg_catalog.pg_proc p ON p.proname = f.function
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+    JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = x.oid AND x.extname = 'pg_credit'
+    UNION ALL
+    SELECT levels, privilege, kind, object FROM (VALUES
+        ('{read,admin}'::text[], 'USAGE', 'SCHEMA', 'credit'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.balances'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.lots'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.ledger'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.account'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.member'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.slot'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.entry'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.request'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.access'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.access_rule'),
+        ('{admin}', 'INSERT, UPDATE (decimals, currency)', 'TABLE', 'credit.unit'),
+        ('{admin}', 'INSERT (account, granted, member, unit, category, source, priority, effective_at, expires_at, applies_to, paid, currency, metadata)',
+            'TABLE', 'credit.lot'),
+        ('{admin}', 'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata)',
+            'TABLE', 'credit.entry')
+    ) AS r (levels, privilege, kind, object)
+) AS rule, LATERAL unnest(rule.levels) AS level (level);
+
+REVOKE ALL ON SCHEMA credit FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA credit FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA credit FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA credit FROM PUBLIC;
+
+-- The functions in the target schema, whatever it is called: all that belong to this extension.
+DO $$
+DECLARE
+    function pg_catalog.regprocedure;
+BEGIN
+    FOR function IN
+        SELECT d.objid::pg_catalog.regprocedure
+        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
+        WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+            AND d.deptype OPERATOR(pg_catalog.=) 'e' AND x.extname OPERATOR(pg_catalog.=) 'pg_credit'
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
+    END LOOP;
+END
+$$;

@@ -1,0 +1,75 @@
+//! credit_account() and credit_member().
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::error::{self, Result};
+use crate::posting::{account as accounts, direct};
+use crate::server::clock;
+use crate::store::accounts::{self as store, AccountTerms};
+use crate::store::{connected, units};
+
+/// Creates an account or changes what is given of it.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_account(
+    account: Option<&str>,
+    unit: default!(Option<&str>, "NULL"),
+    pooling: default!(Option<&str>, "NULL"),
+    time_zone: default!(Option<&str>, "NULL"),
+    require_members: default!(Option<bool>, "NULL"),
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<String> {
+    let account = convert::name("account", account)?;
+    let unit = convert::optional_name("unit", unit)?;
+    if let Some(pooling) = pooling.filter(|pooling| !matches!(*pooling, "pooled" | "per_seat")) {
+        return Err(error::unknown_option("pooling", pooling, "pooled, per_seat"));
+    }
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let terms = AccountTerms { unit, pooling, time_zone, require_members, metadata: metadata.as_deref() };
+    connected(|| {
+        if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
+            return Err(error::unknown_time_zone(time_zone));
+        }
+        if !accounts::create(account, terms, clock::now())? {
+            store::change(account, terms);
+        }
+        Ok(account.to_owned())
+    })
+}
+
+/// Registers a member or changes what is given of it.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_member(
+    account: Option<&str>,
+    member: Option<&str>,
+    department: default!(Option<&str>, "NULL"),
+    active: default!(Option<bool>, "NULL"),
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<String> {
+    let account = convert::name("account", account)?;
+    let member = convert::name("member", member)?;
+    let department = convert::optional_name("department", department)?;
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    connected(|| {
+        accounts::find(account, None, None)?;
+        store::save_member(account, member, department, active, metadata.as_deref(), clock::now());
+        Ok(member.to_owned())
+    })
+}
+
+/// Checks a direct change of an account for the trigger.
+pub fn check_account_change(old: &str, new: &str, time_zone: &str, time_zone_changes: bool) -> Result<()> {
+    connected(|| match (old == new, time_zone_changes) {
+        (false, _) => Err(error::immutable("credit.account", "a change of the account's id")),
+        (true, true) => direct::check_time_zone(old, time_zone),
+        (true, false) => Ok(()),
+    })
+}
+
+/// Checks that a unit may be deleted, or changed in what amounts already posted depend on.
+pub fn check_unit_change(unit: &str) -> Result<()> {
+    connected(|| if units::is_in_use(unit) { Err(error::unit_in_use(unit)) } else { Ok(()) })
+}

@@ -1,0 +1,12 @@
+//! `credit.now()`: the instant the views go by. Declared in sql/25_functions.sql.
+
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::server::clock;
+
+/// Now, or `credit.clock` when it is set.
+#[pg_extern(sql = false)]
+pub fn now() -> TimestampWithTimeZone {
+    convert::timestamptz(clock::now())
+}

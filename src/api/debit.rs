@@ -1,0 +1,88 @@
+//! credit_debit() and credit_try_debit().
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::domain::request::Fingerprint;
+use crate::error::Result;
+use crate::posting::debit::{self, Debit};
+use crate::posting::idempotency::Keyed;
+use crate::store::connected;
+
+/// Debits, or raises 23514 when the amount does not fit.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_debit(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<i64> {
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let request = request(account, amount, member, operation, unit, at, key, metadata.as_deref())?;
+    connected(|| debit::debit(request))
+}
+
+/// Debits, or returns NULL when the amount does not fit.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_try_debit(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<Option<i64>> {
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let request = request(account, amount, member, operation, unit, at, key, metadata.as_deref())?;
+    connected(|| debit::try_debit(request))
+}
+
+#[allow(clippy::too_many_arguments)]
+fn request<'a>(
+    account: Option<&'a str>,
+    amount: Option<AnyNumeric>,
+    member: Option<&'a str>,
+    operation: Option<&'a str>,
+    unit: Option<&'a str>,
+    at: Option<TimestampWithTimeZone>,
+    key: Option<&'a str>,
+    metadata: Option<&'a str>,
+) -> Result<Debit<'a>> {
+    let mut request = Debit {
+        account: convert::name("account", account)?,
+        amount: convert::positive_amount("amount", amount.as_ref())?,
+        member: convert::optional_name("member", member)?,
+        operation: convert::optional_name("operation", operation)?,
+        unit: convert::optional_name("unit", unit)?,
+        occurred_at: convert::optional_instant("at", at)?,
+        keyed: None,
+        metadata,
+    };
+    let key = convert::optional_name("key", key)?;
+    request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });
+    Ok(request)
+}
+
+/// credit_debit() and credit_try_debit() make the same request: one may repeat the other's.
+fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
+    Fingerprint::of("credit_debit")
+        .with("account", Some(request.account))
+        .with("amount", Some(request.amount))
+        .with("member", request.member)
+        .with("operation", request.operation)
+        .with("unit", request.unit)
+        .with("at", request.occurred_at.map(convert::microseconds))
+        .with("metadata", request.metadata)
+        .finish()
+}

@@ -1,0 +1,95 @@
+//! credit_grant().
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::domain::request::Fingerprint;
+use crate::error::{self, Result};
+use crate::posting::grant::{self, Grant};
+use crate::posting::idempotency::Keyed;
+use crate::store::connected;
+
+/// Grants a lot of credits.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_grant(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    category: default!(Option<&str>, "NULL"),
+    source: default!(Option<&str>, "NULL"),
+    priority: default!(Option<i32>, "NULL"),
+    effective_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    expires_after: default!(Option<Interval>, "NULL"),
+    applies_to: default!(Option<Vec<Option<String>>>, "NULL"),
+    paid: default!(Option<AnyNumeric>, "NULL"),
+    currency: default!(Option<&str>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<i64> {
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let mut request = Grant {
+        account: convert::name("account", account)?,
+        amount: convert::positive_amount("amount", amount.as_ref())?,
+        member: convert::optional_name("member", member)?,
+        unit: convert::optional_name("unit", unit)?,
+        category,
+        source,
+        priority,
+        effective_at: convert::optional_instant("effective_at", effective_at)?,
+        expires_at: convert::optional_instant("expires_at", expires_at)?,
+        expires_after,
+        applies_to: operations(applies_to)?,
+        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        currency,
+        keyed: None,
+        metadata: metadata.as_deref(),
+    };
+    let key = convert::optional_name("key", key)?;
+    request.keyed = key.map(|key| Keyed { key, function: "credit_grant", fingerprint: fingerprint(&request) });
+    connected(|| grant::grant(request))
+}
+
+fn operations(applies_to: Option<Vec<Option<String>>>) -> Result<Option<Vec<String>>> {
+    let operations = applies_to.map(|names| names.into_iter().collect::<Option<Vec<_>>>());
+    match operations {
+        Some(None) => Err(error::null_argument("an element of applies_to")),
+        Some(Some(operations)) => Ok(Some(operations)),
+        None => Ok(None),
+    }
+}
+
+/// The same terms are the same request, whatever their spelling: 10 and 10.0, operations in any order.
+fn fingerprint(request: &Grant<'_>) -> [u8; 32] {
+    let operations = request.applies_to.clone().map(|mut operations| {
+        operations.sort_unstable();
+        operations.dedup();
+        format!("{operations:?}")
+    });
+    Fingerprint::of("credit_grant")
+        .with("account", Some(request.account))
+        .with("amount", Some(request.amount))
+        .with("member", request.member)
+        .with("unit", request.unit)
+        .with("category", request.category)
+        .with("source", request.source)
+        .with("priority", request.priority)
+        .with("effective_at", request.effective_at.map(convert::microseconds))
+        .with("expires_at", request.expires_at.map(convert::microseconds))
+        .with(
+            "expires_after",
+            request
+                .expires_after
+                .map(|length| (length.months(), length.days(), length.micros()))
+                .map(|length| format!("{length:?}")),
+        )
+        .with("applies_to", operations)
+        .with("paid", request.paid)
+        .with("currency", request.currency)
+        .with("metadata", request.metadata)
+        .finish()
+}

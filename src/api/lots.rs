@@ -1,0 +1,66 @@
+//! credit_void(), credit_set_expiry() and credit_expire(): how a lot ends, or does not end yet.
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::error::{self, Result};
+use crate::posting::{expiry, withdraw};
+use crate::store::connected;
+
+/// Voids what is left of a lot; how much that was.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonB>, "NULL")) -> Result<AnyNumeric> {
+    let account = convert::name("account", account)?;
+    let lot = convert::required("lot", lot)?;
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let voided = connected(|| withdraw::void(account, lot, metadata.as_deref()))?;
+    Ok(convert::numeric(voided))
+}
+
+/// Moves what is left of a lot to a new one with another expiry; the new lot's id.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_set_expiry(
+    account: Option<&str>,
+    lot: Option<i64>,
+    expires_at: Option<TimestampWithTimeZone>,
+    metadata: default!(Option<JsonB>, "NULL"),
+) -> Result<i64> {
+    let account = convert::name("account", account)?;
+    let lot = convert::required("lot", lot)?;
+    let expires_at = convert::optional_instant("expires_at", expires_at)?;
+    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    connected(|| withdraw::set_expiry(account, lot, expires_at, metadata.as_deref()))
+}
+
+/// Posts the expiries that are due, of one account or all; a row for each lot.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_expire(
+    account: default!(Option<&str>, "NULL"),
+    max_lots: default!(Option<i32>, 10000),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(account, String), name!(lot, i64), name!(expired, AnyNumeric), name!(expires_at, TimestampWithTimeZone)),
+    >,
+> {
+    let account = convert::optional_name("account", account)?;
+    let max_lots = batch("max_lots", max_lots)?;
+    let expired = connected(|| expiry::expire(account, max_lots));
+    let rows =
+        expired.into_iter().map(|lot| (lot.account, lot.lot, convert::numeric(lot.amount), convert::timestamptz(lot.expires_at)));
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+/// How much one call may do: 1 to 1,000,000.
+///
+/// # Errors
+/// 22023.
+pub fn batch(argument: &str, value: Option<i32>) -> Result<i32> {
+    let value = convert::required(argument, value)?;
+    if (1..=1_000_000).contains(&value) { Ok(value) } else { Err(error::invalid_batch(argument, value)) }
+}

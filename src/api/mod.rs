@@ -1,0 +1,13 @@
+//! The SQL functions. Each checks its arguments, calls the operation, and returns; what it does stands in `posting`.
+//!
+//! The functions callers use (`credit_*`) land in the schema the extension is installed into; the internal ones in `credit`.
+
+pub mod access;
+pub mod accounts;
+pub mod balance;
+pub mod clock;
+pub mod debit;
+pub mod grant;
+pub mod lots;
+pub mod maintenance;
+pub mod trigger;

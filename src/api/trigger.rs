@@ -1,0 +1,203 @@
+//! The trigger functions. They are declared in sql/30_triggers.sql, beside the triggers that call them.
+
+use std::convert::Infallible;
+
+use pgrx::datum::UnboxDatum;
+use pgrx::heap_tuple::PgHeapTuple;
+use pgrx::prelude::*;
+use pgrx::{AllocatedByPostgres, AllocatedByRust, WhoAllocated};
+
+use super::accounts;
+use crate::convert;
+use crate::error;
+use crate::posting::direct::{self, InsertedEntry};
+use crate::posting::grant::{self, Grant};
+use crate::server::clock;
+use crate::store::{connected, lots};
+
+type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
+type New<'a> = PgHeapTuple<'a, AllocatedByRust>;
+
+/// pgrx turns an error that a trigger returns into XX000, so errors are raised instead, and nothing else is returned.
+type Row<T> = Result<Option<T>, Infallible>;
+
+fn raise<T>(result: error::Result<T>) -> T {
+    result.unwrap_or_else(|refusal| {
+        refusal.report(PgLogLevel::ERROR);
+        unreachable!("an error has been raised")
+    })
+}
+
+/// A column of a row, NULL as `None`.
+fn column<T>(row: &PgHeapTuple<'_, impl WhoAllocated>, name: &str) -> Option<T>
+where
+    T: FromDatum + IntoDatum + for<'b> UnboxDatum<As<'b> = T> + 'static,
+{
+    row.get_by_name(name).unwrap_or_else(|broken| panic!("column {name}: {broken}"))
+}
+
+fn operations(row: &Old<'_>) -> Option<Vec<String>> {
+    let applies_to =
+        row.get_by_name::<Array<'_, &str>>("applies_to").unwrap_or_else(|broken| panic!("column applies_to: {broken}"));
+    applies_to.map(|names| names.iter().map(|name| name.unwrap_or_default().to_owned()).collect())
+}
+
+fn set<T: IntoDatum>(row: &mut New<'_>, name: &str, value: Option<T>) {
+    match value {
+        Some(value) => row.set_by_name(name, value).unwrap_or_else(|broken| panic!("column {name}: {broken}")),
+        None => row.set_by_name(name, None::<T>).unwrap_or_else(|broken| panic!("column {name}: {broken}")),
+    }
+}
+
+fn inserted<'a>(trigger: &'a PgTrigger<'a>) -> Old<'a> {
+    trigger.new().expect("a row trigger on insert")
+}
+
+/// The inserted row as it is to be stored.
+fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
+    let now = clock::now();
+    let account = column::<String>(&row, "account");
+    let member = column::<String>(&row, "member");
+    let unit = column::<String>(&row, "unit");
+    let category = column::<String>(&row, "category");
+    let source = column::<String>(&row, "source");
+    let currency = column::<String>(&row, "currency");
+    let request = Grant {
+        account: convert::name("account", account.as_deref())?,
+        amount: convert::positive_amount("granted", column(&row, "granted").as_ref())?,
+        member: convert::optional_name("member", member.as_deref())?,
+        unit: convert::optional_name("unit", unit.as_deref())?,
+        category: category.as_deref(),
+        source: source.as_deref(),
+        priority: column::<i16>(&row, "priority").map(i32::from),
+        effective_at: convert::optional_instant("effective_at", column(&row, "effective_at"))?,
+        expires_at: convert::optional_instant("expires_at", column(&row, "expires_at"))?,
+        applies_to: operations(&row),
+        paid: column::<AnyNumeric>(&row, "paid").map(|paid| convert::amount("paid", &paid)).transpose()?,
+        currency: currency.as_deref(),
+        ..Grant::default()
+    };
+    let (new, basis) = connected(|| {
+        let new = grant::check(&request, lots::next_id(), now)?;
+        let basis = new.paid.map(|paid| lots::cost_basis(paid, new.granted));
+        Ok((new, basis))
+    })?;
+    let mut row = row.into_owned();
+    set(&mut row, "lot", Some(new.lot));
+    set(&mut row, "unit", Some(new.unit));
+    set(&mut row, "category", Some(new.category));
+    set(&mut row, "source", Some(new.source));
+    set(&mut row, "priority", Some(new.priority));
+    set(&mut row, "currency", new.currency);
+    set(&mut row, "cost_basis", basis);
+    set(&mut row, "applies_to", new.applies_to);
+    set(&mut row, "effective_at", Some(convert::timestamptz(new.effective_at)));
+    set(&mut row, "recorded_at", Some(convert::timestamptz(now)));
+    set(&mut row, "recorded_by", Some(session_user()));
+    set(&mut row, "parent", None::<i64>);
+    set(&mut row, "slots", Some(1_i16));
+    set(&mut row, "closed", Some(false));
+    Ok(row)
+}
+
+/// Before a lot is inserted directly: checks it like a grant, and fills in what only the extension can know.
+#[pg_trigger(sql = false)]
+fn lot_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
+    Ok(Some(raise(checked_lot(inserted(trigger)))))
+}
+
+/// After a lot was inserted directly: gives it its slot and its grant entry.
+#[pg_trigger(sql = false)]
+fn lot_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let row = inserted(trigger);
+    let account = column::<String>(&row, "account").expect("a key column");
+    let lot = column::<i64>(&row, "lot").expect("a key column");
+    connected(|| lots::apply_inserted(&account, lot));
+    Ok(Some(row))
+}
+
+fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
+    let account = column::<String>(row, "account");
+    let member = column::<String>(row, "member");
+    let operation = column::<String>(row, "operation");
+    Ok(InsertedEntry {
+        account: convert::name("account", account.as_deref())?.to_owned(),
+        kind: convert::required("kind", column(row, "kind"))?,
+        amount: convert::amount("amount", &convert::required("amount", column(row, "amount"))?)?,
+        lot: convert::required("lot", column(row, "lot"))?,
+        member: convert::optional_name("member", member.as_deref())?.map(str::to_owned),
+        operation: convert::optional_name("operation", operation.as_deref())?.map(str::to_owned),
+        occurred_at: convert::optional_instant("occurred_at", column(row, "occurred_at"))?,
+        corrects: column(row, "corrects"),
+    })
+}
+
+/// Before an entry is inserted directly: checks it like a debit, locks its lot, and assigns posting, line and times.
+#[pg_trigger(sql = false)]
+fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
+    let row = inserted(trigger);
+    let entry = raise(inserted_entry(&row));
+    let stamp = raise(connected(|| direct::check_entry(&entry)));
+    let mut row = row.into_owned();
+    set(&mut row, "posting", Some(stamp.posting));
+    set(&mut row, "line", Some(1_i32));
+    set(&mut row, "department", stamp.department);
+    set(&mut row, "occurred_at", Some(convert::timestamptz(stamp.occurred_at)));
+    set(&mut row, "recorded_at", Some(convert::timestamptz(stamp.recorded_at)));
+    set(&mut row, "recorded_by", Some(session_user()));
+    set(&mut row, "rate", None::<i64>);
+    Ok(Some(row))
+}
+
+/// After an entry was inserted directly: applies it to its lot's slots and marks it as posted.
+#[pg_trigger(sql = false)]
+fn entry_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let row = inserted(trigger);
+    let entry = raise(inserted_entry(&row));
+    let posting = column::<i64>(&row, "posting").expect("a key column");
+    let line = column::<i32>(&row, "line").expect("a key column");
+    raise(connected(|| direct::apply_entry(&entry, posting, line)));
+    Ok(Some(row))
+}
+
+/// Refuses whatever it is attached to.
+#[pg_trigger(sql = false)]
+fn refuse_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let operation = trigger.op().map_or_else(|_| "a change".to_owned(), |operation| operation.to_string());
+    let table = trigger.table_name().unwrap_or_default();
+    raise(Err(error::immutable(&format!("credit.{table}"), &operation)))
+}
+
+/// Keeps an account's id, and its time zone once it has lots.
+#[pg_trigger(sql = false)]
+fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let (old, new) = (trigger.old().expect("an update"), trigger.new().expect("an update"));
+    let text = |row: &Old<'_>, name: &str| column::<String>(row, name).unwrap_or_default();
+    let time_zone = text(&new, "time_zone");
+    let changes = text(&old, "time_zone") != time_zone;
+    raise(accounts::check_account_change(&text(&old, "account"), &text(&new, "account"), &time_zone, changes));
+    Ok(Some(new))
+}
+
+/// Keeps a unit that is in use: its name, its rounding, and at least its decimals.
+#[pg_trigger(sql = false)]
+fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let old = trigger.old().expect("an update or delete");
+    let unit = column::<String>(&old, "unit").unwrap_or_default();
+    let Some(new) = trigger.new() else {
+        raise(accounts::check_unit_change(&unit));
+        return Ok(Some(old));
+    };
+    let decimals = |row: &Old<'_>| column::<i16>(row, "decimals").unwrap_or_default();
+    let renamed = column::<String>(&new, "unit").as_deref() != Some(&unit);
+    if renamed || decimals(&new) < decimals(&old) {
+        raise(accounts::check_unit_change(&unit));
+    }
+    Ok(Some(new))
+}
+
+/// The login role of the session, which every row records.
+fn session_user() -> String {
+    let user = unsafe { std::ffi::CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
+    user.to_string_lossy().into_owned()
+}

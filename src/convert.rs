@@ -1,0 +1,98 @@
+//! Between SQL's values and the domain's: numeric and [`Amount`], timestamptz and [`DateTime`].
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use crate::domain::amount::{Amount, AmountError};
+use crate::domain::names;
+use crate::error;
+
+/// Microseconds between the epochs of Unix (1970) and of PostgreSQL (2000).
+const EPOCH_DISTANCE: i64 = 946_684_800_000_000;
+
+/// An argument that must be given.
+///
+/// # Errors
+/// 22023 when it is NULL.
+pub fn required<T>(argument: &str, value: Option<T>) -> Result<T, ErrorReport> {
+    value.ok_or_else(|| error::null_argument(argument))
+}
+
+/// A name that must be given.
+///
+/// # Errors
+/// 22023 when it is NULL, empty, too long, or confusing.
+pub fn name<'a>(argument: &str, value: Option<&'a str>) -> Result<&'a str, ErrorReport> {
+    let value = required(argument, value)?;
+    names::check(value).map_err(|broken| error::invalid_name(argument, value, broken))?;
+    Ok(value)
+}
+
+/// A name that may be left out.
+///
+/// # Errors
+/// As [`name`].
+pub fn optional_name<'a>(argument: &str, value: Option<&'a str>) -> Result<Option<&'a str>, ErrorReport> {
+    value.map(|value| name(argument, Some(value))).transpose()
+}
+
+/// An amount, of any sign.
+///
+/// # Errors
+/// 22023 when it is NaN, infinite or has more than nine decimals; 22003 from 10^15 on.
+pub fn amount(argument: &str, value: &AnyNumeric) -> Result<Amount, ErrorReport> {
+    let text = value.normalize();
+    Amount::parse(text).map_err(|broken| match broken {
+        AmountError::OutOfRange => error::amount_out_of_range(argument, text),
+        AmountError::TooManyDecimals => error::too_many_decimals(argument, text, crate::domain::amount::MAX_DECIMALS),
+        AmountError::NotFinite | AmountError::Malformed => error::not_a_number(argument, text),
+    })
+}
+
+/// An amount that must be given and above zero.
+///
+/// # Errors
+/// As [`amount`], and 22023 when it is NULL, zero or negative.
+pub fn positive_amount(argument: &str, value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
+    let value = amount(argument, required(argument, value)?)?;
+    if value.is_positive() { Ok(value) } else { Err(error::not_positive(argument, value)) }
+}
+
+/// The amount as a numeric.
+pub fn numeric(amount: Amount) -> AnyNumeric {
+    amount.to_string().as_str().try_into().expect("an amount is a number")
+}
+
+/// An instant.
+///
+/// # Errors
+/// 22023 when it is infinite or beyond the calendar's range.
+pub fn instant(argument: &str, value: TimestampWithTimeZone) -> Result<DateTime<Utc>, ErrorReport> {
+    let microseconds: pg_sys::TimestampTz = value.into();
+    instant_from_microseconds(microseconds).ok_or_else(|| error::infinite_instant(argument))
+}
+
+/// An instant that may be left out.
+///
+/// # Errors
+/// As [`instant`].
+pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>, ErrorReport> {
+    value.map(|value| instant(argument, value)).transpose()
+}
+
+/// The instant that PostgreSQL counts in microseconds since 2000; `None` for infinities and beyond chrono's range.
+pub fn instant_from_microseconds(microseconds: i64) -> Option<DateTime<Utc>> {
+    let finite = microseconds != i64::MAX && microseconds != i64::MIN;
+    microseconds.checked_add(EPOCH_DISTANCE).filter(|_| finite).and_then(DateTime::from_timestamp_micros)
+}
+
+/// The instant in microseconds since 2000, as PostgreSQL counts.
+pub fn microseconds(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp_micros() - EPOCH_DISTANCE
+}
+
+/// The instant as a timestamptz.
+pub fn timestamptz(instant: DateTime<Utc>) -> TimestampWithTimeZone {
+    TimestampWithTimeZone::try_from(microseconds(instant)).expect("an instant that came from PostgreSQL")
+}

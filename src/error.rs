@@ -1,0 +1,345 @@
+//! Every error a caller can meet: its SQLSTATE, what went wrong, the numbers, and the way out.
+//!
+//! DETAIL holds the numbers in one stable form, `name=value name=value`, for programs to read.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use crate::domain::amount::Amount;
+use crate::domain::names::NameError;
+use crate::domain::terms::TermsError;
+
+/// What an operation returns that can be refused.
+pub type Result<T> = std::result::Result<T, ErrorReport>;
+
+fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    let (detail, hint) = (detail.into(), hint.to_owned());
+    let report = ErrorReport::new(code, message.into(), "pg_credit");
+    let report = if detail.is_empty() { report } else { report.set_detail(detail) };
+    if hint.is_empty() { report } else { report.set_hint(hint) }
+}
+
+fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, hint)
+}
+
+fn not_found(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    report(PgSqlErrorCode::ERRCODE_NO_DATA_FOUND, message, detail, hint)
+}
+
+fn wrong_state(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    report(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint)
+}
+
+// 23514 check_violation
+
+/// 23514: less than the requested amount is usable.
+pub fn insufficient(account: &str, member: Option<&str>, requested: Amount, available: Amount) -> ErrorReport {
+    let member = member.map(|member| format!(" member={member}")).unwrap_or_default();
+    report(
+        PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
+        format!("account \"{account}\" has insufficient credits: {requested} requested, {available} available"),
+        format!("account={account}{member} requested={requested} available={available}"),
+        "Grant credits with credit_grant(), see what would pay with credit_explain_debit(), or use credit_try_debit().",
+    )
+}
+
+// 22023 invalid_parameter_value
+
+/// 22023: an argument that must be given is NULL.
+pub fn null_argument(argument: &str) -> ErrorReport {
+    invalid(format!("{argument} must not be NULL"), format!("argument={argument}"), "Give a value for this argument.")
+}
+
+/// 22023: a text that cannot name anything.
+pub fn invalid_name(argument: &str, value: &str, broken: NameError) -> ErrorReport {
+    let shown: String = value.chars().take(40).collect();
+    invalid(
+        format!("{argument} {shown:?} must {}", broken.rule()),
+        format!("argument={argument} length={}", value.chars().count()),
+        "Use your own id of it: 1 to 255 characters without control characters.",
+    )
+}
+
+/// 22023: NaN or infinite.
+pub fn not_a_number(argument: &str, value: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} must be a finite number, not {value}"),
+        format!("argument={argument} value={value}"),
+        "Give an amount like 12.5.",
+    )
+}
+
+/// 22023: zero or negative.
+pub fn not_positive(argument: &str, value: Amount) -> ErrorReport {
+    invalid(
+        format!("{argument} must be greater than zero, not {value}"),
+        format!("argument={argument} value={value}"),
+        "Credits are added with credit_grant() and taken with credit_debit(), both by a positive amount.",
+    )
+}
+
+/// 22023: more significant decimals than the unit has.
+pub fn too_many_decimals(argument: &str, value: &str, decimals: u32) -> ErrorReport {
+    invalid(
+        format!("{argument} {value} has more than {decimals} decimals"),
+        format!("argument={argument} value={value} decimals={decimals}"),
+        "Round it yourself to the decimals of the unit: an amount is never rounded silently.",
+    )
+}
+
+/// 22023: an infinite or unrepresentable instant.
+pub fn infinite_instant(argument: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} must be a finite instant"),
+        format!("argument={argument}"),
+        "Leave expires_at out (NULL) for a lot that never expires.",
+    )
+}
+
+/// 22023: a word that is not one of the known ones.
+pub fn unknown_option(argument: &str, value: &str, known: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} \"{value}\" is not known"),
+        format!("argument={argument} value={value}"),
+        &format!("Known values: {known}."),
+    )
+}
+
+/// 22023: a priority outside of its range.
+pub fn invalid_priority(value: i32) -> ErrorReport {
+    invalid(
+        format!("priority must be between 0 and 1000, not {value}"),
+        format!("argument=priority value={value}"),
+        "The lower the number, the earlier a lot is drawn; the default is 50.",
+    )
+}
+
+/// 22023: a time zone the server does not know.
+pub fn unknown_time_zone(value: &str) -> ErrorReport {
+    invalid(
+        format!("time_zone \"{value}\" is not known"),
+        format!("argument=time_zone value={value}"),
+        "Use a name from pg_timezone_names, such as Europe/Berlin.",
+    )
+}
+
+/// 22023: both ways to say when a lot expires.
+pub fn two_expiries() -> ErrorReport {
+    invalid(
+        "expires_at and expires_after must not both be given",
+        "argument=expires_after",
+        "Give the instant (expires_at) or the length (expires_after), not both.",
+    )
+}
+
+/// 22023: an `applies_to` that names nothing.
+pub fn empty_applies_to() -> ErrorReport {
+    invalid(
+        "applies_to must name at least one operation",
+        "argument=applies_to",
+        "Leave it out (NULL) for a lot that pays for every operation.",
+    )
+}
+
+/// 22023: a debit dated in the future.
+pub fn future_instant(argument: &str, value: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
+    invalid(
+        format!("{argument} must not be in the future: {}", value.to_rfc3339()),
+        format!("argument={argument} value={} now={}", value.to_rfc3339(), now.to_rfc3339()),
+        "Usage is debited when it has happened; to reserve credits, grant a lot for the purpose.",
+    )
+}
+
+/// 22023: a batch size outside of its range.
+pub fn invalid_batch(argument: &str, value: i32) -> ErrorReport {
+    invalid(
+        format!("{argument} must be between 1 and 1000000, not {value}"),
+        format!("argument={argument} value={value}"),
+        "It bounds how much one call does; call again for more.",
+    )
+}
+
+/// 22023: terms that make no sense, with the instants concerned.
+pub fn invalid_terms(broken: TermsError, effective_at: DateTime<Utc>, expires_at: Option<DateTime<Utc>>) -> ErrorReport {
+    let expiry = expires_at.map(|at| at.to_rfc3339()).unwrap_or_default();
+    let life = format!("effective_at={} expires_at={expiry}", effective_at.to_rfc3339());
+    match broken {
+        TermsError::ExpiresBeforeEffect => invalid(
+            format!("expires_at {expiry} must be after effective_at {}", effective_at.to_rfc3339()),
+            life,
+            "A lot is usable from effective_at until just before expires_at.",
+        ),
+        TermsError::AlreadyExpired => {
+            invalid(format!("expires_at {expiry} is not in the future"), life, "A lot that has expired could never be used.")
+        }
+        _ => invalid_price(broken, "", ""),
+    }
+}
+
+/// 22023: a price that makes no sense.
+pub fn invalid_price(broken: TermsError, paid: &str, currency: &str) -> ErrorReport {
+    let detail = format!("argument=paid paid={paid} currency={currency}");
+    match broken {
+        TermsError::PaidPromotion => {
+            invalid("a promotional lot must not have a price", detail, "Leave category out, or grant it with paid => 0.")
+        }
+        TermsError::NegativePrice => invalid(format!("paid must not be negative: {paid}"), detail, "Give what was paid."),
+        TermsError::MalformedCurrency => invalid(
+            format!("currency \"{currency}\" is not a currency code"),
+            detail,
+            "Use the three capital letters of ISO 4217, such as USD.",
+        ),
+        TermsError::PriceWithoutCurrency => {
+            invalid("paid needs a currency", detail, "Name it: currency => 'USD', or give the unit one.")
+        }
+        TermsError::CurrencyWithoutPrice => invalid("currency needs a price", detail, "Give what was paid: paid => 100."),
+        TermsError::ExpiresBeforeEffect | TermsError::AlreadyExpired => {
+            unreachable!("terms, not a price")
+        }
+    }
+}
+
+/// 22023: a directly inserted entry that does not say what it must.
+pub fn invalid_entry(message: &str, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    invalid(message, detail, hint)
+}
+
+// 22003 numeric_value_out_of_range
+
+/// 22003: the magnitude is 10^15 or more.
+pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        format!("{argument} {value} is out of range"),
+        format!("argument={argument} value={value} limit=1000000000000000"),
+        "Amounts stay below 10^15; use a larger unit.",
+    )
+}
+
+// P0002 no_data_found
+
+/// P0002: no such account.
+pub fn unknown_account(account: &str) -> ErrorReport {
+    not_found(
+        format!("account \"{account}\" does not exist"),
+        format!("account={account}"),
+        "Create it with credit_account(), or by its first credit_grant().",
+    )
+}
+
+/// P0002: no such member, in an account that requires members to be registered.
+pub fn unknown_member(account: &str, member: &str) -> ErrorReport {
+    not_found(
+        format!("member \"{member}\" of account \"{account}\" does not exist"),
+        format!("account={account} member={member}"),
+        "Register the member with credit_member().",
+    )
+}
+
+/// P0002: no such unit.
+pub fn unknown_unit(unit: &str) -> ErrorReport {
+    not_found(
+        format!("unit \"{unit}\" does not exist"),
+        format!("unit={unit}"),
+        "Create it: INSERT INTO credit.unit (unit, decimals) VALUES (...).",
+    )
+}
+
+/// P0002: no such lot in the account.
+pub fn unknown_lot(account: &str, lot: i64) -> ErrorReport {
+    not_found(
+        format!("lot {lot} of account \"{account}\" does not exist"),
+        format!("account={account} lot={lot}"),
+        "The view credit.lots shows the account's lots.",
+    )
+}
+
+/// P0002: no such posting in the account.
+pub fn unknown_posting(account: &str, posting: i64) -> ErrorReport {
+    not_found(
+        format!("posting {posting} of account \"{account}\" does not exist"),
+        format!("account={account} posting={posting}"),
+        "The view credit.ledger shows the account's postings.",
+    )
+}
+
+/// P0002: no such role.
+pub fn unknown_role(role: &str) -> ErrorReport {
+    not_found(format!("role \"{role}\" does not exist"), format!("role={role}"), "Create it with CREATE ROLE.")
+}
+
+// 23505 unique_violation
+
+/// 23505: the key was used for another request.
+pub fn key_reused(account: &str, key: &str, function: &str, result: i64) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        format!("key \"{key}\" of account \"{account}\" was used for a different request"),
+        format!("account={account} key={key} function={function} result={result}"),
+        "Repeat a request with the same arguments, or use a new key for a new request.",
+    )
+}
+
+// 55000 object_not_in_prerequisite_state
+
+/// 55000: the member was deactivated.
+pub fn inactive_member(account: &str, member: &str) -> ErrorReport {
+    wrong_state(
+        format!("member \"{member}\" of account \"{account}\" is not active"),
+        format!("account={account} member={member}"),
+        "Activate the member with credit_member(..., active => true).",
+    )
+}
+
+/// 55000: nothing can be done with this lot any more, or not yet.
+pub fn lot_not_usable(account: &str, lot: i64, state: &str) -> ErrorReport {
+    wrong_state(
+        format!("lot {lot} of account \"{account}\" is {state}"),
+        format!("account={account} lot={lot} state={state}"),
+        "The view credit.lots shows what is left of each lot and until when.",
+    )
+}
+
+/// 55000: the account's time zone dates its expiries already.
+pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
+    wrong_state(
+        format!("the time zone of account \"{account}\" cannot change any more"),
+        format!("account={account} time_zone={time_zone}"),
+        "It can be set until the account has its first lot; use a new account for another time zone.",
+    )
+}
+
+/// 55000: amounts were posted in this unit.
+pub fn unit_in_use(unit: &str) -> ErrorReport {
+    wrong_state(
+        format!("unit \"{unit}\" is in use: its decimals can only grow, and it cannot be renamed or deleted"),
+        format!("unit={unit}"),
+        "Create another unit and grant new lots in it.",
+    )
+}
+
+// 42501 insufficient_privilege
+
+/// 42501: the ledger, and the terms of lots, do not change.
+pub fn immutable(table: &str, operation: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!("{operation} on {table} is refused: the ledger is append-only and the terms of a lot never change"),
+        format!("table={table} operation={operation}"),
+        "Correct with a new entry that names the one it corrects, or use credit_void() or credit_set_expiry().",
+    )
+}
+
+// 40001 serialization_failure
+
+/// 40001: after very many attempts the credit that is there could not be obtained.
+pub fn too_contended(account: &str, attempts: u32) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        format!("the credits of account \"{account}\" kept changing while they were to be debited"),
+        format!("account={account} attempts={attempts}"),
+        "Try the transaction again.",
+    )
+}

@@ -1,0 +1,35 @@
+//! pg_credit: a credit economy inside PostgreSQL.
+//!
+//! - [`domain`]: the rules, in plain Rust, without PostgreSQL
+//! - [`store`]: every SQL text, kept as a plan
+//! - [`posting`]: what changes credits, one file each; here are the locks and their order
+//! - [`api`]: the SQL functions: check arguments, call, map errors
+//! - [`server`]: the clock, locks and subtransactions of the server we run in
+
+use pgrx::prelude::*;
+
+mod api;
+mod convert;
+mod domain;
+mod error;
+mod posting;
+mod server;
+mod settings;
+mod store;
+
+pgrx::pg_module_magic!(name, version);
+
+/// Runs when the library is loaded into a backend.
+#[allow(non_snake_case)]
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    settings::register();
+}
+
+// The SQL files, in the order in which they are installed. The SQL functions of `api` are created in between.
+extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["tables"]);
+extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["triggers"]);
+extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

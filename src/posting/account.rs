@@ -1,0 +1,90 @@
+//! Finding an account, its unit and its member, and checking what they demand.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::amount::Amount;
+use crate::error::{self, Result};
+use crate::store::accounts::{self, AccountTerms, Context, Member};
+use crate::store::units;
+
+/// The account as a writer sees it.
+///
+/// # Errors
+/// P0002 when the account or the unit does not exist.
+pub fn find(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
+    checked(account, accounts::context(account, unit, member))
+}
+
+/// The account as the calling query sees it.
+///
+/// # Errors
+/// As [`find`], and P0002 for an unregistered member where members must be registered.
+pub fn find_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
+    let context = checked(account, accounts::context_of_reader(account, unit, member))?;
+    if let (Some(name), None, true) = (member, &context.member, context.require_members) {
+        return Err(error::unknown_member(account, name));
+    }
+    Ok(context)
+}
+
+fn checked(account: &str, found: Option<Context>) -> Result<Context> {
+    let context = found.ok_or_else(|| error::unknown_account(account))?;
+    match context.decimals {
+        None => Err(error::unknown_unit(&context.unit)),
+        Some(_) => Ok(context),
+    }
+}
+
+/// Finds the account or creates it with the defaults, in its named unit or the default one.
+pub fn find_or_create(account: &str, unit: Option<&str>, member: Option<&str>, now: DateTime<Utc>) -> Result<Context> {
+    match find(account, unit, member) {
+        Err(_) if accounts::context(account, None, None).is_none() => {
+            create(account, AccountTerms { unit, ..AccountTerms::default() }, now)?;
+            find(account, unit, member)
+        }
+        found => found,
+    }
+}
+
+/// Creates the account unless somebody else just did.
+pub fn create(account: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> Result<bool> {
+    let unit = terms.unit.unwrap_or(units::DEFAULT_UNIT);
+    if unit == units::DEFAULT_UNIT {
+        units::ensure_default(now);
+    }
+    match units::exists(unit) {
+        true => Ok(accounts::create(account, unit, terms, now)),
+        false => Err(error::unknown_unit(unit)),
+    }
+}
+
+/// Checks that the amount has no more decimals than the unit.
+///
+/// # Errors
+/// 22023.
+pub fn check_decimals(argument: &str, amount: Amount, context: &Context) -> Result<Amount> {
+    let decimals = context.decimals.expect("a context with a unit");
+    amount.within(decimals).map_err(|_| error::too_many_decimals(argument, &amount.to_string(), decimals))
+}
+
+/// The registered member; one that is named for the first time is registered, without a department.
+///
+/// # Errors
+/// P0002 where members must be registered first; 55000 for an inactive one.
+pub fn active_member<'a>(
+    account: &str,
+    member: Option<&str>,
+    context: &'a Context,
+    now: DateTime<Utc>,
+) -> Result<Option<&'a Member>> {
+    let Some(name) = member else { return Ok(None) };
+    match &context.member {
+        Some(member) if member.active => Ok(Some(member)),
+        Some(_) => Err(error::inactive_member(account, name)),
+        None if context.require_members => Err(error::unknown_member(account, name)),
+        None => {
+            accounts::register_member(account, name, now);
+            Ok(None)
+        }
+    }
+}

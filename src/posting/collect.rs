@@ -1,0 +1,74 @@
+//! Debits that no single slot covers: whole lots are collected in drawdown order until they cover the amount.
+
+use super::debit::Drawing;
+use super::whole_lot::{self, WholeLot};
+use crate::domain::amount::Amount;
+use crate::domain::slots;
+use crate::error::Result;
+use crate::server::{clock, subtransaction};
+use crate::store::entries;
+use crate::store::lots::{self, Layout};
+
+/// So many lots are looked up at a time.
+const LOTS_AT_A_TIME: i32 = 64;
+
+/// What a collected lot pays.
+struct Share<'a> {
+    from: WholeLot<'a>,
+    amount: Amount,
+}
+
+/// Debits from several slots or lots; `None` when what was seen has changed, with everything given back.
+pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
+    subtransaction::attempt(|| Ok(lock_shares(drawing).and_then(|shares| post(drawing, &shares))))
+}
+
+/// Locks lots in drawdown order until they cover the amount.
+fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
+    let account = drawing.eligible.account;
+    let mut shares: Vec<Share<'a>> = Vec::new();
+    let mut uncovered = drawing.amount;
+    loop {
+        let known: Vec<i64> = shares.iter().map(|share| share.from.lot).collect();
+        let next = lots::usable(drawing.eligible, clock::now(), &known, LOTS_AT_A_TIME);
+        if next.is_empty() {
+            return None;
+        }
+        for lot in next.iter().map(|usable| usable.source.rank.lot) {
+            let from = whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?;
+            let amount = from.remaining().min(uncovered);
+            uncovered = uncovered.checked_sub(amount).expect("a difference below its minuend");
+            shares.push(Share { from, amount });
+            if uncovered.is_zero() {
+                return Some(shares);
+            }
+        }
+    }
+}
+
+/// Writes the debit, now that nothing can change any more; `None` when a lot expired during the wait.
+fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
+    let now = clock::now();
+    if shares.iter().any(|share| share.from.state.expires_at.is_some_and(|expires_at| expires_at <= now)) {
+        return None;
+    }
+    let layouts: Vec<Layout> = shares.iter().map(|share| layout_after(share, drawing.amount)).collect();
+    let emptied: Vec<i64> =
+        shares.iter().filter(|share| share.amount == share.from.remaining()).map(|share| share.from.lot).collect();
+    let paying = || shares.iter().filter(|share| share.amount.is_positive());
+    let lots_paying: Vec<i64> = paying().map(|share| share.from.lot).collect();
+    let amounts: Vec<Amount> = paying().map(|share| share.amount).collect();
+    assert_eq!(amounts.iter().copied().sum::<Amount>(), drawing.amount, "what the lots pay");
+
+    lots::set_slots(drawing.eligible.account, &layouts);
+    lots::close(drawing.eligible.account, &emptied);
+    let posting = drawing.posting.unwrap_or_else(entries::next_posting);
+    entries::debit_lots(drawing.line, posting, &lots_paying, &amounts, now);
+    Some(posting)
+}
+
+/// What is left after the share was paid, spread anew over the lot's slots.
+fn layout_after(share: &Share<'_>, debit: Amount) -> Layout {
+    let left = share.from.remaining().checked_sub(share.amount).expect("a share of what is there");
+    Layout { lot: share.from.lot, remaining: slots::spread(left, debit, share.from.state.slots) }
+}

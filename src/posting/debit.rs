@@ -1,0 +1,236 @@
+//! Debits: the hot path.
+//!
+//! A debit takes one slot of the first lot in drawdown order that covers it: its own slot by backend number, or another
+//! that is free. Only when none is free does it wait, for one slot, holding nothing; only when no slot covers the amount does
+//! it collect whole lots ([`super::collect`]). What makes it correct: a slot is changed under its lock only, the update
+//! itself says `remaining >= amount`, and a refusal is decided by one statement over what is committed.
+
+use chrono::{DateTime, Utc};
+
+use super::account;
+use super::collect;
+use super::idempotency::{self, Keyed};
+use crate::domain::amount::Amount;
+use crate::domain::slots;
+use crate::error::{self, Result};
+use crate::server::lock::{self, SlotLock};
+use crate::server::{clock, subtransaction};
+use crate::settings;
+use crate::store::accounts::Context;
+use crate::store::entries::{self, DebitLine};
+use crate::store::lots::{self, Eligibility, Head};
+
+/// So many times a debit may find that everything changed before it gives up with 40001.
+const MAX_ATTEMPTS: u32 = 10_000;
+
+/// So many free slots that turn out too short make a debit look at them all instead of trying on.
+const MAX_SHORT_SLOTS: u32 = 2;
+
+/// What is to be debited, as the caller said it.
+#[derive(Clone, Copy, Debug)]
+pub struct Debit<'a> {
+    pub account: &'a str,
+    pub amount: Amount,
+    pub member: Option<&'a str>,
+    pub operation: Option<&'a str>,
+    pub unit: Option<&'a str>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub keyed: Option<Keyed<'a>>,
+    pub metadata: Option<&'a str>,
+}
+
+/// How a debit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the ledger under this posting.
+    Posted(i64),
+    /// It did not fit and changed nothing.
+    Insufficient { available: Amount },
+}
+
+/// A debit whose account, unit and member have been found, ready to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawing<'a> {
+    pub eligible: Eligibility<'a>,
+    pub line: DebitLine<'a>,
+    pub amount: Amount,
+    /// The posting id, when a key has claimed one already.
+    pub posting: Option<i64>,
+}
+
+/// Debits, or raises.
+///
+/// # Errors
+/// 23514 when it does not fit; what [`try_debit`] raises.
+pub fn debit(request: Debit<'_>) -> Result<i64> {
+    let context = check(request)?;
+    match post(request, &context)? {
+        Outcome::Posted(posting) => Ok(posting),
+        Outcome::Insufficient { available } => {
+            Err(error::insufficient(request.account, request.member, request.amount, available))
+        }
+    }
+}
+
+/// Debits, or returns `None` and leaves nothing behind: no key, no member, no lock.
+///
+/// # Errors
+/// P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused.
+pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
+    let context = check(request)?;
+    let posted = || match post(request, &context)? {
+        Outcome::Posted(posting) => Ok(Some(posting)),
+        Outcome::Insufficient { .. } => Ok(None),
+    };
+    // Only a key or a new member is written before the outcome is known.
+    let writes_early = request.keyed.is_some() || (request.member.is_some() && context.member.is_none());
+    if writes_early { subtransaction::attempt(posted) } else { posted() }
+}
+
+/// Finds the account and checks the request against it.
+fn check(request: Debit<'_>) -> Result<Context> {
+    let now = clock::now();
+    if let Some(at) = request.occurred_at.filter(|at| *at > now) {
+        return Err(error::future_instant("at", at, now));
+    }
+    let context = account::find(request.account, request.unit, request.member)?;
+    account::check_decimals("amount", request.amount, &context)?;
+    Ok(context)
+}
+
+/// Claims the key, registers a new member, and draws.
+fn post(request: Debit<'_>, context: &Context) -> Result<Outcome> {
+    let now = clock::now();
+    let posting = request.keyed.map(|_| entries::next_posting());
+    if let (Some(keyed), Some(posting)) = (request.keyed, posting)
+        && let Some(earlier) = idempotency::claim(request.account, keyed, posting, now)?
+    {
+        return Ok(Outcome::Posted(earlier));
+    }
+    let member = account::active_member(request.account, request.member, context, now)?;
+    draw(&Drawing {
+        eligible: Eligibility {
+            account: request.account,
+            unit: &context.unit,
+            member: request.member.unwrap_or_default(),
+            pool: !context.per_seat || request.member.is_none(),
+            operation: request.operation,
+        },
+        line: DebitLine {
+            account: request.account,
+            member: request.member,
+            department: member.and_then(|member| member.department.as_deref()),
+            operation: request.operation,
+            occurred_at: request.occurred_at,
+            metadata: request.metadata,
+        },
+        amount: request.amount,
+        posting,
+    })
+}
+
+/// Draws the amount from the eligible lots in drawdown order.
+fn draw(drawing: &Drawing<'_>) -> Result<Outcome> {
+    let mut waited_for: Option<SlotLock> = None;
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        let now = clock::now();
+        let head = lots::head(drawing.eligible, now);
+        if let Some(lock) = waited_for.take()
+            && let Some(posting) = take_after_waiting(drawing, head, lock)
+        {
+            return Ok(Outcome::Posted(posting));
+        }
+        let Some(head) = head else { return Ok(Outcome::Insufficient { available: Amount::ZERO }) };
+        if let Some(posting) = take_free_slot(drawing, head) {
+            return Ok(Outcome::Posted(posting));
+        }
+        let survey = lots::survey(drawing.eligible, now, head.lot, drawing.amount);
+        if survey.available < drawing.amount {
+            return Ok(Outcome::Insufficient { available: survey.available });
+        }
+        match nearest(&survey.covering, own_slot(head.slots)) {
+            Some(slot) => waited_for = Some(SlotLock::acquire(head.lot, slot)),
+            None => {
+                if let Some(posting) = collect::collect(drawing)? {
+                    return Ok(Outcome::Posted(posting));
+                }
+            }
+        }
+    }
+    Err(error::too_contended(drawing.eligible.account, MAX_ATTEMPTS))
+}
+
+/// Backends spread over the slots by their number.
+fn own_slot(slots: i16) -> i16 {
+    (lock::backend_number() % slots as u32) as i16
+}
+
+/// The covering slot at or after one's own, so that those who wait spread over several.
+fn nearest(covering: &[i16], own: i16) -> Option<i16> {
+    covering.iter().find(|slot| **slot >= own).or(covering.first()).copied()
+}
+
+/// Takes the amount from the own slot, or the next that nobody holds.
+fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Option<i64> {
+    let own = own_slot(head.slots);
+    let mut short = 0;
+    for step in 0..head.slots {
+        let Some(lock) = SlotLock::try_acquire(head.lot, (own + step) % head.slots) else { continue };
+        if let Some(posting) = take(drawing, head, lock) {
+            return Some(posting);
+        }
+        short += 1;
+        if short == MAX_SHORT_SLOTS {
+            return None;
+        }
+    }
+    None
+}
+
+/// Takes the amount from the slot that was waited for, if its lot is still the one that pays. Whoever had to wait widens
+/// the lot first, so that fewer have to.
+fn take_after_waiting(drawing: &Drawing<'_>, head: Option<Head>, lock: SlotLock) -> Option<i64> {
+    match head.filter(|head| head.lot == lock.lot) {
+        Some(head) => {
+            widen(drawing, head, &lock);
+            take(drawing, head, lock)
+        }
+        None => {
+            lock.release();
+            None
+        }
+    }
+}
+
+/// Takes the amount from a slot whose lock is held; a slot that is too short, or whose lot has just expired, is given back.
+fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
+    let now = clock::now();
+    let in_force = head.expires_at.is_none_or(|expires_at| now < expires_at);
+    let posting =
+        in_force.then(|| entries::take(drawing.line, head.lot, lock.slot, drawing.amount, drawing.posting, now)).flatten();
+    match posting {
+        Some(_) => lock.keep(),
+        None => lock.release(),
+    }
+    posting
+}
+
+/// Splits the held slot, doubling the lot's slots as far as the parts still serve several debits of this size.
+/// Skipped when somebody else holds the lot's row: nothing waits here.
+fn widen(drawing: &Drawing<'_>, head: Head, lock: &SlotLock) {
+    let limit = settings::max_slots();
+    if slots::growth(head.slots, limit) == 0 {
+        return;
+    }
+    let account = drawing.eligible.account;
+    let Some(state) = lots::lock_open_if_free(account, head.lot) else { return };
+    let remaining = lots::slot(account, head.lot, lock.slot);
+    let parts = slots::split(remaining, drawing.amount, slots::growth(state.slots, limit));
+    if let [own, added @ ..] = parts.as_slice()
+        && !added.is_empty()
+    {
+        lots::set_slot(account, head.lot, lock.slot, *own);
+        lots::add_slots(account, head.lot, state.slots, added);
+    }
+}

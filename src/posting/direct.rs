@@ -1,0 +1,152 @@
+//! Rows inserted directly into `credit.lot` and `credit.entry`: checked before the insert, applied after it.
+//!
+//! Applying waits for the insert to have happened: a row that is then not inserted after all (another trigger, `ON CONFLICT
+//! DO NOTHING`) must not have taken credit. A row is marked `posted` once it is applied; restored rows come posted.
+
+use chrono::{DateTime, Utc};
+
+use super::account;
+use super::whole_lot::{self, WholeLot};
+use crate::domain::amount::Amount;
+use crate::domain::slots;
+use crate::error::{self, Result};
+use crate::server::clock;
+use crate::store::lots::{self, Layout, LotTerms};
+use crate::store::{accounts, entries};
+
+/// A line as it was inserted.
+#[derive(Clone, Debug)]
+pub struct InsertedEntry {
+    pub account: String,
+    pub kind: String,
+    pub amount: Amount,
+    pub lot: i64,
+    pub member: Option<String>,
+    pub operation: Option<String>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub corrects: Option<i64>,
+}
+
+/// What the trigger fills in.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    pub posting: i64,
+    pub department: Option<String>,
+    pub occurred_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// Checks a line and locks its lot; the stamp it is to be stored with.
+///
+/// # Errors
+/// As a debit: 23514, 22023, P0002, 55000.
+pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
+    let account = entry.account.as_str();
+    let terms = lots::terms(account, entry.lot).ok_or_else(|| error::unknown_lot(account, entry.lot))?;
+    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    account::check_decimals("amount", entry.amount, &context)?;
+    check_kind(entry, &terms)?;
+    let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
+    let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
+    let now = clock::now();
+    let occurred_at = entry.occurred_at.unwrap_or(now);
+    if occurred_at > now {
+        return Err(error::future_instant("occurred_at", occurred_at, now));
+    }
+    if entry.kind == "debit" {
+        check_in_force(&whole, now)?;
+    }
+    remaining_after(&whole, entry)?;
+    Ok(Stamp {
+        posting: entries::next_posting(),
+        department: member.and_then(|member| member.department.clone()),
+        occurred_at,
+        recorded_at: now,
+    })
+}
+
+/// Applies an inserted line to its lot's slots.
+pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()> {
+    let account = entry.account.as_str();
+    let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
+    let remaining = remaining_after(&whole, entry)?;
+    let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
+    let layout = Layout { lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots) };
+    lots::set_slots(account, &[layout]);
+    match remaining.is_zero() {
+        true => lots::close(account, &[entry.lot]),
+        false => lots::reopen(account, entry.lot),
+    }
+    entries::mark_posted(account, posting, line);
+    Ok(())
+}
+
+fn check_kind(entry: &InsertedEntry, terms: &LotTerms) -> Result<()> {
+    let detail = format!("account={} lot={} kind={} amount={}", entry.account, entry.lot, entry.kind, entry.amount);
+    let refuse = |message: &str, hint: &str| Err(error::invalid_entry(message, detail.clone(), hint));
+    match entry.kind.as_str() {
+        "debit" if entry.amount >= Amount::ZERO => {
+            return refuse("the amount of a debit entry must be negative", "Insert what the lot loses: -12.5.");
+        }
+        "adjustment" if entry.amount.is_zero() => {
+            return refuse("the amount of an adjustment must not be zero", "Insert what the lot gains or loses.");
+        }
+        "debit" | "adjustment" => {}
+        _ => {
+            return refuse(
+                "only debit and adjustment entries can be inserted",
+                "Use credit_grant(), credit_void() and the others.",
+            );
+        }
+    }
+    if let Some(corrected) = entry.corrects.filter(|posting| !entries::posting_exists(&entry.account, *posting)) {
+        return Err(error::unknown_posting(&entry.account, corrected));
+    }
+    if entry.kind == "adjustment" {
+        return Ok(());
+    }
+    if terms.member.is_some() && terms.member != entry.member {
+        return refuse("the lot belongs to another member", "Debit a pooled lot, or the member's own.");
+    }
+    if terms.per_seat && terms.member != entry.member {
+        return refuse("members of this account spend their own lots only", "Debit a lot of the member.");
+    }
+    match (&terms.applies_to, &entry.operation) {
+        (Some(operations), Some(operation)) if operations.contains(operation) => Ok(()),
+        (None, _) => Ok(()),
+        _ => refuse("the lot does not apply to this operation", "The lot's applies_to says what it pays for."),
+    }
+}
+
+fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
+    let state = whole.state;
+    if state.effective_at > now {
+        return Err(error::lot_not_usable(whole.account, whole.lot, "not yet effective"));
+    }
+    if state.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        return Err(error::lot_not_usable(whole.account, whole.lot, "expired"));
+    }
+    Ok(())
+}
+
+fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount> {
+    let remaining = whole.remaining();
+    remaining.checked_add(entry.amount).filter(|left| *left >= Amount::ZERO).ok_or_else(|| {
+        let requested = entry.amount.negated();
+        error::insufficient(whole.account, entry.member.as_deref(), requested, remaining)
+    })
+}
+
+/// Checks that an account's time zone may change.
+///
+/// # Errors
+/// 55000 once the account has lots; 22023 for an unknown one.
+pub fn check_time_zone(account: &str, time_zone: &str) -> Result<()> {
+    if accounts::has_lots(account) {
+        return Err(error::time_zone_in_use(account, time_zone));
+    }
+    match accounts::time_zone_exists(time_zone) {
+        true => Ok(()),
+        false => Err(error::unknown_time_zone(time_zone)),
+    }
+}

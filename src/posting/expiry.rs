@@ -1,0 +1,47 @@
+//! Posting expiries that are due, and closing lots that ran empty. Housekeeping: what is usable never depends on it.
+
+use chrono::{DateTime, Utc};
+
+use super::whole_lot;
+use crate::domain::amount::Amount;
+use crate::server::clock;
+use crate::store::{entries, lots};
+
+/// An expiry that was posted.
+#[derive(Clone, Debug)]
+pub struct Expired {
+    pub account: String,
+    pub lot: i64,
+    pub amount: Amount,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Closes at most `limit` lots past their expiry, and posts what was left of them, dated at the expiry.
+///
+/// It waits for nobody, so it can run twice at once and beside any debit: a lot that a running transaction still holds is
+/// left to the next time.
+pub fn expire(account: Option<&str>, limit: i32) -> Vec<Expired> {
+    let due = lots::due(clock::now(), account, limit);
+    due.into_iter().filter_map(|(account, lot)| expire_lot(account, lot)).collect()
+}
+
+fn expire_lot(account: String, lot: i64) -> Option<Expired> {
+    let whole = whole_lot::lock_if_free(&account, lot)?;
+    let now = clock::now();
+    let expires_at = whole.state.expires_at.filter(|expires_at| *expires_at <= now)?;
+    let amount = whole.remaining();
+    whole.empty_and_close();
+    if amount.is_positive() {
+        entries::withdraw(&account, lot, "expiry", amount, expires_at, now, None);
+    }
+    Some(Expired { account, lot, amount, expires_at })
+}
+
+/// Closes at most `limit` open lots that hold nothing; how many.
+pub fn close_empty(limit: i32) -> i64 {
+    let close = |(account, lot): (String, i64)| {
+        let whole = whole_lot::lock_if_free(&account, lot)?;
+        whole.remaining().is_zero().then(|| lots::close(&account, &[lot]))
+    };
+    lots::empty(limit).into_iter().filter_map(close).count() as i64
+}

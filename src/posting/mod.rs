@@ -1,0 +1,17 @@
+//! What changes credits. Each operation is a file; all of them obey one order of locks:
+//!
+//! 1. the idempotency key, if there is one, and the member's row, if it is new;
+//! 2. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//! 3. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//!
+//! Time, snapshot and the choice of lots are taken anew after every wait.
+
+pub mod account;
+pub mod collect;
+pub mod debit;
+pub mod direct;
+pub mod expiry;
+pub mod grant;
+pub mod idempotency;
+pub mod whole_lot;
+pub mod withdraw;

@@ -1,0 +1,65 @@
+//! What takes a lot's remainder out before it is used: voiding it, or moving it to a lot with another expiry.
+
+use chrono::{DateTime, Utc};
+
+use super::whole_lot::{self, WholeLot};
+use crate::domain::amount::Amount;
+use crate::domain::terms::TermsError;
+use crate::error::{self, Result};
+use crate::server::clock;
+use crate::store::{entries, lots};
+
+/// Voids what is left of a lot and closes it; how much that was. Nothing for a lot that is used up, void or expired.
+///
+/// # Errors
+/// P0002 unknown lot.
+pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
+    let whole = lock(account, lot)?;
+    let now = clock::now();
+    let remaining = whole.remaining();
+    if remaining.is_zero() || has_expired(&whole, now) {
+        return Ok(Amount::ZERO);
+    }
+    whole.empty_and_close();
+    entries::withdraw(account, lot, "void", remaining, now, now, metadata);
+    Ok(remaining)
+}
+
+/// Moves what is left of a lot to a new one that expires at `expires_at`, with the same terms and cost basis otherwise.
+/// The new lot's id; the lot itself when it expires then already.
+///
+/// # Errors
+/// P0002 unknown lot; 55000 when nothing is left or it has expired; 22023 for an expiry that is not in the future.
+pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, metadata: Option<&str>) -> Result<i64> {
+    let whole = lock(account, lot)?;
+    let now = clock::now();
+    let state = whole.state;
+    let refuse = |broken| Err(error::invalid_terms(broken, state.effective_at, expires_at));
+    match expires_at {
+        Some(at) if at <= state.effective_at => return refuse(TermsError::ExpiresBeforeEffect),
+        Some(at) if at <= now => return refuse(TermsError::AlreadyExpired),
+        _ => {}
+    }
+    if has_expired(&whole, now) {
+        return Err(error::lot_not_usable(account, lot, "expired"));
+    }
+    let remaining = whole.remaining();
+    if remaining.is_zero() {
+        return Err(error::lot_not_usable(account, lot, "used up"));
+    }
+    if state.expires_at == expires_at {
+        return Ok(lot);
+    }
+    let moved = lots::next_id();
+    whole.empty_and_close();
+    lots::write_move(account, lot, moved, remaining, expires_at, metadata, now);
+    Ok(moved)
+}
+
+fn lock<'a>(account: &'a str, lot: i64) -> Result<WholeLot<'a>> {
+    whole_lot::lock(account, lot).ok_or_else(|| error::unknown_lot(account, lot))
+}
+
+fn has_expired(whole: &WholeLot<'_>, now: DateTime<Utc>) -> bool {
+    whole.state.expires_at.is_some_and(|expires_at| expires_at <= now)
+}

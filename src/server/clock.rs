@@ -1,0 +1,48 @@
+//! What time it is: the real time at the moment of asking, or `credit.clock`.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString};
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::settings;
+
+thread_local! {
+    /// The last text of `credit.clock` and the instant it means, so that a debit does not parse it again.
+    static PARSED: RefCell<Option<(CString, DateTime<Utc>)>> = const { RefCell::new(None) };
+}
+
+/// Now, not the transaction's start: a transaction that waited must not use credit that expired meanwhile.
+///
+/// # Errors
+/// 22007 when `credit.clock` is no timestamp; 22023 when it is an infinite one.
+pub fn now() -> DateTime<Utc> {
+    match settings::clock() {
+        None => convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
+        Some(text) => PARSED.with_borrow_mut(|parsed| match parsed {
+            Some((known, instant)) if *known == text => *instant,
+            _ => {
+                let instant = parse(&text);
+                *parsed = Some((text, instant));
+                instant
+            }
+        }),
+    }
+}
+
+fn parse(text: &CStr) -> DateTime<Utc> {
+    let parsed: Option<TimestampWithTimeZone> = unsafe {
+        pgrx::direct_function_call(
+            pg_sys::timestamptz_in,
+            &[Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()],
+        )
+    };
+    let parsed = parsed.expect("timestamptz_in returns a value or an error");
+    convert::instant("credit.clock", parsed).unwrap_or_else(|report| {
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error has been raised")
+    })
+}

@@ -1,0 +1,67 @@
+//! The lock of a slot: who holds it may update the slot's row and will not wait for it there.
+//!
+//! A row lock alone will not do. An `UPDATE ... WHERE remaining >= x` that has to wait and then finds too little keeps the row
+//! locked, and whoever goes on to another row while holding that deadlocks sooner or later. So a debit first takes this
+//! lock without waiting; the row behind it is then free. It costs no WAL and ends with the (sub)transaction.
+
+use pgrx::pg_sys;
+
+/// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
+const SPACE: u16 = 20_293;
+
+/// Lot ids stay below 2^53 and slots below 2^10: together they fit a lock's 64 bits without hashing.
+const SLOT_BITS: u32 = 10;
+
+/// A slot's lock, held until it is released or the (sub)transaction ends.
+#[derive(Debug)]
+#[must_use = "a lock that is not released is held until the transaction ends"]
+pub struct SlotLock {
+    /// The lot the slot belongs to.
+    pub lot: i64,
+    /// The slot's number.
+    pub slot: i16,
+}
+
+impl SlotLock {
+    /// Takes the lock if nobody else has it.
+    pub fn try_acquire(lot: i64, slot: i16) -> Option<SlotLock> {
+        let granted = unsafe { pg_sys::LockAcquire(&tag(lot, slot), pg_sys::ExclusiveLock as i32, false, true) };
+        (granted != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL).then_some(SlotLock { lot, slot })
+    }
+
+    /// Waits for the lock. Deadlock detection, `lock_timeout` and cancelling work as for every lock.
+    pub fn acquire(lot: i64, slot: i16) -> SlotLock {
+        unsafe { pg_sys::LockAcquire(&tag(lot, slot), pg_sys::ExclusiveLock as i32, false, false) };
+        SlotLock { lot, slot }
+    }
+
+    /// Gives the lock back: only right when the row was not changed.
+    pub fn release(self) {
+        unsafe { pg_sys::LockRelease(&tag(self.lot, self.slot), pg_sys::ExclusiveLock as i32, false) };
+    }
+
+    /// Leaves the lock to the end of the transaction, as the changed row behind it is.
+    pub fn keep(self) {}
+}
+
+fn tag(lot: i64, slot: i16) -> pg_sys::LOCKTAG {
+    assert!((0..1 << 53).contains(&lot) && (0..1 << SLOT_BITS).contains(&i64::from(slot)));
+    let id = ((lot as u64) << SLOT_BITS) | slot as u64;
+    pg_sys::LOCKTAG {
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: (id >> 32) as u32,
+        locktag_field3: id as u32,
+        locktag_field4: SPACE,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+    }
+}
+
+/// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.
+pub fn backend_number() -> u32 {
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    let number = unsafe { pg_sys::MyBackendId };
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    let number = unsafe { pg_sys::MyProcNumber };
+    number.unsigned_abs()
+}

@@ -1,0 +1,5 @@
+//! What pg_credit uses of the server it runs in, beyond SQL.
+
+pub mod clock;
+pub mod lock;
+pub mod subtransaction;

@@ -1,0 +1,62 @@
+//! The settings `credit.*`.
+
+use std::ffi::CString;
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+use crate::domain::slots::MAX_SLOTS;
+
+static CLOCK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static MAX_SLOTS_PER_LOT: GucSetting<i32> = GucSetting::<i32>::new(32);
+static KEY_RETENTION_DAYS: GucSetting<i32> = GucSetting::<i32>::new(30);
+
+/// Registers the settings with the server.
+pub fn register() {
+    GucRegistry::define_string_guc(
+        c"credit.clock",
+        c"The instant that pg_credit takes for now; empty means the real time.",
+        c"A timestamp with time zone. For tests and demonstrations: expiry, eligibility and recorded_at follow it.",
+        &CLOCK,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"credit.max_slots",
+        c"The most slots a lot is split into when debits have to wait for it.",
+        c"More slots let more debits of one lot commit together; each is one narrow row.",
+        &MAX_SLOTS_PER_LOT,
+        1,
+        i32::from(MAX_SLOTS),
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"credit.key_retention_days",
+        c"For how many days an idempotency key is kept at least.",
+        c"credit_maintain() forgets older ones; a forgotten key can be used again.",
+        &KEY_RETENTION_DAYS,
+        1,
+        36_500,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    // Misspelt settings are an error instead of a silent nothing, and placeholders set without the right are dropped.
+    unsafe {
+        pgrx::pg_sys::MarkGUCPrefixReserved(c"credit".as_ptr());
+    }
+}
+
+/// `credit.clock`, when it is set to something.
+pub fn clock() -> Option<CString> {
+    CLOCK.get().filter(|text| !text.is_empty())
+}
+
+/// `credit.max_slots`.
+pub fn max_slots() -> i16 {
+    MAX_SLOTS_PER_LOT.get() as i16
+}
+
+/// `credit.key_retention_days`.
+pub fn key_retention_days() -> i32 {
+    KEY_RETENTION_DAYS.get()
+}

@@ -1,0 +1,170 @@
+//! The tables `credit.account` and `credit.member`.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{BOOLOID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::prelude::*;
+
+use super::statement::{Row, Statement};
+
+/// An account as a debit or grant of one of its units and members sees it.
+#[derive(Debug)]
+pub struct Context {
+    /// Members spend their own lots only.
+    pub per_seat: bool,
+    /// Members must be registered before they can be named.
+    pub require_members: bool,
+    /// The unit that was asked for, or the account's own.
+    pub unit: String,
+    /// How many decimals the unit has; `None` when there is no such unit.
+    pub decimals: Option<u32>,
+    /// The unit's currency.
+    pub currency: Option<String>,
+    /// The member that was asked for, if registered.
+    pub member: Option<Member>,
+}
+
+/// A registered member.
+#[derive(Debug)]
+pub struct Member {
+    pub active: bool,
+    pub department: Option<String>,
+}
+
+macro_rules! context {
+    ($unit:literal) => {
+        concat!(
+            "SELECT a.pooling = 'per_seat', a.require_members, ",
+            $unit,
+            ", u.decimals, u.currency, m.active, m.department
+             FROM credit.account a
+             LEFT JOIN credit.unit u ON u.unit = ",
+            $unit,
+            " LEFT JOIN credit.member m ON m.account = a.account AND m.member = $2
+             WHERE a.account = $1"
+        )
+    };
+}
+
+static CONTEXT: Statement = Statement::new(context!("a.unit"), &[TEXTOID, TEXTOID]);
+
+static CONTEXT_OF_UNIT: Statement = Statement::new(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
+
+static CREATE: Statement = Statement::new(
+    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at)
+     VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7)
+     ON CONFLICT DO NOTHING",
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static CHANGE: Statement = Statement::new(
+    "UPDATE credit.account SET unit = COALESCE($2, unit), pooling = COALESCE($3, pooling),
+         time_zone = COALESCE($4, time_zone), require_members = COALESCE($5, require_members),
+         metadata = COALESCE($6::jsonb, metadata)
+     WHERE account = $1",
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID],
+);
+
+static ADD_INTERVAL: Statement = Statement::new(
+    "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",
+    &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
+);
+
+static HAS_LOTS: Statement = Statement::new("SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1)", &[TEXTOID]);
+
+static TIME_ZONE_EXISTS: Statement =
+    Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
+
+static REGISTER_MEMBER: Statement = Statement::new(
+    "INSERT INTO credit.member (account, member, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static SAVE_MEMBER: Statement = Statement::new(
+    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at)
+     VALUES ($1, $2, $3, COALESCE($4, true), $5::jsonb, $6)
+     ON CONFLICT (account, member) DO UPDATE SET department = COALESCE($3, m.department),
+         active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+fn context_of_row(row: Row<'_>) -> Context {
+    Context {
+        per_seat: row.get(1),
+        require_members: row.get(2),
+        unit: row.get(3),
+        decimals: row.optional::<i16>(4).map(|decimals| decimals as u32),
+        currency: row.optional(5),
+        member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
+    }
+}
+
+/// The account, the unit (its own unless one is named) and the member; `None` when there is no such account.
+pub fn context(account: &str, unit: Option<&str>, member: Option<&str>) -> Option<Context> {
+    let rows = match unit {
+        None => CONTEXT.run(&[&account, &member]),
+        Some(unit) => CONTEXT_OF_UNIT.run(&[&account, &member, &unit]),
+    };
+    rows.first().map(context_of_row)
+}
+
+/// The same as the calling query sees it, for readers.
+pub fn context_of_reader(account: &str, unit: Option<&str>, member: Option<&str>) -> Option<Context> {
+    let rows = match unit {
+        None => CONTEXT.read(&[&account, &member]),
+        Some(unit) => CONTEXT_OF_UNIT.read(&[&account, &member, &unit]),
+    };
+    rows.first().map(context_of_row)
+}
+
+/// What an account is created with or changed to; `None` keeps what is there.
+#[derive(Clone, Copy, Default)]
+pub struct AccountTerms<'a> {
+    pub unit: Option<&'a str>,
+    pub pooling: Option<&'a str>,
+    pub time_zone: Option<&'a str>,
+    pub require_members: Option<bool>,
+    pub metadata: Option<&'a str>,
+}
+
+/// Creates the account unless it exists; whether it did.
+pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> bool {
+    let AccountTerms { pooling, time_zone, require_members, metadata, .. } = terms;
+    CREATE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &now]).count() == 1
+}
+
+/// Changes what is given.
+pub fn change(account: &str, terms: AccountTerms<'_>) {
+    let AccountTerms { unit, pooling, time_zone, require_members, metadata } = terms;
+    let changed = CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata]);
+    assert_eq!(changed.count(), 1, "account {account} to change");
+}
+
+/// `at` plus a length of time by the account's calendar.
+pub fn add_interval(account: &str, at: DateTime<Utc>, length: Interval) -> DateTime<Utc> {
+    ADD_INTERVAL.run(&[&account, &at, &length]).first().expect("an existing account").get(1)
+}
+
+pub fn has_lots(account: &str) -> bool {
+    HAS_LOTS.run(&[&account]).first().expect("one row").get(1)
+}
+
+pub fn time_zone_exists(time_zone: &str) -> bool {
+    TIME_ZONE_EXISTS.run(&[&time_zone]).first().expect("one row").get(1)
+}
+
+/// Registers a member that was named for the first time, without a department.
+pub fn register_member(account: &str, member: &str, now: DateTime<Utc>) {
+    REGISTER_MEMBER.run(&[&account, &member, &now]);
+}
+
+/// Creates or changes a member.
+pub fn save_member(
+    account: &str,
+    member: &str,
+    department: Option<&str>,
+    active: Option<bool>,
+    metadata: Option<&str>,
+    now: DateTime<Utc>,
+) {
+    SAVE_MEMBER.run(&[&account, &member, &department, &active, &metadata, &now]);
+}

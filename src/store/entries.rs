@@ -1,0 +1,129 @@
+//! The table `credit.entry`: the ledger.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+
+use super::statement::Statement;
+use crate::domain::amount::Amount;
+
+// One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
+static TAKE: Statement = Statement::new(
+    "WITH taken AS (
+         UPDATE credit.slot SET remaining = remaining - $4 WHERE account = $1 AND lot = $2 AND slot = $3 AND remaining >= $4
+         RETURNING true
+     )
+     INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
+         recorded_at, recorded_by, metadata, posted)
+     SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true
+     FROM taken
+     RETURNING posting",
+    &[
+        TEXTOID, INT8OID, INT2OID, NUMERICOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+    ],
+);
+
+static DEBIT_LOTS: Statement = Statement::new(
+    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
+         recorded_at, recorded_by, metadata, posted)
+     SELECT $1, $2, v.line, 'debit', - v.amount, v.lot, $5, $6, $7, $8, $9, session_user, $10::jsonb, true
+     FROM unnest($3::bigint[], $4::numeric[]) WITH ORDINALITY AS v (lot, amount, line)",
+    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+// What ends a lot's life is the lot owner's: expiry is dated at the expiry, whenever it is swept.
+static WITHDRAW: Statement = Statement::new(
+    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+         recorded_by, metadata, posted)
+     SELECT l.account, nextval('credit.posting_id'), 1, $3, - $4::numeric, l.lot, l.member, m.department, $5, $6, session_user,
+         $7::jsonb, true
+     FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
+     WHERE l.account = $1 AND l.lot = $2",
+    &[TEXTOID, INT8OID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+static MARK_POSTED: Statement = Statement::new(
+    "UPDATE credit.entry SET posted = true WHERE account = $1 AND posting = $2 AND line = $3 AND NOT posted",
+    &[TEXTOID, INT8OID, INT4OID],
+);
+
+static POSTING_EXISTS: Statement =
+    Statement::new("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
+
+static NEXT_POSTING: Statement = Statement::new("SELECT nextval('credit.posting_id')", &[]);
+
+/// What every line of a debit says besides its lot and amount.
+#[derive(Clone, Copy, Debug)]
+pub struct DebitLine<'a> {
+    pub account: &'a str,
+    pub member: Option<&'a str>,
+    pub department: Option<&'a str>,
+    pub operation: Option<&'a str>,
+    /// When the usage happened; when it is recorded unless said otherwise.
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub metadata: Option<&'a str>,
+}
+
+/// Takes the amount from a slot whose lock is held; the posting, or `None` when the slot holds less.
+pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: Option<i64>, now: DateTime<Utc>) -> Option<i64> {
+    let occurred_at = line.occurred_at.unwrap_or(now);
+    let rows = TAKE.run(&[
+        &line.account,
+        &lot,
+        &slot,
+        &amount,
+        &posting,
+        &line.member,
+        &line.department,
+        &line.operation,
+        &occurred_at,
+        &now,
+        &line.metadata,
+    ]);
+    rows.first().map(|row| row.get(1))
+}
+
+/// Writes a debit's lines, one for each lot.
+pub fn debit_lots(line: DebitLine<'_>, posting: i64, lots: &[i64], amounts: &[Amount], now: DateTime<Utc>) {
+    let occurred_at = line.occurred_at.unwrap_or(now);
+    let written = DEBIT_LOTS.run(&[
+        &line.account,
+        &posting,
+        &lots.to_vec(),
+        &amounts,
+        &line.member,
+        &line.department,
+        &line.operation,
+        &occurred_at,
+        &now,
+        &line.metadata,
+    ]);
+    assert_eq!(written.count(), lots.len(), "one line for each lot");
+}
+
+/// Writes the line that takes what is left of a lot out of the books.
+pub fn withdraw(
+    account: &str,
+    lot: i64,
+    kind: &str,
+    amount: Amount,
+    occurred_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    metadata: Option<&str>,
+) {
+    let written = WITHDRAW.run(&[&account, &lot, &kind, &amount, &occurred_at, &now, &metadata]);
+    assert_eq!(written.count(), 1, "the {kind} entry of lot {lot}");
+}
+
+/// Marks a directly inserted line as applied.
+pub fn mark_posted(account: &str, posting: i64, line: i32) {
+    assert_eq!(MARK_POSTED.run(&[&account, &posting, &line]).count(), 1, "posting {posting} to mark");
+}
+
+pub fn posting_exists(account: &str, posting: i64) -> bool {
+    POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
+}
+
+/// A posting id nobody else has.
+pub fn next_posting() -> i64 {
+    NEXT_POSTING.run(&[]).first().expect("one row").get(1)
+}

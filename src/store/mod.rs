@@ -1,0 +1,14 @@
+//! Every SQL text, as statements that are planned once per backend and kept. What they mean is decided elsewhere.
+
+mod statement;
+
+pub mod access;
+pub mod accounts;
+pub mod balances;
+pub mod entries;
+pub mod lots;
+pub mod requests;
+pub mod units;
+pub mod verify;
+
+pub use statement::connected;

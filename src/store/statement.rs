@@ -1,0 +1,209 @@
+//! SQL statements, prepared once per backend and kept: an unprepared one costs four times as much to run.
+
+use std::ffi::{CString, c_char};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::convert;
+use crate::domain::amount::Amount;
+
+/// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
+pub fn connected<T>(work: impl FnOnce() -> T) -> T {
+    Spi::connect(|_| work())
+}
+
+/// What a statement sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshot {
+    /// What the calling query sees: for readers, also on a standby.
+    OfCaller,
+    /// All that is committed now (READ COMMITTED) and all that this transaction wrote.
+    Fresh,
+}
+
+/// A statement with the types of its parameters.
+pub struct Statement {
+    sql: &'static str,
+    types: &'static [pg_sys::Oid],
+    plan: AtomicPtr<pg_sys::_SPI_plan>,
+}
+
+impl Statement {
+    pub const fn new(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
+        Statement { sql, types, plan: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// Reads as the calling query sees the tables.
+    pub fn read(&self, parameters: &[&dyn Parameter]) -> Rows {
+        self.execute(Snapshot::OfCaller, parameters)
+    }
+
+    /// Reads or writes with a snapshot taken now.
+    pub fn run(&self, parameters: &[&dyn Parameter]) -> Rows {
+        self.execute(Snapshot::Fresh, parameters)
+    }
+
+    fn execute(&self, snapshot: Snapshot, parameters: &[&dyn Parameter]) -> Rows {
+        assert_eq!(parameters.len(), self.types.len(), "parameters of: {}", self.sql);
+        let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
+        let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
+        let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
+        unsafe {
+            pg_sys::SPI_tuptable = std::ptr::null_mut();
+            let read_only = snapshot == Snapshot::OfCaller;
+            let status = pg_sys::SPI_execute_plan(self.plan(), values.as_mut_ptr(), nulls.as_ptr(), read_only, 0);
+            assert!(status > 0, "SPI returned {status} for: {}", self.sql);
+            Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed as usize }
+        }
+    }
+
+    /// The kept plan, prepared at first use. A generic plan: these statements are planned once, not for each value.
+    fn plan(&self) -> pg_sys::SPIPlanPtr {
+        let known = self.plan.load(Ordering::Relaxed);
+        if !known.is_null() {
+            return known;
+        }
+        let sql = CString::new(self.sql).expect("SQL without NUL");
+        let mut types = self.types.to_vec();
+        unsafe {
+            let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
+            let plan = pg_sys::SPI_prepare_cursor(sql.as_ptr(), types.len() as i32, types.as_mut_ptr(), options);
+            assert!(!plan.is_null(), "SPI could not prepare: {}", self.sql);
+            pg_sys::SPI_keepplan(plan);
+            self.plan.store(plan, Ordering::Relaxed);
+            plan
+        }
+    }
+}
+
+/// What a statement returned.
+pub struct Rows {
+    table: *mut pg_sys::SPITupleTable,
+    processed: usize,
+}
+
+impl Rows {
+    /// How many rows were returned or changed.
+    pub fn count(&self) -> usize {
+        self.processed
+    }
+
+    /// The only row there can be.
+    pub fn first(&self) -> Option<Row<'_>> {
+        self.iter().next()
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        let count = if self.table.is_null() { 0 } else { self.processed };
+        (0..count).map(|index| Row { rows: self, index })
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if !self.table.is_null() && !std::thread::panicking() {
+            unsafe { pg_sys::SPI_freetuptable(self.table) };
+        }
+    }
+}
+
+/// One row; columns count from 1, as in SPI.
+pub struct Row<'a> {
+    rows: &'a Rows,
+    index: usize,
+}
+
+impl Row<'_> {
+    /// A column that is never NULL.
+    pub fn get<T: Column>(&self, column: i32) -> T {
+        self.optional(column).unwrap_or_else(|| panic!("column {column} is NULL"))
+    }
+
+    /// A column that may be NULL.
+    pub fn optional<T: Column>(&self, column: i32) -> Option<T> {
+        unsafe {
+            let table = self.rows.table;
+            let tuple = *(*table).vals.add(self.index);
+            let mut is_null = false;
+            let datum = pg_sys::SPI_getbinval(tuple, (*table).tupdesc, column, &mut is_null);
+            (!is_null).then(|| T::from_sql(datum))
+        }
+    }
+}
+
+/// A value that a statement takes.
+pub trait Parameter {
+    /// The value for SQL, allocated where SPI allocates; `None` is NULL.
+    fn to_datum(&self) -> Option<pg_sys::Datum>;
+}
+
+/// A value that a statement returns.
+pub trait Column: Sized {
+    /// The value of a datum that is not NULL, in Rust's own memory.
+    ///
+    /// # Safety
+    /// The datum must be of the SQL type that the implementation reads.
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Self;
+}
+
+impl<T: Parameter> Parameter for Option<T> {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        self.as_ref().and_then(T::to_datum)
+    }
+}
+
+impl Parameter for Amount {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        convert::numeric(*self).into_datum()
+    }
+}
+
+impl Column for Amount {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Amount {
+        let numeric = unsafe { AnyNumeric::from_datum(datum, false) }.expect("a numeric");
+        Amount::parse(numeric.normalize()).expect("an amount within its limits")
+    }
+}
+
+impl Parameter for &[Amount] {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        self.iter().map(|amount| convert::numeric(*amount)).collect::<Vec<_>>().into_datum()
+    }
+}
+
+impl Parameter for DateTime<Utc> {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        convert::microseconds(*self).into_datum()
+    }
+}
+
+impl Column for DateTime<Utc> {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> DateTime<Utc> {
+        convert::instant_from_microseconds(datum.value() as i64).expect("a finite instant")
+    }
+}
+
+/// Types that pgrx already converts.
+macro_rules! through_pgrx {
+    (parameters: $($parameter:ty),+; columns: $($column:ty),+ $(,)?) => {
+        $(impl Parameter for $parameter {
+            fn to_datum(&self) -> Option<pg_sys::Datum> {
+                self.clone().into_datum()
+            }
+        })+
+        $(impl Column for $column {
+            unsafe fn from_sql(datum: pg_sys::Datum) -> $column {
+                unsafe { FromDatum::from_datum(datum, false) }.expect("a value that is not NULL")
+            }
+        })+
+    };
+}
+
+through_pgrx! {
+    parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i16>, Vec<String>, &[u8], AnyNumeric, Interval;
+    columns: bool, i16, i32, i64, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric,
+}

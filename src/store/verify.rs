@@ -1,0 +1,116 @@
+//! The proof of the books: each invariant is a query that returns what violates it. One statement, so one instant.
+
+use pgrx::pg_sys::TEXTOID;
+
+use super::statement::Statement;
+
+/// A violated invariant.
+pub struct Violation {
+    pub invariant: String,
+    pub account: Option<String>,
+    pub lot: Option<i64>,
+    pub expected: Option<String>,
+    pub found: Option<String>,
+}
+
+static VIOLATIONS: Statement = Statement::new(
+    "WITH lots AS MATERIALIZED (
+         SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
+     ), slots AS MATERIALIZED (
+         SELECT account, lot, sum(remaining) AS remaining, count(*) AS slots, min(remaining) AS least,
+             min(slot) AS first, max(slot) AS last
+         FROM credit.slot WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
+     ), entries AS MATERIALIZED (
+         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in')) AS grants,
+             sum(amount) FILTER (WHERE kind IN ('grant', 'move_in')) AS granted
+         FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
+     ), debits AS (
+         SELECT e.*, l.member AS owner, l.applies_to, l.effective_at, l.expires_at
+         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot WHERE e.kind = 'debit'
+     )
+     SELECT 'a lot''s slots hold what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
+         COALESCE(e.lot, s.lot) AS lot, COALESCE(e.amount, 0)::text AS expected, COALESCE(s.remaining, 0)::text AS found
+     FROM entries e FULL JOIN slots s ON s.account = e.account AND s.lot = e.lot
+     WHERE COALESCE(e.amount, 0) <> COALESCE(s.remaining, 0)
+     UNION ALL
+     SELECT 'no slot is below zero', account, lot, '0', least::text FROM slots WHERE least < 0
+     UNION ALL
+     SELECT 'every lot has its slots, numbered from 0', l.account, l.lot, l.slots::text, COALESCE(s.slots, 0)::text
+     FROM lots l LEFT JOIN slots s ON s.account = l.account AND s.lot = l.lot
+     WHERE (s.slots, s.first, s.last) IS DISTINCT FROM (l.slots::bigint, 0::smallint, (l.slots - 1)::smallint)
+     UNION ALL
+     SELECT 'every slot and entry has its lot', x.account, x.lot, 'a lot', 'none'
+     FROM (SELECT account, lot FROM slots UNION SELECT account, lot FROM entries) x
+     WHERE NOT EXISTS (SELECT FROM lots l WHERE l.account = x.account AND l.lot = x.lot)
+     UNION ALL
+     SELECT 'a lot''s first entry grants it, once and wholly', l.account, l.lot, l.granted::text, COALESCE(e.granted, 0)::text
+     FROM lots l LEFT JOIN entries e ON e.account = l.account AND e.lot = l.lot
+     WHERE e.grants IS DISTINCT FROM 1 OR e.granted IS DISTINCT FROM l.granted
+     UNION ALL
+     SELECT 'a closed lot holds nothing', l.account, l.lot, '0', s.remaining::text
+     FROM lots l JOIN slots s ON s.account = l.account AND s.lot = l.lot WHERE l.closed AND s.remaining <> 0
+     UNION ALL
+     SELECT 'every row is posted', account, lot, 'posted', 'lot not posted' FROM lots WHERE NOT posted
+     UNION ALL
+     SELECT 'every row is posted', account, lot, 'posted', 'entry of posting ' || posting || ' not posted'
+     FROM credit.entry WHERE NOT posted AND ($1 IS NULL OR account = $1)
+     UNION ALL
+     SELECT 'a debit falls into the life of its lot', account, lot, '[' || effective_at || ', ' || COALESCE(expires_at::text, 'never') || ')',
+         'posting ' || posting || ' at ' || recorded_at
+     FROM debits WHERE recorded_at < effective_at OR recorded_at >= expires_at
+     UNION ALL
+     SELECT 'a member''s lot pays for that member only', account, lot, owner, COALESCE(member, 'no member') || ' in posting ' || posting
+     FROM debits WHERE owner IS NOT NULL AND owner IS DISTINCT FROM member
+     UNION ALL
+     SELECT 'a lot pays for the operations it applies to', account, lot, applies_to::text,
+         COALESCE(operation, 'no operation') || ' in posting ' || posting
+     FROM debits WHERE applies_to IS NOT NULL AND NOT COALESCE(operation = ANY (applies_to), false)
+     UNION ALL
+     SELECT 'no amount has more decimals than its unit', e.account, e.lot, u.decimals::text, e.amount::text
+     FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot JOIN credit.unit u ON u.unit = l.unit
+     WHERE scale(trim_scale(e.amount)) > u.decimals
+     UNION ALL
+     SELECT 'a move between lots adds up to nothing', account, NULL, '0', sum(amount) || ' in posting ' || posting
+     FROM credit.entry WHERE kind IN ('move_out', 'move_in') AND ($1 IS NULL OR account = $1)
+     GROUP BY account, posting HAVING sum(amount) <> 0
+     UNION ALL
+     SELECT 'a moved lot keeps its cost basis, and never more than its price', l.account, l.lot, p.cost_basis || ' of ' || p.paid,
+         l.cost_basis || ' of ' || l.paid
+     FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
+     WHERE l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid
+     UNION ALL
+     SELECT 'every member and unit that is named exists', l.account, l.lot, l.unit, 'no such unit'
+     FROM lots l WHERE NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = l.unit)
+     UNION ALL
+     SELECT 'every member and unit that is named exists', a.account, NULL, a.unit, 'no such unit'
+     FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = a.unit)
+     UNION ALL
+     SELECT DISTINCT 'every member and unit that is named exists', e.account, NULL::bigint, e.member, 'no such member'
+     FROM credit.entry e WHERE e.member IS NOT NULL AND ($1 IS NULL OR e.account = $1)
+         AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = e.account AND m.member = e.member)
+     UNION ALL
+     SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
+     FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
+             ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
+             ('lot', 'lot_10_check', 'O'), ('lot', 'lot_20_apply', 'O'), ('lot', 'lot_90_refuse_update', 'A'),
+             ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'),
+             ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
+             ('account', 'account_90_check_update', 'O'), ('unit', 'unit_90_check_update', 'O')) t (relation, name, enabled)
+     LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
+     WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",
+    &[TEXTOID],
+);
+
+/// All violations, of one account or of all.
+pub fn violations(account: Option<&str>) -> Vec<Violation> {
+    let rows = VIOLATIONS.read(&[&account]);
+    rows.iter()
+        .map(|row| Violation {
+            invariant: row.get(1),
+            account: row.optional(2),
+            lot: row.optional(3),
+            expected: row.optional(4),
+            found: row.optional(5),
+        })
+        .collect()
+}

@@ -1,0 +1,61 @@
+-- Work goes on in the restored database.
+
+-- A grant and a debit, to the last decimal, and ids that are new.
+DO $$
+DECLARE
+    before numeric := credit_balance('acme');
+    last_lot bigint := (SELECT max(lot) FROM credit.lot);
+    last_posting bigint := (SELECT max(posting) FROM credit.entry);
+    new_lot bigint;
+    new_posting bigint;
+BEGIN
+    new_lot := credit_grant('acme', 500, category => 'paid');
+    new_posting := credit_debit('acme', 12.5, member => 'carol');
+    ASSERT new_lot > last_lot, format('lot %s is not after %s', new_lot, last_lot);
+    ASSERT new_posting > last_posting, format('posting %s is not after %s', new_posting, last_posting);
+    ASSERT credit_balance('acme') = before + 487.5, format('%s after %s', credit_balance('acme'), before);
+END $$;
+
+-- Keys are remembered: the same request changes nothing.
+DO $$
+DECLARE
+    before numeric := credit_balance('acme');
+    recorded bigint := (SELECT result FROM credit.request WHERE account = 'acme' AND key = 'first debit');
+BEGIN
+    ASSERT credit_debit('acme', 12.345678, member => 'alice', key => 'first debit') = recorded;
+    ASSERT credit_balance('acme') = before;
+END $$;
+
+-- A row written past the functions is applied once, and history still cannot be changed.
+DO $$
+DECLARE
+    before numeric := credit_balance('acme');
+BEGIN
+    INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
+        SELECT account, unit, 30, 'paid', 'adjustment', now() - interval '1 second' FROM credit.account WHERE account = 'acme';
+    ASSERT credit_balance('acme') = before + 30, format('%s after %s', credit_balance('acme'), before);
+    BEGIN
+        DELETE FROM credit.entry;
+        RAISE EXCEPTION 'the ledger could be deleted' USING ERRCODE = 'XX000';
+    EXCEPTION WHEN internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        NULL;
+    END;
+END $$;
+
+-- Never below zero.
+DO $$
+BEGIN
+    ASSERT credit_try_debit('crowd', 1000000) IS NULL;
+END $$;
+
+-- The role that may spend still may.
+SET ROLE lifecycle_spender;
+DO $$ BEGIN PERFORM credit_debit('acme', 1, member => 'alice'); END $$;
+RESET ROLE;
+
+DO $$
+BEGIN
+    ASSERT NOT EXISTS (SELECT FROM credit_verify()), 'the books are wrong';
+END $$;

@@ -1,0 +1,41 @@
+-- What the dump and restore test starts with: every kind of row there is.
+
+CREATE EXTENSION pg_credit;
+
+-- Roles belong to the cluster and outlive the databases of this test.
+SELECT 'CREATE ROLE lifecycle_spender' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'lifecycle_spender') \gexec
+SELECT credit_allow('lifecycle_spender', 'spend');
+
+-- Some time ago: lots that have expired since, swept and not swept.
+SET credit.clock = '2024-01-01 00:00:00+00';
+SELECT credit_account('acme', time_zone => 'Europe/Berlin', metadata => '{"plan": "team"}');
+SELECT credit_member('acme', 'alice', department => 'research');
+SELECT credit_member('acme', 'bob', department => 'sales', active => false);
+SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-02-01 00:00:00+00', key => 'welcome');
+SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-03-01 00:00:00+00');
+SELECT credit_debit('acme', 12.345678, member => 'alice', key => 'first debit');
+SET credit.clock = '2024-02-10 00:00:00+00';
+SELECT credit_expire('acme');
+RESET credit.clock;
+
+-- Now: lots of all kinds, a unit of money, debits across lots, a void, a changed expiry.
+SELECT credit_grant('acme', 250, member => 'alice', category => 'promotional', expires_after => '10 years');
+SELECT credit_grant('acme', 1000, paid => 800, currency => 'EUR', priority => 10, metadata => '{"invoice": 7}');
+SELECT credit_grant('acme', 50, applies_to => ARRAY['chat', 'search']);
+SELECT credit_grant('acme', 5000, effective_at => now() + '9 years', expires_at => now() + '10 years');
+SELECT credit_debit('acme', 275.5, member => 'alice', operation => 'chat', metadata => '{"request": "r-1"}');
+SELECT credit_void('acme', credit_grant('acme', 33));
+SELECT credit_set_expiry('acme', credit_grant('acme', 44), now() + '20 years');
+INSERT INTO credit.unit (unit, decimals, rounding, currency) VALUES ('usd', 2, 'half_up', 'USD');
+SELECT credit_account('umbrella', unit => 'usd');
+SELECT credit_grant('umbrella', 99.99, paid => 99.99, currency => 'USD');
+SELECT credit_debit('umbrella', 0.01);
+
+-- Written past the functions: applied by the triggers, once.
+INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
+    SELECT account, unit, 70, 'paid', 'adjustment', now() FROM credit.account WHERE account = 'acme';
+INSERT INTO credit.entry (account, lot, kind, amount)
+    SELECT account, max(lot), 'debit', -7 FROM credit.lot WHERE account = 'acme' AND granted = 70 GROUP BY account;
+
+-- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
+SELECT credit_grant('crowd', 100000);

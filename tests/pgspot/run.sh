@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# pgspot, a checker of extension scripts for the ways in which a hostile user can hijack them, on the SQL that
+# was generated for PG_CONFIG's PostgreSQL.
+set -euo pipefail
+
+REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=scripts/progress.sh
+source "$REPOSITORY/scripts/progress.sh"
+# shellcheck source=scripts/find_postgres.sh
+source "$REPOSITORY/scripts/find_postgres.sh"
+# shellcheck source=scripts/cargo_pgrx.sh
+source "$REPOSITORY/scripts/cargo_pgrx.sh"
+# shellcheck source=scripts/package.sh
+source "$REPOSITORY/scripts/package.sh"
+
+PGSPOT_VERSION=0.9.4
+ENVIRONMENT=$CACHE_DIRECTORY/pgspot-$PGSPOT_VERSION
+
+install_pgspot() {
+    if ! "$ENVIRONMENT/bin/pgspot" --help >/dev/null 2>&1; then
+        python3 -m venv --clear "$ENVIRONMENT"
+        "$ENVIRONMENT/bin/pip" install --quiet --disable-pip-version-check "pgspot==$PGSPOT_VERSION"
+    fi
+}
+
+choose_pg_config
+install_pgspot
+EXTENSIONS=$(package_directory)$("$PG_CONFIG" --sharedir)/extension
+mapfile -t SCRIPTS_TO_CHECK < <(compgen -G "$EXTENSIONS/pg_credit--*.sql")
+((${#SCRIPTS_TO_CHECK[@]} > 0)) || fail "There is no generated SQL in $EXTENSIONS."
+# pgspot's exit status forgives warnings; we do not.
+"$ENVIRONMENT/bin/pgspot" "${SCRIPTS_TO_CHECK[@]}" | tee /dev/stderr |
+    grep 'Errors: 0 Warnings: 0 Unknown: 0' >/dev/null
