@@ -18,6 +18,9 @@ CREATE FUNCTION credit.account_check() RETURNS trigger LANGUAGE c SECURITY DEFIN
 CREATE FUNCTION credit.unit_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
     AS 'MODULE_PATHNAME', 'unit_check_wrapper';
 
+CREATE FUNCTION credit.announce_change() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'announce_change_wrapper';
+
 CREATE TRIGGER lot_10_check BEFORE INSERT ON credit.lot
     FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.lot_check();
 CREATE TRIGGER lot_20_apply AFTER INSERT ON credit.lot
@@ -67,6 +70,17 @@ CREATE TRIGGER account_90_check_update BEFORE UPDATE OF account, time_zone ON cr
 CREATE TRIGGER unit_90_check_update BEFORE UPDATE OR DELETE ON credit.unit
     FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
 
+-- Debits remember accounts, units and members; they hear of a change when it commits.
+CREATE TRIGGER account_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.account
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+CREATE TRIGGER member_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.member
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+CREATE TRIGGER unit_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.unit
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+
+ALTER TABLE credit.account ENABLE ALWAYS TRIGGER account_95_announce;
+ALTER TABLE credit.member ENABLE ALWAYS TRIGGER member_95_announce;
+ALTER TABLE credit.unit ENABLE ALWAYS TRIGGER unit_95_announce;
 ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_90_refuse_update;
 ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_91_refuse_delete;
 ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_92_refuse_truncate;

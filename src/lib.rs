@@ -24,6 +24,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::register();
+    server::invalidation::register();
 }
 
 // The SQL files, in the order in which they are installed. The SQL functions of `api` are created in between.
@@ -32,4 +33,25 @@ extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema
 extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["triggers"]);
+extension_sql_file!(
+    "../sql/95_comments.sql",
+    name = "comments",
+    requires = [
+        "views",
+        api::access::credit_allow,
+        api::access::credit_disallow,
+        api::accounts::credit_account,
+        api::accounts::credit_member,
+        api::balance::credit_balance,
+        api::balance::credit_explain_debit,
+        api::debit::credit_debit,
+        api::debit::credit_try_debit,
+        api::grant::credit_grant,
+        api::lots::credit_expire,
+        api::lots::credit_set_expiry,
+        api::lots::credit_void,
+        api::maintenance::credit_maintain,
+        api::maintenance::credit_verify,
+    ]
+);
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

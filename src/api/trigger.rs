@@ -12,7 +12,7 @@ use crate::convert;
 use crate::error;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
-use crate::server::clock;
+use crate::server::{clock, invalidation};
 use crate::store::{connected, lots};
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
@@ -166,6 +166,14 @@ fn refuse_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let operation = trigger.op().map_or_else(|_| "a change".to_owned(), |operation| operation.to_string());
     let table = trigger.table_name().unwrap_or_default();
     raise(Err(error::immutable(&format!("credit.{table}"), &operation)))
+}
+
+/// After a change of accounts, units or members: tells the backends that remember them.
+#[pg_trigger(sql = false)]
+fn announce_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    let relation = trigger.relation().expect("a trigger has a relation");
+    invalidation::announce(relation.namespace_oid());
+    Ok(None)
 }
 
 /// Keeps an account's id, and its time zone once it has lots.

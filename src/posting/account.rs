@@ -1,11 +1,52 @@
 //! Finding an account, its unit and its member, and checking what they demand.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
+use crate::server::invalidation;
 use crate::store::accounts::{self, AccountTerms, Context, Member};
 use crate::store::units;
+
+/// So many contexts are remembered; then the memory starts anew.
+const MAX_REMEMBERED: usize = 4096;
+
+/// Account, unit and member as they were asked for.
+type Key<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+/// The contexts that debits of this backend used, valid for one generation.
+#[derive(Default)]
+struct Remembered {
+    generation: u64,
+    contexts: HashMap<String, Rc<Context>>,
+}
+
+thread_local! {
+    static REMEMBERED: RefCell<Remembered> = RefCell::default();
+}
+
+impl Remembered {
+    fn get(&self, generation: u64, key: Key<'_>) -> Option<Rc<Context>> {
+        if self.generation == generation { self.contexts.get(&text(key)).cloned() } else { None }
+    }
+
+    fn put(&mut self, generation: u64, key: Key<'_>, context: Rc<Context>) {
+        if self.generation != generation || self.contexts.len() == MAX_REMEMBERED {
+            self.contexts.clear();
+            self.generation = generation;
+        }
+        self.contexts.insert(text(key), context);
+    }
+}
+
+/// One text for a key: names contain no control characters, so none can be mistaken for another.
+fn text((account, unit, member): Key<'_>) -> String {
+    [account, unit.unwrap_or("\u{1}"), member.unwrap_or("\u{1}")].join("\0")
+}
 
 /// The account as a writer sees it.
 ///
@@ -13,6 +54,25 @@ use crate::store::units;
 /// P0002 when the account or the unit does not exist.
 pub fn find(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
     checked(account, accounts::context(account, unit, member))
+}
+
+/// The account as a debit sees it: remembered from the last time, unless something changed since.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Rc<Context>> {
+    let generation = invalidation::generation();
+    let key = (account, unit, member);
+    if let Some(context) = REMEMBERED.with_borrow(|remembered| remembered.get(generation, key)) {
+        return Ok(context);
+    }
+    let context = Rc::new(find(account, unit, member)?);
+    // A snapshot from before a change must not be remembered beyond it; nor a member who is about to be registered.
+    if invalidation::sees_latest() && member.is_some() == context.member.is_some() {
+        invalidation::watch(context.relation);
+        REMEMBERED.with_borrow_mut(|remembered| remembered.put(generation, key, context.clone()));
+    }
+    Ok(context)
 }
 
 /// The account as the calling query sees it.

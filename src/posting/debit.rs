@@ -5,6 +5,8 @@
 //! it collect whole lots ([`super::collect`]). What makes it correct: a slot is changed under its lock only, the update
 //! itself says `remaining >= amount`, and a refusal is decided by one statement over what is committed.
 
+use std::rc::Rc;
+
 use chrono::{DateTime, Utc};
 
 use super::account;
@@ -88,12 +90,12 @@ pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
 }
 
 /// Finds the account and checks the request against it.
-fn check(request: Debit<'_>) -> Result<Context> {
+fn check(request: Debit<'_>) -> Result<Rc<Context>> {
     let now = clock::now();
     if let Some(at) = request.occurred_at.filter(|at| *at > now) {
         return Err(error::future_instant("at", at, now));
     }
-    let context = account::find(request.account, request.unit, request.member)?;
+    let context = account::find_remembered(request.account, request.unit, request.member)?;
     account::check_decimals("amount", request.amount, &context)?;
     Ok(context)
 }

@@ -1,6 +1,7 @@
 //! The tables `credit.account` and `credit.member`.
 
 use chrono::{DateTime, Utc};
+use pgrx::pg_sys;
 use pgrx::pg_sys::{BOOLOID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
@@ -21,6 +22,8 @@ pub struct Context {
     pub currency: Option<String>,
     /// The member that was asked for, if registered.
     pub member: Option<Member>,
+    /// The id of the table credit.account, whose invalidation ends what is remembered of it.
+    pub relation: pg_sys::Oid,
 }
 
 /// A registered member.
@@ -35,7 +38,7 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling = 'per_seat', a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -95,6 +98,7 @@ fn context_of_row(row: Row<'_>) -> Context {
         decimals: row.optional::<i16>(4).map(|decimals| decimals as u32),
         currency: row.optional(5),
         member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
+        relation: row.get(8),
     }
 }
 

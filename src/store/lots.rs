@@ -13,14 +13,14 @@ use crate::domain::amount::Amount;
 use crate::domain::drawdown::{Expiry, Rank, Source};
 
 /// The lots of an account and unit that may pay at an instant, for an operation.
-/// $1 account, $2 unit, $3 member ('' without one), $4 whether the pool pays too, $5 the instant, $6 the operation.
+/// $1 account, $2 unit, $3 member ('' without one), $4 the instant, $5 the operation; for both owners $6: does the pool pay too.
 macro_rules! usable {
     ($owner:literal) => {
         concat!(
             "l.account = $1 AND l.unit = $2 AND NOT l.closed AND ",
             $owner,
-            " AND l.effective_at <= $5 AND (l.expires_at IS NULL OR l.expires_at > $5)
-              AND (l.applies_to IS NULL OR $6 = ANY (l.applies_to))"
+            " AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4)
+              AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to))"
         )
     };
 }
@@ -34,24 +34,20 @@ macro_rules! drawdown_order {
 
 macro_rules! eligible {
     () => {
-        usable!("(COALESCE(l.member, '') = $3 OR ($4 AND COALESCE(l.member, '') = ''))")
+        usable!("(COALESCE(l.member, '') = $3 OR ($6 AND COALESCE(l.member, '') = ''))")
     };
 }
 
-// The two branches run one after the other: the pool is only looked at when the member has nothing of his own.
+/// The first lot of one owner. $3 is the owner: a member, or '' for the pool.
 static HEAD: Statement = Statement::new(
     concat!(
-        "SELECT lot, slots, expires_at FROM ((SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE ",
+        "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE ",
         usable!("COALESCE(l.member, '') = $3"),
         " ORDER BY ",
         drawdown_order!(),
-        " LIMIT 1) UNION ALL (SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE $4 AND ",
-        usable!("COALESCE(l.member, '') = ''"),
-        " ORDER BY ",
-        drawdown_order!(),
-        " LIMIT 1)) head LIMIT 1"
+        " LIMIT 1"
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
 );
 
 static SURVEY: Statement = Statement::new(
@@ -60,7 +56,7 @@ static SURVEY: Statement = Statement::new(
          FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot WHERE ",
         eligible!()
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, NUMERICOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
 );
 
 static USABLE: Statement = Statement::new(
@@ -75,7 +71,7 @@ static USABLE: Statement = Statement::new(
         drawdown_order!(),
         " LIMIT $8"
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8ARRAYOID, INT4OID],
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8ARRAYOID, INT4OID],
 );
 
 static LOCK: Statement = Statement::new(
@@ -265,16 +261,19 @@ pub struct Locked {
 /// The first usable lot in drawdown order; it may turn out to be empty.
 pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    // Without a member the first branch already reads the pool.
-    let also_pool = pool && !member.is_empty();
-    let rows = HEAD.run(&[&account, &unit, &member, &also_pool, &now, &operation]);
-    rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3) })
+    let first_of = |owner: &str| {
+        let rows = HEAD.run(&[&account, &unit, &owner, &now, &operation]);
+        rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3) })
+    };
+    // The pool is only looked at when the member has nothing of his own.
+    let own = if member.is_empty() { None } else { first_of(member) };
+    own.or_else(|| if pool { first_of("") } else { None })
 }
 
 /// The one statement that decides whether a debit is refused; it takes no locks.
 pub fn survey(eligible: Eligibility<'_>, now: DateTime<Utc>, head: i64, amount: Amount) -> Survey {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    let rows = SURVEY.run(&[&account, &unit, &member, &pool, &now, &operation, &head, &amount]);
+    let rows = SURVEY.run(&[&account, &unit, &member, &now, &operation, &pool, &head, &amount]);
     let row = rows.first().expect("an aggregate has one row");
     Survey { available: row.get(1), covering: row.optional(2).unwrap_or_default() }
 }
@@ -299,13 +298,13 @@ fn usable_rows(rows: Rows) -> Vec<Usable> {
 /// The next usable lots in drawdown order, at most `limit`, without those already `known`.
 pub fn usable(eligible: Eligibility<'_>, now: DateTime<Utc>, known: &[i64], limit: i32) -> Vec<Usable> {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    usable_rows(USABLE.run(&[&account, &unit, &member, &pool, &now, &operation, &known.to_vec(), &limit]))
+    usable_rows(USABLE.run(&[&account, &unit, &member, &now, &operation, &pool, &known.to_vec(), &limit]))
 }
 
 /// The usable lots as the calling query sees them, for readers.
 pub fn usable_to_reader(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<Usable> {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    usable_rows(USABLE.read(&[&account, &unit, &member, &pool, &now, &operation, &Vec::<i64>::new(), &limit]))
+    usable_rows(USABLE.read(&[&account, &unit, &member, &now, &operation, &pool, &Vec::<i64>::new(), &limit]))
 }
 
 fn locked_of_rows(rows: Rows) -> Option<Locked> {

@@ -205,5 +205,5 @@ macro_rules! through_pgrx {
 
 through_pgrx! {
     parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i16>, Vec<String>, &[u8], AnyNumeric, Interval;
-    columns: bool, i16, i32, i64, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric,
+    columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric,
 }

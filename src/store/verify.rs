@@ -50,6 +50,12 @@ static VIOLATIONS: Statement = Statement::new(
      SELECT 'a closed lot holds nothing', l.account, l.lot, '0', s.remaining::text
      FROM lots l JOIN slots s ON s.account = l.account AND s.lot = l.lot WHERE l.closed AND s.remaining <> 0
      UNION ALL
+     SELECT 'every line is of a known kind, and of its sign', account, lot, 'a kind and its sign', kind || ' ' || amount || ' in posting ' || posting
+     FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND NOT CASE
+         WHEN kind IN ('grant', 'move_in') THEN amount > 0
+         WHEN kind IN ('debit', 'void', 'expiry', 'move_out') THEN amount < 0
+         WHEN kind = 'adjustment' THEN amount <> 0 ELSE false END
+     UNION ALL
      SELECT 'every row is posted', account, lot, 'posted', 'lot not posted' FROM lots WHERE NOT posted
      UNION ALL
      SELECT 'every row is posted', account, lot, 'posted', 'entry of posting ' || posting || ' not posted'
@@ -95,7 +101,8 @@ static VIOLATIONS: Statement = Statement::new(
              ('lot', 'lot_10_check', 'O'), ('lot', 'lot_20_apply', 'O'), ('lot', 'lot_90_refuse_update', 'A'),
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
-             ('account', 'account_90_check_update', 'O'), ('unit', 'unit_90_check_update', 'O')) t (relation, name, enabled)
+             ('account', 'account_90_check_update', 'O'), ('unit', 'unit_90_check_update', 'O'),
+             ('account', 'account_95_announce', 'A'), ('member', 'member_95_announce', 'A'), ('unit', 'unit_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
      WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",
     &[TEXTOID],

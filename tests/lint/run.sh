@@ -30,17 +30,17 @@ check_formatting() {
 }
 
 check_extension_with_clippy() {
-    PGRX_PG_CONFIG_PATH=$PG_CONFIG cargo --config "$CARGO_PGRX_FLAGS" clippy --release --package pg_credit --lib \
+    PGRX_PG_CONFIG_PATH=$PG_CONFIG cargo --config "$CARGO_PGRX_FLAGS" clippy --quiet --release --package pg_credit --lib \
         --no-default-features --features "pg$PG_MAJOR" -- --deny warnings
 }
 
 check_pg_tests_with_clippy() {
-    PGRX_PG_CONFIG_PATH=$PG_CONFIG cargo --config "$CARGO_PGRX_FLAGS" clippy --release --package pg_credit --lib \
+    PGRX_PG_CONFIG_PATH=$PG_CONFIG cargo --config "$CARGO_PGRX_FLAGS" clippy --quiet --release --package pg_credit --lib \
         --no-default-features --features "pg$PG_MAJOR pg_test" -- --deny warnings
 }
 
 check_clients_with_clippy() {
-    cargo clippy --package pg_credit_clients --all-targets -- --deny warnings
+    cargo clippy --quiet --package pg_credit_clients --all-targets -- --deny warnings
 }
 
 # The rules of the economy stay pure Rust, so that they can be tested without a database.

@@ -1,0 +1,53 @@
+//! Knowing when what a backend remembers of accounts, units and members is out of date.
+//!
+//! A trigger on those tables announces a change through the server's own relation cache invalidation: the message goes out when
+//! the change commits, to every backend, and is taken back when it rolls back.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+/// Counts the changes this backend has heard of.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// The relation whose invalidation stands for a change: credit.account, once something of it was remembered.
+static WATCHED: AtomicU32 = AtomicU32::new(0);
+
+/// Listens; once per backend.
+pub fn register() {
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0)) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    // An invalid id means that everything is out of date.
+    if relation == pg_sys::InvalidOid || relation.to_u32() == WATCHED.load(Ordering::Relaxed) {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The number of changes up to now. What was remembered under another number must be read again.
+pub fn generation() -> u64 {
+    // Not only at the start of a transaction: a member who is deactivated must stop spending in a long one too.
+    unsafe { pg_sys::AcceptInvalidationMessages() };
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Says which relation's invalidation counts.
+pub fn watch(relation: pg_sys::Oid) {
+    WATCHED.store(relation.to_u32(), Ordering::Relaxed);
+}
+
+/// Tells every backend, when this transaction commits, that accounts, units or members have changed.
+pub fn announce(schema: pg_sys::Oid) {
+    unsafe {
+        let accounts = pg_sys::get_relname_relid(c"account".as_ptr(), schema);
+        pg_sys::CacheInvalidateRelcacheByRelid(accounts);
+    }
+}
+
+/// Whether each statement sees what is committed by then, so that what it read is worth remembering.
+pub fn sees_latest() -> bool {
+    unsafe { pg_sys::XactIsoLevel < pg_sys::XACT_REPEATABLE_READ as i32 }
+}
