@@ -3,6 +3,9 @@
 
 CREATE SCHEMA credit;
 
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
 -- A domain instead of a CHECK on the slot: PostgreSQL parses a table's CHECK constraints anew for every statement, which cost
 -- a debit more than its insert. It keeps a domain's.
 CREATE DOMAIN credit.remaining AS numeric CHECK (VALUE >= 0);
@@ -13,3 +16,5 @@ CREATE SEQUENCE credit.posting_id MAXVALUE 9007199254740991;
 
 SELECT pg_catalog.pg_extension_config_dump('credit.lot_id', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.posting_id', '');
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -1,6 +1,9 @@
 -- Triggers. Those that apply a direct insert act on rows that are not posted, so rows that a restore copies stay as they are,
 -- and they do nothing on a replica. Those that refuse a change always fire.
 
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
 -- The functions behind them, in src/api/trigger.rs. They run as the owner: who may insert a row must not need the slots.
 
 CREATE FUNCTION credit.lot_check() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
@@ -64,18 +67,27 @@ CREATE TRIGGER slot_91_refuse_delete BEFORE DELETE ON credit.slot
 CREATE TRIGGER slot_92_refuse_truncate BEFORE TRUNCATE ON credit.slot
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 
--- The account's time zone dates its expiries, and a unit's decimals and rounding are in amounts already posted.
-CREATE TRIGGER account_90_check_update BEFORE UPDATE OF account, time_zone ON credit.account
+-- The account's time zone dates its expiries, a unit's decimals are in amounts already posted, and the ledger names its members:
+-- a member is deactivated, not deleted.
+CREATE TRIGGER account_90_check BEFORE UPDATE OF account, time_zone OR DELETE ON credit.account
     FOR EACH ROW EXECUTE FUNCTION credit.account_check();
-CREATE TRIGGER unit_90_check_update BEFORE UPDATE OR DELETE ON credit.unit
+CREATE TRIGGER member_91_refuse_delete BEFORE DELETE ON credit.member
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER account_92_refuse_truncate BEFORE TRUNCATE ON credit.account
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER member_92_refuse_truncate BEFORE TRUNCATE ON credit.member
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER unit_92_refuse_truncate BEFORE TRUNCATE ON credit.unit
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER unit_90_check BEFORE UPDATE OR DELETE ON credit.unit
     FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
 
 -- Debits remember accounts, units and members; they hear of a change when it commits.
-CREATE TRIGGER account_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.account
+CREATE TRIGGER account_95_announce AFTER UPDATE OR DELETE ON credit.account
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
-CREATE TRIGGER member_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.member
+CREATE TRIGGER member_95_announce AFTER UPDATE ON credit.member
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
-CREATE TRIGGER unit_95_announce AFTER UPDATE OR DELETE OR TRUNCATE ON credit.unit
+CREATE TRIGGER unit_95_announce AFTER UPDATE OR DELETE ON credit.unit
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
 
 ALTER TABLE credit.account ENABLE ALWAYS TRIGGER account_95_announce;
@@ -89,3 +101,5 @@ ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_91_refuse_delete;
 ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_92_refuse_truncate;
 ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_91_refuse_delete;
 ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_92_refuse_truncate;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

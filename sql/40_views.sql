@@ -1,5 +1,8 @@
 -- Views for people and BI tools: plain names, only numeric, timestamptz, text and integers. A filter on account reaches the tables.
 
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
 -- One row per lot, with what is left and what state it is in now.
 CREATE VIEW credit.lots AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.applies_to,
@@ -33,3 +36,5 @@ SELECT e.account, e.posting, e.line, e.kind, e.amount, l.unit, e.lot, e.member, 
     l.category, l.source, l.currency, l.cost_basis, trim_scale(e.amount * l.cost_basis) AS value,
     e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata
 FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

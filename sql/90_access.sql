@@ -1,5 +1,8 @@
 -- Access: nothing for PUBLIC; three levels that credit_allow() grants. This view is the one list of what each level may do.
 
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
 CREATE VIEW credit.access_rule AS
 SELECT level.level, rule.privilege, rule.kind, rule.object
 FROM (
@@ -59,3 +62,5 @@ BEGIN
     END LOOP;
 END
 $$;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

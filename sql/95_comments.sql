@@ -176,6 +176,7 @@ COMMENT ON FUNCTION credit.refuse_change() IS 'Trigger: refuses the change (4250
 COMMENT ON FUNCTION credit.account_check() IS 'Trigger: keeps an account''s id (42501), and its time zone once it has a lot (55000).';
 COMMENT ON FUNCTION credit.unit_check() IS 'Trigger: keeps the name and at least the decimals of a unit in use (55000).';
 
+COMMENT ON FUNCTION credit.announce_change() IS 'Trigger function: tells every backend at commit that accounts, units or members changed, so that none debits by what it remembers.';
 COMMENT ON TRIGGER lot_10_check ON credit.lot IS 'Checks a directly inserted lot. Rows that are posted already, as a restore writes them, pass.';
 COMMENT ON TRIGGER lot_20_apply ON credit.lot IS 'Posts a directly inserted lot, after it was in fact inserted.';
 COMMENT ON TRIGGER lot_90_refuse_update ON credit.lot IS 'The terms of a lot never change. Also fires on replicas and restores (ENABLE ALWAYS).';
@@ -188,8 +189,15 @@ COMMENT ON TRIGGER entry_91_refuse_delete ON credit.entry IS 'Ledger lines are n
 COMMENT ON TRIGGER entry_92_refuse_truncate ON credit.entry IS 'Ledger lines are never deleted (ENABLE ALWAYS).';
 COMMENT ON TRIGGER slot_91_refuse_delete ON credit.slot IS 'Slots are never deleted (ENABLE ALWAYS).';
 COMMENT ON TRIGGER slot_92_refuse_truncate ON credit.slot IS 'Slots are never deleted (ENABLE ALWAYS).';
-COMMENT ON TRIGGER account_90_check_update ON credit.account IS 'The account''s id never changes, nor its time zone once it has a lot.';
-COMMENT ON TRIGGER unit_90_check_update ON credit.unit IS 'A unit in use keeps its name and at least its decimals.';
+COMMENT ON TRIGGER account_90_check ON credit.account IS 'The account''s id never changes, nor its time zone once it has a lot; an account with lots or members is not deleted.';
+COMMENT ON TRIGGER account_92_refuse_truncate ON credit.account IS 'Accounts are not truncated: the ledger names them.';
+COMMENT ON TRIGGER account_95_announce ON credit.account IS 'Tells the backends that remember accounts (ENABLE ALWAYS).';
+COMMENT ON TRIGGER member_91_refuse_delete ON credit.member IS 'Members are deactivated, not deleted: the ledger names them.';
+COMMENT ON TRIGGER member_92_refuse_truncate ON credit.member IS 'Members are deactivated, not deleted: the ledger names them.';
+COMMENT ON TRIGGER member_95_announce ON credit.member IS 'Tells the backends that remember members (ENABLE ALWAYS).';
+COMMENT ON TRIGGER unit_92_refuse_truncate ON credit.unit IS 'Units are not truncated: lots name them.';
+COMMENT ON TRIGGER unit_95_announce ON credit.unit IS 'Tells the backends that remember units (ENABLE ALWAYS).';
+COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name and at least its decimals.';
 
 -- The functions to call. They are created in the schema that CREATE EXTENSION names.
 

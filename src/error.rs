@@ -155,7 +155,7 @@ pub fn future_instant(argument: &str, value: DateTime<Utc>, now: DateTime<Utc>) 
 /// 22023: a batch size outside of its range.
 pub fn invalid_batch(argument: &str, value: i32) -> ErrorReport {
     invalid(
-        format!("{argument} must be between 1 and 1000000, not {value}"),
+        format!("{argument} must be between 1 and 10000, not {value}"),
         format!("argument={argument} value={value}"),
         "It bounds how much one call does; call again for more.",
     )
@@ -308,6 +308,15 @@ pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
         format!("the time zone of account \"{account}\" cannot change any more"),
         format!("account={account} time_zone={time_zone}"),
         "It can be set until the account has its first lot; use a new account for another time zone.",
+    )
+}
+
+/// 55000: the account has lots or members.
+pub fn account_in_use(account: &str) -> ErrorReport {
+    wrong_state(
+        format!("account \"{account}\" has lots or members and cannot be deleted"),
+        format!("account={account}"),
+        "The ledger is kept; void what is left with credit_void() and deactivate the members with credit_member().",
     )
 }
 

@@ -16,6 +16,8 @@ mod posting;
 mod server;
 mod settings;
 mod store;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
 
 pgrx::pg_module_magic!(name, version);
 

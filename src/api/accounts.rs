@@ -69,6 +69,11 @@ pub fn check_account_change(old: &str, new: &str, time_zone: &str, time_zone_cha
     })
 }
 
+/// Checks that an account may be deleted.
+pub fn check_account_deletion(account: &str) -> Result<()> {
+    connected(|| if store::is_in_use(account) { Err(error::account_in_use(account)) } else { Ok(()) })
+}
+
 /// Checks that a unit may be deleted, or changed in what amounts already posted depend on.
 pub fn check_unit_change(unit: &str) -> Result<()> {
     connected(|| if units::is_in_use(unit) { Err(error::unit_in_use(unit)) } else { Ok(()) })

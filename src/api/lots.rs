@@ -41,7 +41,7 @@ fn credit_set_expiry(
 #[allow(clippy::type_complexity)]
 fn credit_expire(
     account: default!(Option<&str>, "NULL"),
-    max_lots: default!(Option<i32>, 10000),
+    max_lots: default!(Option<i32>, 1000),
 ) -> Result<
     TableIterator<
         'static,
@@ -56,11 +56,11 @@ fn credit_expire(
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
-/// How much one call may do: 1 to 1,000,000.
+/// How much one call may do: 1 to 10,000. Every lot it closes takes a place in the server's lock table until the commit.
 ///
 /// # Errors
 /// 22023.
 pub fn batch(argument: &str, value: Option<i32>) -> Result<i32> {
     let value = convert::required(argument, value)?;
-    if (1..=1_000_000).contains(&value) { Ok(value) } else { Err(error::invalid_batch(argument, value)) }
+    if (1..=10_000).contains(&value) { Ok(value) } else { Err(error::invalid_batch(argument, value)) }
 }

@@ -15,7 +15,7 @@ use crate::store::{connected, requests, verify};
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_maintain(
-    max_rows: default!(Option<i32>, 10000),
+    max_rows: default!(Option<i32>, 1000),
 ) -> Result<TableIterator<'static, (name!(task, String), name!(done, i64))>> {
     let limit = batch("max_rows", max_rows)?;
     let keys_before = clock::now() - TimeDelta::days(i64::from(settings::key_retention_days()));

@@ -179,7 +179,11 @@ fn announce_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
 /// Keeps an account's id, and its time zone once it has lots.
 #[pg_trigger(sql = false)]
 fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
-    let (old, new) = (trigger.old().expect("an update"), trigger.new().expect("an update"));
+    let old = trigger.old().expect("an update or delete");
+    let Some(new) = trigger.new() else {
+        raise(accounts::check_account_deletion(&column::<String>(&old, "account").unwrap_or_default()));
+        return Ok(Some(old));
+    };
     let text = |row: &Old<'_>, name: &str| column::<String>(row, name).unwrap_or_default();
     let time_zone = text(&new, "time_zone");
     let changes = text(&old, "time_zone") != time_zone;

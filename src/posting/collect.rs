@@ -9,8 +9,8 @@ use crate::server::{clock, subtransaction};
 use crate::store::entries;
 use crate::store::lots::{self, Layout};
 
-/// So many lots are looked up at a time.
-const LOTS_AT_A_TIME: i32 = 64;
+/// So many lots are looked up at first; then as many as were collected, so that a debit over very many stays cheap.
+const LOTS_AT_FIRST: usize = 64;
 
 /// What a collected lot pays.
 struct Share<'a> {
@@ -30,7 +30,8 @@ fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
     let mut uncovered = drawing.amount;
     loop {
         let known: Vec<i64> = shares.iter().map(|share| share.from.lot).collect();
-        let next = lots::usable(drawing.eligible, clock::now(), &known, LOTS_AT_A_TIME);
+        let limit = known.len().max(LOTS_AT_FIRST) as i32;
+        let next = lots::usable(drawing.eligible, clock::now(), &known, limit);
         if next.is_empty() {
             return None;
         }
@@ -52,7 +53,7 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     if shares.iter().any(|share| share.from.state.expires_at.is_some_and(|expires_at| expires_at <= now)) {
         return None;
     }
-    let layouts: Vec<Layout> = shares.iter().map(|share| layout_after(share, drawing.amount)).collect();
+    let layouts: Vec<Layout> = shares.iter().map(|share| layout_after(share, drawing.amount, drawing.decimals)).collect();
     let emptied: Vec<i64> =
         shares.iter().filter(|share| share.amount == share.from.remaining()).map(|share| share.from.lot).collect();
     let paying = || shares.iter().filter(|share| share.amount.is_positive());
@@ -68,7 +69,7 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
 }
 
 /// What is left after the share was paid, spread anew over the lot's slots.
-fn layout_after(share: &Share<'_>, debit: Amount) -> Layout {
+fn layout_after(share: &Share<'_>, debit: Amount, decimals: u32) -> Layout {
     let left = share.from.remaining().checked_sub(share.amount).expect("a share of what is there");
-    Layout { lot: share.from.lot, remaining: slots::spread(left, debit, share.from.state.slots) }
+    Layout { lot: share.from.lot, remaining: slots::spread(left, debit, share.from.state.slots, decimals) }
 }

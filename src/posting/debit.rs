@@ -56,6 +56,8 @@ pub struct Drawing<'a> {
     pub eligible: Eligibility<'a>,
     pub line: DebitLine<'a>,
     pub amount: Amount,
+    /// The decimals of the unit.
+    pub decimals: u32,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,
 }
@@ -127,6 +129,7 @@ fn post(request: Debit<'_>, context: &Context) -> Result<Outcome> {
             metadata: request.metadata,
         },
         amount: request.amount,
+        decimals: context.decimals.expect("a context with a unit"),
         posting,
     })
 }
@@ -190,13 +193,15 @@ fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Option<i64> {
     None
 }
 
-/// Takes the amount from the slot that was waited for, if its lot is still the one that pays. Whoever had to wait widens
-/// the lot first, so that fewer have to.
+/// Takes the amount from the slot that was waited for, if its lot is still the one that pays. Whoever had to wait and got
+/// something widens the lot, so that fewer have to.
 fn take_after_waiting(drawing: &Drawing<'_>, head: Option<Head>, lock: SlotLock) -> Option<i64> {
     match head.filter(|head| head.lot == lock.lot) {
         Some(head) => {
-            widen(drawing, head, &lock);
-            take(drawing, head, lock)
+            let slot = lock.slot;
+            let posting = take(drawing, head, lock)?;
+            widen(drawing, head, slot);
+            Some(posting)
         }
         None => {
             lock.release();
@@ -218,21 +223,24 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
     posting
 }
 
-/// Splits the held slot, doubling the lot's slots as far as the parts still serve several debits of this size.
-/// Skipped when somebody else holds the lot's row: nothing waits here.
-fn widen(drawing: &Drawing<'_>, head: Head, lock: &SlotLock) {
+/// Splits what is left in a slot that was just debited, doubling the lot's slots as far as the parts still serve several debits
+/// of this size. Skipped when somebody else holds the lot's row: nothing waits here.
+fn widen(drawing: &Drawing<'_>, head: Head, slot: i16) {
     let limit = settings::max_slots();
+    let account = drawing.eligible.account;
     if slots::growth(head.slots, limit) == 0 {
         return;
     }
-    let account = drawing.eligible.account;
+    let remaining = lots::slot(account, head.lot, slot);
+    if remaining < drawing.amount {
+        return;
+    }
     let Some(state) = lots::lock_open_if_free(account, head.lot) else { return };
-    let remaining = lots::slot(account, head.lot, lock.slot);
-    let parts = slots::split(remaining, drawing.amount, slots::growth(state.slots, limit));
-    if let [own, added @ ..] = parts.as_slice()
-        && !added.is_empty()
+    let added = slots::growth(state.slots, limit);
+    if let [own, others @ ..] = slots::split(remaining, drawing.amount, added, drawing.decimals).as_slice()
+        && !others.is_empty()
     {
-        lots::set_slot(account, head.lot, lock.slot, *own);
-        lots::add_slots(account, head.lot, state.slots, added);
+        lots::set_slot(account, head.lot, slot, *own);
+        lots::add_slots(account, head.lot, state.slots, others);
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::account;
 use super::whole_lot::{self, WholeLot};
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::slots;
 use crate::error::{self, Result};
 use crate::server::clock;
@@ -71,7 +71,7 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()>
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
     let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
-    let layout = Layout { lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots) };
+    let layout = Layout { lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
     lots::set_slots(account, &[layout]);
     match remaining.is_zero() {
         true => lots::close(account, &[entry.lot]),
@@ -131,10 +131,13 @@ fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
 
 fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount> {
     let remaining = whole.remaining();
-    remaining.checked_add(entry.amount).filter(|left| *left >= Amount::ZERO).ok_or_else(|| {
-        let requested = entry.amount.negated();
-        error::insufficient(whole.account, entry.member.as_deref(), requested, remaining)
-    })
+    match remaining.checked_add(entry.amount) {
+        None => Err(error::amount_out_of_range("amount", &entry.amount.to_string())),
+        Some(left) if left < Amount::ZERO => {
+            Err(error::insufficient(whole.account, entry.member.as_deref(), entry.amount.negated(), remaining))
+        }
+        Some(left) => Ok(left),
+    }
 }
 
 /// Checks that an account's time zone may change.

@@ -72,6 +72,11 @@ static ADD_INTERVAL: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
 );
 
+static IS_IN_USE: Statement = Statement::new(
+    "SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1) OR EXISTS (SELECT FROM credit.member WHERE account = $1)",
+    &[TEXTOID],
+);
+
 static HAS_LOTS: Statement = Statement::new("SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1)", &[TEXTOID]);
 
 static TIME_ZONE_EXISTS: Statement =
@@ -150,6 +155,11 @@ pub fn add_interval(account: &str, at: DateTime<Utc>, length: Interval) -> DateT
 
 pub fn has_lots(account: &str) -> bool {
     HAS_LOTS.run(&[&account]).first().expect("one row").get(1)
+}
+
+/// Whether the account has lots or members.
+pub fn is_in_use(account: &str) -> bool {
+    IS_IN_USE.run(&[&account]).first().expect("one row").get(1)
 }
 
 pub fn time_zone_exists(time_zone: &str) -> bool {

@@ -52,7 +52,7 @@ static HEAD: Statement = Statement::new(
 
 static SURVEY: Statement = Statement::new(
     concat!(
-        "SELECT COALESCE(sum(s.remaining), 0), array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $7 AND s.remaining >= $8)
+        "SELECT LEAST(COALESCE(sum(s.remaining), 0), 999999999999999.999999999), array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $7 AND s.remaining >= $8)
          FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot WHERE ",
         eligible!()
     ),
@@ -123,8 +123,10 @@ static CLOSE: Statement = Statement::new(
     &[TEXTOID, INT8ARRAYOID],
 );
 
+// Written even when it is open already: a REPEATABLE READ transaction that saw the lot without this credit must not be able to
+// lock its row and close it.
 static REOPEN: Statement =
-    Statement::new("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2 AND closed", &[TEXTOID, INT8OID]);
+    Statement::new("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
 static DUE: Statement = Statement::new(
     "SELECT account, lot FROM credit.lot WHERE NOT closed AND expires_at <= $1 AND ($2 IS NULL OR account = $2)
@@ -191,13 +193,13 @@ static APPLY_INSERTED: Statement = Statement::new(
     &[TEXTOID, INT8OID],
 );
 
-// The part of the price that goes with the moved part: all of it when nothing was used. The basis is inherited exactly.
+// The part of the price that goes with the moved part: all of it when nothing was used, and never more. The basis is inherited exactly.
 static MOVE: Statement = Statement::new(
     "WITH moved AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT account, $3, unit, member, category, source, priority, $4,
-             CASE granted WHEN $4 THEN paid ELSE trim_scale(round(paid * $4 / granted, 9)) END, currency, cost_basis,
+             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(round(paid * $4 / granted, 9)) END, currency, cost_basis,
              applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
          FROM credit.lot WHERE account = $1 AND lot = $2
          RETURNING member, granted
@@ -235,7 +237,7 @@ pub struct Head {
 
 /// What is committed, seen at one instant.
 pub struct Survey {
-    /// All that the eligible lots hold.
+    /// All that the eligible lots hold, as far as an amount goes: no debit asks for more.
     pub available: Amount,
     /// The slots of the head lot that cover the amount alone.
     pub covering: Vec<i16>,

@@ -85,13 +85,22 @@ static VIOLATIONS: Statement = Statement::new(
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
      WHERE l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid
      UNION ALL
-     SELECT 'every member and unit that is named exists', l.account, l.lot, l.unit, 'no such unit'
+     SELECT 'every account, member and unit that is named exists', x.account, NULL, x.account, 'no such account'
+     FROM (SELECT account FROM lots UNION SELECT account FROM entries
+         UNION SELECT account FROM credit.member WHERE $1 IS NULL OR account = $1) x
+     WHERE NOT EXISTS (SELECT FROM credit.account a WHERE a.account = x.account)
+     UNION ALL
+     SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.member, 'no such member'
+     FROM lots l WHERE l.member IS NOT NULL
+         AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = l.account AND m.member = l.member)
+     UNION ALL
+     SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.unit, 'no such unit'
      FROM lots l WHERE NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = l.unit)
      UNION ALL
-     SELECT 'every member and unit that is named exists', a.account, NULL, a.unit, 'no such unit'
+     SELECT 'every account, member and unit that is named exists', a.account, NULL, a.unit, 'no such unit'
      FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = a.unit)
      UNION ALL
-     SELECT DISTINCT 'every member and unit that is named exists', e.account, NULL::bigint, e.member, 'no such member'
+     SELECT DISTINCT 'every account, member and unit that is named exists', e.account, NULL::bigint, e.member, 'no such member'
      FROM credit.entry e WHERE e.member IS NOT NULL AND ($1 IS NULL OR e.account = $1)
          AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = e.account AND m.member = e.member)
      UNION ALL
@@ -101,7 +110,8 @@ static VIOLATIONS: Statement = Statement::new(
              ('lot', 'lot_10_check', 'O'), ('lot', 'lot_20_apply', 'O'), ('lot', 'lot_90_refuse_update', 'A'),
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
-             ('account', 'account_90_check_update', 'O'), ('unit', 'unit_90_check_update', 'O'),
+             ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
+             ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),
              ('account', 'account_95_announce', 'A'), ('member', 'member_95_announce', 'A'), ('unit', 'unit_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
      WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",

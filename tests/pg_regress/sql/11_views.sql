@@ -38,21 +38,37 @@ WHERE account = 'acme' AND kind = 'debit' GROUP BY department ORDER BY departmen
 SELECT currency, sum(remaining * cost_basis) AS owed FROM credit.lots
 WHERE account = 'acme' AND category = 'paid' AND status <> 'expired' GROUP BY currency;
 
--- A filter on account reaches the tables' indexes through the views.
+-- What EXPLAIN says about a query, without what differs between versions: the tables that it would read wholly.
+CREATE FUNCTION read_wholly(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+        line := substring(line FROM 'Seq Scan on ([a-z_]+)');
+        IF line IS NOT NULL THEN RETURN NEXT line; END IF;
+    END LOOP;
+END
+$$;
 SET enable_seqscan = off;
-EXPLAIN (COSTS OFF) SELECT * FROM credit.ledger WHERE account = 'acme' AND posting = 7;
+
+-- A filter on account reaches the tables' indexes through the views.
+SELECT read_wholly($$SELECT * FROM credit.ledger WHERE account = 'acme' AND posting = 7$$);
+SELECT read_wholly($$SELECT * FROM credit.lots WHERE account = 'acme'$$);
+SELECT read_wholly($$SELECT * FROM credit.balances WHERE account = 'acme'$$);
+
+-- Joins to one's own tables. The ids of pg_credit compare by byte (COLLATE "C"), a text column elsewhere usually by the
+-- database's collation, and an index serves its own collation only. So filter on account, and name the collation in the join.
+CREATE TABLE customer (id text PRIMARY KEY, name text);
+INSERT INTO customer VALUES ('acme', 'Acme Corporation');
+SELECT read_wholly($$SELECT * FROM customer c JOIN credit.balances b ON b.account = c.id WHERE b.account = 'acme'$$);
+SELECT read_wholly($$SELECT * FROM customer c JOIN credit.balances b ON b.account COLLATE "default" = c.id WHERE b.account = 'acme'$$);
 RESET enable_seqscan;
+SELECT c.name, b.balance FROM customer c JOIN credit.balances b ON b.account COLLATE "default" = c.id WHERE b.account = 'acme';
+DROP TABLE customer;
+DROP FUNCTION read_wholly(text);
 
 -- The columns are of plain types.
 SELECT table_name, string_agg(DISTINCT data_type, ', ' ORDER BY data_type) AS types
 FROM information_schema.columns WHERE table_schema = 'credit' AND table_name IN ('balances', 'lots', 'ledger') GROUP BY table_name ORDER BY table_name;
-
--- One's own tables join by id. The ids of pg_credit compare by byte, so an index of the default collation is not used for a
--- filter on OUR column: filter on one's own column, or say COLLATE "default".
-CREATE TABLE customer (id text PRIMARY KEY, name text);
-INSERT INTO customer VALUES ('acme', 'Acme Corporation');
-EXPLAIN (COSTS OFF) SELECT * FROM customer c JOIN credit.account a ON a.account = c.id WHERE c.id = 'acme';
-SELECT c.name, b.balance FROM customer c JOIN credit.balances b ON b.account = c.id WHERE c.id = 'acme' AND b.member IS NULL;
-DROP TABLE customer;
 
 SELECT * FROM credit_verify();

@@ -7,6 +7,9 @@ SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET credit.clock = '2026-01-01 00:00:00+00';
 
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS regress_credit_reader, regress_credit_spender, regress_credit_admin, regress_credit_nobody;
+RESET client_min_messages;
 CREATE ROLE regress_credit_reader;
 CREATE ROLE regress_credit_spender;
 CREATE ROLE regress_credit_admin;
@@ -20,9 +23,13 @@ SELECT credit_allow('regress_credit_admin', 'admin');
 SELECT role, level FROM credit.access ORDER BY role;
 
 -- What each level may do is listed in one place.
-SELECT object, string_agg(level, ', ' ORDER BY array_position('{read,spend,admin}', level)) AS levels
+SELECT substring(object FROM '^[a-z_.]+') AS function,
+    string_agg(level, ', ' ORDER BY array_position('{read,spend,admin}', level)) AS levels
 FROM credit.access_rule WHERE kind = 'FUNCTION' GROUP BY object ORDER BY object COLLATE "C";
-SELECT level, privilege, kind, object FROM credit.access_rule WHERE kind <> 'FUNCTION' ORDER BY level, object COLLATE "C", privilege COLLATE "C";
+SELECT object, string_agg(DISTINCT level, ', ') AS may_select
+FROM credit.access_rule WHERE kind = 'TABLE' AND privilege = 'SELECT' GROUP BY object ORDER BY object COLLATE "C";
+SELECT level, object, privilege FROM credit.access_rule WHERE kind <> 'FUNCTION' AND privilege <> 'SELECT'
+ORDER BY level, object COLLATE "C";
 
 -- Without a level: nothing.
 SET ROLE regress_credit_nobody;
