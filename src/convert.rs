@@ -96,3 +96,9 @@ pub fn microseconds(instant: DateTime<Utc>) -> i64 {
 pub fn timestamptz(instant: DateTime<Utc>) -> TimestampWithTimeZone {
     TimestampWithTimeZone::try_from(microseconds(instant)).expect("an instant that came from PostgreSQL")
 }
+
+/// A JSON text as a jsonb.
+pub fn jsonb(text: &str) -> Option<pg_sys::Datum> {
+    let text = std::ffi::CString::new(text).expect("JSON without NUL");
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
+}

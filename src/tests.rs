@@ -66,7 +66,12 @@ mod tests {
     #[pg_test]
     fn what_an_attempt_that_fails_did_is_undone() {
         sql("CREATE TABLE attempted (n int)");
-        let kept = connected(|| subtransaction::attempt::<_, ()>(|| Ok(Some(sql("INSERT INTO attempted VALUES (1)")))));
+        let kept = connected(|| {
+            subtransaction::attempt::<(), ()>(|| {
+                sql("INSERT INTO attempted VALUES (1)");
+                Ok(Some(()))
+            })
+        });
         let undone = connected(|| {
             subtransaction::attempt::<(), ()>(|| {
                 sql("INSERT INTO attempted VALUES (2)");

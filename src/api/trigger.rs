@@ -12,7 +12,7 @@ use crate::convert;
 use crate::error;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
-use crate::server::{clock, invalidation};
+use crate::server::{clock, heap, invalidation};
 use crate::store::{connected, lots};
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
@@ -93,7 +93,7 @@ fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     set(&mut row, "applies_to", new.applies_to);
     set(&mut row, "effective_at", Some(convert::timestamptz(new.effective_at)));
     set(&mut row, "recorded_at", Some(convert::timestamptz(now)));
-    set(&mut row, "recorded_by", Some(session_user()));
+    set(&mut row, "recorded_by", Some(heap::session_user()));
     set(&mut row, "parent", None::<i64>);
     set(&mut row, "slots", Some(1_i16));
     set(&mut row, "closed", Some(false));
@@ -144,7 +144,7 @@ fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
     set(&mut row, "department", stamp.department);
     set(&mut row, "occurred_at", Some(convert::timestamptz(stamp.occurred_at)));
     set(&mut row, "recorded_at", Some(convert::timestamptz(stamp.recorded_at)));
-    set(&mut row, "recorded_by", Some(session_user()));
+    set(&mut row, "recorded_by", Some(heap::session_user()));
     set(&mut row, "rate", None::<i64>);
     Ok(Some(row))
 }
@@ -206,10 +206,4 @@ fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
         raise(accounts::check_unit_change(&unit));
     }
     Ok(Some(new))
-}
-
-/// The login role of the session, which every row records.
-fn session_user() -> String {
-    let user = unsafe { std::ffi::CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
-    user.to_string_lossy().into_owned()
 }

@@ -13,5 +13,6 @@ pub mod direct;
 pub mod expiry;
 pub mod grant;
 pub mod idempotency;
+pub mod take;
 pub mod whole_lot;
 pub mod withdraw;

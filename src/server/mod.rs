@@ -1,6 +1,7 @@
 //! What pg_credit uses of the server it runs in, beyond SQL.
 
 pub mod clock;
+pub mod heap;
 pub mod invalidation;
 pub mod lock;
 pub mod subtransaction;

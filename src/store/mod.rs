@@ -11,4 +11,4 @@ pub mod requests;
 pub mod units;
 pub mod verify;
 
-pub use statement::connected;
+pub use statement::{Column, Parameter, connected};

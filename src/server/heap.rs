@@ -1,0 +1,163 @@
+//! Rows read and written without the executor.
+//!
+//! A debit changes one narrow row and adds another. Setting up the executor for that costs several times the work itself
+//! (docs/decisions.md has the figures), so the hot path calls what the executor would call. That is only right for a table that
+//! is exactly as this extension made it: [`Table::open`] refuses one with a trigger, index, column, rule or policy that somebody
+//! added, or that another extension stores in its own way, and the caller then takes the way through SQL.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// What a table must look like to be written directly.
+pub struct Shape {
+    pub name: &'static CStr,
+    pub columns: i16,
+    pub triggers: i32,
+    pub indexes: i32,
+    /// The primary key, for tables whose rows are looked up.
+    pub key: Option<&'static CStr>,
+}
+
+/// An open table of the expected shape. Its lock is kept to the end of the transaction, as after any write.
+pub struct Table {
+    relation: pg_sys::Relation,
+    key: pg_sys::Oid,
+}
+
+/// A row as it was found.
+pub struct Found {
+    tuple: pg_sys::HeapTuple,
+    pub values: Vec<pg_sys::Datum>,
+}
+
+/// Whether this transaction may write directly at all: the checks that the executor makes before it writes, and only READ
+/// COMMITTED, because under the stricter levels the executor's conflict checks are needed.
+pub fn is_allowed() -> bool {
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_READ_COMMITTED as i32 && !pg_sys::XactReadOnly }
+}
+
+/// The id of a relation of the schema `credit`.
+pub fn relation_id(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
+}
+
+/// The id of the schema `credit`.
+pub fn schema_id() -> pg_sys::Oid {
+    unsafe { pg_sys::get_namespace_oid(c"credit".as_ptr(), false) }
+}
+
+impl Table {
+    /// Opens the table for writing, unless it is not of the shape.
+    pub fn open(schema: pg_sys::Oid, shape: &Shape) -> Option<Table> {
+        unsafe {
+            let relation = pg_sys::table_open(relation_id(schema, shape.name), pg_sys::RowExclusiveLock as i32);
+            let key = shape.key.map_or(pg_sys::InvalidOid, |key| relation_id(schema, key));
+            let table = Table { relation, key };
+            table.has(shape).then_some(table)
+        }
+    }
+
+    unsafe fn has(&self, shape: &Shape) -> bool {
+        unsafe {
+            let relation = &*self.relation;
+            let form = &*relation.rd_rel;
+            let columns = &*relation.rd_att;
+            let triggers = if relation.trigdesc.is_null() { 0 } else { (*relation.trigdesc).numtriggers };
+            let checks = if columns.constr.is_null() { 0 } else { (*columns.constr).num_check };
+            let indexes = pg_sys::RelationGetIndexList(self.relation);
+            let index_count = if indexes.is_null() { 0 } else { (*indexes).length };
+            form.relkind as u8 == pg_sys::RELKIND_RELATION
+                && std::ptr::eq(relation.rd_tableam, pg_sys::GetHeapamTableAmRoutine())
+                && !form.relrowsecurity
+                && relation.rd_rules.is_null()
+                && form.relnatts == shape.columns
+                && triggers == shape.triggers
+                && checks == 0
+                && index_count == shape.indexes
+        }
+    }
+
+    /// The row of this key that is committed now, or written by this transaction.
+    pub fn find(&self, key: &mut [pg_sys::ScanKeyData]) -> Option<Found> {
+        unsafe {
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let scan = pg_sys::systable_beginscan(self.relation, self.key, true, snapshot, key.len() as i32, key.as_mut_ptr());
+            let tuple = pg_sys::systable_getnext(scan);
+            let found = (!tuple.is_null()).then(|| {
+                let tuple = pg_sys::heap_copytuple(tuple);
+                let columns = (*(*self.relation).rd_rel).relnatts as usize;
+                let mut values = vec![pg_sys::Datum::from(0); columns];
+                let mut nulls = vec![false; columns];
+                pg_sys::heap_deform_tuple(tuple, (*self.relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+                Found { tuple, values }
+            });
+            pg_sys::systable_endscan(scan);
+            pg_sys::UnregisterSnapshot(snapshot);
+            found
+        }
+    }
+
+    /// Writes one column of a row that was found. The caller holds what keeps others from changing the row.
+    pub fn update_column(&self, found: &Found, column: usize, value: pg_sys::Datum) {
+        unsafe {
+            let columns = found.values.len();
+            let mut values = found.values.clone();
+            let mut nulls = vec![false; columns];
+            let mut replaced = vec![false; columns];
+            values[column] = value;
+            replaced[column] = true;
+            let tuple = pg_sys::heap_modify_tuple(
+                found.tuple,
+                (*self.relation).rd_att,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+                replaced.as_mut_ptr(),
+            );
+            pg_sys::CatalogTupleUpdate(self.relation, &raw mut (*found.tuple).t_self, tuple);
+        }
+    }
+
+    /// Adds a row; `None` is NULL.
+    pub fn insert(&self, row: &[Option<pg_sys::Datum>]) {
+        unsafe {
+            assert_eq!(row.len(), (*(*self.relation).rd_rel).relnatts as usize, "a value for each column");
+            let mut values: Vec<_> = row.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
+            let mut nulls: Vec<_> = row.iter().map(Option::is_none).collect();
+            let tuple = pg_sys::heap_form_tuple((*self.relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+            pg_sys::CatalogTupleInsert(self.relation, tuple);
+        }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as i32) };
+        }
+    }
+}
+
+/// A condition `column = value`; columns count from 1. Text compares by byte, as COLLATE "C" does.
+pub fn equals(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+    let mut key = pg_sys::ScanKeyData::default();
+    unsafe { pg_sys::ScanKeyInit(&mut key, column, pg_sys::BTEqualStrategyNumber as u16, function.into(), value) };
+    key
+}
+
+/// Makes what was written visible to what follows in the transaction, as the end of a statement does.
+pub fn end_statement() {
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// The next value of a sequence.
+pub fn next_value(sequence: pg_sys::Oid) -> i64 {
+    let value: Option<i64> = unsafe { pgrx::direct_function_call(pg_sys::nextval_oid, &[Some(pg_sys::Datum::from(sequence))]) };
+    value.expect("nextval returns a value or an error")
+}
+
+/// The login role of the session, which every row records.
+pub fn session_user() -> String {
+    let user = unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
+    user.to_string_lossy().into_owned()
+}
