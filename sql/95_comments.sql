@@ -213,6 +213,12 @@ Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 un
 COMMENT ON FUNCTION credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
 'Debits an amount from the usable lots in drawdown order and returns the posting''s id. All or nothing, in the caller''s transaction. Under a key, a repetition returns the same posting.
 Errors: 23514 insufficient credits; 22023 malformed argument or an at in the future; 22003 from 10^15 on; P0002 unknown account or unit, or unregistered member where members must be; 23505 key used for another request; 55000 inactive member; 40001 and 40P01: repeat the transaction.';
+COMMENT ON FUNCTION credit_debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[], text) IS
+'Debits the elements of parallel arrays in turn, at most 100,000, with the result of debiting them one by one; returns a row per item: its posting, or what was missing (in the unit). Mode all: nothing is debited when one does not fit; each: the others are. Keys count as those of credit_debit().
+Errors, with item= in the DETAIL: 23514 insufficient credits (mode all); 22023 and 22003 invalid argument; P0002 unknown account, unit or member; 55000 inactive member; 23505 key reused; 40001 and 40P01 to be retried.';
+COMMENT ON FUNCTION credit_debit_many(jsonb, text) IS
+'The same for a JSON array of objects whose names are the arguments of credit_debit(); amounts may be numbers or strings.
+Errors: as the form with arrays, and 22023 for JSON that is not of this form.';
 COMMENT ON FUNCTION credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
 'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing and stored no key. Every other error is raised.';
 COMMENT ON FUNCTION credit_balance(text, text, text, timestamptz, text) IS

@@ -102,3 +102,19 @@ pub fn jsonb(text: &str) -> Option<pg_sys::Datum> {
     let text = std::ffi::CString::new(text).expect("JSON without NUL");
     unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
 }
+
+/// The numeric that a text says, as a cast in SQL reads it: raises 22P02.
+pub fn numeric_of_text(text: &str) -> AnyNumeric {
+    let text = std::ffi::CString::new(text).unwrap_or_default();
+    let arguments =
+        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
+    unsafe { pgrx::direct_function_call(pg_sys::numeric_in, &arguments) }.expect("numeric_in returns a value or an error")
+}
+
+/// The instant that a text says, as a cast in SQL reads it: raises 22007.
+pub fn timestamptz_of_text(text: &str) -> TimestampWithTimeZone {
+    let text = std::ffi::CString::new(text).unwrap_or_default();
+    let arguments =
+        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
+    unsafe { pgrx::direct_function_call(pg_sys::timestamptz_in, &arguments) }.expect("timestamptz_in returns a value or an error")
+}

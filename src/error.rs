@@ -206,6 +206,30 @@ pub fn invalid_entry(message: &str, detail: impl Into<String>, hint: &str) -> Er
     invalid(message, detail, hint)
 }
 
+/// 22023: arrays that do not belong together, or are too long.
+pub fn invalid_arrays(argument: &str, length: usize, expected: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} has {length} elements, expected {expected}"),
+        format!("argument={argument} length={length}"),
+        "Each array has one element per debit; leave out those that are not needed. One call takes at most 100000 debits.",
+    )
+}
+
+/// 22023: an item of a JSON batch that cannot be read.
+pub fn invalid_items(problem: &str) -> ErrorReport {
+    invalid(
+        format!("items are not a JSON array of debits: {problem}"),
+        "argument=items",
+        "Give objects like {\"account\": \"acme\", \"amount\": 12.5, \"member\": \"alice\"}.",
+    )
+}
+
+/// The error of one item of a batch: says which, counted from 1.
+pub fn in_item(refusal: ErrorReport, index: usize) -> ErrorReport {
+    let detail = refusal.detail().unwrap_or_default().to_owned();
+    refusal.set_detail(format!("item={} {detail}", index + 1))
+}
+
 // 22003 numeric_value_out_of_range
 
 /// 22003: the magnitude is 10^15 or more.

@@ -48,6 +48,8 @@ extension_sql_file!(
         api::balance::credit_explain_debit,
         api::debit::credit_debit,
         api::debit::credit_try_debit,
+        api::debit_many::credit_debit_many,
+        api::debit_many::credit_debit_many_json,
         api::grant::credit_grant,
         api::lots::credit_expire,
         api::lots::credit_set_expiry,

@@ -25,7 +25,7 @@ fn credit_debit(
     metadata: default!(Option<JsonB>, "NULL"),
 ) -> Result<i64> {
     let metadata = metadata.map(|metadata| metadata.0.to_string());
-    let request = request(account, amount, member, operation, unit, at, key, metadata.as_deref())?;
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected(|| debit::debit(request))
 }
 
@@ -44,14 +44,18 @@ fn credit_try_debit(
     metadata: default!(Option<JsonB>, "NULL"),
 ) -> Result<Option<i64>> {
     let metadata = metadata.map(|metadata| metadata.0.to_string());
-    let request = request(account, amount, member, operation, unit, at, key, metadata.as_deref())?;
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected(|| debit::try_debit(request))
 }
 
+/// What a debit's arguments say.
+///
+/// # Errors
+/// 22023, 22003.
 #[allow(clippy::too_many_arguments)]
-fn request<'a>(
+pub fn request<'a>(
     account: Option<&'a str>,
-    amount: Option<AnyNumeric>,
+    amount: Option<&AnyNumeric>,
     member: Option<&'a str>,
     operation: Option<&'a str>,
     unit: Option<&'a str>,
@@ -61,7 +65,7 @@ fn request<'a>(
 ) -> Result<Debit<'a>> {
     let mut request = Debit {
         account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        amount: convert::positive_amount("amount", amount)?,
         member: convert::optional_name("member", member)?,
         operation: convert::optional_name("operation", operation)?,
         unit: convert::optional_name("unit", unit)?,

@@ -1,9 +1,10 @@
 //! The rules of a credit economy, in plain Rust: no PostgreSQL, no clock, no I/O.
 //!
-//! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`]),
+//! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
 //! how a lot's remaining amount is laid out over its slots ([`slots`]), and when two requests are the same ([`request`]).
 
 pub mod amount;
+pub mod batch;
 pub mod drawdown;
 pub mod names;
 pub mod request;

@@ -127,24 +127,31 @@ pub fn check_decimals(argument: &str, amount: Amount, context: &Context) -> Resu
     amount.within(decimals).map_err(|_| error::too_many_decimals(argument, &amount.to_string(), decimals))
 }
 
-/// The registered member; one that is named for the first time is registered, without a department.
+/// Checks that the member may spend, or may be registered.
 ///
 /// # Errors
 /// P0002 where members must be registered first; 55000 for an inactive one.
+pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> Result<()> {
+    match (member, &context.member) {
+        (Some(name), Some(member)) if !member.active => Err(error::inactive_member(account, name)),
+        (Some(name), None) if context.require_members => Err(error::unknown_member(account, name)),
+        _ => Ok(()),
+    }
+}
+
+/// The registered member; one that is named for the first time is registered, without a department.
+///
+/// # Errors
+/// As [`check_member`].
 pub fn active_member<'a>(
     account: &str,
     member: Option<&str>,
     context: &'a Context,
     now: DateTime<Utc>,
 ) -> Result<Option<&'a Member>> {
-    let Some(name) = member else { return Ok(None) };
-    match &context.member {
-        Some(member) if member.active => Ok(Some(member)),
-        Some(_) => Err(error::inactive_member(account, name)),
-        None if context.require_members => Err(error::unknown_member(account, name)),
-        None => {
-            accounts::register_member(account, name, now);
-            Ok(None)
-        }
+    check_member(account, member, context)?;
+    if let (Some(name), None) = (member, &context.member) {
+        accounts::register_member(account, name, now);
     }
+    Ok(context.member.as_ref())
 }

@@ -53,23 +53,27 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     if shares.iter().any(|share| share.from.state.expires_at.is_some_and(|expires_at| expires_at <= now)) {
         return None;
     }
-    let layouts: Vec<Layout> = shares.iter().map(|share| layout_after(share, drawing.amount, drawing.decimals)).collect();
-    let emptied: Vec<i64> =
-        shares.iter().filter(|share| share.amount == share.from.remaining()).map(|share| share.from.lot).collect();
+    let layouts: Vec<_> = shares.iter().map(|share| layout_after(share, drawing.amount, drawing.decimals)).collect();
+    let is_empty = |share: &&Share<'_>| share.amount == share.from.remaining();
+    let emptied: Vec<_> = shares.iter().filter(is_empty).map(|share| (share.from.account, share.from.lot)).collect();
     let paying = || shares.iter().filter(|share| share.amount.is_positive());
     let lots_paying: Vec<i64> = paying().map(|share| share.from.lot).collect();
     let amounts: Vec<Amount> = paying().map(|share| share.amount).collect();
     assert_eq!(amounts.iter().copied().sum::<Amount>(), drawing.amount, "what the lots pay");
 
-    lots::set_slots(drawing.eligible.account, &layouts);
-    lots::close(drawing.eligible.account, &emptied);
+    lots::set_slots(&layouts);
+    lots::close(&emptied);
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     entries::debit_lots(drawing.line, posting, &lots_paying, &amounts, now);
     Some(posting)
 }
 
 /// What is left after the share was paid, spread anew over the lot's slots.
-fn layout_after(share: &Share<'_>, debit: Amount, decimals: u32) -> Layout {
+fn layout_after<'a>(share: &Share<'a>, debit: Amount, decimals: u32) -> Layout<'a> {
     let left = share.from.remaining().checked_sub(share.amount).expect("a share of what is there");
-    Layout { lot: share.from.lot, remaining: slots::spread(left, debit, share.from.state.slots, decimals) }
+    Layout {
+        account: share.from.account,
+        lot: share.from.lot,
+        remaining: slots::spread(left, debit, share.from.state.slots, decimals),
+    }
 }

@@ -93,7 +93,10 @@ pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
 }
 
 /// Finds the account and checks the request against it.
-fn check(request: Debit<'_>) -> Result<Rc<Context>> {
+///
+/// # Errors
+/// P0002 unknown account or unit; 22023 decimals, or a time in the future.
+pub fn check(request: Debit<'_>) -> Result<Rc<Context>> {
     let now = clock::now();
     if let Some(at) = request.occurred_at.filter(|at| *at > now) {
         return Err(error::future_instant("at", at, now));

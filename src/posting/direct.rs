@@ -71,10 +71,10 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()>
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
     let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
-    let layout = Layout { lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
-    lots::set_slots(account, &[layout]);
+    let layout = Layout { account, lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
+    lots::set_slots(&[layout]);
     match remaining.is_zero() {
-        true => lots::close(account, &[entry.lot]),
+        true => lots::close(&[(account, entry.lot)]),
         false => lots::reopen(account, entry.lot),
     }
     entries::mark_posted(account, posting, line);

@@ -41,7 +41,7 @@ fn expire_lot(account: String, lot: i64) -> Option<Expired> {
 pub fn close_empty(limit: i32) -> i64 {
     let close = |(account, lot): (String, i64)| {
         let whole = whole_lot::lock_if_free(&account, lot)?;
-        whole.remaining().is_zero().then(|| lots::close(&account, &[lot]))
+        whole.remaining().is_zero().then(|| lots::close(&[(&account, lot)]))
     };
     lots::empty(limit).into_iter().filter_map(close).count() as i64
 }

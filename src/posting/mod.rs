@@ -4,9 +4,12 @@
 //! 2. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
 //! 3. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
+//! A batch ([`batch`]) takes its accounts in the order of their names, and obeys the same order within each.
+//!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
 pub mod account;
+pub mod batch;
 pub mod collect;
 pub mod debit;
 pub mod direct;

@@ -53,13 +53,13 @@ impl WholeLot<'_> {
     }
 
     /// The slots emptied.
-    pub fn emptied(&self) -> Layout {
-        Layout { lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
+    pub fn emptied(&self) -> Layout<'_> {
+        Layout { account: self.account, lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
     }
 
     /// Empties the lot and closes it.
     pub fn empty_and_close(&self) {
-        lots::set_slots(self.account, &[self.emptied()]);
-        lots::close(self.account, &[self.lot]);
+        lots::set_slots(&[self.emptied()]);
+        lots::close(&[(self.account, self.lot)]);
     }
 }

@@ -34,13 +34,7 @@ pub fn now() -> DateTime<Utc> {
 }
 
 fn parse(text: &CStr) -> DateTime<Utc> {
-    let parsed: Option<TimestampWithTimeZone> = unsafe {
-        pgrx::direct_function_call(
-            pg_sys::timestamptz_in,
-            &[Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()],
-        )
-    };
-    let parsed = parsed.expect("timestamptz_in returns a value or an error");
+    let parsed = convert::timestamptz_of_text(&text.to_string_lossy());
     convert::instant("credit.clock", parsed).unwrap_or_else(|report| {
         report.report(PgLogLevel::ERROR);
         unreachable!("an error has been raised")

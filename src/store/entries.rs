@@ -1,9 +1,13 @@
 //! The table `credit.entry`: the ledger.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{
+    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
+    TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+};
 
 use super::statement::Statement;
+use crate::convert;
 use crate::domain::amount::Amount;
 
 // One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
@@ -48,6 +52,31 @@ static MARK_POSTED: Statement = Statement::new(
 
 static POSTING_EXISTS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
+
+static DEBIT_BATCH: Statement = Statement::new(
+    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
+         recorded_at, recorded_by, metadata, posted)
+     SELECT v.account, v.posting, v.line, 'debit', - v.amount, v.lot, v.member, v.department, v.operation, v.occurred_at,
+         $11, session_user, v.metadata::jsonb, true
+     FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
+         $9::timestamptz[], $10::text[])
+         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata)",
+    &[
+        TEXTARRAYOID,
+        INT8ARRAYOID,
+        INT4ARRAYOID,
+        INT8ARRAYOID,
+        NUMERICARRAYOID,
+        TEXTARRAYOID,
+        TEXTARRAYOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZARRAYOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZOID,
+    ],
+);
+
+static NEXT_POSTINGS: Statement = Statement::new("SELECT nextval('credit.posting_id') FROM generate_series(1, $1)", &[INT4OID]);
 
 static NEXT_POSTING: Statement = Statement::new("SELECT nextval('credit.posting_id')", &[]);
 
@@ -98,6 +127,41 @@ pub fn debit_lots(line: DebitLine<'_>, posting: i64, lots: &[i64], amounts: &[Am
         &line.metadata,
     ]);
     assert_eq!(written.count(), lots.len(), "one line for each lot");
+}
+
+/// A line of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLine<'a> {
+    pub debit: DebitLine<'a>,
+    pub posting: i64,
+    pub line: i32,
+    pub lot: i64,
+    pub amount: Amount,
+}
+
+/// Writes the lines of many debits.
+pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
+    let amounts: Vec<_> = lines.iter().map(|line| line.amount).collect();
+    let occurred_at = |line: &BatchLine<'_>| convert::timestamptz(line.debit.occurred_at.unwrap_or(now));
+    let written = DEBIT_BATCH.run(&[
+        &lines.iter().map(|line| line.debit.account).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.posting).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.line).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.lot).collect::<Vec<_>>(),
+        &amounts.as_slice(),
+        &lines.iter().map(|line| line.debit.member).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.department).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.operation).collect::<Vec<_>>(),
+        &lines.iter().map(occurred_at).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.metadata).collect::<Vec<_>>(),
+        &now,
+    ]);
+    assert_eq!(written.count(), lines.len(), "the lines of a batch");
+}
+
+/// So many posting ids nobody else has, in ascending order.
+pub fn next_postings(count: usize) -> Vec<i64> {
+    NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect()
 }
 
 /// Writes the line that takes what is left of a lot out of the books.

@@ -101,9 +101,31 @@ static SLOT: Statement = Statement::new(
 
 static SET_SLOTS: Statement = Statement::new(
     "UPDATE credit.slot s SET remaining = v.remaining
-     FROM unnest($2::bigint[], $3::smallint[], $4::numeric[]) AS v (lot, slot, remaining)
-     WHERE s.account = $1 AND s.lot = v.lot AND s.slot = v.slot AND s.remaining <> v.remaining",
-    &[TEXTOID, INT8ARRAYOID, INT2ARRAYOID, NUMERICARRAYOID],
+     FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::numeric[]) AS v (account, lot, slot, remaining)
+     WHERE s.account = v.account AND s.lot = v.lot AND s.slot = v.slot AND s.remaining <> v.remaining",
+    &[TEXTARRAYOID, INT8ARRAYOID, INT2ARRAYOID, NUMERICARRAYOID],
+);
+
+static TAKE_FROM_SLOTS: Statement = Statement::new(
+    "UPDATE credit.slot s SET remaining = s.remaining - v.amount
+     FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::numeric[]) AS v (account, lot, slot, amount)
+     WHERE s.account = v.account AND s.lot = v.lot AND s.slot = v.slot AND s.remaining >= v.amount",
+    &[TEXTARRAYOID, INT8ARRAYOID, INT2ARRAYOID, NUMERICARRAYOID],
+);
+
+static USABLE_BY_OWNERS: Statement = Statement::new(
+    concat!(
+        "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, l.slots
+         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS v (account, unit, owner, owned), LATERAL (
+             SELECT l.*, (SELECT array_agg(s.remaining::numeric ORDER BY s.slot) FROM credit.slot s
+                 WHERE s.account = l.account AND s.lot = l.lot) AS slots
+             FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at FROM credit.lot l
+                 WHERE l.account = v.account AND l.unit = v.unit AND COALESCE(l.member, '') = v.owner AND NOT l.closed
+                     AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4) ORDER BY ",
+        drawdown_order!(),
+        " LIMIT $5) l) l"
+    ),
+    &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID],
 );
 
 static SET_SLOT: Statement = Statement::new(
@@ -119,8 +141,9 @@ static ADD_SLOTS: Statement = Statement::new(
 );
 
 static CLOSE: Statement = Statement::new(
-    "UPDATE credit.lot SET closed = true WHERE account = $1 AND lot = ANY ($2) AND NOT closed",
-    &[TEXTOID, INT8ARRAYOID],
+    "UPDATE credit.lot l SET closed = true FROM unnest($1::text[], $2::bigint[]) AS v (account, lot)
+     WHERE l.account = v.account AND l.lot = v.lot AND NOT l.closed",
+    &[TEXTARRAYOID, INT8ARRAYOID],
 );
 
 // Written even when it is open already: a REPEATABLE READ transaction that saw the lot without this credit must not be able to
@@ -357,22 +380,83 @@ pub fn slot(account: &str, lot: i64, slot: i16) -> Amount {
 }
 
 /// What one lot's slots shall hold from now on.
-pub struct Layout {
+pub struct Layout<'a> {
+    pub account: &'a str,
     pub lot: i64,
     pub remaining: Vec<Amount>,
 }
 
 /// Writes what the slots of locked lots hold; slots that stay as they are, are not written.
-pub fn set_slots(account: &str, layouts: &[Layout]) {
-    let (mut lots, mut slots, mut amounts) = (Vec::new(), Vec::new(), Vec::new());
+pub fn set_slots(layouts: &[Layout<'_>]) {
+    let (mut accounts, mut lots, mut slots, mut amounts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for layout in layouts {
         for (slot, remaining) in layout.remaining.iter().enumerate() {
+            accounts.push(layout.account);
             lots.push(layout.lot);
             slots.push(slot as i16);
             amounts.push(*remaining);
         }
     }
-    SET_SLOTS.run(&[&account, &lots, &slots, &amounts.as_slice()]);
+    SET_SLOTS.run(&[&accounts, &lots, &slots, &amounts.as_slice()]);
+}
+
+/// What is taken from one slot.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotShare<'a> {
+    pub account: &'a str,
+    pub lot: i64,
+    pub slot: i16,
+    pub amount: Amount,
+}
+
+/// Takes amounts from slots whose locks are held; from how many: a slot that holds less is left as it is.
+pub fn take_from_slots(shares: &[SlotShare<'_>]) -> usize {
+    let accounts: Vec<_> = shares.iter().map(|share| share.account).collect();
+    let lots: Vec<_> = shares.iter().map(|share| share.lot).collect();
+    let slots: Vec<_> = shares.iter().map(|share| share.slot).collect();
+    let amounts: Vec<_> = shares.iter().map(|share| share.amount).collect();
+    TAKE_FROM_SLOTS.run(&[&accounts, &lots, &slots, &amounts.as_slice()]).count()
+}
+
+/// Whose lots are read for a batch: of a member, or of the pool (empty).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner<'a> {
+    pub account: &'a str,
+    pub unit: &'a str,
+    pub owner: &'a str,
+}
+
+/// A usable lot of one of the owners, with what each slot holds.
+pub struct OwnedLot {
+    /// The owner's position, from 0.
+    pub owner: usize,
+    pub rank: Rank,
+    pub member: Option<String>,
+    pub applies_to: Option<Vec<String>>,
+    pub slots: Vec<Amount>,
+}
+
+/// The usable lots of many owners, at most `limit` of each, all seen at one instant.
+pub fn usable_by_owners(owners: &[Owner<'_>], now: DateTime<Utc>, limit: i32) -> Vec<OwnedLot> {
+    let accounts: Vec<_> = owners.iter().map(|owner| owner.account).collect();
+    let units: Vec<_> = owners.iter().map(|owner| owner.unit).collect();
+    let names: Vec<_> = owners.iter().map(|owner| owner.owner).collect();
+    let rows = USABLE_BY_OWNERS.run(&[&accounts, &units, &names, &now, &limit]);
+    let lot = |row: Row<'_>| {
+        let member: Option<String> = row.optional(3);
+        let applies_to: Option<Vec<String>> = row.optional(5);
+        let rank = Rank {
+            pooled: member.is_none(),
+            priority: row.get(4),
+            general: applies_to.is_none(),
+            expiry: row.optional(6).map_or(Expiry::Never, Expiry::At),
+            paid: row.get(7),
+            effective_at: row.get(8),
+            lot: row.get(2),
+        };
+        OwnedLot { owner: row.get::<i32>(1) as usize - 1, rank, member, applies_to, slots: row.get(9) }
+    };
+    rows.iter().map(lot).collect()
 }
 
 /// Writes what one slot holds whose lock is held.
@@ -386,9 +470,10 @@ pub fn add_slots(account: &str, lot: i64, existing: i16, amounts: &[Amount]) {
 }
 
 /// Closes locked lots that hold nothing: no debit looks at them again.
-pub fn close(account: &str, lots: &[i64]) {
+pub fn close(lots: &[(&str, i64)]) {
     if !lots.is_empty() {
-        CLOSE.run(&[&account, &lots.to_vec()]);
+        let (accounts, lots): (Vec<&str>, Vec<i64>) = lots.iter().copied().unzip();
+        CLOSE.run(&[&accounts, &lots]);
     }
 }
 

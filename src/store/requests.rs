@@ -16,6 +16,8 @@ static FIND: Statement = Statement::new(
     &[TEXTOID, TEXTOID],
 );
 
+static TAKE_BACK: Statement = Statement::new("DELETE FROM credit.request WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID]);
+
 static FORGET: Statement = Statement::new(
     "DELETE FROM credit.request r USING (
          SELECT account, key FROM credit.request WHERE recorded_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) old
@@ -38,6 +40,11 @@ pub fn remember(account: &str, key: &str, function: &str, fingerprint: &[u8], re
 pub fn find(account: &str, key: &str) -> Option<Remembered> {
     let rows = FIND.run(&[&account, &key]);
     rows.first().map(|row| Remembered { function: row.get(1), fingerprint: row.get(2), result: row.get(3) })
+}
+
+/// Takes back what this transaction claimed for a debit that then did not fit.
+pub fn take_back(account: &str, key: &str) {
+    TAKE_BACK.run(&[&account, &key]);
 }
 
 /// Forgets at most `limit` keys older than `before`; two at once forget different ones.

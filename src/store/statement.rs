@@ -169,6 +169,13 @@ impl Column for Amount {
     }
 }
 
+impl Column for Vec<Amount> {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<Amount> {
+        let numerics: Vec<AnyNumeric> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
+        numerics.iter().map(|numeric| Amount::parse(numeric.normalize()).expect("an amount within its limits")).collect()
+    }
+}
+
 impl Parameter for &[Amount] {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
         self.iter().map(|amount| convert::numeric(*amount)).collect::<Vec<_>>().into_datum()
@@ -204,6 +211,7 @@ macro_rules! through_pgrx {
 }
 
 through_pgrx! {
-    parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i16>, Vec<String>, &[u8], AnyNumeric, Interval;
+    parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
+        Vec<Option<&str>>, Vec<TimestampWithTimeZone>, &[u8], AnyNumeric, Interval;
     columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric,
 }

@@ -1,0 +1,152 @@
+//! credit_debit_many(): thousands of debits in one call, as parallel arrays or as JSON.
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::debit::request;
+use crate::error::{self, Result};
+use crate::posting::batch::{self, ItemOutcome, Mode};
+use crate::posting::debit::Debit;
+use crate::store::connected;
+
+/// One call takes so many debits at most.
+const MAX_ITEMS: usize = 100_000;
+
+/// One row per item, in the order of the items.
+type Outcomes = TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>;
+
+/// Debits the elements of parallel arrays in turn.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn credit_debit_many(
+    accounts: Option<Vec<Option<String>>>,
+    amounts: Option<Vec<Option<AnyNumeric>>>,
+    members: default!(Option<Vec<Option<String>>>, "NULL"),
+    operations: default!(Option<Vec<Option<String>>>, "NULL"),
+    units: default!(Option<Vec<Option<String>>>, "NULL"),
+    at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
+    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    metadata: default!(Option<Vec<Option<JsonB>>>, "NULL"),
+    mode: default!(Option<&str>, "'all'"),
+) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
+    let accounts = crate::convert::required("accounts", accounts)?;
+    let amounts = crate::convert::required("amounts", amounts)?;
+    let length = accounts.len();
+    if length > MAX_ITEMS {
+        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
+    }
+    let same_length = |argument: &str, given: Option<usize>| match given {
+        Some(given) if given != length => Err(error::invalid_arrays(argument, given, &format!("{length}, as accounts has"))),
+        _ => Ok(()),
+    };
+    same_length("amounts", Some(amounts.len()))?;
+    same_length("members", members.as_ref().map(Vec::len))?;
+    same_length("operations", operations.as_ref().map(Vec::len))?;
+    same_length("units", units.as_ref().map(Vec::len))?;
+    same_length("at", at.as_ref().map(Vec::len))?;
+    same_length("keys", keys.as_ref().map(Vec::len))?;
+    same_length("metadata", metadata.as_ref().map(Vec::len))?;
+    let metadata: Option<Vec<_>> =
+        metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0.to_string())).collect());
+
+    let item = |index: usize| {
+        request(
+            accounts[index].as_deref(),
+            amounts[index].as_ref(),
+            text_at(&members, index),
+            text_at(&operations, index),
+            text_at(&units, index),
+            at.as_ref().and_then(|at| at[index]),
+            text_at(&keys, index),
+            text_at(&metadata, index),
+        )
+        .map_err(|refusal| error::in_item(refusal, index))
+    };
+    let items = (0..length).map(item).collect::<Result<Vec<_>>>()?;
+    run(&items, mode)
+}
+
+fn text_at(texts: &Option<Vec<Option<String>>>, index: usize) -> Option<&str> {
+    texts.as_ref().and_then(|texts| texts[index].as_deref())
+}
+
+/// A debit as a JSON object: the names are the arguments of credit_debit().
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonDebit {
+    account: Option<String>,
+    amount: Option<JsonAmount>,
+    member: Option<String>,
+    operation: Option<String>,
+    unit: Option<String>,
+    at: Option<String>,
+    key: Option<String>,
+    metadata: Option<serde_json::Value>,
+}
+
+/// Clients that have no exact numbers send them as strings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JsonAmount {
+    Number(serde_json::Number),
+    Text(String),
+}
+
+/// Debits the elements of a JSON array in turn.
+#[pg_extern(security_definer, volatile, parallel_unsafe, name = "credit_debit_many")]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_debit_many_json(
+    items: Option<JsonB>,
+    mode: default!(Option<&str>, "'all'"),
+) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
+    let items = crate::convert::required("items", items)?;
+    let items: Vec<JsonDebit> = serde_json::from_value(items.0).map_err(|problem| error::invalid_items(&problem.to_string()))?;
+    if items.len() > MAX_ITEMS {
+        return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
+    }
+    let metadata: Vec<_> = items.iter().map(|item| item.metadata.as_ref().map(ToString::to_string)).collect();
+    let debits =
+        items.iter().zip(&metadata).enumerate().map(|(index, (item, metadata))| {
+            json_debit(item, metadata.as_deref()).map_err(|refusal| error::in_item(refusal, index))
+        });
+    let debits = debits.collect::<Result<Vec<_>>>()?;
+    run(&debits, mode)
+}
+
+fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debit<'a>> {
+    let text = match &item.amount {
+        Some(JsonAmount::Number(number)) => Some(number.to_string()),
+        Some(JsonAmount::Text(text)) => Some(text.clone()),
+        None => None,
+    };
+    // Raises 22P02 and 22007 itself, as a cast in SQL does.
+    let amount = text.map(|text| crate::convert::numeric_of_text(&text));
+    let at = item.at.as_deref().map(crate::convert::timestamptz_of_text);
+    request(
+        item.account.as_deref(),
+        amount.as_ref(),
+        item.member.as_deref(),
+        item.operation.as_deref(),
+        item.unit.as_deref(),
+        at,
+        item.key.as_deref(),
+        metadata,
+    )
+}
+
+fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
+    let mode = match crate::convert::required("mode", mode)? {
+        "all" => Mode::All,
+        "each" => Mode::Each,
+        unknown => return Err(error::unknown_option("mode", unknown, "all, each")),
+    };
+    let outcomes = connected(|| batch::debit_many(items, mode))?;
+    let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
+        ItemOutcome::Posted(posting) => (item, Some(posting), None),
+        ItemOutcome::Short { shortfall } => (item, None, Some(crate::convert::numeric(shortfall))),
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}

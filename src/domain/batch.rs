@@ -1,0 +1,170 @@
+//! Many debits at once, with the result of making them one by one in their order.
+
+use super::amount::Amount;
+use super::drawdown::Rank;
+
+/// A lot that may pay for some of the debits.
+#[derive(Clone, Debug)]
+pub struct BatchLot {
+    /// Its place in the drawdown order.
+    pub rank: Rank,
+    /// The member it belongs to; `None` for a pooled lot.
+    pub owner: Option<String>,
+    /// The operations it is limited to.
+    pub applies_to: Option<Vec<String>>,
+    /// What it has.
+    pub available: Amount,
+}
+
+/// One of the debits.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchDebit<'a> {
+    /// Who uses the credits.
+    pub member: Option<&'a str>,
+    /// Whether pooled lots pay too.
+    pub pool: bool,
+    /// What for.
+    pub operation: Option<&'a str>,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// How a debit ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// What each lot pays, by its position, in drawdown order.
+    Paid(Vec<(usize, Amount)>),
+    /// It does not fit and takes nothing.
+    Short {
+        /// What it could have had.
+        available: Amount,
+    },
+}
+
+impl BatchLot {
+    /// Whether the lot may pay for the debit.
+    pub fn pays_for(&self, debit: &BatchDebit<'_>) -> bool {
+        let owner = match &self.owner {
+            Some(owner) => debit.member == Some(owner.as_str()),
+            None => debit.pool,
+        };
+        let operation = match (&self.applies_to, debit.operation) {
+            (None, _) => true,
+            (Some(operations), Some(operation)) => operations.iter().any(|known| known == operation),
+            (Some(_), None) => false,
+        };
+        owner && operation
+    }
+}
+
+/// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from there.
+pub fn draw(lots: &mut [BatchLot], debit: &BatchDebit<'_>) -> Drawn {
+    let mut uncovered = debit.amount;
+    let mut paid = Vec::new();
+    for (position, lot) in lots.iter().enumerate() {
+        if uncovered.is_zero() {
+            break;
+        }
+        if lot.available.is_positive() && lot.pays_for(debit) {
+            let part = lot.available.min(uncovered);
+            uncovered = uncovered.checked_sub(part).expect("a difference below its minuend");
+            paid.push((position, part));
+        }
+    }
+    if uncovered.is_positive() {
+        return Drawn::Short { available: debit.amount.checked_sub(uncovered).expect("a difference below its minuend") };
+    }
+    for (position, part) in &paid {
+        let lot = &mut lots[*position];
+        lot.available = lot.available.checked_sub(*part).expect("a part of what is there");
+    }
+    Drawn::Paid(paid)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+
+    use super::super::drawdown::{self, Expiry, Source};
+    use super::*;
+
+    fn lot(lot: i64, owner: Option<&str>, applies_to: Option<&str>, nanos: i128) -> BatchLot {
+        let applies_to = applies_to.map(|operation| vec![operation.to_owned()]);
+        BatchLot {
+            rank: Rank {
+                pooled: owner.is_none(),
+                priority: 50,
+                general: applies_to.is_none(),
+                expiry: Expiry::Never,
+                paid: false,
+                effective_at: DateTime::<Utc>::UNIX_EPOCH,
+                lot,
+            },
+            owner: owner.map(str::to_owned),
+            applies_to,
+            available: Amount::from_nanos(nanos).unwrap(),
+        }
+    }
+
+    fn debit(member: Option<&'static str>, operation: Option<&'static str>, nanos: i128) -> BatchDebit<'static> {
+        BatchDebit { member, pool: true, operation, amount: Amount::from_nanos(nanos).unwrap() }
+    }
+
+    fn amounts(drawn: &Drawn) -> Vec<(usize, i128)> {
+        match drawn {
+            Drawn::Paid(parts) => parts.iter().map(|(position, amount)| (*position, amount.nanos())).collect(),
+            Drawn::Short { available } => vec![(usize::MAX, available.nanos())],
+        }
+    }
+
+    #[test]
+    fn a_debit_that_does_not_fit_leaves_the_rest_to_the_next() {
+        let mut lots = [lot(1, Some("alice"), None, 3), lot(2, None, None, 5)];
+        let debits = [debit(Some("alice"), None, 4), debit(None, None, 5), debit(Some("bob"), None, 4), debit(None, None, 1)];
+        let drawn: Vec<_> = debits.iter().map(|debit| amounts(&draw(&mut lots, debit))).collect();
+        assert_eq!(drawn, [vec![(0, 3), (1, 1)], vec![(usize::MAX, 4)], vec![(1, 4)], vec![(usize::MAX, 0)]]);
+    }
+
+    proptest! {
+        // Each debit gets what a debit on its own would get from what the earlier ones left.
+        #[test]
+        fn equals_debiting_one_by_one(
+            pools in prop::collection::vec((0_i128..20, prop::bool::ANY, prop::option::of(prop::bool::ANY)), 1..8),
+            wanted in prop::collection::vec((1_i128..12, prop::option::of(prop::bool::ANY), prop::bool::ANY), 1..20),
+        ) {
+            let name = |first: bool| if first { "alice" } else { "bob" };
+            let mut lots: Vec<_> = pools.iter().enumerate()
+                .map(|(id, (nanos, scoped, owner))| lot(id as i64, owner.map(name), scoped.then_some("chat"), *nanos))
+                .collect();
+            lots.sort_by_key(|lot| lot.rank);
+            let debits: Vec<_> = wanted.iter()
+                .map(|(nanos, member, chat)| debit(member.map(name), chat.then_some("chat"), *nanos))
+                .collect();
+            let mut left = lots.clone();
+            for debit in &debits {
+                let drawn = draw(&mut lots, debit);
+                let sources: Vec<_> = left.iter().filter(|lot| lot.pays_for(debit))
+                    .map(|lot| Source { rank: lot.rank, available: lot.available }).collect();
+                let plan = drawdown::plan(&sources, debit.amount);
+                match drawn {
+                    Drawn::Short { available } => {
+                        let covered: Amount = plan.iter().map(|draw| draw.amount).sum();
+                        prop_assert!(covered < debit.amount);
+                        prop_assert_eq!(covered, available);
+                    }
+                    Drawn::Paid(parts) => {
+                        let expected: Vec<_> = plan.iter().map(|draw| (draw.lot, draw.amount)).collect();
+                        let parts: Vec<_> = parts.iter().map(|(position, part)| (left[*position].rank.lot, *part)).collect();
+                        prop_assert_eq!(&parts, &expected);
+                        for (id, part) in parts {
+                            let lot = left.iter_mut().find(|lot| lot.rank.lot == id).unwrap();
+                            lot.available = lot.available.checked_sub(part).unwrap();
+                        }
+                    }
+                }
+            }
+            prop_assert!(lots.iter().zip(&left).all(|(one, other)| one.available == other.available));
+        }
+    }
+}
