@@ -15,6 +15,7 @@ use super::account;
 use super::debit::Debit;
 use super::idempotency;
 use super::whole_lot::{self, WholeLot};
+use super::write;
 use crate::domain::amount::Amount;
 use crate::domain::batch::{self, BatchDebit, BatchLot, Drawn};
 use crate::domain::drawdown::Expiry;
@@ -357,10 +358,7 @@ impl<'a> Attempt<'a> {
             lots::set_slots(&layouts);
         }
         lots::close(&closed);
-        lines.sort_by_key(|line| (line.posting, line.line));
-        if !lines.is_empty() {
-            entries::debit_batch(&lines, now);
-        }
+        write::lines(&lines, now);
         self.take_back_keys(outcomes);
         true
     }

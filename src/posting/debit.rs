@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::collect;
 use super::idempotency::{self, Keyed};
-use super::take::{self, Taking};
+use super::write::{self, Taking};
 use crate::domain::amount::Amount;
 use crate::domain::slots;
 use crate::error::{self, Result};
@@ -219,7 +219,7 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
     let now = clock::now();
     let in_force = head.expires_at.is_none_or(|expires_at| now < expires_at);
     let posting = in_force
-        .then(|| take::take(&Taking { line: drawing.line, amount: drawing.amount, posting: drawing.posting, now }, &lock))
+        .then(|| write::take(&Taking { line: drawing.line, amount: drawing.amount, posting: drawing.posting, now }, &lock))
         .flatten();
     match posting {
         Some(_) => lock.keep(),

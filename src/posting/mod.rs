@@ -16,6 +16,6 @@ pub mod direct;
 pub mod expiry;
 pub mod grant;
 pub mod idempotency;
-pub mod take;
 pub mod whole_lot;
 pub mod withdraw;
+pub mod write;

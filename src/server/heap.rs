@@ -130,6 +130,41 @@ impl Table {
     }
 }
 
+/// So many rows are written at a time.
+const ROWS_AT_A_TIME: usize = 1000;
+
+impl Table {
+    /// Adds many rows: whole pages at a time, with one log record for each page.
+    pub fn insert_many<const COLUMNS: usize>(&self, rows: impl Iterator<Item = [Option<pg_sys::Datum>; COLUMNS]>) {
+        unsafe {
+            let columns = (*self.relation).rd_att;
+            assert_eq!(COLUMNS, (*columns).natts as usize, "a value for each column");
+            let indexes = pg_sys::CatalogOpenIndexes(self.relation);
+            let mut slots: Vec<*mut pg_sys::TupleTableSlot> = Vec::new();
+            let mut filled = 0;
+            for row in rows {
+                if filled == slots.len() {
+                    slots.push(pg_sys::MakeSingleTupleTableSlot(columns, &raw const pg_sys::TTSOpsHeapTuple));
+                }
+                let mut values = row.map(|value| value.unwrap_or(pg_sys::Datum::from(0)));
+                let mut nulls = row.map(|value| value.is_none());
+                let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+                pg_sys::ExecStoreHeapTuple(tuple, slots[filled], true);
+                filled += 1;
+                if filled == ROWS_AT_A_TIME {
+                    pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, indexes);
+                    filled = 0;
+                }
+            }
+            if filled > 0 {
+                pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, indexes);
+            }
+            slots.into_iter().for_each(|slot| pg_sys::ExecDropSingleTupleTableSlot(slot));
+            pg_sys::CatalogCloseIndexes(indexes);
+        }
+    }
+}
+
 impl Drop for Table {
     fn drop(&mut self) {
         if !std::thread::panicking() {
