@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 export PG_CONFIG DESTDIR
 
-.PHONY: all help prerequisites install installcheck demo psql replay lint test test-ci test-all clean
+.PHONY: all help prerequisites install installcheck demo psql replay bench lint test test-ci test-all clean
 
 all: ## build the extension for PG_CONFIG into target/package
 	@scripts/prerequisites.sh build
@@ -33,6 +33,9 @@ psql: ## open the demo's database again
 
 replay: ## CSV=path: debit a trace of LLM requests and compare the ledger with the file
 	@scripts/replay_in_throwaway.sh "$(CSV)"
+
+bench: ## measure debits beside other ways to keep credits, in a throwaway PostgreSQL (bench/README.md)
+	@bench/run.sh
 
 lint: ## formatting, clippy and the rules of this repository
 	@scripts/prerequisites.sh test

@@ -19,5 +19,7 @@ if [[ ! -r $1 ]]; then
     printf 'error: %s cannot be read\n' "$1" >&2
     exit 1
 fi
-PGCLIENTENCODING=UTF8 exec "$PSQL" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=account="${2:-replay}" --set=file="$(basename "$1")" \
+export PGCLIENTENCODING=UTF8
+name=$(basename "$1")
+exec "$PSQL" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=account="${2:-replay}" --set=file="$name" \
     --file="$SCRIPTS/replay.sql" <"$1"

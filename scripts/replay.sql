@@ -26,8 +26,11 @@ SELECT count(*) AS requests, COALESCE(sum(credits), 0) AS credits, count(*) FILT
     min(at) AS first, max(at) AS last, count(*) = 0 AS nothing
 FROM trace \gset
 \if :nothing
-    \warn error: the file has no requests
-    DO $$ BEGIN RAISE EXCEPTION 'nothing to replay'; END $$;
+    DO $$ BEGIN RAISE EXCEPTION 'the file has no requests'; END $$;
+\endif
+SELECT EXISTS (SELECT FROM credit.account WHERE account = :'account') AS exists \gset
+\if :exists
+    DO $$ BEGIN RAISE EXCEPTION 'the account exists already: the clock would go back in it; use another'; END $$;
 \endif
 
 -- 2. The lots, granted at the first instant of the trace. What expires within it is drawn first; what is not used by then
@@ -113,12 +116,9 @@ SELECT 'credits in the file' AS "what", sum(of_file)::text AS "result" FROM comp
 UNION ALL SELECT 'credits in the ledger', sum(of_ledger)::text FROM compared
 UNION ALL SELECT 'members whose credits differ', count(*)::text FROM compared WHERE of_file <> of_ledger
 UNION ALL SELECT 'violations that credit_verify() finds', count(*)::text FROM violation;
-TABLE violation \g (tuples_only=on)
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM compared WHERE of_file <> of_ledger) OR EXISTS (SELECT FROM violation) THEN
-        RAISE EXCEPTION 'the ledger differs from the file, or the books do not hold';
-    END IF;
-END
-$$;
+SELECT EXISTS (SELECT FROM compared WHERE of_file <> of_ledger) OR EXISTS (SELECT FROM violation) AS failed \gset
+\if :failed
+    SELECT * FROM compared WHERE of_file <> of_ledger ORDER BY member;
+    SELECT * FROM violation;
+    DO $$ BEGIN RAISE EXCEPTION 'the ledger differs from the file, or the books do not hold'; END $$;
+\endif

@@ -130,14 +130,15 @@ impl Table {
     }
 }
 
-/// So many rows are written at a time.
-const ROWS_AT_A_TIME: usize = 1000;
+/// So many rows are written at a time: about a page of ledger lines.
+const ROWS_AT_A_TIME: usize = 64;
 
 impl Table {
     /// Adds many rows: whole pages at a time, with one log record for each page.
     pub fn insert_many<const COLUMNS: usize>(&self, rows: impl Iterator<Item = [Option<pg_sys::Datum>; COLUMNS]>) {
         unsafe {
-            let columns = (*self.relation).rd_att;
+            // A copy is not counted: the server would search its list of counted ones for every slot.
+            let columns = pg_sys::CreateTupleDescCopy((*self.relation).rd_att);
             assert_eq!(COLUMNS, (*columns).natts as usize, "a value for each column");
             let indexes = pg_sys::CatalogOpenIndexes(self.relation);
             let mut slots: Vec<*mut pg_sys::TupleTableSlot> = Vec::new();

@@ -40,7 +40,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Waits until the backend waits for a lock. `watcher` is another session.
 pub fn wait_until_blocked(watcher: &mut Client, backend: i32) {
-    let waits = format!("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {backend}");
+    let waits = format!("SELECT COALESCE(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = {backend}");
     wait_until("a backend waits for a lock", || watcher.text(&waits) == "t");
 }
 
