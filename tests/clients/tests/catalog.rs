@@ -1,0 +1,436 @@
+//! What the extension installs, against lists in this file: members, comments, names, marks, privileges, keys, what is dumped.
+
+use pg_credit_clients::{Database, Server, Session, quote};
+use postgres::Client;
+
+/// Every member of the extension, as `pg_describe_object` names it.
+const MEMBERS: &[&str] = &[
+    "function credit.account_check()",
+    "function credit.add_interval(timestamp with time zone,interval,text)",
+    "function credit.announce_change()",
+    "function credit.entry_apply()",
+    "function credit.entry_check()",
+    "function credit.lot_apply()",
+    "function credit.lot_check()",
+    "function credit.now()",
+    "function credit.refuse_change()",
+    "function credit.unit_check()",
+    "function credit_account(text,text,text,text,boolean,jsonb)",
+    "function credit_allow(text,text)",
+    "function credit_balance(text,text,text,timestamp with time zone,text)",
+    "function credit_debit(text,numeric,text,text,text,timestamp with time zone,text,jsonb)",
+    "function credit_debit_many(jsonb,text)",
+    "function credit_debit_many(text[],numeric[],text[],text[],text[],timestamp with time zone[],text[],jsonb[],text)",
+    "function credit_disallow(text,text)",
+    "function credit_expire(text,integer)",
+    "function credit_explain_debit(text,numeric,text,text,text)",
+    "function credit_grant(text,numeric,text,text,text,text,integer,timestamp with time zone,timestamp with time zone,interval,\
+     text[],numeric,text,text,jsonb)",
+    "function credit_maintain(integer)",
+    "function credit_member(text,text,text,boolean,jsonb)",
+    "function credit_set_expiry(text,bigint,timestamp with time zone,jsonb)",
+    "function credit_try_debit(text,numeric,text,text,text,timestamp with time zone,text,jsonb)",
+    "function credit_verify(text)",
+    "function credit_void(text,bigint,jsonb)",
+    "schema credit",
+    "sequence credit.lot_id",
+    "sequence credit.posting_id",
+    "table credit.access",
+    "table credit.account",
+    "table credit.entry",
+    "table credit.lot",
+    "table credit.member",
+    "table credit.request",
+    "table credit.slot",
+    "table credit.unit",
+    "type credit.remaining",
+    "view credit.access_rule",
+    "view credit.balances",
+    "view credit.ledger",
+    "view credit.lots",
+];
+
+/// How each function that callers use is marked: volatility, parallel safety, whether it runs as the owner.
+/// None is strict: a NULL where a value must be given is an error, not a NULL.
+const API: &[(&str, &str, &str, bool)] = &[
+    ("credit_account", "volatile", "unsafe", true),
+    ("credit_allow", "volatile", "unsafe", false),
+    ("credit_balance", "stable", "safe", true),
+    ("credit_debit", "volatile", "unsafe", true),
+    ("credit_debit_many", "volatile", "unsafe", true),
+    ("credit_debit_many", "volatile", "unsafe", true),
+    ("credit_disallow", "volatile", "unsafe", false),
+    ("credit_expire", "volatile", "unsafe", true),
+    ("credit_explain_debit", "stable", "safe", true),
+    ("credit_grant", "volatile", "unsafe", true),
+    ("credit_maintain", "volatile", "unsafe", true),
+    ("credit_member", "volatile", "unsafe", true),
+    ("credit_set_expiry", "volatile", "unsafe", true),
+    ("credit_try_debit", "volatile", "unsafe", true),
+    ("credit_verify", "stable", "unsafe", true),
+    ("credit_void", "volatile", "unsafe", true),
+];
+
+/// The same of the internal functions, and whether they are strict.
+const INTERNAL: &[(&str, &str, &str, bool, bool)] = &[
+    ("account_check", "volatile", "unsafe", true, false),
+    ("add_interval", "stable", "safe", false, true),
+    ("announce_change", "volatile", "unsafe", true, false),
+    ("entry_apply", "volatile", "unsafe", true, false),
+    ("entry_check", "volatile", "unsafe", true, false),
+    ("lot_apply", "volatile", "unsafe", true, false),
+    ("lot_check", "volatile", "unsafe", true, false),
+    ("now", "stable", "safe", false, true),
+    ("refuse_change", "volatile", "unsafe", true, false),
+    ("unit_check", "volatile", "unsafe", true, false),
+];
+
+/// What each access level may do, privilege by privilege. Columns stand behind their table.
+const READ: &[&str] = &[
+    "EXECUTE credit.now",
+    "EXECUTE public.credit_balance",
+    "EXECUTE public.credit_explain_debit",
+    "SELECT credit.account",
+    "SELECT credit.balances",
+    "SELECT credit.ledger",
+    "SELECT credit.lots",
+    "SELECT credit.member",
+    "SELECT credit.unit",
+    "USAGE credit",
+];
+
+const SPEND: &[&str] = &[
+    "EXECUTE public.credit_balance",
+    "EXECUTE public.credit_debit",
+    "EXECUTE public.credit_debit_many",
+    "EXECUTE public.credit_debit_many",
+    "EXECUTE public.credit_explain_debit",
+    "EXECUTE public.credit_try_debit",
+];
+
+const ADMIN: &[&str] = &[
+    "EXECUTE credit.now",
+    "EXECUTE public.credit_account",
+    "EXECUTE public.credit_balance",
+    "EXECUTE public.credit_debit",
+    "EXECUTE public.credit_debit_many",
+    "EXECUTE public.credit_debit_many",
+    "EXECUTE public.credit_expire",
+    "EXECUTE public.credit_explain_debit",
+    "EXECUTE public.credit_grant",
+    "EXECUTE public.credit_maintain",
+    "EXECUTE public.credit_member",
+    "EXECUTE public.credit_set_expiry",
+    "EXECUTE public.credit_try_debit",
+    "EXECUTE public.credit_verify",
+    "EXECUTE public.credit_void",
+    "INSERT credit.entry.account",
+    "INSERT credit.entry.amount",
+    "INSERT credit.entry.corrects",
+    "INSERT credit.entry.kind",
+    "INSERT credit.entry.lot",
+    "INSERT credit.entry.member",
+    "INSERT credit.entry.metadata",
+    "INSERT credit.entry.occurred_at",
+    "INSERT credit.entry.operation",
+    "INSERT credit.entry.quantity",
+    "INSERT credit.lot.account",
+    "INSERT credit.lot.applies_to",
+    "INSERT credit.lot.category",
+    "INSERT credit.lot.currency",
+    "INSERT credit.lot.effective_at",
+    "INSERT credit.lot.expires_at",
+    "INSERT credit.lot.granted",
+    "INSERT credit.lot.member",
+    "INSERT credit.lot.metadata",
+    "INSERT credit.lot.paid",
+    "INSERT credit.lot.priority",
+    "INSERT credit.lot.source",
+    "INSERT credit.lot.unit",
+    "INSERT credit.unit",
+    "SELECT credit.access",
+    "SELECT credit.access_rule",
+    "SELECT credit.account",
+    "SELECT credit.balances",
+    "SELECT credit.entry",
+    "SELECT credit.ledger",
+    "SELECT credit.lot",
+    "SELECT credit.lots",
+    "SELECT credit.member",
+    "SELECT credit.request",
+    "SELECT credit.slot",
+    "SELECT credit.unit",
+    "UPDATE credit.unit.currency",
+    "UPDATE credit.unit.decimals",
+    "USAGE credit",
+];
+
+/// The members of the extension: `classid`, `objid` and a description. From PostgreSQL 17 on the array and row types that
+/// come with other objects are members too; they have nothing of their own to say.
+const MEMBERS_QUERY: &str = "SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS object
+    FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname = 'pg_credit'
+        AND NOT (d.classid = 'pg_type'::regclass
+            AND EXISTS (SELECT FROM pg_type t WHERE t.oid = d.objid AND (t.typtype = 'c' OR t.typcategory = 'A')))";
+
+/// One text per row, sorted by byte, as the lists in this file are.
+fn column(session: &mut Client, sql: &str) -> Vec<String> {
+    let mut values: Vec<String> = session.rows(sql).into_iter().flatten().collect();
+    values.sort_unstable();
+    values
+}
+
+fn listed(list: &[&str]) -> Vec<String> {
+    list.iter().map(|line| (*line).to_owned()).collect()
+}
+
+const NOTHING: [String; 0] = [];
+
+#[test]
+fn the_members_are_the_listed_ones() {
+    let database = Database::new();
+    let members = column(&mut database.connect(), &format!("SELECT object FROM ({MEMBERS_QUERY}) m"));
+    assert_eq!(members, listed(MEMBERS));
+}
+
+#[test]
+fn everything_has_a_comment() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let members = format!(
+        "SELECT object FROM ({MEMBERS_QUERY}) m WHERE NOT EXISTS (SELECT FROM pg_description c
+             WHERE c.classoid = m.classid AND c.objoid = m.objid AND c.objsubid = 0)"
+    );
+    let columns = "SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
+            AND col_description(a.attrelid, a.attnum) IS NULL";
+    let triggers = "SELECT t.tgrelid::regclass || '.' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'credit'::regnamespace AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL";
+    // An index that only serves a primary key says nothing that the key does not.
+    let indexes = "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE c.relnamespace = 'credit'::regnamespace AND NOT i.indisprimary AND obj_description(c.oid, 'pg_class') IS NULL";
+    for lacking in [&members, columns, triggers, indexes] {
+        assert_eq!(column(&mut session, lacking), NOTHING, "without a comment");
+    }
+}
+
+#[test]
+fn every_argument_has_a_name() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let unnamed = format!(
+        "SELECT object FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+         WHERE p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames)
+             OR cardinality(p.proargnames) <> cardinality(COALESCE(p.proallargtypes, p.proargtypes::oid[])))"
+    );
+    assert_eq!(column(&mut session, &unnamed), NOTHING);
+    let api = column(&mut session, "SELECT proname FROM pg_proc WHERE proname LIKE 'credit\\_%'");
+    assert_eq!(api, API.iter().map(|function| function.0.to_owned()).collect::<Vec<_>>(), "the signatures of each name");
+}
+
+#[test]
+fn functions_are_marked_as_listed() {
+    let database = Database::new();
+    let marks = format!(
+        "SELECT concat_ws(' ', p.proname, CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
+             CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END,
+             CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END, CASE WHEN p.proisstrict THEN 'strict' ELSE 'not strict' END)
+         FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid"
+    );
+    let api = API.iter().map(|(name, volatility, parallel, definer)| (name, volatility, parallel, *definer, false));
+    let internal =
+        INTERNAL.iter().map(|(name, volatility, parallel, definer, strict)| (name, volatility, parallel, *definer, *strict));
+    let mut expected: Vec<String> = api
+        .chain(internal)
+        .map(|(name, volatility, parallel, definer, strict)| {
+            let runs_as = if definer { "definer" } else { "invoker" };
+            let strict = if strict { "strict" } else { "not strict" };
+            format!("{name} {volatility} {parallel} {runs_as} {strict}")
+        })
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(column(&mut database.connect(), &marks), expected);
+}
+
+/// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last.
+#[test]
+fn the_search_path_is_pinned_where_it_matters() {
+    let database = Database::new();
+    let loose = format!(
+        "SELECT object || ' ' || COALESCE(p.proconfig::text, 'no settings')
+         FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+         WHERE (p.prosecdef OR p.proname LIKE 'credit\\_%')
+             AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, credit, pg_temp']"
+    );
+    assert_eq!(column(&mut database.connect(), &loose), NOTHING);
+}
+
+#[test]
+fn public_may_do_nothing() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let functions = format!(
+        "SELECT object FROM ({MEMBERS_QUERY}) m
+         WHERE m.classid = 'pg_proc'::regclass AND has_function_privilege('public', m.objid, 'EXECUTE')"
+    );
+    let tables =
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind IN ('r', 'v')
+        AND (has_table_privilege('public', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            OR has_any_column_privilege('public', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))";
+    let sequences =
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind = 'S'
+        AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('public', c.oid, 'USAGE, SELECT, UPDATE') END";
+    let schema = "SELECT 'credit' WHERE has_schema_privilege('public', 'credit', 'USAGE, CREATE')";
+    for allowed in [&functions, tables, sequences, schema] {
+        assert_eq!(column(&mut session, allowed), NOTHING, "PUBLIC may use");
+    }
+}
+
+/// All that a role was granted on the extension's objects, columns behind their table.
+fn privileges(session: &mut Client, role: &str) -> Vec<String> {
+    let granted = |acl: &str, object: &str, source: &str| {
+        format!(
+            "SELECT g.privilege_type || ' ' || {object} FROM {source}, aclexplode({acl}) g
+             WHERE g.grantee = {role}::regrole",
+            role = quote(role)
+        )
+    };
+    let function_name = "(SELECT nspname FROM pg_namespace n WHERE n.oid = p.pronamespace) || '.' || p.proname";
+    let queries = [
+        granted("p.proacl", function_name, "pg_proc p"),
+        granted("c.relacl", "c.oid::regclass::text", "pg_class c"),
+        granted("a.attacl", "a.attrelid::regclass || '.' || a.attname", "pg_attribute a"),
+        granted("n.nspacl", "n.nspname", "pg_namespace n"),
+    ];
+    column(session, &queries.join(" UNION ALL "))
+}
+
+#[test]
+fn each_level_grants_what_is_listed_and_takes_all_of_it_back() {
+    let database = Database::new();
+    let mut session = database.connect();
+    for (level, expected) in [("read", READ), ("spend", SPEND), ("admin", ADMIN)] {
+        let role = database.create_role("credit_catalog");
+        session.run(&format!("SELECT credit_allow('{role}', '{level}')"));
+        assert_eq!(privileges(&mut session, &role), listed(expected), "level {level}");
+        session.run(&format!("SELECT credit_disallow('{role}', '{level}')"));
+        assert_eq!(privileges(&mut session, &role), NOTHING, "level {level} taken back");
+        assert_eq!(session.number("SELECT count(*) FROM credit.access"), 0);
+    }
+}
+
+/// What is not registered is lost by a dump, or makes the first insert after a restore fail.
+#[test]
+fn every_table_and_sequence_is_dumped_wholly() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let dumped = "SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'pg_credit'";
+    let present =
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'credit'::regnamespace AND relkind IN ('r', 'p', 'S')";
+    assert_eq!(column(&mut session, dumped), column(&mut session, present));
+    let conditions = "SELECT c FROM pg_extension, unnest(extcondition) c WHERE extname = 'pg_credit' AND c <> ''";
+    assert_eq!(column(&mut session, conditions), NOTHING);
+}
+
+/// One customer's rows stay together, and the schema can be distributed by account.
+#[test]
+fn account_comes_first_in_every_key() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let of_an_account = "SELECT attrelid FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+        WHERE attname = 'account' AND relkind = 'r' AND relnamespace = 'credit'::regnamespace";
+    let keys = format!(
+        "SELECT i.indexrelid::regclass::text FROM pg_index i
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+         WHERE i.indrelid IN ({of_an_account}) AND i.indisunique AND a.attname IS DISTINCT FROM 'account'
+         UNION ALL
+         SELECT f.conname FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = f.conkey[1]
+         WHERE f.conrelid IN ({of_an_account}) AND f.contype = 'f' AND a.attname <> 'account'"
+    );
+    assert_eq!(column(&mut session, &keys), NOTHING);
+    let without_key = "SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = 'credit'::regnamespace AND relkind = 'r'
+        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
+    assert_eq!(column(&mut session, without_key), NOTHING);
+    // Everyone's own ids compare by byte, in every table and view.
+    let by_locale = "SELECT a.attrelid::regclass || '.' || a.attname
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation o ON o.oid = a.attcollation
+        WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND o.collname <> 'C'";
+    assert_eq!(column(&mut session, by_locale), NOTHING);
+}
+
+/// Enums cannot be extended in a transaction, and identity and serial columns have sequences that a dump does not know.
+#[test]
+fn there_are_no_enums_and_no_hidden_sequences() {
+    let database = Database::new();
+    let mut session = database.connect();
+    let enums = "SELECT typname FROM pg_type WHERE typtype = 'e' AND typnamespace = 'credit'::regnamespace";
+    let surprises = "SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE c.relnamespace = 'credit'::regnamespace AND (a.attidentity <> '' OR a.attgenerated <> ''
+            OR pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval%')";
+    // A client that reads numbers as doubles keeps ids below 2^53 exact.
+    let sequences = "SELECT seqrelid::regclass::text FROM pg_sequence JOIN pg_class ON oid = seqrelid
+        WHERE relnamespace = 'credit'::regnamespace AND (seqmax >= 2 ^ 53 OR seqcycle)";
+    for found in [enums, surprises, sequences] {
+        assert_eq!(column(&mut session, found), NOTHING);
+    }
+}
+
+/// Whoever owned the schema before could have planted objects in it.
+#[test]
+fn a_schema_that_somebody_made_beforehand_is_refused() {
+    let database = Database::bare(&Server::under_test());
+    let mut session = database.connect();
+    session.run("CREATE SCHEMA credit");
+    session.refusal("CREATE EXTENSION pg_credit").expect("42P06");
+    session.refusal("CREATE EXTENSION IF NOT EXISTS pg_credit").expect("42P06");
+    assert_eq!(session.number("SELECT count(*) FROM pg_proc WHERE proname LIKE 'credit\\_%'"), 0);
+}
+
+#[test]
+fn the_functions_can_live_in_another_schema() {
+    let database = Database::bare(&Server::under_test());
+    let mut session = database.connect();
+    session.run("CREATE SCHEMA \"the app\"; CREATE EXTENSION pg_credit SCHEMA \"the app\"");
+    let elsewhere =
+        "SELECT count(*) FROM pg_proc WHERE proname LIKE 'credit\\_%' AND pronamespace <> '\"the app\"'::regnamespace";
+    assert_eq!(session.number(elsewhere), 0);
+    session.run("SELECT \"the app\".credit_grant('acme', 10, member => 'alice')");
+    session.run("SELECT \"the app\".credit_debit('acme', 2.5, member => 'alice')");
+    assert_eq!(session.text("SELECT \"the app\".credit_balance('acme')"), "7.5");
+    assert_eq!(session.rows("SELECT * FROM \"the app\".credit_verify()"), Vec::<Vec<String>>::new());
+
+    let role = database.create_role("credit_catalog");
+    session.run(&format!("SELECT \"the app\".credit_allow('{role}', 'spend'); GRANT USAGE ON SCHEMA \"the app\" TO {role}"));
+    let mut spender = database.connect_as(&role);
+    spender.run("SET search_path = \"the app\"; SELECT credit_debit('acme', 2.5, member => 'alice')");
+    assert_eq!(spender.text("SELECT credit_balance('acme')"), "5");
+    session.refusal("ALTER EXTENSION pg_credit SET SCHEMA public").expect("0A000");
+}
+
+#[test]
+fn dropping_the_extension_leaves_nothing() {
+    // What CREATE EXTENSION and use may add to. Sizes of what the server keeps for itself do not count.
+    const COUNTS: &str = "SELECT concat_ws(' ', (SELECT count(*) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'),
+        (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_type), (SELECT count(*) FROM pg_proc),
+        (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_description),
+        (SELECT count(*) FROM pg_init_privs), (SELECT count(*) FROM pg_default_acl), (SELECT count(*) FROM pg_extension),
+        (SELECT count(*) FROM pg_event_trigger), (SELECT count(*) FROM pg_cast), (SELECT count(*) FROM pg_operator))";
+    let database = Database::bare(&Server::under_test());
+    let mut session = database.connect();
+    let before = session.text(COUNTS);
+    let role = database.create_role("credit_catalog");
+    session.run("CREATE EXTENSION pg_credit; SELECT credit_grant('acme', 10); SELECT credit_debit('acme', 1, member => 'alice')");
+    session.run(&format!("SELECT credit_allow('{role}', 'admin')"));
+    assert_ne!(session.text(COUNTS), before);
+    session.run("DROP EXTENSION pg_credit");
+    assert_eq!(session.text(COUNTS), before);
+    // What was granted to roles went too, or this would be refused.
+    session.run(&format!("DROP ROLE {role}"));
+
+    // Installed again, it knows nothing of before, not even in this session.
+    session.run("CREATE EXTENSION pg_credit");
+    session.refusal("SELECT credit_debit('acme', 1, member => 'alice')").expect("P0002");
+    session.run("SELECT credit_grant('acme', 3)");
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "3");
+}

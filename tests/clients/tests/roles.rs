@@ -1,0 +1,398 @@
+//! Who may do what: the three levels, nothing for anybody else, and nobody makes a function run what he planted.
+
+use pg_credit_clients::{Client, Database, Session, quote};
+
+const DENIED: &str = "42501";
+
+/// A call of each function.
+const CALLS: &[(&str, &str)] = &[
+    ("credit_balance", "SELECT credit_balance('acme')"),
+    ("credit_explain_debit", "SELECT count(*) FROM credit_explain_debit('acme', 1)"),
+    ("credit_debit", "SELECT credit_debit('acme', 1)"),
+    ("credit_try_debit", "SELECT credit_try_debit('acme', 1)"),
+    ("credit_debit_many", "SELECT count(*) FROM credit_debit_many('{acme}'::text[], '{1}')"),
+    ("credit_account", "SELECT credit_account('acme')"),
+    ("credit_member", "SELECT credit_member('acme', 'alice')"),
+    ("credit_grant", "SELECT credit_grant('acme', 1)"),
+    ("credit_void", "SELECT credit_void('acme', 1)"),
+    ("credit_set_expiry", "SELECT credit_set_expiry('acme', 1, NULL)"),
+    ("credit_expire", "SELECT count(*) FROM credit_expire()"),
+    ("credit_maintain", "SELECT count(*) FROM credit_maintain()"),
+    ("credit_verify", "SELECT count(*) FROM credit_verify()"),
+    ("credit_allow", "SELECT credit_allow(current_user, 'admin')"),
+    ("credit_disallow", "SELECT credit_disallow(current_user, 'admin')"),
+    ("now", "SELECT credit.now()"),
+];
+
+const READING: &[&str] = &["credit_balance", "credit_explain_debit", "now"];
+const SPENDING: &[&str] = &["credit_balance", "credit_explain_debit", "credit_debit", "credit_try_debit", "credit_debit_many"];
+const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow"];
+
+const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "unit"];
+
+/// The columns that an administrator may insert; everything else is the extension's to fill in.
+const LOT_COLUMNS: &[&str] = &[
+    "account",
+    "applies_to",
+    "category",
+    "currency",
+    "effective_at",
+    "expires_at",
+    "granted",
+    "member",
+    "metadata",
+    "paid",
+    "priority",
+    "source",
+    "unit",
+];
+const ENTRY_COLUMNS: &[&str] =
+    &["account", "amount", "corrects", "kind", "lot", "member", "metadata", "occurred_at", "operation", "quantity"];
+
+fn with_lot() -> Database {
+    let database = Database::new();
+    database.connect().run("SELECT credit_grant('acme', 100)");
+    database
+}
+
+/// A session of a new role that has been allowed a level.
+fn allowed(database: &Database, level: &str) -> (String, Client) {
+    let role = database.create_role(level);
+    database.connect().run(&format!("SELECT credit_allow('{role}', '{level}')"));
+    let session = database.connect_as(&role);
+    (role, session)
+}
+
+/// Calls every function: those that are not granted are denied, the others are not.
+fn assert_may_call(session: &mut Client, granted: impl Fn(&str) -> bool) {
+    for (function, sql) in CALLS {
+        let code = session.ask(&format!("BEGIN; {sql}")).err().map(|refusal| refusal.code);
+        session.run("ROLLBACK");
+        let denied = code.as_deref() == Some(DENIED);
+        assert_eq!(!denied, granted(function), "{function}: {code:?}");
+    }
+}
+
+fn relations(database: &Database, kinds: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'credit'::regnamespace AND relkind IN ({kinds}) ORDER BY relname COLLATE \"C\""
+    );
+    database.connect().rows(&sql).concat()
+}
+
+/// Reads every table, view and sequence, and tries to change it.
+fn assert_may_read_only(database: &Database, session: &mut Client, readable: &[&str]) {
+    for relation in relations(database, "'r', 'v', 'S'") {
+        let read = session.ask(&format!("SELECT count(*) FROM credit.{relation}")).err().map(|refusal| refusal.code);
+        assert_eq!(read.is_none(), readable.contains(&relation.as_str()), "reading {relation}: {read:?}");
+    }
+    for table in relations(database, "'r'") {
+        for change in [
+            format!("INSERT INTO credit.{table} DEFAULT VALUES"),
+            format!("DELETE FROM credit.{table}"),
+            format!("TRUNCATE credit.{table}"),
+            format!("DO $$ BEGIN LOCK TABLE credit.{table} IN EXCLUSIVE MODE; END $$"),
+            format!("ALTER TABLE credit.{table} DISABLE TRIGGER ALL"),
+        ] {
+            session.refusal(&change).expect(DENIED);
+        }
+    }
+    for change in [
+        "UPDATE credit.slot SET remaining = 1000",
+        "UPDATE credit.account SET pooling = 'pooled'",
+        "SELECT nextval('credit.lot_id')",
+    ] {
+        session.refusal(change).expect(DENIED);
+    }
+}
+
+/// The names of columns that the role may insert.
+fn insertable(session: &mut Client, table: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'credit.{table}'::regclass AND attnum > 0
+             AND has_column_privilege(attrelid, attnum, 'INSERT') ORDER BY attname COLLATE \"C\""
+    );
+    session.rows(&sql).concat()
+}
+
+#[test]
+fn everybody_else_may_do_nothing() {
+    let database = with_lot();
+    let mut session = database.connect_as(&database.create_role("nobody"));
+    assert_may_call(&mut session, |_| false);
+    assert_may_read_only(&database, &mut session, &[]);
+    // The functions that the tests above know are all there are; the trigger functions cannot be called at all.
+    let functions = "SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
+                     JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname = 'pg_credit' AND has_function_privilege(p.oid, 'EXECUTE')";
+    assert_eq!(session.rows(functions), Vec::<Vec<String>>::new());
+    database.verify();
+}
+
+#[test]
+fn spend_debits_and_touches_no_table() {
+    let database = with_lot();
+    let (role, mut session) = allowed(&database, "spend");
+    assert_may_call(&mut session, |function| SPENDING.contains(&function));
+    assert_may_read_only(&database, &mut session, &[]);
+    let posting = session.number("SELECT credit_debit('acme', 2.5, member => 'alice')");
+    assert_eq!(session.ask("SELECT credit_try_debit('acme', 1000)").expect("an answer"), None);
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "97.5");
+    let recorded = format!("SELECT recorded_by FROM credit.entry WHERE posting = {posting}");
+    assert_eq!(database.connect().text(&recorded), role, "the session's role, not the function's owner");
+    database.verify();
+}
+
+#[test]
+fn read_reads() {
+    let database = with_lot();
+    let (_, mut session) = allowed(&database, "read");
+    assert_may_call(&mut session, |function| READING.contains(&function));
+    assert_may_read_only(&database, &mut session, READABLE);
+    assert_eq!(session.rows("SELECT account, balance FROM credit.balances"), [["acme", "100"]]);
+    assert_eq!(session.text("SELECT count(*) FROM credit.ledger"), "1");
+}
+
+#[test]
+fn admin_manages_and_cannot_forge() {
+    let database = with_lot();
+    let (role, mut session) = allowed(&database, "admin");
+    assert_may_call(&mut session, |function| !OWNER_ONLY.contains(&function));
+    assert_eq!(insertable(&mut session, "lot"), LOT_COLUMNS);
+    assert_eq!(insertable(&mut session, "entry"), ENTRY_COLUMNS);
+    for table in ["slot", "account", "member", "request", "access"] {
+        assert_eq!(insertable(&mut session, table), Vec::<String>::new(), "{table}");
+    }
+    let lot = session.number("SELECT lot FROM credit.lot");
+    session.run("INSERT INTO credit.lot (account, granted, metadata) VALUES ('acme', 5, '{}')");
+    session.run(&format!("INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, {lot})"));
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "104");
+    assert_eq!(database.connect().rows("SELECT DISTINCT recorded_by FROM credit.entry WHERE posting > 1"), [[role]]);
+    for (table, columns, allowed) in [
+        ("lot", "posted closed slots lot parent cost_basis recorded_at recorded_by", LOT_COLUMNS),
+        ("entry", "posted posting line department rate recorded_at recorded_by", ENTRY_COLUMNS),
+    ] {
+        for column in columns.split(' ') {
+            assert!(!allowed.contains(&column));
+            session.refusal(&format!("INSERT INTO credit.{table} (account, {column}) VALUES ('acme', DEFAULT)")).expect(DENIED);
+        }
+        for change in ["DELETE FROM credit.", "TRUNCATE credit."] {
+            session.refusal(&format!("{change}{table}")).expect(DENIED);
+        }
+        session.refusal(&format!("UPDATE credit.{table} SET metadata = '{{}}'")).expect(DENIED);
+        session.refusal(&format!("SELECT * FROM credit.{table} FOR UPDATE")).expect(DENIED);
+    }
+    session.refusal("UPDATE credit.slot SET remaining = 1000").expect(DENIED);
+    session.refusal("SET session_replication_role = replica").expect(DENIED);
+    session.run(
+        "INSERT INTO credit.unit (unit, decimals) VALUES ('gold', 2); UPDATE credit.unit SET decimals = 3 WHERE unit = 'gold'",
+    );
+    session.refusal("UPDATE credit.unit SET rounding = 'up'").expect(DENIED);
+    database.verify();
+}
+
+#[test]
+fn an_ordinary_role_cannot_move_the_clock() {
+    let database = Database::new();
+    database.connect().run("SELECT credit_grant('acme', 100, expires_at => now() + interval '1 hour')");
+    let (role, _) = allowed(&database, "spend");
+    let future = "2999-01-01";
+    // Before the library is loaded the setting is an unknown name, which anybody may set; loading must drop it.
+    for early in [
+        format!("SET credit.clock = '{future}'"),
+        format!("SELECT set_config('credit.clock', '{future}', false)"),
+        format!("BEGIN; SET LOCAL credit.clock = '{future}'"),
+    ] {
+        let mut session = database.connect_as(&role);
+        // Whether it is refused or ignored is the server's matter.
+        let _ = session.ask(&early);
+        assert_eq!(session.ask("SELECT credit_balance('acme')").ok().flatten().as_deref(), Some("100"), "after {early}");
+    }
+    let mut session = database.connect_as(&role);
+    session.run("SELECT credit_balance('acme')");
+    for late in [
+        format!("SET credit.clock = '{future}'"),
+        format!("SELECT set_config('credit.clock', '{future}', true)"),
+        format!("ALTER ROLE CURRENT_USER SET credit.clock = '{future}'"),
+        "SET credit.key_retention_days = 1".to_owned(),
+        "SET credit.no_such_setting = 1".to_owned(),
+    ] {
+        let refused = session.refusal(&late);
+        assert!([DENIED, "42602"].contains(&refused.code.as_str()), "{late}: {refused}");
+    }
+    session.run("SET credit.max_slots = 4");
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "100");
+}
+
+/// A setting of a role's function or of the role itself must not reach the clock either.
+#[test]
+fn a_function_of_an_ordinary_role_cannot_move_the_clock() {
+    let database = Database::new();
+    database.connect().run("SELECT credit_grant('acme', 100, expires_at => now() + interval '1 hour')");
+    let (role, _) = allowed(&database, "spend");
+    database.connect().run(&format!("CREATE SCHEMA own AUTHORIZATION {role}"));
+    for create in [
+        "CREATE FUNCTION own.look() RETURNS numeric LANGUAGE sql SET credit.clock = '2999-01-01' AS $$ SELECT credit_balance('acme') $$",
+        "CREATE FUNCTION own.look() RETURNS numeric LANGUAGE plpgsql AS $$
+         BEGIN SET LOCAL credit.clock = '2999-01-01'; RETURN credit_balance('acme'); END $$",
+    ] {
+        // Neither when the library is loaded nor when it is not yet.
+        for warm_up in ["SELECT 1", "SELECT credit_balance('acme')"] {
+            let mut session = database.connect_as(&role);
+            session.run("DROP FUNCTION IF EXISTS own.look()");
+            let mut session = database.connect_as(&role);
+            session.run(warm_up);
+            if session.ask(create).is_ok()
+                && let Ok(balance) = session.ask("SELECT own.look()")
+            {
+                assert_eq!(balance.as_deref(), Some("100"), "{create} after {warm_up}");
+            }
+        }
+    }
+}
+
+#[test]
+fn taking_a_level_away_keeps_what_the_others_grant() {
+    let database = with_lot();
+    let (role, mut session) = allowed(&database, "spend");
+    let mut owner = database.connect();
+    owner.run(&format!(
+        "SELECT credit_allow('{role}', 'admin'); SELECT credit_allow('{role}', 'read'); SELECT credit_allow('{role}', 'read')"
+    ));
+    assert_eq!(owner.rows("SELECT level FROM credit.access ORDER BY level").concat(), ["admin", "read", "spend"]);
+    owner.run(&format!("SELECT credit_disallow('{role}', 'admin')"));
+    assert_may_call(&mut session, |function| SPENDING.contains(&function) || READING.contains(&function));
+    assert_may_read_only(&database, &mut session, READABLE);
+    owner.run(&format!("SELECT credit_disallow('{role}', 'read')"));
+    assert_may_call(&mut session, |function| SPENDING.contains(&function));
+    assert_may_read_only(&database, &mut session, &[]);
+    owner.run(&format!("SELECT credit_disallow('{role}', 'spend'); SELECT credit_disallow('{role}', 'spend')"));
+    assert_may_call(&mut session, |_| false);
+    assert_eq!(owner.number("SELECT count(*) FROM credit.access"), 0);
+    // Nothing is left that would keep the role from being dropped.
+    owner.run(&format!("BEGIN; DROP ROLE {role}; ROLLBACK"));
+}
+
+#[test]
+fn a_role_may_have_any_name() {
+    let database = with_lot();
+    let mut owner = database.connect();
+    let name = format!("a \"b\"; DROP TABLE credit.entry; --'{}", std::process::id());
+    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+    owner.run(&format!("CREATE ROLE {quoted} LOGIN"));
+    owner.run(&format!("SELECT credit_allow({}, 'spend')", quote(&name)));
+    let outcome = database.connect_as(&name).ask("SELECT credit_debit('acme', 1)");
+    owner.run(&format!("SELECT credit_disallow({}, 'spend'); DROP ROLE {quoted}", quote(&name)));
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(owner.text("SELECT credit_balance('acme')"), "99");
+}
+
+/// Objects with the names that the functions use, first in the search path; each of them raises an error when it is used.
+const TRAPS: &str = "
+    CREATE FUNCTION trap.raise() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''hijacked''; END';
+    CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT CASE WHEN trap.raise() THEN ''2000-01-01''::timestamptz END';
+    CREATE FUNCTION trap.nextval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint WHERE trap.raise()';
+    CREATE FUNCTION trap.nextval(text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint WHERE trap.raise()';
+    CREATE FUNCTION trap.trim_scale(numeric) RETURNS numeric LANGUAGE sql AS 'SELECT 1.0 WHERE trap.raise()';
+    CREATE FUNCTION trap.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS 'SELECT ''''::text WHERE trap.raise()';
+    CREATE FUNCTION trap.unnest(anyarray) RETURNS SETOF anyelement LANGUAGE sql AS 'SELECT $1[1] WHERE trap.raise()';
+    CREATE FUNCTION trap.number_trap(numeric, numeric) RETURNS boolean LANGUAGE sql AS 'SELECT trap.raise()';
+    CREATE FUNCTION trap.minus_trap(numeric, numeric) RETURNS numeric LANGUAGE sql AS 'SELECT 0.0 WHERE trap.raise()';
+    CREATE FUNCTION trap.text_trap(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT trap.raise()';
+    CREATE FUNCTION trap.id_trap(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT trap.raise()';
+    CREATE FUNCTION trap.time_trap(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS 'SELECT trap.raise()';
+    CREATE OPERATOR trap.>= (LEFTARG = numeric, RIGHTARG = numeric, FUNCTION = trap.number_trap);
+    CREATE OPERATOR trap.- (LEFTARG = numeric, RIGHTARG = numeric, FUNCTION = trap.minus_trap);
+    CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.text_trap);
+    CREATE OPERATOR trap.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = trap.id_trap);
+    CREATE OPERATOR trap.<= (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = trap.time_trap);
+    CREATE OPERATOR trap.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = trap.time_trap);
+    CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT trap.now()';
+    CREATE TABLE trap.slot (account text, lot bigint, slot smallint, remaining numeric);
+    CREATE TABLE trap.account (account text, unit text);
+    CREATE TEMP TABLE slot (account text, lot bigint, slot smallint, remaining numeric);
+    CREATE TEMP TABLE entry (account text, amount numeric);
+    CREATE TEMP TABLE lot (account text, lot bigint);
+    CREATE TEMP TABLE account (account text, unit text);
+    CREATE TEMP TABLE request (account text, key text);
+    CREATE TEMP TABLE pg_roles (rolname text);
+    CREATE DOMAIN pg_temp.numeric AS pg_catalog.numeric CHECK (trap.raise());
+    GRANT ALL ON ALL TABLES IN SCHEMA trap TO PUBLIC";
+
+/// A role that owns a schema full of traps and looks there first.
+fn trapped(database: &Database, level: &str) -> Client {
+    let (role, mut session) = allowed(database, level);
+    database.connect().run(&format!("CREATE SCHEMA trap AUTHORIZATION {role}; GRANT ALL ON SCHEMA trap TO PUBLIC"));
+    session.run(TRAPS);
+    session.run("SET search_path = pg_temp, trap, public, pg_catalog");
+    assert!(session.refusal("SELECT 1.0 >= 1.0").message.contains("hijacked"), "the traps do not work");
+    session
+}
+
+#[test]
+fn what_a_spender_plants_is_not_run_by_the_functions() {
+    let database = with_lot();
+    let mut session = trapped(&database, "spend");
+    let mut owner = database.connect();
+    session.run("SELECT public.credit_debit('acme'::text, amount => 2)");
+    session.run("SELECT public.credit_try_debit('acme'::text, 3, member => 'alice', key => 'k')");
+    session.run("SELECT * FROM public.credit_debit_many('{acme,acme}'::text[], '{1,1}')");
+    // From several slots, by the other path.
+    owner.run("SELECT credit_grant('acme', 1, priority => 1)");
+    session.run("SELECT public.credit_debit('acme'::text, 5)");
+    session.run("SELECT count(*) FROM public.credit_explain_debit('acme'::text, 5)");
+    assert_eq!(session.text("SELECT public.credit_balance('acme'::text)"), "89");
+    assert_eq!(session.refusal("SELECT public.credit_debit('acme'::text, 5000)").code, "23514");
+    database.verify();
+}
+
+#[test]
+fn what_an_administrator_plants_is_not_run_by_functions_and_triggers() {
+    let database = with_lot();
+    let mut session = trapped(&database, "admin");
+    for sql in [
+        "SELECT public.credit_grant('acme'::text, 10, member => 'bob', expires_after => '1 month', paid => 5, currency => 'USD', key => 'g')",
+        "INSERT INTO credit.lot (account, granted, member) VALUES ('acme', 7, 'bob')",
+        "INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, 1)",
+        "SELECT public.credit_account('other'::text, time_zone => 'Europe/Berlin')",
+        "SELECT public.credit_member('acme'::text, 'bob', department => 'sales')",
+        "SELECT public.credit_set_expiry('acme'::text, 1, '2999-01-01')",
+        "SELECT public.credit_void('acme'::text, 2)",
+        "SELECT * FROM public.credit_expire()",
+        "SELECT * FROM public.credit_maintain()",
+        "SELECT * FROM public.credit_verify()",
+        "SELECT balance FROM credit.balances",
+        "SELECT remaining FROM credit.lots",
+        "SELECT value FROM credit.ledger",
+    ] {
+        session.run(sql);
+    }
+    assert_eq!(database.connect().text("SELECT credit_balance('acme')"), "106");
+    database.verify();
+}
+
+/// Who owns the extension may have somebody else's schema in his path when he hands out access.
+#[test]
+fn what_others_plant_is_not_run_when_the_owner_grants_and_proves() {
+    let database = with_lot();
+    let _spender = trapped(&database, "spend");
+    let role = database.create_role("reader");
+    let mut owner = database.connect();
+    owner.run("SET search_path = trap, public, pg_catalog");
+    for sql in [
+        format!("SELECT public.credit_allow('{role}'::text, 'read')"),
+        format!("SELECT public.credit_disallow('{role}'::text, 'read')"),
+        "SELECT * FROM public.credit_verify()".to_owned(),
+        "SELECT public.credit_debit('acme'::text, 1)".to_owned(),
+    ] {
+        owner.run(&sql);
+    }
+    database.verify();
+}
+
+#[test]
+fn a_schema_that_somebody_made_beforehand_is_refused() {
+    let database = Database::bare(&pg_credit_clients::Server::under_test());
+    let mut session = database.connect();
+    session.run("CREATE SCHEMA credit");
+    session.refusal("CREATE EXTENSION pg_credit").expect("42P06");
+}
