@@ -1,4 +1,4 @@
--- Views for people and BI tools: plain names, only numeric, timestamptz, text and integers. A filter on account reaches the tables.
+-- Views for people and BI tools: plain names and plain types; times are timestamptz, amounts numeric. A filter on account reaches the tables.
 
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
@@ -6,9 +6,8 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 -- One row per lot, with what is left and what state it is in now.
 CREATE VIEW credit.lots AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.applies_to,
-    CASE WHEN l.closed AND l.expires_at <= clock.now THEN 'expired'
-         WHEN l.closed OR s.remaining = 0 THEN 'used_up'
-         WHEN l.expires_at <= clock.now THEN 'expired'
+    CASE WHEN l.expires_at <= clock.now THEN 'expired'
+         WHEN s.remaining = 0 THEN 'empty'
          WHEN l.effective_at > clock.now THEN 'future'
          ELSE 'usable' END AS status,
     l.granted, trim_scale(s.remaining) AS remaining,

@@ -10,7 +10,7 @@ FROM (
         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
-        ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'),
+        ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'), ('{spend,admin}', 'credit_debit_many_json'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
@@ -41,6 +41,12 @@ FROM (
             'TABLE', 'credit.entry')
     ) AS r (levels, privilege, kind, object)
 ) AS rule, LATERAL unnest(rule.levels) AS level (level);
+
+COMMENT ON VIEW credit.access_rule IS 'What each access level may do: the one list that credit_allow() grants from.';
+COMMENT ON COLUMN credit.access_rule.level IS 'The access level: read, spend or admin.';
+COMMENT ON COLUMN credit.access_rule.privilege IS 'The privilege, as GRANT spells it.';
+COMMENT ON COLUMN credit.access_rule.kind IS 'What the object is: FUNCTION, TABLE or SCHEMA.';
+COMMENT ON COLUMN credit.access_rule.object IS 'The object, as GRANT spells it.';
 
 REVOKE ALL ON SCHEMA credit FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA credit FROM PUBLIC;

@@ -114,7 +114,7 @@ COMMENT ON COLUMN credit.lots.category IS 'paid or promotional.';
 COMMENT ON COLUMN credit.lots.source IS 'Where the credits come from: purchase, allocation, top_up, rollover, commitment, transfer, adjustment or overdraft.';
 COMMENT ON COLUMN credit.lots.priority IS 'The lower, the earlier the lot is drawn.';
 COMMENT ON COLUMN credit.lots.applies_to IS 'The operations the lot pays for; NULL for all.';
-COMMENT ON COLUMN credit.lots.status IS 'usable now; future: not yet effective; expired: past expires_at, posted or not; used_up: nothing is left, by use, void or a move.';
+COMMENT ON COLUMN credit.lots.status IS 'usable now; future: not yet effective; expired: past expires_at, posted or not; empty: nothing is left, by use, void or a move.';
 COMMENT ON COLUMN credit.lots.granted IS 'The amount granted.';
 COMMENT ON COLUMN credit.lots.remaining IS 'What the books hold of the lot. Of an expired lot, until its expiry is posted, also what lapsed.';
 COMMENT ON COLUMN credit.lots.usable IS 'What of it could be spent now.';
@@ -216,8 +216,8 @@ Errors: 23514 insufficient credits; 22023 malformed argument or an at in the fut
 COMMENT ON FUNCTION credit_debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[], text) IS
 'Debits the elements of parallel arrays in turn, at most 100,000, with the result of debiting them one by one; returns a row per item: its posting, or what was missing (in the unit). Mode all: nothing is debited when one does not fit; each: the others are. Keys count as those of credit_debit().
 Errors, with item= in the DETAIL: 23514 insufficient credits (mode all); 22023 and 22003 invalid argument; P0002 unknown account, unit or member; 55000 inactive member; 23505 key reused; 40001 and 40P01 to be retried.';
-COMMENT ON FUNCTION credit_debit_many(jsonb, text) IS
-'The same for a JSON array of objects whose names are the arguments of credit_debit(); amounts may be numbers or strings.
+COMMENT ON FUNCTION credit_debit_many_json(jsonb, text) IS
+'credit_debit_many() for a JSON array of objects whose names are the arguments of credit_debit(); amounts may be numbers or strings.
 Errors: as the form with arrays, and 22023 for JSON that is not of this form.';
 COMMENT ON FUNCTION credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
 'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing and stored no key. Every other error is raised.';
@@ -232,7 +232,7 @@ COMMENT ON FUNCTION credit_void(text, bigint, jsonb) IS
 Errors: 22023 malformed argument; P0002 unknown lot.';
 COMMENT ON FUNCTION credit_set_expiry(text, bigint, timestamptz, jsonb) IS
 'Moves what is left of a lot to a new lot that expires at another instant (NULL: never), with the same terms and cost basis otherwise. Returns the new lot''s id, or the lot''s own when it expires then already.
-Errors: 22023 an instant that is not in the future or not after effective_at; P0002 unknown lot; 55000 the lot is used up or has expired.';
+Errors: 22023 an instant that is not in the future or not after effective_at; P0002 unknown lot; 55000 the lot is empty or has expired.';
 COMMENT ON FUNCTION credit_expire(text, integer) IS
 'Posts the expiries that are due, of one account or of all, at most max_lots; a row for each lot. Nothing usable depends on it: an expired lot is never drawn. Lots that a running transaction holds are left to the next run.
 Errors: 22023 malformed argument.';

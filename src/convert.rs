@@ -1,6 +1,6 @@
 //! Between SQL's values and the domain's: numeric and [`Amount`], timestamptz and [`DateTime`].
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
@@ -10,6 +10,12 @@ use crate::error;
 
 /// Microseconds between the epochs of Unix (1970) and of PostgreSQL (2000).
 const EPOCH_DISTANCE: i64 = 946_684_800_000_000;
+
+/// Instants end with this year, so that adding to one stays within the calendar.
+const MAX_YEAR: i32 = 200_000;
+
+/// The longest length of time, in years.
+const MAX_LENGTH_YEARS: i32 = 10_000;
 
 /// An argument that must be given.
 ///
@@ -67,10 +73,12 @@ pub fn numeric(amount: Amount) -> AnyNumeric {
 /// An instant.
 ///
 /// # Errors
-/// 22023 when it is infinite or beyond the calendar's range.
+/// 22023 when it is infinite or after the year 200,000.
 pub fn instant(argument: &str, value: TimestampWithTimeZone) -> Result<DateTime<Utc>, ErrorReport> {
     let microseconds: pg_sys::TimestampTz = value.into();
-    instant_from_microseconds(microseconds).ok_or_else(|| error::infinite_instant(argument))
+    instant_from_microseconds(microseconds)
+        .filter(|instant| instant.year() <= MAX_YEAR)
+        .ok_or_else(|| error::instant_out_of_range(argument, &value.to_string(), MAX_YEAR))
 }
 
 /// An instant that may be left out.
@@ -79,6 +87,23 @@ pub fn instant(argument: &str, value: TimestampWithTimeZone) -> Result<DateTime<
 /// As [`instant`].
 pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>, ErrorReport> {
     value.map(|value| instant(argument, value)).transpose()
+}
+
+/// A length of time that may be left out.
+///
+/// # Errors
+/// 22023 when it is longer than 10,000 years.
+pub fn optional_length(argument: &str, value: Option<Interval>) -> Result<Option<Interval>, ErrorReport> {
+    let years = |length: &Interval| {
+        let days = length.days() / 365 + (length.micros() / 86_400_000_000 / 365) as i32;
+        (length.months() / 12).saturating_add(days)
+    };
+    match value {
+        Some(length) if years(&length).saturating_abs() > MAX_LENGTH_YEARS => {
+            Err(error::length_out_of_range(argument, years(&length), MAX_LENGTH_YEARS))
+        }
+        length => Ok(length),
+    }
 }
 
 /// The instant that PostgreSQL counts in microseconds since 2000; `None` for infinities and beyond chrono's range.

@@ -1,6 +1,7 @@
 //! Every error a caller can meet: its SQLSTATE, what went wrong, the numbers, and the way out.
 //!
-//! DETAIL holds the numbers in one stable form, `name=value name=value`, for programs to read.
+//! DETAIL holds the numbers in one stable form, `name=value name=value`, for programs to read; a value with a space, a quote or
+//! an equals sign in it is quoted as in JSON.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -20,6 +21,12 @@ fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<St
     if hint.is_empty() { report } else { report.set_hint(hint) }
 }
 
+/// A value in a DETAIL: quoted as in JSON where it holds something that would end it.
+fn plain(value: &str) -> String {
+    let ends = |letter: char| letter.is_whitespace() || letter == '=' || letter == '"';
+    if value.is_empty() || value.contains(ends) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+}
+
 fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
     report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, hint)
 }
@@ -36,11 +43,11 @@ fn wrong_state(message: impl Into<String>, detail: impl Into<String>, hint: &str
 
 /// 23514: less than the requested amount is usable.
 pub fn insufficient(account: &str, member: Option<&str>, requested: Amount, available: Amount) -> ErrorReport {
-    let member = member.map(|member| format!(" member={member}")).unwrap_or_default();
+    let member = member.map(|member| format!(" member={}", plain(member))).unwrap_or_default();
     report(
         PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
         format!("account \"{account}\" has insufficient credits: {requested} requested, {available} available"),
-        format!("account={account}{member} requested={requested} available={available}"),
+        format!("account={account}{member} requested={requested} available={available}", account = plain(account)),
         "Grant credits with credit_grant(), see what would pay with credit_explain_debit(), or use credit_try_debit().",
     )
 }
@@ -89,12 +96,21 @@ pub fn too_many_decimals(argument: &str, value: &str, decimals: u32) -> ErrorRep
     )
 }
 
-/// 22023: an infinite or unrepresentable instant.
-pub fn infinite_instant(argument: &str) -> ErrorReport {
+/// 22023: an infinite instant, or one too far away.
+pub fn instant_out_of_range(argument: &str, value: &str, last_year: i32) -> ErrorReport {
     invalid(
-        format!("{argument} must be a finite instant"),
-        format!("argument={argument}"),
-        "Leave expires_at out (NULL) for a lot that never expires.",
+        format!("{argument} must be a finite instant up to the year {last_year}, not {value}"),
+        format!("argument={argument} value={}", plain(value)),
+        "For a lot that never expires, leave expires_at out (NULL).",
+    )
+}
+
+/// 22023: a length of time beyond any contract.
+pub fn length_out_of_range(argument: &str, years: i32, longest: i32) -> ErrorReport {
+    invalid(
+        format!("{argument} must be at most {longest} years, not {years}"),
+        format!("argument={argument} years={years} longest={longest}"),
+        "For a lot that never expires, leave expires_after out (NULL).",
     )
 }
 
@@ -102,7 +118,7 @@ pub fn infinite_instant(argument: &str) -> ErrorReport {
 pub fn unknown_option(argument: &str, value: &str, known: &str) -> ErrorReport {
     invalid(
         format!("{argument} \"{value}\" is not known"),
-        format!("argument={argument} value={value}"),
+        format!("argument={argument} value={value}", value = plain(value)),
         &format!("Known values: {known}."),
     )
 }
@@ -248,7 +264,7 @@ pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
 pub fn unknown_account(account: &str) -> ErrorReport {
     not_found(
         format!("account \"{account}\" does not exist"),
-        format!("account={account}"),
+        format!("account={account}", account = plain(account)),
         "Create it with credit_account(), or by its first credit_grant().",
     )
 }
@@ -257,7 +273,7 @@ pub fn unknown_account(account: &str) -> ErrorReport {
 pub fn unknown_member(account: &str, member: &str) -> ErrorReport {
     not_found(
         format!("member \"{member}\" of account \"{account}\" does not exist"),
-        format!("account={account} member={member}"),
+        format!("account={account} member={member}", account = plain(account), member = plain(member)),
         "Register the member with credit_member().",
     )
 }
@@ -266,7 +282,7 @@ pub fn unknown_member(account: &str, member: &str) -> ErrorReport {
 pub fn unknown_unit(unit: &str) -> ErrorReport {
     not_found(
         format!("unit \"{unit}\" does not exist"),
-        format!("unit={unit}"),
+        format!("unit={unit}", unit = plain(unit)),
         "Create it: INSERT INTO credit.unit (unit, decimals) VALUES (...).",
     )
 }
@@ -275,7 +291,7 @@ pub fn unknown_unit(unit: &str) -> ErrorReport {
 pub fn unknown_lot(account: &str, lot: i64) -> ErrorReport {
     not_found(
         format!("lot {lot} of account \"{account}\" does not exist"),
-        format!("account={account} lot={lot}"),
+        format!("account={account} lot={lot}", account = plain(account)),
         "The view credit.lots shows the account's lots.",
     )
 }
@@ -284,14 +300,18 @@ pub fn unknown_lot(account: &str, lot: i64) -> ErrorReport {
 pub fn unknown_posting(account: &str, posting: i64) -> ErrorReport {
     not_found(
         format!("posting {posting} of account \"{account}\" does not exist"),
-        format!("account={account} posting={posting}"),
+        format!("account={account} posting={posting}", account = plain(account)),
         "The view credit.ledger shows the account's postings.",
     )
 }
 
 /// P0002: no such role.
 pub fn unknown_role(role: &str) -> ErrorReport {
-    not_found(format!("role \"{role}\" does not exist"), format!("role={role}"), "Create it with CREATE ROLE.")
+    not_found(
+        format!("role \"{role}\" does not exist"),
+        format!("role={role}", role = plain(role)),
+        "Create it with CREATE ROLE.",
+    )
 }
 
 // 23505 unique_violation
@@ -301,7 +321,12 @@ pub fn key_reused(account: &str, key: &str, function: &str, result: i64) -> Erro
     report(
         PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         format!("key \"{key}\" of account \"{account}\" was used for a different request"),
-        format!("account={account} key={key} function={function} result={result}"),
+        format!(
+            "account={account} key={key} function={function} result={result}",
+            account = plain(account),
+            key = plain(key),
+            function = plain(function)
+        ),
         "Repeat a request with the same arguments, or use a new key for a new request.",
     )
 }
@@ -312,7 +337,7 @@ pub fn key_reused(account: &str, key: &str, function: &str, result: i64) -> Erro
 pub fn inactive_member(account: &str, member: &str) -> ErrorReport {
     wrong_state(
         format!("member \"{member}\" of account \"{account}\" is not active"),
-        format!("account={account} member={member}"),
+        format!("account={account} member={member}", account = plain(account), member = plain(member)),
         "Activate the member with credit_member(..., active => true).",
     )
 }
@@ -321,7 +346,7 @@ pub fn inactive_member(account: &str, member: &str) -> ErrorReport {
 pub fn lot_not_usable(account: &str, lot: i64, state: &str) -> ErrorReport {
     wrong_state(
         format!("lot {lot} of account \"{account}\" is {state}"),
-        format!("account={account} lot={lot} state={state}"),
+        format!("account={account} lot={lot} state={state}", account = plain(account), state = plain(state)),
         "The view credit.lots shows what is left of each lot and until when.",
     )
 }
@@ -330,7 +355,7 @@ pub fn lot_not_usable(account: &str, lot: i64, state: &str) -> ErrorReport {
 pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
     wrong_state(
         format!("the time zone of account \"{account}\" cannot change any more"),
-        format!("account={account} time_zone={time_zone}"),
+        format!("account={account} time_zone={time_zone}", account = plain(account)),
         "It can be set until the account has its first lot; use a new account for another time zone.",
     )
 }
@@ -339,7 +364,7 @@ pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
 pub fn account_in_use(account: &str) -> ErrorReport {
     wrong_state(
         format!("account \"{account}\" has lots or members and cannot be deleted"),
-        format!("account={account}"),
+        format!("account={account}", account = plain(account)),
         "The ledger is kept; void what is left with credit_void() and deactivate the members with credit_member().",
     )
 }
@@ -348,7 +373,7 @@ pub fn account_in_use(account: &str) -> ErrorReport {
 pub fn unit_in_use(unit: &str) -> ErrorReport {
     wrong_state(
         format!("unit \"{unit}\" is in use: its decimals can only grow, and it cannot be renamed or deleted"),
-        format!("unit={unit}"),
+        format!("unit={unit}", unit = plain(unit)),
         "Create another unit and grant new lots in it.",
     )
 }
@@ -372,7 +397,7 @@ pub fn too_contended(account: &str, attempts: u32) -> ErrorReport {
     report(
         PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         format!("the credits of account \"{account}\" kept changing while they were to be debited"),
-        format!("account={account} attempts={attempts}"),
+        format!("account={account} attempts={attempts}", account = plain(account)),
         "Try the transaction again.",
     )
 }

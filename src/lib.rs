@@ -12,6 +12,7 @@ mod api;
 mod convert;
 mod domain;
 mod error;
+mod json;
 mod posting;
 mod server;
 mod settings;

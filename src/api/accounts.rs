@@ -1,10 +1,10 @@
 //! credit_account() and credit_member().
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::convert;
 use crate::error::{self, Result};
+use crate::json::JsonText;
 use crate::posting::{account as accounts, direct};
 use crate::server::clock;
 use crate::store::accounts::{self as store, AccountTerms};
@@ -19,14 +19,14 @@ fn credit_account(
     pooling: default!(Option<&str>, "NULL"),
     time_zone: default!(Option<&str>, "NULL"),
     require_members: default!(Option<bool>, "NULL"),
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
     let unit = convert::optional_name("unit", unit)?;
     if let Some(pooling) = pooling.filter(|pooling| !matches!(*pooling, "pooled" | "per_seat")) {
         return Err(error::unknown_option("pooling", pooling, "pooled, per_seat"));
     }
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     let terms = AccountTerms { unit, pooling, time_zone, require_members, metadata: metadata.as_deref() };
     connected(|| {
         if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
@@ -47,12 +47,12 @@ fn credit_member(
     member: Option<&str>,
     department: default!(Option<&str>, "NULL"),
     active: default!(Option<bool>, "NULL"),
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
     let member = convert::name("member", member)?;
     let department = convert::optional_name("department", department)?;
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     connected(|| {
         accounts::find(account, None, None)?;
         store::save_member(account, member, department, active, metadata.as_deref(), clock::now());

@@ -1,11 +1,11 @@
 //! credit_debit() and credit_try_debit().
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::Result;
+use crate::json::JsonText;
 use crate::posting::debit::{self, Debit};
 use crate::posting::idempotency::Keyed;
 use crate::store::connected;
@@ -22,9 +22,9 @@ fn credit_debit(
     unit: default!(Option<&str>, "NULL"),
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected(|| debit::debit(request))
 }
@@ -41,9 +41,9 @@ fn credit_try_debit(
     unit: default!(Option<&str>, "NULL"),
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected(|| debit::try_debit(request))
 }

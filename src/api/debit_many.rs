@@ -1,11 +1,11 @@
-//! credit_debit_many(): thousands of debits in one call, as parallel arrays or as JSON.
+//! credit_debit_many() and credit_debit_many_json(): thousands of debits in one call.
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::debit::request;
 use crate::error::{self, Result};
+use crate::json::JsonText;
 use crate::posting::batch::{self, ItemOutcome, Mode};
 use crate::posting::debit::Debit;
 use crate::store::connected;
@@ -28,7 +28,7 @@ fn credit_debit_many(
     units: default!(Option<Vec<Option<String>>>, "NULL"),
     at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
     keys: default!(Option<Vec<Option<String>>>, "NULL"),
-    metadata: default!(Option<Vec<Option<JsonB>>>, "NULL"),
+    metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
 ) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
     let accounts = crate::convert::required("accounts", accounts)?;
@@ -48,8 +48,7 @@ fn credit_debit_many(
     same_length("at", at.as_ref().map(Vec::len))?;
     same_length("keys", keys.as_ref().map(Vec::len))?;
     same_length("metadata", metadata.as_ref().map(Vec::len))?;
-    let metadata: Option<Vec<_>> =
-        metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0.to_string())).collect());
+    let metadata: Option<Vec<_>> = metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0)).collect());
 
     let item = |index: usize| {
         request(
@@ -95,15 +94,15 @@ enum JsonAmount {
 }
 
 /// Debits the elements of a JSON array in turn.
-#[pg_extern(security_definer, volatile, parallel_unsafe, name = "credit_debit_many")]
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_debit_many_json(
-    items: Option<JsonB>,
+    items: Option<JsonText>,
     mode: default!(Option<&str>, "'all'"),
 ) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
     let items = crate::convert::required("items", items)?;
-    let items: Vec<JsonDebit> = serde_json::from_value(items.0).map_err(|problem| error::invalid_items(&problem.to_string()))?;
+    let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| error::invalid_items(&problem.to_string()))?;
     if items.len() > MAX_ITEMS {
         return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
     }

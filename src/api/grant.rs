@@ -1,11 +1,11 @@
 //! credit_grant().
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::{self, Result};
+use crate::json::JsonText;
 use crate::posting::grant::{self, Grant};
 use crate::posting::idempotency::Keyed;
 use crate::store::connected;
@@ -29,9 +29,9 @@ fn credit_grant(
     paid: default!(Option<AnyNumeric>, "NULL"),
     currency: default!(Option<&str>, "NULL"),
     key: default!(Option<&str>, "NULL"),
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     let mut request = Grant {
         account: convert::name("account", account)?,
         amount: convert::positive_amount("amount", amount.as_ref())?,
@@ -42,7 +42,7 @@ fn credit_grant(
         priority,
         effective_at: convert::optional_instant("effective_at", effective_at)?,
         expires_at: convert::optional_instant("expires_at", expires_at)?,
-        expires_after,
+        expires_after: convert::optional_length("expires_after", expires_after)?,
         applies_to: operations(applies_to)?,
         paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
         currency,
@@ -57,7 +57,7 @@ fn credit_grant(
 fn operations(applies_to: Option<Vec<Option<String>>>) -> Result<Option<Vec<String>>> {
     let operations = applies_to.map(|names| names.into_iter().collect::<Option<Vec<_>>>());
     match operations {
-        Some(None) => Err(error::null_argument("an element of applies_to")),
+        Some(None) => Err(error::null_argument("applies_to")),
         Some(Some(operations)) => Ok(Some(operations)),
         None => Ok(None),
     }

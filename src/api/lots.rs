@@ -1,20 +1,20 @@
 //! credit_void(), credit_set_expiry() and credit_expire(): how a lot ends, or does not end yet.
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::convert;
 use crate::error::{self, Result};
-use crate::posting::{expiry, withdraw};
+use crate::json::JsonText;
+use crate::posting::{account, expiry, withdraw};
 use crate::store::connected;
 
 /// Voids what is left of a lot; how much that was.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
-fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonB>, "NULL")) -> Result<AnyNumeric> {
+fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonText>, "NULL")) -> Result<AnyNumeric> {
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     let voided = connected(|| withdraw::void(account, lot, metadata.as_deref()))?;
     Ok(convert::numeric(voided))
 }
@@ -26,12 +26,12 @@ fn credit_set_expiry(
     account: Option<&str>,
     lot: Option<i64>,
     expires_at: Option<TimestampWithTimeZone>,
-    metadata: default!(Option<JsonB>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
     let expires_at = convert::optional_instant("expires_at", expires_at)?;
-    let metadata = metadata.map(|metadata| metadata.0.to_string());
+    let metadata = metadata.map(|metadata| metadata.0);
     connected(|| withdraw::set_expiry(account, lot, expires_at, metadata.as_deref()))
 }
 
@@ -50,7 +50,10 @@ fn credit_expire(
 > {
     let account = convert::optional_name("account", account)?;
     let max_lots = batch("max_lots", max_lots)?;
-    let expired = connected(|| expiry::expire(account, max_lots));
+    let expired = connected(|| {
+        account.map(|account| account::find(account, None, None)).transpose()?;
+        Ok(expiry::expire(account, max_lots))
+    })?;
     let rows =
         expired.into_iter().map(|lot| (lot.account, lot.lot, convert::numeric(lot.amount), convert::timestamptz(lot.expires_at)));
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))

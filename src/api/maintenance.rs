@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use super::lots::batch;
 use crate::convert;
 use crate::error::Result;
-use crate::posting::expiry;
+use crate::posting::{account, expiry};
 use crate::server::clock;
 use crate::settings;
 use crate::store::{connected, requests, verify};
@@ -48,7 +48,10 @@ fn credit_verify(
     >,
 > {
     let account = convert::optional_name("account", account)?;
-    let violations = connected(|| verify::violations(account));
+    let violations = connected(|| {
+        account.map(|account| account::find_for_reader(account, None, None)).transpose()?;
+        Ok(verify::violations(account))
+    })?;
     Ok(TableIterator::new(
         violations.into_iter().map(|row| (row.invariant, row.account, row.lot, row.expected, row.found)).collect::<Vec<_>>(),
     ))

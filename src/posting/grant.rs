@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use super::account;
 use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
-use crate::domain::terms::{self, Category, Source, Terms};
+use crate::domain::terms::{self, Category, Source, Terms, TermsError};
 use crate::error::{self, Result};
 use crate::server::clock;
 use crate::store::accounts;
@@ -77,7 +77,12 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
     let (category, source) = terms::classify(category, source, price.as_ref());
     let effective_at = request.effective_at.unwrap_or(now);
     let terms = Terms { category, source, effective_at, expires_at: expiry(request, effective_at)?, price };
-    terms.check(now).map_err(|broken| error::invalid_terms(broken, effective_at, terms.expires_at))?;
+    terms.check(now).map_err(|broken| match &terms.price {
+        Some(price) if broken == TermsError::PaidPromotion => {
+            error::invalid_price(broken, &price.paid.to_string(), &price.currency)
+        }
+        _ => error::invalid_terms(broken, effective_at, terms.expires_at),
+    })?;
 
     Ok(NewLot {
         account,

@@ -9,7 +9,7 @@ use crate::error::{self, Result};
 use crate::server::clock;
 use crate::store::{entries, lots};
 
-/// Voids what is left of a lot and closes it; how much that was. Nothing for a lot that is used up, void or expired.
+/// Voids what is left of a lot and closes it; how much that was. Nothing for a lot that is empty or expired.
 ///
 /// # Errors
 /// P0002 unknown lot.
@@ -45,7 +45,7 @@ pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, me
     }
     let remaining = whole.remaining();
     if remaining.is_zero() {
-        return Err(error::lot_not_usable(account, lot, "used up"));
+        return Err(error::lot_not_usable(account, lot, "empty"));
     }
     if state.expires_at == expires_at {
         return Ok(lot);

@@ -21,10 +21,26 @@ pub struct Taking<'a> {
 }
 
 /// `credit.slot` as sql/20_tables.sql and sql/30_triggers.sql make it.
-static SLOT: Shape = Shape { name: c"slot", columns: 4, triggers: 2, indexes: 1, key: Some(c"slot_pkey") };
+static SLOT: Shape = Shape {
+    name: c"slot",
+    columns: 4,
+    triggers: &[c"slot_91_refuse_delete", c"slot_92_refuse_truncate"],
+    key: Some(c"slot_pkey"),
+};
 
 /// `credit.entry` likewise.
-static ENTRY: Shape = Shape { name: c"entry", columns: 17, triggers: 5, indexes: 2, key: None };
+static ENTRY: Shape = Shape {
+    name: c"entry",
+    columns: 17,
+    triggers: &[
+        c"entry_10_check",
+        c"entry_20_apply",
+        c"entry_90_refuse_update",
+        c"entry_91_refuse_delete",
+        c"entry_92_refuse_truncate",
+    ],
+    key: None,
+};
 
 /// The column of `credit.slot` that a debit changes, counted from 0.
 const REMAINING: usize = 3;

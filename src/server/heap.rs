@@ -2,8 +2,8 @@
 //!
 //! A debit changes one narrow row and adds another. Setting up the executor for that costs several times the work itself
 //! (docs/decisions.md has the figures), so the hot path calls what the executor would call. That is only right for a table that
-//! is exactly as this extension made it: [`Table::open`] refuses one with a trigger, index, column, rule or policy that somebody
-//! added, or that another extension stores in its own way, and the caller then takes the way through SQL.
+//! is as this extension made it: [`Table::open`] refuses one with a trigger, column, check, rule, policy or special index that
+//! somebody added, or that another extension stores in its own way, and the caller then takes the way through SQL.
 
 use std::ffi::CStr;
 
@@ -13,15 +13,16 @@ use pgrx::pg_sys;
 pub struct Shape {
     pub name: &'static CStr,
     pub columns: i16,
-    pub triggers: i32,
-    pub indexes: i32,
+    /// The only triggers it may have: none of them acts on what is written here.
+    pub triggers: &'static [&'static CStr],
     /// The primary key, for tables whose rows are looked up.
     pub key: Option<&'static CStr>,
 }
 
-/// An open table of the expected shape. Its lock is kept to the end of the transaction, as after any write.
+/// An open table of the expected shape, with its indexes. Its lock is kept to the end of the transaction, as after any write.
 pub struct Table {
     relation: pg_sys::Relation,
+    indexes: pg_sys::CatalogIndexState,
     key: pg_sys::Oid,
 }
 
@@ -53,8 +54,8 @@ impl Table {
         unsafe {
             let relation = pg_sys::table_open(relation_id(schema, shape.name), pg_sys::RowExclusiveLock as i32);
             let key = shape.key.map_or(pg_sys::InvalidOid, |key| relation_id(schema, key));
-            let table = Table { relation, key };
-            table.has(shape).then_some(table)
+            let table = Table { relation, indexes: pg_sys::CatalogOpenIndexes(relation), key };
+            (table.has(shape) && table.has_plain_indexes()).then_some(table)
         }
     }
 
@@ -63,18 +64,41 @@ impl Table {
             let relation = &*self.relation;
             let form = &*relation.rd_rel;
             let columns = &*relation.rd_att;
-            let triggers = if relation.trigdesc.is_null() { 0 } else { (*relation.trigdesc).numtriggers };
             let checks = if columns.constr.is_null() { 0 } else { (*columns.constr).num_check };
-            let indexes = pg_sys::RelationGetIndexList(self.relation);
-            let index_count = if indexes.is_null() { 0 } else { (*indexes).length };
             form.relkind as u8 == pg_sys::RELKIND_RELATION
                 && std::ptr::eq(relation.rd_tableam, pg_sys::GetHeapamTableAmRoutine())
                 && !form.relrowsecurity
                 && relation.rd_rules.is_null()
                 && form.relnatts == shape.columns
-                && triggers == shape.triggers
                 && checks == 0
-                && index_count == shape.indexes
+                && self.has_only_triggers(shape.triggers)
+        }
+    }
+
+    unsafe fn has_only_triggers(&self, known: &[&CStr]) -> bool {
+        unsafe {
+            let description = (*self.relation).trigdesc;
+            let triggers = match description.is_null() {
+                true => &[],
+                false => std::slice::from_raw_parts((*description).triggers, (*description).numtriggers as usize),
+            };
+            triggers.iter().all(|trigger| known.contains(&CStr::from_ptr(trigger.tgname)))
+        }
+    }
+
+    /// Indexes on plain columns, checked at once: for others the server's direct insert does not do all that the executor does.
+    unsafe fn has_plain_indexes(&self) -> bool {
+        unsafe {
+            let state = &*self.indexes;
+            (0..state.ri_NumIndices as usize).all(|index| {
+                let info = &**state.ri_IndexRelationInfo.add(index);
+                let form = &*(**state.ri_IndexRelationDescs.add(index)).rd_index;
+                info.ii_Expressions.is_null()
+                    && info.ii_Predicate.is_null()
+                    && info.ii_ExclusionOps.is_null()
+                    && info.ii_ReadyForInserts
+                    && form.indimmediate
+            })
         }
     }
 
@@ -114,7 +138,7 @@ impl Table {
                 nulls.as_mut_ptr(),
                 replaced.as_mut_ptr(),
             );
-            pg_sys::CatalogTupleUpdate(self.relation, &raw mut (*found.tuple).t_self, tuple);
+            pg_sys::CatalogTupleUpdateWithInfo(self.relation, &raw mut (*found.tuple).t_self, tuple, self.indexes);
         }
     }
 
@@ -125,7 +149,7 @@ impl Table {
             let mut values: Vec<_> = row.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
             let mut nulls: Vec<_> = row.iter().map(Option::is_none).collect();
             let tuple = pg_sys::heap_form_tuple((*self.relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
-            pg_sys::CatalogTupleInsert(self.relation, tuple);
+            pg_sys::CatalogTupleInsertWithInfo(self.relation, tuple, self.indexes);
         }
     }
 }
@@ -140,7 +164,6 @@ impl Table {
             // A copy is not counted: the server would search its list of counted ones for every slot.
             let columns = pg_sys::CreateTupleDescCopy((*self.relation).rd_att);
             assert_eq!(COLUMNS, (*columns).natts as usize, "a value for each column");
-            let indexes = pg_sys::CatalogOpenIndexes(self.relation);
             let mut slots: Vec<*mut pg_sys::TupleTableSlot> = Vec::new();
             let mut filled = 0;
             for row in rows {
@@ -153,15 +176,14 @@ impl Table {
                 pg_sys::ExecStoreHeapTuple(tuple, slots[filled], true);
                 filled += 1;
                 if filled == ROWS_AT_A_TIME {
-                    pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, indexes);
+                    pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, self.indexes);
                     filled = 0;
                 }
             }
             if filled > 0 {
-                pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, indexes);
+                pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, self.indexes);
             }
             slots.into_iter().for_each(|slot| pg_sys::ExecDropSingleTupleTableSlot(slot));
-            pg_sys::CatalogCloseIndexes(indexes);
         }
     }
 }
@@ -169,7 +191,10 @@ impl Table {
 impl Drop for Table {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as i32) };
+            unsafe {
+                pg_sys::CatalogCloseIndexes(self.indexes);
+                pg_sys::table_close(self.relation, pg_sys::NoLock as i32);
+            }
         }
     }
 }

@@ -15,12 +15,14 @@ static TAKE: Statement = Statement::new(
     "WITH taken AS (
          UPDATE credit.slot SET remaining = remaining - $4 WHERE account = $1 AND lot = $2 AND slot = $3 AND remaining >= $4
          RETURNING true
-     )
+     ), line AS (
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
          recorded_at, recorded_by, metadata, posted)
      SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true
      FROM taken
-     RETURNING posting",
+     RETURNING posting
+     )
+     SELECT line.posting FROM taken LEFT JOIN line ON true",
     &[
         TEXTOID, INT8OID, INT2OID, NUMERICOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
     ],
@@ -108,7 +110,8 @@ pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: O
         &now,
         &line.metadata,
     ]);
-    rows.first().map(|row| row.get(1))
+    // Taken without a line: another trigger dropped it. Going on would lose credit.
+    rows.first().map(|row| row.optional(1).unwrap_or_else(|| panic!("a trigger dropped the ledger line of a debit")))
 }
 
 /// Writes a debit's lines, one for each lot.

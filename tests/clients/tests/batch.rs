@@ -171,7 +171,7 @@ fn the_json_form_says_the_same() {
     let mut client = database.connect();
     client.run("SELECT credit_grant('acme', 10)");
     let rows = client.rows(
-        r#"SELECT item, posting IS NOT NULL, COALESCE(shortfall::text, '-') FROM credit_debit_many('[
+        r#"SELECT item, posting IS NOT NULL, COALESCE(shortfall::text, '-') FROM credit_debit_many_json('[
                {"account": "acme", "amount": 2.5, "member": "alice", "operation": "chat", "key": "k", "metadata": {"n": 1}},
                {"account": "acme", "amount": "7.5", "at": "2026-01-01T00:00:00Z"},
                {"account": "acme", "amount": 1}]', mode => 'each')"#,
@@ -181,7 +181,7 @@ fn the_json_form_says_the_same() {
         r#"SELECT credit_debit('acme', 2.5, member => 'alice', operation => 'chat', key => 'k', metadata => '{"n": 1}')"#;
     assert_eq!(client.text(repeated), client.text("SELECT min(posting) FROM credit.entry WHERE kind = 'debit'"));
     for broken in [r#"{"account": "acme"}"#, r#"[{"account": "acme", "amount": 1, "colour": "red"}]"#, "[1]"] {
-        client.refusal(&format!("SELECT * FROM credit_debit_many('{broken}'::jsonb)")).expect("22023");
+        client.refusal(&format!("SELECT * FROM credit_debit_many_json('{broken}'::jsonb)")).expect("22023");
     }
     database.verify();
 }

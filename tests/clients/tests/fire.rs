@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pg_credit_clients::{Client, Database, Random, Refusal, Session};
+use pg_credit_clients::{Client, Database, Random, Refusal, Session, quote};
 
 /// How long it goes on.
 const TIME: Duration = Duration::from_secs(4);
@@ -37,6 +37,19 @@ fn any_debit(random: &mut Random) -> String {
     let function = ["credit_debit", "credit_try_debit"][random.below(2) as usize];
     let key = if random.below(2) == 0 { "NULL".to_owned() } else { format!("'key-{}'", random.below(1 << 40)) };
     format!("SELECT {function}('{}', {amount}, member => {member}, operation => 'chat', key => {key})", account(random))
+}
+
+/// Debits of several accounts in one call; the postings it made.
+fn batch(client: &mut Client, random: &mut Random) -> Result<Vec<String>, Refusal> {
+    let items = 1 + random.below(12);
+    let accounts: Vec<String> = (0..items).map(|_| quote(&account(random))).collect();
+    let amounts: Vec<&str> = (0..items).map(|_| *random.pick(&["0.01", "3", "17.5", "260"])).collect();
+    let mode = *random.pick(&["all", "each"]);
+    let (accounts, amounts) = (accounts.join(", "), amounts.join(", "));
+    let sql = format!(
+        "SELECT posting FROM credit_debit_many(ARRAY[{accounts}], ARRAY[{amounts}], mode => '{mode}') WHERE posting IS NOT NULL"
+    );
+    Ok(client.try_rows(&sql)?.into_iter().flatten().flatten().collect())
 }
 
 /// A change of lots: what it returns is no posting.
@@ -84,7 +97,8 @@ fn transaction(client: &mut Client, random: &mut Random) -> Result<(Vec<String>,
 
 /// One request or transaction, noted in the book.
 fn work(client: &mut Client, random: &mut Random, book: &mut Book) -> Result<(), Refusal> {
-    match random.below(10) {
+    match random.below(12) {
+        10.. => book.kept.extend(batch(client, random)?),
         0..=3 => book.kept.extend(client.ask(&any_debit(random))?),
         4..=6 => {
             let (kept, undone) = transaction(client, random)?;

@@ -1,0 +1,55 @@
+//! A `jsonb` argument as its text.
+//!
+//! pgrx's own type parses the value into a tree, which refuses deep nesting with an internal error and costs two conversions.
+//! Metadata is only passed on and compared, and jsonb's text is already normal: sorted keys, exact numbers.
+
+use std::ffi::CStr;
+
+use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::datum::{Datum, UnboxDatum};
+use pgrx::nullable::Nullable;
+use pgrx::pgrx_sql_entity_graph::metadata::{
+    ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
+};
+use pgrx::prelude::*;
+
+/// The text of a jsonb.
+#[derive(Clone, Debug)]
+pub struct JsonText(pub String);
+
+impl FromDatum for JsonText {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _type: pg_sys::Oid) -> Option<JsonText> {
+        if is_null {
+            return None;
+        }
+        let text: Option<&CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(datum)]) };
+        text.map(|text| JsonText(text.to_string_lossy().into_owned()))
+    }
+}
+
+unsafe impl UnboxDatum for JsonText {
+    type As<'src> = JsonText;
+    unsafe fn unbox<'src>(datum: Datum<'src>) -> JsonText
+    where
+        Self: 'src,
+    {
+        unsafe { JsonText::from_datum(datum.sans_lifetime(), false) }.expect("a value that is not NULL")
+    }
+}
+
+unsafe impl<'fcx> ArgAbi<'fcx> for JsonText {
+    unsafe fn unbox_arg_unchecked(argument: Arg<'_, 'fcx>) -> JsonText {
+        unsafe { argument.unbox_arg_using_from_datum() }.expect("an argument that is not NULL")
+    }
+
+    unsafe fn unbox_nullable_arg(argument: Arg<'_, 'fcx>) -> Nullable<JsonText> {
+        unsafe { argument.unbox_arg_using_from_datum().into() }
+    }
+}
+
+unsafe impl SqlTranslatable for JsonText {
+    const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(JsonText);
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
+}
