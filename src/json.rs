@@ -17,6 +17,14 @@ use pgrx::prelude::*;
 #[derive(Clone, Debug)]
 pub struct JsonText(pub String);
 
+impl JsonText {
+    /// The normal form of a JSON text: what jsonb makes of it.
+    pub fn normal(text: &str) -> JsonText {
+        let jsonb = crate::convert::jsonb(text).expect("jsonb_in returns a value or an error");
+        unsafe { JsonText::from_datum(jsonb, false) }.expect("a value that is not NULL")
+    }
+}
+
 impl FromDatum for JsonText {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _type: pg_sys::Oid) -> Option<JsonText> {
         if is_null {

@@ -106,7 +106,8 @@ fn credit_debit_many_json(
     if items.len() > MAX_ITEMS {
         return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
     }
-    let metadata: Vec<_> = items.iter().map(|item| item.metadata.as_ref().map(ToString::to_string)).collect();
+    let metadata: Vec<_> =
+        items.iter().map(|item| item.metadata.as_ref().map(|value| JsonText::normal(&value.to_string()).0)).collect();
     let debits =
         items.iter().zip(&metadata).enumerate().map(|(index, (item, metadata))| {
             json_debit(item, metadata.as_deref()).map_err(|refusal| error::in_item(refusal, index))

@@ -75,7 +75,7 @@ pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
 /// Checks every item before anything is written.
 fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
     let check = |item: &Debit<'_>| {
-        let context = super::debit::check(*item)?;
+        let context = super::debit::check(*item)?.context;
         account::check_member(item.account, item.member, &context)?;
         Ok(context)
     };

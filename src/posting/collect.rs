@@ -5,7 +5,7 @@ use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
 use crate::domain::slots;
 use crate::error::Result;
-use crate::server::{clock, subtransaction};
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::entries;
 use crate::store::lots::{self, Layout};
 
@@ -47,8 +47,11 @@ fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
     }
 }
 
-/// Writes the debit, now that nothing can change any more; `None` when a lot expired during the wait.
+/// Writes the debit, now that nothing can change any more; `None` when a lot expired or the account changed during the wait.
 fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
+    if invalidation::generation() != drawing.generation {
+        return None;
+    }
     let now = clock::now();
     if shares.iter().any(|share| share.from.state.expires_at.is_some_and(|expires_at| expires_at <= now)) {
         return None;

@@ -17,9 +17,9 @@ use crate::domain::amount::Amount;
 use crate::domain::slots;
 use crate::error::{self, Result};
 use crate::server::lock::{self, SlotLock};
-use crate::server::{clock, subtransaction};
+use crate::server::{clock, invalidation, subtransaction};
 use crate::settings;
-use crate::store::accounts::Context;
+use crate::store::accounts::{Context, Member};
 use crate::store::entries::{self, DebitLine};
 use crate::store::lots::{self, Eligibility, Head};
 
@@ -61,6 +61,14 @@ pub struct Drawing<'a> {
     pub decimals: u32,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,
+    /// What the account and the member were read under.
+    pub generation: u64,
+}
+
+/// A request whose account was found, and the generation of what was read for it.
+pub struct Checked {
+    pub context: Rc<Context>,
+    generation: u64,
 }
 
 /// Debits, or raises.
@@ -68,8 +76,7 @@ pub struct Drawing<'a> {
 /// # Errors
 /// 23514 when it does not fit; what [`try_debit`] raises.
 pub fn debit(request: Debit<'_>) -> Result<i64> {
-    let context = check(request)?;
-    match post(request, &context)? {
+    match post(request, check(request)?)? {
         Outcome::Posted(posting) => Ok(posting),
         Outcome::Insufficient { available } => {
             Err(error::insufficient(request.account, request.member, request.amount, available))
@@ -82,13 +89,13 @@ pub fn debit(request: Debit<'_>) -> Result<i64> {
 /// # Errors
 /// P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused.
 pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
-    let context = check(request)?;
-    let posted = || match post(request, &context)? {
+    let checked = check(request)?;
+    // Only a key or a new member is written before the outcome is known.
+    let writes_early = request.keyed.is_some() || (request.member.is_some() && checked.context.member.is_none());
+    let posted = || match post(request, checked)? {
         Outcome::Posted(posting) => Ok(Some(posting)),
         Outcome::Insufficient { .. } => Ok(None),
     };
-    // Only a key or a new member is written before the outcome is known.
-    let writes_early = request.keyed.is_some() || (request.member.is_some() && context.member.is_none());
     if writes_early { subtransaction::attempt(posted) } else { posted() }
 }
 
@@ -96,18 +103,19 @@ pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
 ///
 /// # Errors
 /// P0002 unknown account or unit; 22023 decimals, or a time in the future.
-pub fn check(request: Debit<'_>) -> Result<Rc<Context>> {
+pub fn check(request: Debit<'_>) -> Result<Checked> {
     let now = clock::now();
     if let Some(at) = request.occurred_at.filter(|at| *at > now) {
         return Err(error::future_instant("at", at, now));
     }
+    let generation = invalidation::generation();
     let context = account::find_remembered(request.account, request.unit, request.member)?;
     account::check_decimals("amount", request.amount, &context)?;
-    Ok(context)
+    Ok(Checked { context, generation })
 }
 
-/// Claims the key, registers a new member, and draws.
-fn post(request: Debit<'_>, context: &Context) -> Result<Outcome> {
+/// Claims the key, registers a new member, and draws; again when the account or the member changed while it waited.
+fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let now = clock::now();
     let posting = request.keyed.map(|_| entries::next_posting());
     if let (Some(keyed), Some(posting)) = (request.keyed, posting)
@@ -115,8 +123,19 @@ fn post(request: Debit<'_>, context: &Context) -> Result<Outcome> {
     {
         return Ok(Outcome::Posted(earlier));
     }
-    let member = account::active_member(request.account, request.member, context, now)?;
-    draw(&Drawing {
+    for _ in 0..MAX_ATTEMPTS {
+        let member = account::active_member(request.account, request.member, &checked.context, now)?;
+        match draw(&drawing(request, &checked, member, posting))? {
+            Some(outcome) => return Ok(outcome),
+            None => checked = check(request)?,
+        }
+    }
+    Err(error::too_contended(request.account, MAX_ATTEMPTS))
+}
+
+fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Member>, posting: Option<i64>) -> Drawing<'a> {
+    let context: &Context = &checked.context;
+    Drawing {
         eligible: Eligibility {
             account: request.account,
             unit: &context.unit,
@@ -135,34 +154,39 @@ fn post(request: Debit<'_>, context: &Context) -> Result<Outcome> {
         amount: request.amount,
         decimals: context.decimals.expect("a context with a unit"),
         posting,
-    })
+        generation: checked.generation,
+    }
 }
 
-/// Draws the amount from the eligible lots in drawdown order.
-fn draw(drawing: &Drawing<'_>) -> Result<Outcome> {
+/// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait.
+fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut waited_for: Option<SlotLock> = None;
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        if invalidation::generation() != drawing.generation {
+            waited_for.map(SlotLock::release);
+            return Ok(None);
+        }
         let now = clock::now();
         let head = lots::head(drawing.eligible, now);
         if let Some(lock) = waited_for.take()
             && let Some(posting) = take_after_waiting(drawing, head, lock)
         {
-            return Ok(Outcome::Posted(posting));
+            return Ok(Some(Outcome::Posted(posting)));
         }
-        let Some(head) = head else { return Ok(Outcome::Insufficient { available: Amount::ZERO }) };
+        let Some(head) = head else { return Ok(Some(Outcome::Insufficient { available: Amount::ZERO })) };
         if let Some(posting) = take_free_slot(drawing, head) {
-            return Ok(Outcome::Posted(posting));
+            return Ok(Some(Outcome::Posted(posting)));
         }
         let survey = lots::survey(drawing.eligible, now, head.lot, drawing.amount);
         if survey.available < drawing.amount {
-            return Ok(Outcome::Insufficient { available: survey.available });
+            return Ok(Some(Outcome::Insufficient { available: survey.available }));
         }
         match nearest(&survey.covering, own_slot(head.slots)) {
             Some(slot) => waited_for = Some(SlotLock::acquire(head.lot, slot)),
             None => {
                 if let Some(posting) = collect::collect(drawing)? {
-                    return Ok(Outcome::Posted(posting));
+                    return Ok(Some(Outcome::Posted(posting)));
                 }
             }
         }

@@ -1,25 +1,73 @@
 //! Attempts that can be taken back: what they locked and wrote is gone when they do not succeed.
 
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
+
+use pgrx::PgTryBuilder;
 use pgrx::pg_sys;
 
 /// Runs `attempt` in a subtransaction of its own and keeps its effects only if it returns `Some`.
 ///
-/// An error inside is not caught: it ends the whole statement, as it must (a caught error without a rolled back
-/// subtransaction corrupts the transaction).
-pub fn attempt<T, E>(attempt: impl FnOnce() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
+/// An error inside ends the subtransaction and goes on to the caller: left open, it would leave the session in an aborted
+/// transaction that nobody had begun.
+pub fn attempt<T, E>(attempt: impl FnOnce() -> Result<Option<T>, E>) -> Result<Option<T>, E>
+where
+    T: UnwindSafe + RefUnwindSafe,
+    E: UnwindSafe + RefUnwindSafe,
+{
+    let before = unsafe { State::save() };
     unsafe {
-        let context = pg_sys::CurrentMemoryContext;
-        let owner = pg_sys::CurrentResourceOwner;
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         // Results must outlive the subtransaction, so they are allocated where the caller allocates.
-        pg_sys::MemoryContextSwitchTo(context);
-        let result = attempt();
-        match result {
-            Ok(Some(_)) => pg_sys::ReleaseCurrentSubTransaction(),
-            _ => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
+        pg_sys::MemoryContextSwitchTo(before.context);
+    }
+    let result = PgTryBuilder::new(AssertUnwindSafe(attempt))
+        .catch_others(|error| {
+            unsafe { before.roll_back() };
+            error.rethrow()
+        })
+        .catch_rust_panic(|error| {
+            unsafe { before.roll_back() };
+            error.rethrow()
+        })
+        .execute();
+    match result {
+        Ok(Some(_)) => unsafe { before.release() },
+        _ => unsafe { before.roll_back() },
+    }
+    result
+}
+
+/// Where the caller allocates and who owns its resources.
+#[derive(Clone, Copy)]
+struct State {
+    context: pg_sys::MemoryContext,
+    owner: pg_sys::ResourceOwner,
+}
+
+impl State {
+    unsafe fn save() -> State {
+        unsafe { State { context: pg_sys::CurrentMemoryContext, owner: pg_sys::CurrentResourceOwner } }
+    }
+
+    unsafe fn roll_back(self) {
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.context);
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            self.restore();
         }
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
-        result
+    }
+
+    unsafe fn release(self) {
+        unsafe {
+            pg_sys::ReleaseCurrentSubTransaction();
+            self.restore();
+        }
+    }
+
+    unsafe fn restore(self) {
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.context);
+            pg_sys::CurrentResourceOwner = self.owner;
+        }
     }
 }

@@ -11,6 +11,10 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_debit", "SELECT credit_debit('acme', 1)"),
     ("credit_try_debit", "SELECT credit_try_debit('acme', 1)"),
     ("credit_debit_many", "SELECT count(*) FROM credit_debit_many('{acme}'::text[], '{1}')"),
+    (
+        "credit_debit_many_json",
+        r#"SELECT count(*) FROM credit_debit_many_json('[{"account": "acme", "amount": 1}]')"#,
+    ),
     ("credit_account", "SELECT credit_account('acme')"),
     ("credit_member", "SELECT credit_member('acme', 'alice')"),
     ("credit_grant", "SELECT credit_grant('acme', 1)"),
@@ -25,7 +29,14 @@ const CALLS: &[(&str, &str)] = &[
 ];
 
 const READING: &[&str] = &["credit_balance", "credit_explain_debit", "now"];
-const SPENDING: &[&str] = &["credit_balance", "credit_explain_debit", "credit_debit", "credit_try_debit", "credit_debit_many"];
+const SPENDING: &[&str] = &[
+    "credit_balance",
+    "credit_explain_debit",
+    "credit_debit",
+    "credit_try_debit",
+    "credit_debit_many",
+    "credit_debit_many_json",
+];
 const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow"];
 
 const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "unit"];

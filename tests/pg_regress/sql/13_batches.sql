@@ -15,7 +15,7 @@ SELECT credit_grant('umbrella', 5) AS other \gset
 SELECT item, posting IS NOT NULL AS debited, shortfall
 FROM credit_debit_many(ARRAY['acme', 'acme', 'umbrella'], ARRAY[8, 7, 5], members => ARRAY['alice', 'bob', NULL]);
 SELECT item, posting IS NOT NULL AS debited, shortfall
-FROM credit_debit_many('[{"account": "acme", "amount": 1, "operation": "chat"}, {"account": "acme", "amount": "2.5", "member": "bob"}]');
+FROM credit_debit_many_json('[{"account": "acme", "amount": 1, "operation": "chat"}, {"account": "acme", "amount": "2.5", "member": "bob"}]');
 
 -- Each item is a posting of its own, drawn in turn: the second one emptied the lot that expires.
 SELECT posting, line, CASE lot WHEN :gift THEN 'gift' WHEN :rest THEN 'rest' ELSE 'other' END AS lot, amount, member, operation
@@ -32,9 +32,9 @@ SELECT credit_balance('acme');
 
 -- Keys count as those of credit_debit(), within a batch too.
 SELECT count(DISTINCT posting) AS postings, count(*) AS items
-FROM credit_debit_many('[{"account": "acme", "amount": 1, "key": "k"}, {"account": "acme", "amount": 1.0, "key": "k"}]');
+FROM credit_debit_many_json('[{"account": "acme", "amount": 1, "key": "k"}, {"account": "acme", "amount": 1.0, "key": "k"}]');
 SELECT posting = credit_debit('acme', 1, key => 'k') AS same_posting
-FROM credit_debit_many('[{"account": "acme", "amount": 1, "key": "k"}]');
+FROM credit_debit_many_json('[{"account": "acme", "amount": 1, "key": "k"}]');
 SELECT credit_balance('acme');
 
 -- Errors name the item. Nothing is debited, in either mode.
@@ -42,8 +42,8 @@ SELECT * FROM credit_debit_many(ARRAY['acme', 'acme'], ARRAY[1, 0], mode => 'eac
 SELECT * FROM credit_debit_many(ARRAY['acme', 'nobody'], ARRAY[1, 1], mode => 'each');
 SELECT * FROM credit_debit_many(ARRAY['acme', 'acme'], ARRAY[1]);
 SELECT * FROM credit_debit_many(ARRAY['acme'], ARRAY[1], mode => 'some');
-SELECT * FROM credit_debit_many('[{"account": "acme", "amuont": 1}]');
-SELECT count(*) AS items FROM credit_debit_many('[]');
+SELECT * FROM credit_debit_many_json('[{"account": "acme", "amuont": 1}]');
+SELECT count(*) AS items FROM credit_debit_many_json('[]');
 SELECT credit_balance('acme');
 
 SELECT * FROM credit_verify();

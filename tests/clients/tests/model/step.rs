@@ -365,7 +365,8 @@ fn batch_sql(debits: &[(Scope, Amount)], each: bool, as_json: bool) -> String {
     format!(
         "SELECT d.item, d.posting, trim_scale(d.shortfall) FROM (
              SELECT {columns} FROM (VALUES {values}) AS v (a, n, m, o, u)
-         ) AS i, LATERAL credit_debit_many({names}, mode => '{mode}') AS d ORDER BY d.item",
+         ) AS i, LATERAL {function}({names}, mode => '{mode}') AS d ORDER BY d.item",
+        function = if as_json { "credit_debit_many_json" } else { "credit_debit_many" },
         columns = if as_json { format!("{arguments} AS j") } else { named_columns(arguments) },
         values = rows.join(", "),
         names = if as_json { "i.j" } else { "i.c1::text[], i.c2::numeric[], i.c3::text[], i.c4::text[], i.c5::text[]" },
