@@ -59,6 +59,11 @@ pub fn null_argument(argument: &str) -> ErrorReport {
     invalid(format!("{argument} must not be NULL"), format!("argument={argument}"), "Give a value for this argument.")
 }
 
+/// 22023: an element of an array is NULL.
+pub fn null_element(argument: &str) -> ErrorReport {
+    invalid(format!("an element of {argument} must not be NULL"), format!("argument={argument}"), "Leave the element out.")
+}
+
 /// 22023: a text that cannot name anything.
 pub fn invalid_name(argument: &str, value: &str, broken: NameError) -> ErrorReport {
     let shown: String = value.chars().take(40).collect();

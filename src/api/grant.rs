@@ -57,7 +57,7 @@ fn credit_grant(
 fn operations(applies_to: Option<Vec<Option<String>>>) -> Result<Option<Vec<String>>> {
     let operations = applies_to.map(|names| names.into_iter().collect::<Option<Vec<_>>>());
     match operations {
-        Some(None) => Err(error::null_argument("applies_to")),
+        Some(None) => Err(error::null_element("applies_to")),
         Some(Some(operations)) => Ok(Some(operations)),
         None => Ok(None),
     }

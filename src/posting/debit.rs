@@ -164,7 +164,9 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         if invalidation::generation() != drawing.generation {
-            waited_for.map(SlotLock::release);
+            if let Some(lock) = waited_for {
+                lock.release();
+            }
             return Ok(None);
         }
         let now = clock::now();

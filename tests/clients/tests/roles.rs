@@ -11,10 +11,7 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_debit", "SELECT credit_debit('acme', 1)"),
     ("credit_try_debit", "SELECT credit_try_debit('acme', 1)"),
     ("credit_debit_many", "SELECT count(*) FROM credit_debit_many('{acme}'::text[], '{1}')"),
-    (
-        "credit_debit_many_json",
-        r#"SELECT count(*) FROM credit_debit_many_json('[{"account": "acme", "amount": 1}]')"#,
-    ),
+    ("credit_debit_many_json", r#"SELECT count(*) FROM credit_debit_many_json('[{"account": "acme", "amount": 1}]')"#),
     ("credit_account", "SELECT credit_account('acme')"),
     ("credit_member", "SELECT credit_member('acme', 'alice')"),
     ("credit_grant", "SELECT credit_grant('acme', 1)"),
