@@ -11,7 +11,7 @@ mod tests {
     use crate::server::lock::SlotLock;
     use crate::server::{clock, subtransaction};
     use crate::store::connected;
-    use crate::store::lots::{self, Eligibility};
+    use crate::store::eligible::{self, Eligibility};
 
     fn sql(statement: &str) {
         Spi::run(statement).expect("a statement that succeeds");
@@ -104,14 +104,14 @@ mod tests {
                  expires_at => CASE WHEN random() < 0.7 THEN now() + make_interval(days => 1 + (random() * 3)::int) END))
              FROM generate_series(1, 300) i");
         let eligible = Eligibility { account: "acme", unit: "credit", member: "alice", pool: true, operation: Some("chat") };
-        let usable = connected(|| lots::usable(eligible, clock::now(), &[], 1000));
+        let usable = connected(|| eligible::usable(eligible, clock::now(), &[], 1000));
         assert_eq!(usable.len(), 300);
         // plan() panics when the lots are out of the domain's order.
         let sources: Vec<_> = usable.iter().map(|lot| lot.source).collect();
         let draws = drawdown::plan(&sources, Amount::parse("100").unwrap());
         assert!(draws.last().unwrap().uncovered.is_zero());
         // The head that debits use is the first of them.
-        assert_eq!(connected(|| lots::head(eligible, clock::now())).unwrap().lot, sources[0].rank.lot);
+        assert_eq!(connected(|| eligible::head(eligible, clock::now())).unwrap().lot, sources[0].rank.lot);
     }
 
     #[pg_test]

@@ -10,7 +10,7 @@ use crate::posting::account;
 use crate::server::clock;
 use crate::store::balances::{self, Scope};
 use crate::store::connected;
-use crate::store::lots::{self, Eligibility, Usable};
+use crate::store::eligible::{self, Eligibility, Usable};
 
 /// So many lots are explained at most; an account with more is not explained to people anyway.
 const MAX_EXPLAINED_LOTS: i32 = 100_000;
@@ -98,7 +98,7 @@ fn credit_explain_debit(
             pool: !context.per_seat || member.is_none(),
             operation,
         };
-        Ok(lots::usable_to_reader(eligible, clock::now(), MAX_EXPLAINED_LOTS))
+        Ok(eligible::usable_to_reader(eligible, clock::now(), MAX_EXPLAINED_LOTS))
     })?;
     Ok(TableIterator::new(steps(&usable, amount)))
 }

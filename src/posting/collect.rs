@@ -3,11 +3,12 @@
 use super::debit::Drawing;
 use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
-use crate::domain::slots;
+use crate::domain::layout;
 use crate::error::Result;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::entries;
-use crate::store::lots::{self, Layout};
+use crate::store::slots::{self, Layout};
+use crate::store::{eligible, lots};
 
 /// So many lots are looked up at first; then as many as were collected, so that a debit over very many stays cheap.
 const LOTS_AT_FIRST: usize = 64;
@@ -31,7 +32,7 @@ fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
     loop {
         let known: Vec<i64> = shares.iter().map(|share| share.from.lot).collect();
         let limit = known.len().max(LOTS_AT_FIRST) as i32;
-        let next = lots::usable(drawing.eligible, clock::now(), &known, limit);
+        let next = eligible::usable(drawing.eligible, clock::now(), &known, limit);
         if next.is_empty() {
             return None;
         }
@@ -64,7 +65,7 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     let amounts: Vec<Amount> = paying().map(|share| share.amount).collect();
     assert_eq!(amounts.iter().copied().sum::<Amount>(), drawing.amount, "what the lots pay");
 
-    lots::set_slots(&layouts);
+    slots::set_slots(&layouts);
     lots::close(&emptied);
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     entries::debit_lots(drawing.line, posting, &lots_paying, &amounts, now);
@@ -77,6 +78,6 @@ fn layout_after<'a>(share: &Share<'a>, debit: Amount, decimals: u32) -> Layout<'
     Layout {
         account: share.from.account,
         lot: share.from.lot,
-        remaining: slots::spread(left, debit, share.from.state.slots, decimals),
+        remaining: layout::spread(left, debit, share.from.state.slots, decimals),
     }
 }

@@ -14,14 +14,15 @@ use super::collect;
 use super::idempotency::{self, Keyed};
 use super::write::{self, Taking};
 use crate::domain::amount::Amount;
-use crate::domain::slots;
+use crate::domain::layout;
 use crate::error::{self, Result};
 use crate::server::lock::{self, SlotLock};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::settings;
 use crate::store::accounts::{Context, Member};
+use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::entries::{self, DebitLine};
-use crate::store::lots::{self, Eligibility, Head};
+use crate::store::{lots, slots};
 
 /// So many times a debit may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 10_000;
@@ -170,7 +171,7 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
             return Ok(None);
         }
         let now = clock::now();
-        let head = lots::head(drawing.eligible, now);
+        let head = eligible::head(drawing.eligible, now);
         if let Some(lock) = waited_for.take()
             && let Some(posting) = take_after_waiting(drawing, head, lock)
         {
@@ -180,7 +181,7 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         if let Some(posting) = take_free_slot(drawing, head) {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        let survey = lots::survey(drawing.eligible, now, head.lot, drawing.amount);
+        let survey = eligible::survey(drawing.eligible, now, head.lot, drawing.amount);
         if survey.available < drawing.amount {
             return Ok(Some(Outcome::Insufficient { available: survey.available }));
         }
@@ -259,19 +260,19 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
 fn widen(drawing: &Drawing<'_>, head: Head, slot: i16) {
     let limit = settings::max_slots();
     let account = drawing.eligible.account;
-    if slots::growth(head.slots, limit) == 0 {
+    if layout::growth(head.slots, limit) == 0 {
         return;
     }
-    let remaining = lots::slot(account, head.lot, slot);
+    let remaining = slots::slot(account, head.lot, slot);
     if remaining < drawing.amount {
         return;
     }
     let Some(state) = lots::lock_open_if_free(account, head.lot) else { return };
-    let added = slots::growth(state.slots, limit);
-    if let [own, others @ ..] = slots::split(remaining, drawing.amount, added, drawing.decimals).as_slice()
+    let added = layout::growth(state.slots, limit);
+    if let [own, others @ ..] = layout::split(remaining, drawing.amount, added, drawing.decimals).as_slice()
         && !others.is_empty()
     {
-        lots::set_slot(account, head.lot, slot, *own);
-        lots::add_slots(account, head.lot, state.slots, others);
+        slots::set_slot(account, head.lot, slot, *own);
+        slots::add_slots(account, head.lot, state.slots, others);
     }
 }

@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::{Amount, MAX_DECIMALS};
-use crate::domain::slots;
+use crate::domain::layout;
 use crate::error::{self, Result};
 use crate::server::clock;
-use crate::store::lots::{self, Layout, LotTerms};
+use crate::store::lots::{self, LotTerms};
+use crate::store::slots::{self, Layout};
 use crate::store::{accounts, entries};
 
 /// A line as it was inserted.
@@ -71,8 +72,8 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()>
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
     let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
-    let layout = Layout { account, lot: entry.lot, remaining: slots::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
-    lots::set_slots(&[layout]);
+    let layout = Layout { account, lot: entry.lot, remaining: layout::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
+    slots::set_slots(&[layout]);
     match remaining.is_zero() {
         true => lots::close(&[(account, entry.lot)]),
         false => lots::reopen(account, entry.lot),

@@ -2,7 +2,8 @@
 
 use crate::domain::amount::Amount;
 use crate::server::lock::SlotLock;
-use crate::store::lots::{self, Layout, Locked};
+use crate::store::lots::{self, Locked};
+use crate::store::slots::{self, Layout};
 
 /// A lot whose row and slots are locked until the (sub)transaction ends, and what its slots held then.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub fn lock_if_free<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
 
 /// Reads the slots in a new statement: what it sees is final, since all the locks are held.
 fn read(account: &str, lot: i64, state: Locked) -> WholeLot<'_> {
-    let slots = lots::slots(account, lot);
+    let slots = slots::slots(account, lot);
     assert_eq!(slots.len(), state.slots as usize, "the slots of lot {lot}");
     WholeLot { account, lot, state, slots }
 }
@@ -59,7 +60,7 @@ impl WholeLot<'_> {
 
     /// Empties the lot and closes it.
     pub fn empty_and_close(&self) {
-        lots::set_slots(&[self.emptied()]);
+        slots::set_slots(&[self.emptied()]);
         lots::close(&[(self.account, self.lot)]);
     }
 }

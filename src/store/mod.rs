@@ -5,9 +5,11 @@ mod statement;
 pub mod access;
 pub mod accounts;
 pub mod balances;
+pub mod eligible;
 pub mod entries;
 pub mod lots;
 pub mod requests;
+pub mod slots;
 pub mod units;
 pub mod verify;
 

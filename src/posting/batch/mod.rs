@@ -11,22 +11,22 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
+use self::group::{Group, GroupDebit, Taken};
 use super::account;
-use super::debit::Debit;
+use super::debit::{self, Debit};
 use super::idempotency;
-use super::whole_lot::{self, WholeLot};
 use super::write;
 use crate::domain::amount::Amount;
-use crate::domain::batch::{self, BatchDebit, BatchLot, Drawn};
-use crate::domain::drawdown::Expiry;
-use crate::domain::slots;
+use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::{self, Result};
-use crate::server::lock::{self, SlotLock};
 use crate::server::{clock, subtransaction};
 use crate::store::accounts::Context;
+use crate::store::eligible::{self, OwnedLot, Owner};
 use crate::store::entries::{self, BatchLine, DebitLine};
-use crate::store::lots::{self, Layout, OwnedLot, Owner, SlotShare};
-use crate::store::requests;
+use crate::store::slots::{self, Layout};
+use crate::store::{lots, requests};
+
+mod group;
 
 /// So often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
@@ -75,15 +75,15 @@ pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
 /// Checks every item before anything is written.
 fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
     let check = |item: &Debit<'_>| {
-        let context = super::debit::check(*item)?.context;
+        let context = debit::check(*item)?.context;
         account::check_member(item.account, item.member, &context)?;
         Ok(context)
     };
     items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| error::in_item(refusal, index))).collect()
 }
 
-/// The items of one account and unit, in their order.
-type Groups<'a> = BTreeMap<(&'a str, &'a str), Vec<usize>>;
+/// Something for each account and unit, in the order of their names.
+type ByAccount<'a, T> = BTreeMap<(&'a str, &'a str), T>;
 
 /// One attempt at the whole batch.
 struct Attempt<'a> {
@@ -99,18 +99,6 @@ struct Attempt<'a> {
     read_too_few: bool,
 }
 
-/// What one group takes, locked and ready to be written.
-#[derive(Default)]
-struct Taken<'a> {
-    drawn: Vec<(usize, Drawn)>,
-    /// The ids of the group's lots by position.
-    lots: Vec<i64>,
-    shares: Vec<SlotShare<'a>>,
-    layouts: Vec<(i64, Vec<Amount>)>,
-    closed: Vec<i64>,
-    earliest_expiry: Option<DateTime<Utc>>,
-}
-
 impl<'a> Attempt<'a> {
     fn new(items: &'a [Debit<'a>], contexts: &'a [Rc<Context>], lots_of_each: i32) -> Attempt<'a> {
         let postings = entries::next_postings(items.len());
@@ -123,13 +111,12 @@ impl<'a> Attempt<'a> {
         let now = clock::now();
         self.claim_keys(now)?;
         let groups = self.groups();
-        let mut lots_of_groups = self.read_lots(&groups, now);
-        let registered = self.register_members(&groups, &lots_of_groups, now)?;
-        let mut taken = BTreeMap::new();
-        for (key, indexes) in &groups {
-            let lots = lots_of_groups.remove(key).unwrap_or_default();
-            let Some(group) = self.take(key.0, indexes, lots) else { return Ok(None) };
-            taken.insert(*key, group);
+        let lots = self.read_lots(&groups, now);
+        let registered = self.register_members(&groups, &lots, now)?;
+        let mut taken = ByAccount::new();
+        for (key, group) in &groups {
+            let Some(of_group) = group.take(lots.get(key).map_or(&[], Vec::as_slice)) else { return Ok(None) };
+            taken.insert(*key, of_group);
         }
         let outcomes = self.outcomes(&taken);
         if let Some((index, shortfall)) = first_short(&outcomes).filter(|_| mode == Mode::All) {
@@ -166,32 +153,39 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    fn groups(&self) -> Groups<'a> {
-        let contexts = self.contexts;
-        let mut groups = Groups::new();
-        for (index, item) in self.items.iter().enumerate() {
-            let original = self.same_as.get(&index).unwrap_or(&index);
-            if !self.repeated.contains_key(original) {
-                groups.entry((item.account, &contexts[index].unit)).or_default().push(index);
+    fn groups(&self) -> ByAccount<'a, Group<'a>> {
+        let (items, contexts) = (self.items, self.contexts);
+        let mut groups = ByAccount::new();
+        for (index, item) in items.iter().enumerate() {
+            let repeats = self.same_as.get(&index).copied();
+            if self.repeated.contains_key(&repeats.unwrap_or(index)) {
+                continue;
             }
+            let context: &'a Context = &contexts[index];
+            let pool = !context.per_seat || item.member.is_none();
+            let debit = BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount };
+            let decimals = context.decimals.expect("a context with a unit");
+            let group = groups.entry((item.account, context.unit.as_str())).or_insert_with(|| Group {
+                account: item.account,
+                decimals,
+                debits: Vec::new(),
+            });
+            group.debits.push(GroupDebit { index, repeats, debit });
         }
         groups
     }
 
     /// What the lots of all groups hold, in one statement, in drawdown order.
-    fn read_lots(&mut self, groups: &Groups<'a>, now: DateTime<Utc>) -> BTreeMap<(&'a str, &'a str), Vec<OwnedLot>> {
+    fn read_lots(&mut self, groups: &ByAccount<'a, Group<'a>>, now: DateTime<Utc>) -> ByAccount<'a, Vec<OwnedLot>> {
         let mut owners = BTreeSet::new();
-        for ((account, unit), indexes) in groups {
-            let mut add = |owner| owners.insert(Owner { account, unit, owner });
-            for index in indexes {
-                self.items[*index].member.map(&mut add);
-            }
-            add("");
+        for ((account, unit), group) in groups {
+            let names = group.debits.iter().filter_map(|known| known.debit.member).chain([""]);
+            owners.extend(names.map(|owner| Owner { account, unit, owner }));
         }
         let owners: Vec<Owner<'a>> = owners.into_iter().collect();
         let mut read = vec![0; owners.len()];
-        let mut lots: BTreeMap<_, Vec<OwnedLot>> = BTreeMap::new();
-        for lot in lots::usable_by_owners(&owners, now, self.lots_of_each) {
+        let mut lots: ByAccount<'a, Vec<OwnedLot>> = ByAccount::new();
+        for lot in eligible::usable_by_owners(&owners, now, self.lots_of_each) {
             let owner = owners[lot.owner];
             read[lot.owner] += 1;
             lots.entry((owner.account, owner.unit)).or_default().push(lot);
@@ -201,45 +195,22 @@ impl<'a> Attempt<'a> {
         lots
     }
 
-    fn debit(&self, index: usize) -> BatchDebit<'a> {
-        let item = &self.items[index];
-        let pool = !self.contexts[index].per_seat || item.member.is_none();
-        BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount }
-    }
-
-    /// Draws the items of a group in turn. A repetition of an item that is paid takes nothing more.
-    fn draw(&self, indexes: &[usize], lots: &mut [BatchLot]) -> Vec<(usize, Drawn)> {
-        let mut paid = BTreeSet::new();
-        let mut drawn = Vec::with_capacity(indexes.len());
-        for index in indexes {
-            if self.same_as.get(index).is_some_and(|original| paid.contains(original)) {
-                continue;
-            }
-            let outcome = batch::draw(lots, &self.debit(*index));
-            if matches!(outcome, Drawn::Paid(_)) {
-                paid.insert(*index);
-            }
-            drawn.push((*index, outcome));
-        }
-        drawn
-    }
-
     /// Registers members who are named for the first time, for items that fit as things look; which items.
     fn register_members(
         &self,
-        groups: &Groups<'a>,
-        lots: &BTreeMap<(&'a str, &'a str), Vec<OwnedLot>>,
+        groups: &ByAccount<'a, Group<'a>>,
+        lots: &ByAccount<'a, Vec<OwnedLot>>,
         now: DateTime<Utc>,
     ) -> Result<Vec<usize>> {
-        let is_new = |index: &usize| self.items[*index].member.is_some() && self.contexts[*index].member.is_none();
+        let is_new = |index: usize| self.items[index].member.is_some() && self.contexts[index].member.is_none();
         let mut registered = Vec::new();
-        for (key, indexes) in groups {
-            if !indexes.iter().any(is_new) {
+        for (key, group) in groups {
+            if !group.debits.iter().any(|known| is_new(known.index)) {
                 continue;
             }
-            let mut seen: Vec<_> = lots.get(key).into_iter().flatten().map(batch_lot).collect();
-            for (index, drawn) in self.draw(indexes, &mut seen) {
-                if is_new(&index) && matches!(drawn, Drawn::Paid(_)) {
+            let mut seen: Vec<_> = lots.get(key).into_iter().flatten().map(group::batch_lot).collect();
+            for (index, drawn) in group.draw(&mut seen) {
+                if is_new(index) && matches!(drawn, Drawn::Paid(_)) {
                     let item = &self.items[index];
                     account::active_member(item.account, item.member, &self.contexts[index], now)
                         .map_err(|refusal| error::in_item(refusal, index))?;
@@ -250,67 +221,7 @@ impl<'a> Attempt<'a> {
         Ok(registered)
     }
 
-    /// Locks what a group takes: free slots if they suffice, whole lots otherwise.
-    fn take(&self, account: &'a str, indexes: &[usize], owned: Vec<OwnedLot>) -> Option<Taken<'a>> {
-        match self.take_slots(account, indexes, &owned) {
-            Some(taken) => Some(taken),
-            None => self.take_whole_lots(account, indexes, owned),
-        }
-    }
-
-    /// Takes from slots that nobody holds, where no lot runs dry.
-    fn take_slots(&self, account: &'a str, indexes: &[usize], owned: &[OwnedLot]) -> Option<Taken<'a>> {
-        let mut lots: Vec<_> = owned.iter().map(batch_lot).collect();
-        let before: Vec<_> = lots.iter().map(|lot| lot.available).collect();
-        let drawn = self.draw(indexes, &mut lots);
-        let last = last_drawn(&drawn);
-        if lots.iter().take(last).any(|lot| lot.available.is_zero()) {
-            return None;
-        }
-        let mut taken = Taken { drawn, lots: lots.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
-        let mut held = Vec::new();
-        for (position, lot) in lots.iter().enumerate().take(last) {
-            let pays = before[position].checked_sub(lot.available).expect("a lot only loses");
-            if pays.is_positive() && !take_free_slots(account, &owned[position], pays, &mut taken.shares, &mut held) {
-                held.into_iter().for_each(SlotLock::release);
-                return None;
-            }
-            if pays.is_positive() {
-                taken.note_expiry(lot);
-            }
-        }
-        held.into_iter().for_each(SlotLock::keep);
-        Some(taken)
-    }
-
-    /// Takes from lots locked whole, in drawdown order, up to the last that is needed: then what they hold is final.
-    fn take_whole_lots(&self, account: &'a str, indexes: &[usize], owned: Vec<OwnedLot>) -> Option<Taken<'a>> {
-        let mut lots: Vec<_> = owned.iter().map(batch_lot).collect();
-        let debits: Vec<_> = indexes.iter().map(|index| self.debit(*index)).collect();
-        let mut whole: Vec<Option<WholeLot<'a>>> = Vec::new();
-        loop {
-            let mut after = lots.clone();
-            let drawn = self.draw(indexes, &mut after);
-            let last = last_drawn(&drawn);
-            if last <= whole.len() {
-                let decimals = self.contexts[indexes[0]].decimals.expect("a context with a unit");
-                let largest = debits.iter().map(|debit| debit.amount).max().expect("a group has items");
-                return Some(Taken::from_whole_lots(drawn, &after, whole, largest, decimals));
-            }
-            for lot in &mut lots[whole.len()..last] {
-                let concerned = debits.iter().any(|debit| lot.pays_for(debit));
-                whole.push(match concerned {
-                    true => Some(whole_lot::lock(account, lot.rank.lot).filter(|whole| !whole.state.closed)?),
-                    false => None,
-                });
-                if let Some(Some(whole)) = whole.last() {
-                    lot.available = whole.remaining();
-                }
-            }
-        }
-    }
-
-    fn outcomes(&self, taken: &BTreeMap<(&str, &str), Taken<'_>>) -> Vec<ItemOutcome> {
+    fn outcomes(&self, taken: &ByAccount<'_, Taken<'_>>) -> Vec<ItemOutcome> {
         let mut outcomes: Vec<Option<ItemOutcome>> = vec![None; self.items.len()];
         for (index, posting) in &self.repeated {
             outcomes[*index] = Some(ItemOutcome::Posted(*posting));
@@ -335,13 +246,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// Writes what was taken; `false` when a slot held less than was read, or a lot has expired meanwhile.
-    fn write(&self, taken: &BTreeMap<(&'a str, &'a str), Taken<'a>>, outcomes: &[ItemOutcome]) -> bool {
+    fn write(&self, taken: &ByAccount<'a, Taken<'a>>, outcomes: &[ItemOutcome]) -> bool {
         let now = clock::now();
         if taken.values().filter_map(|group| group.earliest_expiry).any(|expires_at| expires_at <= now) {
             return false;
         }
         let shares: Vec<_> = taken.values().flat_map(|group| group.shares.iter().copied()).collect();
-        if !shares.is_empty() && lots::take_from_slots(&shares) != shares.len() {
+        if !shares.is_empty() && slots::take_from_slots(&shares) != shares.len() {
             return false;
         }
         let (mut layouts, mut closed, mut lines) = (Vec::new(), Vec::new(), Vec::new());
@@ -355,7 +266,7 @@ impl<'a> Attempt<'a> {
             lines.extend(group.drawn.iter().flat_map(|(index, drawn)| self.lines(*index, drawn, group)));
         }
         if !layouts.is_empty() {
-            lots::set_slots(&layouts);
+            slots::set_slots(&layouts);
         }
         lots::close(&closed);
         write::lines(&lines, now);
@@ -393,78 +304,6 @@ impl<'a> Attempt<'a> {
             }
         }
     }
-}
-
-impl<'a> Taken<'a> {
-    /// What lots locked whole hold after the draws: laid out anew, and closed where nothing is left.
-    fn from_whole_lots(
-        drawn: Vec<(usize, Drawn)>,
-        after: &[BatchLot],
-        whole: Vec<Option<WholeLot<'a>>>,
-        largest: Amount,
-        decimals: u32,
-    ) -> Taken<'a> {
-        let mut taken = Taken { drawn, lots: after.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
-        for (lot, whole) in after.iter().zip(whole) {
-            let Some(whole) = whole else { continue };
-            if whole.remaining() != lot.available {
-                taken.note_expiry(lot);
-                taken.layouts.push((lot.rank.lot, slots::spread(lot.available, largest, whole.state.slots, decimals)));
-            }
-            if lot.available.is_zero() {
-                taken.closed.push(lot.rank.lot);
-            }
-        }
-        taken
-    }
-
-    fn note_expiry(&mut self, lot: &BatchLot) {
-        if let Expiry::At(expires_at) = lot.rank.expiry {
-            self.earliest_expiry = Some(self.earliest_expiry.map_or(expires_at, |known| known.min(expires_at)));
-        }
-    }
-}
-
-fn batch_lot(owned: &OwnedLot) -> BatchLot {
-    BatchLot {
-        rank: owned.rank,
-        owner: owned.member.clone(),
-        applies_to: owned.applies_to.clone(),
-        available: owned.slots.iter().copied().sum(),
-    }
-}
-
-/// How many lots stand up to the last one that pays.
-fn last_drawn(drawn: &[(usize, Drawn)]) -> usize {
-    let last = |drawn: &Drawn| match drawn {
-        Drawn::Paid(parts) => parts.last().map_or(0, |(position, _)| position + 1),
-        Drawn::Short { .. } => 0,
-    };
-    drawn.iter().map(|(_, drawn)| last(drawn)).max().unwrap_or(0)
-}
-
-/// Covers the amount from slots of the lot that nobody holds, the backend's own first; whether that was possible.
-fn take_free_slots<'a>(
-    account: &'a str,
-    lot: &OwnedLot,
-    amount: Amount,
-    shares: &mut Vec<SlotShare<'a>>,
-    held: &mut Vec<SlotLock>,
-) -> bool {
-    let count = lot.slots.len();
-    let own = lock::backend_number() as usize % count;
-    let mut uncovered = amount;
-    for slot in (own..count).chain(0..own).filter(|slot| lot.slots[*slot].is_positive()) {
-        let Some(lock) = SlotLock::try_acquire(lot.rank.lot, slot as i16) else { continue };
-        held.push(lock);
-        let part = lot.slots[slot].min(uncovered);
-        uncovered = uncovered.checked_sub(part).expect("a difference below its minuend");
-        shares.push(SlotShare { account, lot: lot.rank.lot, slot: slot as i16, amount: part });
-        if uncovered.is_zero() {
-            return true;
-        }
-    }
-    false
 }
 
 fn first_short(outcomes: &[ItemOutcome]) -> Option<(usize, Amount)> {

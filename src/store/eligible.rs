@@ -1,0 +1,211 @@
+//! Which lots may pay, in drawdown order: the queries that follow the index `credit.lot_drawdown`.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+
+use super::statement::{Row, Rows, Statement};
+use crate::domain::amount::Amount;
+use crate::domain::drawdown::{Expiry, Rank, Source};
+
+/// The lots of an account and unit that may pay at an instant, for an operation.
+/// $1 account, $2 unit, $3 member ('' without one), $4 the instant, $5 the operation; for both owners $6: does the pool pay too.
+macro_rules! usable {
+    ($owner:literal) => {
+        concat!(
+            "l.account = $1 AND l.unit = $2 AND NOT l.closed AND ",
+            $owner,
+            " AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4)
+              AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to))"
+        )
+    };
+}
+
+/// The drawdown order within one owner's lots, as the index `credit.lot_drawdown` has it.
+macro_rules! drawdown_order {
+    () => {
+        "l.priority, (l.applies_to IS NULL), l.expires_at, (l.category = 'paid'), l.effective_at, l.lot"
+    };
+}
+
+macro_rules! eligible {
+    () => {
+        usable!("(COALESCE(l.member, '') = $3 OR ($6 AND COALESCE(l.member, '') = ''))")
+    };
+}
+
+/// The first lot of one owner. $3 is the owner: a member, or '' for the pool.
+static HEAD: Statement = Statement::new(
+    concat!(
+        "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE ",
+        usable!("COALESCE(l.member, '') = $3"),
+        " ORDER BY ",
+        drawdown_order!(),
+        " LIMIT 1"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+static SURVEY: Statement = Statement::new(
+    concat!(
+        "SELECT LEAST(COALESCE(sum(s.remaining), 0), 999999999999999.999999999), array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $7 AND s.remaining >= $8)
+         FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot WHERE ",
+        eligible!()
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
+);
+
+static USABLE: Statement = Statement::new(
+    concat!(
+        "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
+             s.remaining, l.category, l.source, l.member
+         FROM credit.lot l, LATERAL (SELECT COALESCE(sum(s.remaining), 0) AS remaining FROM credit.slot s
+             WHERE s.account = l.account AND s.lot = l.lot) s
+         WHERE ",
+        eligible!(),
+        " AND l.lot <> ALL ($7) ORDER BY (COALESCE(l.member, '') = ''), ",
+        drawdown_order!(),
+        " LIMIT $8"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8ARRAYOID, INT4OID],
+);
+
+static USABLE_BY_OWNERS: Statement = Statement::new(
+    concat!(
+        "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, l.slots
+         FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS v (account, unit, owner, owned), LATERAL (
+             SELECT l.*, (SELECT array_agg(s.remaining::numeric ORDER BY s.slot) FROM credit.slot s
+                 WHERE s.account = l.account AND s.lot = l.lot) AS slots
+             FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at FROM credit.lot l
+                 WHERE l.account = v.account AND l.unit = v.unit AND COALESCE(l.member, '') = v.owner AND NOT l.closed
+                     AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4) ORDER BY ",
+        drawdown_order!(),
+        " LIMIT $5) l) l"
+    ),
+    &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID],
+);
+
+/// Which lots may pay: of whom, in which unit, when, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Eligibility<'a> {
+    pub account: &'a str,
+    pub unit: &'a str,
+    /// Empty when no member is named.
+    pub member: &'a str,
+    /// Whether pooled lots pay too.
+    pub pool: bool,
+    pub operation: Option<&'a str>,
+}
+
+/// The first lot in drawdown order.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub lot: i64,
+    pub slots: i16,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What is committed, seen at one instant.
+pub struct Survey {
+    /// All that the eligible lots hold, as far as an amount goes: no debit asks for more.
+    pub available: Amount,
+    /// The slots of the head lot that cover the amount alone.
+    pub covering: Vec<i16>,
+}
+
+/// A usable lot in drawdown order, with what describes it to people.
+pub struct Usable {
+    pub source: Source,
+    pub category: String,
+    pub origin: String,
+    pub member: Option<String>,
+}
+
+/// The first usable lot in drawdown order; it may turn out to be empty.
+pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
+    let Eligibility { account, unit, member, pool, operation } = eligible;
+    let first_of = |owner: &str| {
+        let rows = HEAD.run(&[&account, &unit, &owner, &now, &operation]);
+        rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3) })
+    };
+    // The pool is only looked at when the member has nothing of his own.
+    let own = if member.is_empty() { None } else { first_of(member) };
+    own.or_else(|| if pool { first_of("") } else { None })
+}
+
+/// The one statement that decides whether a debit is refused; it takes no locks.
+pub fn survey(eligible: Eligibility<'_>, now: DateTime<Utc>, head: i64, amount: Amount) -> Survey {
+    let Eligibility { account, unit, member, pool, operation } = eligible;
+    let rows = SURVEY.run(&[&account, &unit, &member, &now, &operation, &pool, &head, &amount]);
+    let row = rows.first().expect("an aggregate has one row");
+    Survey { available: row.get(1), covering: row.optional(2).unwrap_or_default() }
+}
+
+fn usable_of_row(row: Row<'_>) -> Usable {
+    let rank = Rank {
+        pooled: row.get(2),
+        priority: row.get(3),
+        general: row.get(4),
+        expiry: row.optional(5).map_or(Expiry::Never, Expiry::At),
+        paid: row.get(6),
+        effective_at: row.get(7),
+        lot: row.get(1),
+    };
+    Usable { source: Source { rank, available: row.get(8) }, category: row.get(9), origin: row.get(10), member: row.optional(11) }
+}
+
+fn usable_rows(rows: Rows) -> Vec<Usable> {
+    rows.iter().map(usable_of_row).collect()
+}
+
+/// The next usable lots in drawdown order, at most `limit`, without those already `known`.
+pub fn usable(eligible: Eligibility<'_>, now: DateTime<Utc>, known: &[i64], limit: i32) -> Vec<Usable> {
+    let Eligibility { account, unit, member, pool, operation } = eligible;
+    usable_rows(USABLE.run(&[&account, &unit, &member, &now, &operation, &pool, &known.to_vec(), &limit]))
+}
+
+/// The usable lots as the calling query sees them, for readers.
+pub fn usable_to_reader(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<Usable> {
+    let Eligibility { account, unit, member, pool, operation } = eligible;
+    usable_rows(USABLE.read(&[&account, &unit, &member, &now, &operation, &pool, &Vec::<i64>::new(), &limit]))
+}
+
+/// Whose lots are read for a batch: of a member, or of the pool (empty).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner<'a> {
+    pub account: &'a str,
+    pub unit: &'a str,
+    pub owner: &'a str,
+}
+
+/// A usable lot of one of the owners, with what each slot holds.
+pub struct OwnedLot {
+    /// The owner's position, from 0.
+    pub owner: usize,
+    pub rank: Rank,
+    pub member: Option<String>,
+    pub applies_to: Option<Vec<String>>,
+    pub slots: Vec<Amount>,
+}
+
+/// The usable lots of many owners, at most `limit` of each, all seen at one instant.
+pub fn usable_by_owners(owners: &[Owner<'_>], now: DateTime<Utc>, limit: i32) -> Vec<OwnedLot> {
+    let accounts: Vec<_> = owners.iter().map(|owner| owner.account).collect();
+    let units: Vec<_> = owners.iter().map(|owner| owner.unit).collect();
+    let names: Vec<_> = owners.iter().map(|owner| owner.owner).collect();
+    let rows = USABLE_BY_OWNERS.run(&[&accounts, &units, &names, &now, &limit]);
+    let lot = |row: Row<'_>| {
+        let member: Option<String> = row.optional(3);
+        let applies_to: Option<Vec<String>> = row.optional(5);
+        let rank = Rank {
+            pooled: member.is_none(),
+            priority: row.get(4),
+            general: applies_to.is_none(),
+            expiry: row.optional(6).map_or(Expiry::Never, Expiry::At),
+            paid: row.get(7),
+            effective_at: row.get(8),
+            lot: row.get(2),
+        };
+        OwnedLot { owner: row.get::<i32>(1) as usize - 1, rank, member, applies_to, slots: row.get(9) }
+    };
+    rows.iter().map(lot).collect()
+}
