@@ -65,9 +65,9 @@ CREATE TABLE credit.lot (
 );
 
 -- The open lots in drawdown order (src/domain/drawdown.rs). A pooled lot stands under the member '' so that the pool is one
--- range of the index. `remaining` is in no index: debits leave this one alone, it changes when a lot opens or closes.
-CREATE INDEX lot_drawdown ON credit.lot (account, unit, (COALESCE(member, '')), priority, (applies_to IS NULL), expires_at,
-    (category = 'paid'), effective_at, lot) WHERE NOT closed;
+-- range of the index, and a lot that never expires under 'infinity' so that expired ones are passed over within the index. `remaining` is in no index: debits leave this one alone, it changes when a lot opens or closes.
+CREATE INDEX lot_drawdown ON credit.lot (account, unit, (COALESCE(member, '')), priority, (applies_to IS NULL),
+    (COALESCE(expires_at, 'infinity')), (category = 'paid'), effective_at, lot) WHERE NOT closed;
 CREATE INDEX lot_due ON credit.lot (expires_at) WHERE NOT closed;
 
 -- The only row a debit updates. Half-empty pages keep every update on its page (HOT).

@@ -48,9 +48,9 @@ macro_rules! context {
     };
 }
 
-static CONTEXT: Statement = Statement::new(context!("a.unit"), &[TEXTOID, TEXTOID]);
+static CONTEXT: Statement = Statement::by_index(context!("a.unit"), &[TEXTOID, TEXTOID]);
 
-static CONTEXT_OF_UNIT: Statement = Statement::new(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
+static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
 
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at)

@@ -17,7 +17,7 @@ macro_rules! in_scope {
     };
 }
 
-static IN_FORCE: Statement = Statement::new(
+static IN_FORCE: Statement = Statement::by_index(
     concat!(
         "SELECT trim_scale(COALESCE(sum(s.remaining), 0))
          FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot

@@ -14,7 +14,7 @@ macro_rules! usable {
         concat!(
             "l.account = $1 AND l.unit = $2 AND NOT l.closed AND ",
             $owner,
-            " AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4)
+            " AND l.effective_at <= $4 AND COALESCE(l.expires_at, 'infinity') > $4
               AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to))"
         )
     };
@@ -23,7 +23,7 @@ macro_rules! usable {
 /// The drawdown order within one owner's lots, as the index `credit.lot_drawdown` has it.
 macro_rules! drawdown_order {
     () => {
-        "l.priority, (l.applies_to IS NULL), l.expires_at, (l.category = 'paid'), l.effective_at, l.lot"
+        "l.priority, (l.applies_to IS NULL), COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'), l.effective_at, l.lot"
     };
 }
 
@@ -34,7 +34,7 @@ macro_rules! eligible {
 }
 
 /// The first lot of one owner. $3 is the owner: a member, or '' for the pool.
-static HEAD: Statement = Statement::new(
+static HEAD: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE ",
         usable!("COALESCE(l.member, '') = $3"),
@@ -45,7 +45,19 @@ static HEAD: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
 );
 
-static SURVEY: Statement = Statement::new(
+/// As [`HEAD`], expired or not: to learn whether expired lots stand before it.
+static FIRST_OPEN: Statement = Statement::by_index(
+    concat!(
+        "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l
+         WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND COALESCE(l.member, '') = $3 AND l.effective_at <= $4
+             AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to)) ORDER BY ",
+        drawdown_order!(),
+        " LIMIT 1"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+static SURVEY: Statement = Statement::by_index(
     concat!(
         "SELECT LEAST(COALESCE(sum(s.remaining), 0), 999999999999999.999999999), array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $7 AND s.remaining >= $8)
          FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot WHERE ",
@@ -54,7 +66,7 @@ static SURVEY: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
 );
 
-static USABLE: Statement = Statement::new(
+static USABLE: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
              s.remaining, l.category, l.source, l.member
@@ -69,7 +81,7 @@ static USABLE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8ARRAYOID, INT4OID],
 );
 
-static USABLE_BY_OWNERS: Statement = Statement::new(
+static USABLE_BY_OWNERS: Statement = Statement::by_index(
     concat!(
         "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, l.slots
          FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS v (account, unit, owner, owned), LATERAL (
@@ -77,7 +89,7 @@ static USABLE_BY_OWNERS: Statement = Statement::new(
                  WHERE s.account = l.account AND s.lot = l.lot) AS slots
              FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at FROM credit.lot l
                  WHERE l.account = v.account AND l.unit = v.unit AND COALESCE(l.member, '') = v.owner AND NOT l.closed
-                     AND l.effective_at <= $4 AND (l.expires_at IS NULL OR l.expires_at > $4) ORDER BY ",
+                     AND l.effective_at <= $4 AND COALESCE(l.expires_at, 'infinity') > $4 ORDER BY ",
         drawdown_order!(),
         " LIMIT $5) l) l"
     ),
@@ -102,6 +114,8 @@ pub struct Head {
     pub lot: i64,
     pub slots: i16,
     pub expires_at: Option<DateTime<Utc>>,
+    /// Expired lots stand before it that are still open.
+    pub behind_expired: bool,
 }
 
 /// What is committed, seen at one instant.
@@ -122,14 +136,24 @@ pub struct Usable {
 
 /// The first usable lot in drawdown order; it may turn out to be empty.
 pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
-    let Eligibility { account, unit, member, pool, operation } = eligible;
-    let first_of = |owner: &str| {
-        let rows = HEAD.run(&[&account, &unit, &owner, &now, &operation]);
-        rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3) })
-    };
     // The pool is only looked at when the member has nothing of his own.
-    let own = if member.is_empty() { None } else { first_of(member) };
-    own.or_else(|| if pool { first_of("") } else { None })
+    let own = if eligible.member.is_empty() { None } else { head_of(eligible, eligible.member, now) };
+    own.or_else(|| if eligible.pool { head_of(eligible, "", now) } else { None })
+}
+
+/// The first usable lot of one owner. Usually the first open one is it; only behind expired lots that nobody has closed yet it
+/// has to be searched for.
+fn head_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Option<Head> {
+    let Eligibility { account, unit, operation, .. } = eligible;
+    let first = |statement: &Statement, behind_expired| {
+        let rows = statement.run(&[&account, &unit, &owner, &now, &operation]);
+        rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3), behind_expired })
+    };
+    let open = first(&FIRST_OPEN, false)?;
+    match open.expires_at {
+        Some(expires_at) if expires_at <= now => first(&HEAD, true),
+        _ => Some(open),
+    }
 }
 
 /// The one statement that decides whether a debit is refused; it takes no locks.

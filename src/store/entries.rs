@@ -11,7 +11,7 @@ use crate::convert;
 use crate::domain::amount::Amount;
 
 // One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
-static TAKE: Statement = Statement::new(
+static TAKE: Statement = Statement::by_index(
     "WITH taken AS (
          UPDATE credit.slot SET remaining = remaining - $4 WHERE account = $1 AND lot = $2 AND slot = $3 AND remaining >= $4
          RETURNING true
@@ -37,7 +37,7 @@ static DEBIT_LOTS: Statement = Statement::new(
 );
 
 // What ends a lot's life is the lot owner's: expiry is dated at the expiry, whenever it is swept.
-static WITHDRAW: Statement = Statement::new(
+static WITHDRAW: Statement = Statement::by_index(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
      SELECT l.account, nextval('credit.posting_id'), 1, $3, - $4::numeric, l.lot, l.member, m.department, $5, $6, session_user,
@@ -47,13 +47,13 @@ static WITHDRAW: Statement = Statement::new(
     &[TEXTOID, INT8OID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
 );
 
-static MARK_POSTED: Statement = Statement::new(
+static MARK_POSTED: Statement = Statement::by_index(
     "UPDATE credit.entry SET posted = true WHERE account = $1 AND posting = $2 AND line = $3 AND NOT posted",
     &[TEXTOID, INT8OID, INT4OID],
 );
 
 static POSTING_EXISTS: Statement =
-    Statement::new("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
+    Statement::by_index("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
 
 static DEBIT_BATCH: Statement = Statement::new(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,

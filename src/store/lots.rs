@@ -7,24 +7,24 @@ use pgrx::prelude::*;
 use super::statement::{Rows, Statement};
 use crate::domain::amount::Amount;
 
-static LOCK: Statement = Statement::new(
+static LOCK: Statement = Statement::by_index(
     "SELECT slots, closed, effective_at, expires_at FROM credit.lot WHERE account = $1 AND lot = $2 FOR NO KEY UPDATE",
     &[TEXTOID, INT8OID],
 );
 
-static LOCK_OPEN_IF_FREE: Statement = Statement::new(
+static LOCK_OPEN_IF_FREE: Statement = Statement::by_index(
     "SELECT slots, closed, effective_at, expires_at FROM credit.lot WHERE account = $1 AND lot = $2 AND NOT closed
      FOR NO KEY UPDATE SKIP LOCKED",
     &[TEXTOID, INT8OID],
 );
 
-static TERMS: Statement = Statement::new(
+static TERMS: Statement = Statement::by_index(
     "SELECT l.unit, l.member, l.applies_to, a.pooling = 'per_seat'
      FROM credit.lot l JOIN credit.account a ON a.account = l.account WHERE l.account = $1 AND l.lot = $2",
     &[TEXTOID, INT8OID],
 );
 
-static CLOSE: Statement = Statement::new(
+static CLOSE: Statement = Statement::by_index(
     "UPDATE credit.lot l SET closed = true FROM unnest($1::text[], $2::bigint[]) AS v (account, lot)
      WHERE l.account = v.account AND l.lot = v.lot AND NOT l.closed",
     &[TEXTARRAYOID, INT8ARRAYOID],
@@ -33,12 +33,16 @@ static CLOSE: Statement = Statement::new(
 // Written even when it is open already: a REPEATABLE READ transaction that saw the lot without this credit must not be able to
 // lock its row and close it.
 static REOPEN: Statement =
-    Statement::new("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
+    Statement::by_index("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
-static DUE: Statement = Statement::new(
-    "SELECT account, lot FROM credit.lot WHERE NOT closed AND expires_at <= $1 AND ($2 IS NULL OR account = $2)
-     ORDER BY expires_at, account, lot LIMIT $3",
-    &[TIMESTAMPTZOID, TEXTOID, INT4OID],
+static DUE: Statement = Statement::by_index(
+    "SELECT account, lot FROM credit.lot WHERE NOT closed AND expires_at <= $1 ORDER BY expires_at, account, lot LIMIT $2",
+    &[TIMESTAMPTZOID, INT4OID],
+);
+
+static DUE_OF_ACCOUNT: Statement = Statement::by_index(
+    "SELECT lot FROM credit.lot WHERE account = $1 AND NOT closed AND COALESCE(expires_at, 'infinity') <= $2 LIMIT $3",
+    &[TEXTOID, TIMESTAMPTZOID, INT4OID],
 );
 
 static EMPTY: Statement = Statement::new(
@@ -181,9 +185,15 @@ pub fn reopen(account: &str, lot: i64) {
     REOPEN.run(&[&account, &lot]);
 }
 
-/// Lots past their expiry that are not closed yet, the oldest first.
+/// Lots past their expiry that are not closed yet: of all accounts the oldest first, or of one account.
 pub fn due(now: DateTime<Utc>, account: Option<&str>, limit: i32) -> Vec<(String, i64)> {
-    DUE.run(&[&now, &account, &limit]).iter().map(|row| (row.get(1), row.get(2))).collect()
+    match account {
+        None => DUE.run(&[&now, &limit]).iter().map(|row| (row.get(1), row.get(2))).collect(),
+        Some(account) => {
+            let rows = DUE_OF_ACCOUNT.run(&[&account, &now, &limit]);
+            rows.iter().map(|row| (account.to_owned(), row.get(1))).collect()
+        }
+    }
 }
 
 /// Open lots that hold nothing.

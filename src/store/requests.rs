@@ -11,7 +11,7 @@ static REMEMBER: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID, TIMESTAMPTZOID],
 );
 
-static FIND: Statement = Statement::new(
+static FIND: Statement = Statement::by_index(
     "SELECT function, fingerprint, result FROM credit.request WHERE account = $1 AND key = $2",
     &[TEXTOID, TEXTOID],
 );

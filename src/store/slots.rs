@@ -6,33 +6,33 @@ use super::statement::Statement;
 use crate::domain::amount::Amount;
 
 static SLOTS: Statement =
-    Statement::new("SELECT remaining FROM credit.slot WHERE account = $1 AND lot = $2 ORDER BY slot", &[TEXTOID, INT8OID]);
+    Statement::by_index("SELECT remaining FROM credit.slot WHERE account = $1 AND lot = $2 ORDER BY slot", &[TEXTOID, INT8OID]);
 
-static SLOT: Statement = Statement::new(
+static SLOT: Statement = Statement::by_index(
     "SELECT remaining FROM credit.slot WHERE account = $1 AND lot = $2 AND slot = $3",
     &[TEXTOID, INT8OID, INT2OID],
 );
 
-static SET_SLOTS: Statement = Statement::new(
+static SET_SLOTS: Statement = Statement::by_index(
     "UPDATE credit.slot s SET remaining = v.remaining
      FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::numeric[]) AS v (account, lot, slot, remaining)
      WHERE s.account = v.account AND s.lot = v.lot AND s.slot = v.slot AND s.remaining <> v.remaining",
     &[TEXTARRAYOID, INT8ARRAYOID, INT2ARRAYOID, NUMERICARRAYOID],
 );
 
-static TAKE_FROM_SLOTS: Statement = Statement::new(
+static TAKE_FROM_SLOTS: Statement = Statement::by_index(
     "UPDATE credit.slot s SET remaining = s.remaining - v.amount
      FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::numeric[]) AS v (account, lot, slot, amount)
      WHERE s.account = v.account AND s.lot = v.lot AND s.slot = v.slot AND s.remaining >= v.amount",
     &[TEXTARRAYOID, INT8ARRAYOID, INT2ARRAYOID, NUMERICARRAYOID],
 );
 
-static SET_SLOT: Statement = Statement::new(
+static SET_SLOT: Statement = Statement::by_index(
     "UPDATE credit.slot SET remaining = $4 WHERE account = $1 AND lot = $2 AND slot = $3",
     &[TEXTOID, INT8OID, INT2OID, NUMERICOID],
 );
 
-static ADD_SLOTS: Statement = Statement::new(
+static ADD_SLOTS: Statement = Statement::by_index(
     "WITH added AS (INSERT INTO credit.slot (account, lot, slot, remaining)
          SELECT $1, $2, $3 + part - 1, remaining FROM unnest($4::numeric[]) WITH ORDINALITY AS v (remaining, part) RETURNING slot)
      UPDATE credit.lot SET slots = $3 + (SELECT count(*) FROM added) WHERE account = $1 AND lot = $2",

@@ -28,12 +28,20 @@ enum Snapshot {
 pub struct Statement {
     sql: &'static str,
     types: &'static [pg_sys::Oid],
+    by_index: bool,
     plan: AtomicPtr<pg_sys::_SPI_plan>,
 }
 
 impl Statement {
+    /// A statement that is planned freely.
     pub const fn new(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
-        Statement { sql, types, plan: AtomicPtr::new(std::ptr::null_mut()) }
+        Statement { sql, types, by_index: false, plan: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    /// A statement that follows an index, whatever the statistics say: a plan made while a table was small would read and sort
+    /// all of it, and is kept while the table grows.
+    pub const fn by_index(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
+        Statement { by_index: true, ..Statement::new(sql, types) }
     }
 
     /// Reads as the calling query sees the tables.
@@ -51,6 +59,7 @@ impl Statement {
         let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
         let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
+        let _planner = self.by_index.then(PlannerByIndex::begin);
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
             let read_only = snapshot == Snapshot::OfCaller;
@@ -75,6 +84,37 @@ impl Statement {
             pg_sys::SPI_keepplan(plan);
             self.plan.store(plan, Ordering::Relaxed);
             plan
+        }
+    }
+}
+
+/// While it lives, the planner avoids everything but index scans in index order. Ends with an error too.
+struct PlannerByIndex {
+    seqscan: bool,
+    bitmapscan: bool,
+    sort: bool,
+}
+
+impl PlannerByIndex {
+    fn begin() -> PlannerByIndex {
+        unsafe {
+            let before = PlannerByIndex {
+                seqscan: pg_sys::enable_seqscan,
+                bitmapscan: pg_sys::enable_bitmapscan,
+                sort: pg_sys::enable_sort,
+            };
+            (pg_sys::enable_seqscan, pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false, false);
+            before
+        }
+    }
+}
+
+impl Drop for PlannerByIndex {
+    fn drop(&mut self) {
+        unsafe {
+            pg_sys::enable_seqscan = self.seqscan;
+            pg_sys::enable_bitmapscan = self.bitmapscan;
+            pg_sys::enable_sort = self.sort;
         }
     }
 }
