@@ -104,7 +104,7 @@ mod tests {
                  expires_at => CASE WHEN random() < 0.7 THEN now() + make_interval(days => 1 + (random() * 3)::int) END))
              FROM generate_series(1, 300) i");
         let eligible = Eligibility { account: "acme", unit: "credit", member: "alice", pool: true, operation: Some("chat") };
-        let usable = connected(|| eligible::usable(eligible, clock::now(), &[], 1000));
+        let usable = connected(|| eligible::usable(eligible, clock::now(), 1000));
         assert_eq!(usable.len(), 300);
         // plan() panics when the lots are out of the domain's order.
         let sources: Vec<_> = usable.iter().map(|lot| lot.source).collect();

@@ -10,8 +10,8 @@ use crate::store::entries;
 use crate::store::slots::{self, Layout};
 use crate::store::{eligible, lots};
 
-/// So many lots are looked up at first; then as many as were collected, so that a debit over very many stays cheap.
-const LOTS_AT_FIRST: usize = 64;
+/// So many lots are looked up at first, then twice as many, so that a debit over very many stays cheap.
+const LOTS_AT_FIRST: i32 = 64;
 
 /// What a collected lot pays.
 struct Share<'a> {
@@ -24,28 +24,49 @@ pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
     subtransaction::attempt(|| Ok(lock_shares(drawing).and_then(|shares| post(drawing, &shares))))
 }
 
-/// Locks lots in drawdown order until they cover the amount.
+/// Locks lots in drawdown order until they cover the amount. `None` when a better lot appeared during a wait: locking it now
+/// would break the order of locks, and taking from the others the order of drawing.
 fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
     let account = drawing.eligible.account;
     let mut shares: Vec<Share<'a>> = Vec::new();
     let mut uncovered = drawing.amount;
-    loop {
-        let known: Vec<i64> = shares.iter().map(|share| share.from.lot).collect();
-        let limit = known.len().max(LOTS_AT_FIRST) as i32;
-        let next = eligible::usable(drawing.eligible, clock::now(), &known, limit);
-        if next.is_empty() {
-            return None;
-        }
-        for lot in next.iter().map(|usable| usable.source.rank.lot) {
-            let from = whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?;
+    let mut limit = LOTS_AT_FIRST;
+    while uncovered.is_positive() {
+        let order = order(drawing, limit);
+        let next = order.get(shares.len()..).filter(|next| !next.is_empty() && begins_with(&order, &shares))?;
+        for lot in next {
+            let from = whole_lot::lock(account, *lot).filter(|lot| !lot.state.closed)?;
             let amount = from.remaining().min(uncovered);
             uncovered = uncovered.checked_sub(amount).expect("a difference below its minuend");
             shares.push(Share { from, amount });
             if uncovered.is_zero() {
-                return Some(shares);
+                break;
             }
         }
+        limit = limit.saturating_mul(2);
     }
+    begins_with(&order(drawing, shares.len() as i32), &shares).then_some(shares)
+}
+
+/// The usable lots in drawdown order, as they are now.
+fn order(drawing: &Drawing<'_>, limit: i32) -> Vec<i64> {
+    let usable = eligible::usable(drawing.eligible, clock::now(), limit);
+    usable.iter().map(|usable| usable.source.rank.lot).collect()
+}
+
+/// Whether the lots that are locked are still the first in the order.
+fn begins_with(order: &[i64], shares: &[Share<'_>]) -> bool {
+    order.len() >= shares.len() && order.iter().zip(shares).all(|(lot, share)| *lot == share.from.lot)
+}
+
+/// Closes an empty lot that heads the order, if nobody holds any of it; whether it did. Otherwise collecting waits for it, and
+/// for the whole of the next lot.
+pub fn close_empty_head(account: &str, lot: i64) -> Result<bool> {
+    let close = || {
+        let whole = whole_lot::lock_if_free(account, lot).filter(|whole| whole.remaining().is_zero());
+        Ok(whole.map(|_| lots::close(&[(account, lot)])))
+    };
+    Ok(subtransaction::attempt(close)?.is_some())
 }
 
 /// Writes the debit, now that nothing can change any more; `None` when a lot expired or the account changed during the wait.

@@ -31,8 +31,12 @@ const MAX_ATTEMPTS: u32 = 10_000;
 /// So many free slots that turn out too short make a debit look at them all instead of trying on.
 const MAX_SHORT_SLOTS: u32 = 2;
 
-/// So many expired lots a debit closes that had to search behind them.
-const EXPIRED_TO_CLOSE: i32 = 16;
+/// One of so many debits that had to search behind expired lots closes some, if there are so many of them.
+const DEBITS_PER_SWEEP: i64 = 16;
+const MANY_EXPIRED: i32 = 64;
+
+/// The id of no lot.
+const NO_LOT: i64 = 0;
 
 /// What is to be debited, as the caller said it.
 #[derive(Clone, Copy, Debug)]
@@ -181,14 +185,20 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        let Some(head) = head else { return Ok(Some(Outcome::Insufficient { available: Amount::ZERO })) };
-        if let Some(posting) = take_free_slot(drawing, head) {
-            close_expired(drawing, head);
+        if let Some(posting) = head.and_then(|head| take_free_slot(drawing, head)) {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        let survey = eligible::survey(drawing.eligible, now, head.lot, drawing.amount);
+        // Also without a head: its own and the pooled lots were looked up one after the other, and credit may have moved between.
+        let survey = eligible::survey(drawing.eligible, head.map_or(NO_LOT, |head| head.lot), drawing.amount);
         if survey.available < drawing.amount {
             return Ok(Some(Outcome::Insufficient { available: survey.available }));
+        }
+        let Some(head) = head else { continue };
+        if let Some(posting) = take_one_of(drawing, head, &survey.covering) {
+            return Ok(Some(Outcome::Posted(posting)));
+        }
+        if survey.head_is_empty && collect::close_empty_head(drawing.eligible.account, head.lot)? {
+            continue;
         }
         match nearest(&survey.covering, own_slot(head.slots)) {
             Some(slot) => waited_for = Some(SlotLock::acquire(head.lot, slot)),
@@ -202,11 +212,11 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     Err(error::too_contended(drawing.eligible.account, MAX_ATTEMPTS))
 }
 
-/// A debit that had to search for its lot behind expired ones closes some of them: many make every debit slower until a sweep.
-fn close_expired(drawing: &Drawing<'_>, head: Head) {
+/// Many expired lots make every debit slower that has to search behind them, so some debits close them.
+fn close_expired(drawing: &Drawing<'_>, head: Head, posting: i64) {
     // Under the stricter isolation levels it could fail the debit, and nothing depends on it.
-    if head.behind_expired && invalidation::sees_latest() {
-        expiry::expire(Some(drawing.eligible.account), EXPIRED_TO_CLOSE);
+    if head.behind_expired && posting % DEBITS_PER_SWEEP == 0 && invalidation::sees_latest() {
+        expiry::expire_if_many(drawing.eligible.account, MANY_EXPIRED);
     }
 }
 
@@ -237,6 +247,11 @@ fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Option<i64> {
     None
 }
 
+/// Takes the amount from one of the slots that cover it, if one of them is free.
+fn take_one_of(drawing: &Drawing<'_>, head: Head, covering: &[i16]) -> Option<i64> {
+    covering.iter().find_map(|slot| take(drawing, head, SlotLock::try_acquire(head.lot, *slot)?))
+}
+
 /// Takes the amount from the slot that was waited for, if its lot is still the one that pays. Whoever had to wait and got
 /// something widens the lot, so that fewer have to.
 fn take_after_waiting(drawing: &Drawing<'_>, head: Option<Head>, lock: SlotLock) -> Option<i64> {
@@ -262,7 +277,10 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
         .then(|| write::take(&Taking { line: drawing.line, amount: drawing.amount, posting: drawing.posting, now }, &lock))
         .flatten();
     match posting {
-        Some(_) => lock.keep(),
+        Some(posting) => {
+            lock.keep();
+            close_expired(drawing, head, posting);
+        }
         None => lock.release(),
     }
     posting

@@ -25,6 +25,16 @@ pub fn expire(account: Option<&str>, limit: i32) -> Vec<Expired> {
     due.into_iter().filter_map(|(account, lot)| expire_lot(account, lot)).collect()
 }
 
+/// Closes `many` of the account's expired lots, if there are as many.
+pub fn expire_if_many(account: &str, many: i32) {
+    let due = lots::due(clock::now(), Some(account), many);
+    if due.len() == many as usize {
+        due.into_iter().for_each(|(account, lot)| {
+            expire_lot(account, lot);
+        });
+    }
+}
+
 fn expire_lot(account: String, lot: i64) -> Option<Expired> {
     let whole = whole_lot::lock_if_free(&account, lot)?;
     let now = clock::now();

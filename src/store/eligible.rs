@@ -1,21 +1,24 @@
 //! Which lots may pay, in drawdown order: the queries that follow the index `credit.lot_drawdown`.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
-use super::statement::{Row, Rows, Statement};
+use super::statement::{Parameter, Row, Rows, Statement};
 use crate::domain::amount::Amount;
 use crate::domain::drawdown::{Expiry, Rank, Source};
 
 /// The lots of an account and unit that may pay at an instant, for an operation.
-/// $1 account, $2 unit, $3 member ('' without one), $4 the instant, $5 the operation; for both owners $6: does the pool pay too.
+/// $1 account, $2 unit, $3 member ('' without one), $4 the operation; for both owners $5: does the pool pay too.
 macro_rules! usable {
-    ($owner:literal) => {
+    ($owner:literal, $now:literal) => {
         concat!(
             "l.account = $1 AND l.unit = $2 AND NOT l.closed AND ",
             $owner,
-            " AND l.effective_at <= $4 AND COALESCE(l.expires_at, 'infinity') > $4
-              AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to))"
+            " AND l.effective_at <= ",
+            $now,
+            " AND COALESCE(l.expires_at, 'infinity') > ",
+            $now,
+            " AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to))"
         )
     };
 }
@@ -28,8 +31,8 @@ macro_rules! drawdown_order {
 }
 
 macro_rules! eligible {
-    () => {
-        usable!("(COALESCE(l.member, '') = $3 OR ($6 AND COALESCE(l.member, '') = ''))")
+    ($now:literal) => {
+        usable!("(COALESCE(l.member, '') = $3 OR ($5 AND COALESCE(l.member, '') = ''))", $now)
     };
 }
 
@@ -37,50 +40,55 @@ macro_rules! eligible {
 static HEAD: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l WHERE ",
-        usable!("COALESCE(l.member, '') = $3"),
+        usable!("COALESCE(l.member, '') = $3", "$5"),
         " ORDER BY ",
         drawdown_order!(),
         " LIMIT 1"
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
 /// As [`HEAD`], expired or not: to learn whether expired lots stand before it.
 static FIRST_OPEN: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.slots, l.expires_at FROM credit.lot l
-         WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND COALESCE(l.member, '') = $3 AND l.effective_at <= $4
-             AND (l.applies_to IS NULL OR $5 = ANY (l.applies_to)) ORDER BY ",
+         WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND COALESCE(l.member, '') = $3 AND l.effective_at <= $5
+             AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) ORDER BY ",
         drawdown_order!(),
         " LIMIT 1"
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+// The time is read when the statement runs, after its snapshot was taken: what the snapshot shows is in effect by then.
 static SURVEY: Statement = Statement::by_index(
     concat!(
-        "SELECT LEAST(COALESCE(sum(s.remaining), 0), 999999999999999.999999999), array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $7 AND s.remaining >= $8)
+        "SELECT LEAST(COALESCE(sum(s.remaining), 0), 999999999999999.999999999),
+             array_agg(s.slot ORDER BY s.slot) FILTER (WHERE s.lot = $6 AND s.remaining >= $7),
+             COALESCE(sum(s.remaining) FILTER (WHERE s.lot = $6), 0) = 0
          FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot WHERE ",
-        eligible!()
+        eligible!("(SELECT credit.now())")
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
 );
 
+/// The first lots of one owner with what they hold: only those are summed up that are asked for.
 static USABLE: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
-             s.remaining, l.category, l.source, l.member
-         FROM credit.lot l, LATERAL (SELECT COALESCE(sum(s.remaining), 0) AS remaining FROM credit.slot s
-             WHERE s.account = l.account AND s.lot = l.lot) s
-         WHERE ",
-        eligible!(),
-        " AND l.lot <> ALL ($7) ORDER BY (COALESCE(l.member, '') = ''), ",
+             (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot),
+             l.category, l.source, l.member
+         FROM (SELECT l.* FROM credit.lot l WHERE ",
+        usable!("COALESCE(l.member, '') = $3", "$5"),
+        " ORDER BY ",
         drawdown_order!(),
-        " LIMIT $8"
+        " LIMIT $6) l ORDER BY ",
+        drawdown_order!()
     ),
-    &[TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, BOOLOID, INT8ARRAYOID, INT4OID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID],
 );
 
+// The time as in [`SURVEY`]: a batch decides refusals by what this shows.
 static USABLE_BY_OWNERS: Statement = Statement::by_index(
     concat!(
         "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, l.slots
@@ -89,11 +97,12 @@ static USABLE_BY_OWNERS: Statement = Statement::by_index(
                  WHERE s.account = l.account AND s.lot = l.lot) AS slots
              FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at FROM credit.lot l
                  WHERE l.account = v.account AND l.unit = v.unit AND COALESCE(l.member, '') = v.owner AND NOT l.closed
-                     AND l.effective_at <= $4 AND COALESCE(l.expires_at, 'infinity') > $4 ORDER BY ",
+                     AND l.effective_at <= (SELECT credit.now()) AND COALESCE(l.expires_at, 'infinity') > (SELECT credit.now())
+                 ORDER BY ",
         drawdown_order!(),
-        " LIMIT $5) l) l"
+        " LIMIT $4) l) l"
     ),
-    &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID],
+    &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4OID],
 );
 
 /// Which lots may pay: of whom, in which unit, when, and for what.
@@ -124,6 +133,8 @@ pub struct Survey {
     pub available: Amount,
     /// The slots of the head lot that cover the amount alone.
     pub covering: Vec<i16>,
+    /// The head lot holds nothing.
+    pub head_is_empty: bool,
 }
 
 /// A usable lot in drawdown order, with what describes it to people.
@@ -146,7 +157,7 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
 fn head_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Option<Head> {
     let Eligibility { account, unit, operation, .. } = eligible;
     let first = |statement: &Statement, behind_expired| {
-        let rows = statement.run(&[&account, &unit, &owner, &now, &operation]);
+        let rows = statement.run(&[&account, &unit, &owner, &operation, &now]);
         rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3), behind_expired })
     };
     let open = first(&FIRST_OPEN, false)?;
@@ -157,11 +168,11 @@ fn head_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Option
 }
 
 /// The one statement that decides whether a debit is refused; it takes no locks.
-pub fn survey(eligible: Eligibility<'_>, now: DateTime<Utc>, head: i64, amount: Amount) -> Survey {
+pub fn survey(eligible: Eligibility<'_>, head: i64, amount: Amount) -> Survey {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    let rows = SURVEY.run(&[&account, &unit, &member, &now, &operation, &pool, &head, &amount]);
+    let rows = SURVEY.run(&[&account, &unit, &member, &operation, &pool, &head, &amount]);
     let row = rows.first().expect("an aggregate has one row");
-    Survey { available: row.get(1), covering: row.optional(2).unwrap_or_default() }
+    Survey { available: row.get(1), covering: row.optional(2).unwrap_or_default(), head_is_empty: row.get(3) }
 }
 
 fn usable_of_row(row: Row<'_>) -> Usable {
@@ -177,20 +188,33 @@ fn usable_of_row(row: Row<'_>) -> Usable {
     Usable { source: Source { rank, available: row.get(8) }, category: row.get(9), origin: row.get(10), member: row.optional(11) }
 }
 
-fn usable_rows(rows: Rows) -> Vec<Usable> {
-    rows.iter().map(usable_of_row).collect()
-}
-
-/// The next usable lots in drawdown order, at most `limit`, without those already `known`.
-pub fn usable(eligible: Eligibility<'_>, now: DateTime<Utc>, known: &[i64], limit: i32) -> Vec<Usable> {
-    let Eligibility { account, unit, member, pool, operation } = eligible;
-    usable_rows(USABLE.run(&[&account, &unit, &member, &now, &operation, &pool, &known.to_vec(), &limit]))
+/// The first usable lots in drawdown order, at most `limit`.
+pub fn usable(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<Usable> {
+    of_owners(eligible, now, limit, Statement::run)
 }
 
 /// The usable lots as the calling query sees them, for readers.
 pub fn usable_to_reader(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<Usable> {
+    of_owners(eligible, now, limit, Statement::read)
+}
+
+/// The member's own lots, then the pool's.
+fn of_owners(
+    eligible: Eligibility<'_>,
+    now: DateTime<Utc>,
+    limit: i32,
+    execute: fn(&Statement, &[&dyn Parameter]) -> Rows,
+) -> Vec<Usable> {
     let Eligibility { account, unit, member, pool, operation } = eligible;
-    usable_rows(USABLE.read(&[&account, &unit, &member, &now, &operation, &pool, &Vec::<i64>::new(), &limit]))
+    let mut usable = Vec::new();
+    for owner in [Some(member).filter(|member| !member.is_empty()), Some("").filter(|_| pool)].into_iter().flatten() {
+        let left = limit - usable.len() as i32;
+        if left > 0 {
+            let rows = execute(&USABLE, &[&account, &unit, &owner, &operation, &now, &left]);
+            usable.extend(rows.iter().map(usable_of_row));
+        }
+    }
+    usable
 }
 
 /// Whose lots are read for a batch: of a member, or of the pool (empty).
@@ -212,11 +236,11 @@ pub struct OwnedLot {
 }
 
 /// The usable lots of many owners, at most `limit` of each, all seen at one instant.
-pub fn usable_by_owners(owners: &[Owner<'_>], now: DateTime<Utc>, limit: i32) -> Vec<OwnedLot> {
+pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
     let accounts: Vec<_> = owners.iter().map(|owner| owner.account).collect();
     let units: Vec<_> = owners.iter().map(|owner| owner.unit).collect();
     let names: Vec<_> = owners.iter().map(|owner| owner.owner).collect();
-    let rows = USABLE_BY_OWNERS.run(&[&accounts, &units, &names, &now, &limit]);
+    let rows = USABLE_BY_OWNERS.run(&[&accounts, &units, &names, &limit]);
     let lot = |row: Row<'_>| {
         let member: Option<String> = row.optional(3);
         let applies_to: Option<Vec<String>> = row.optional(5);

@@ -111,7 +111,7 @@ impl<'a> Attempt<'a> {
         let now = clock::now();
         self.claim_keys(now)?;
         let groups = self.groups();
-        let lots = self.read_lots(&groups, now);
+        let lots = self.read_lots(&groups);
         let registered = self.register_members(&groups, &lots, now)?;
         let mut taken = ByAccount::new();
         for (key, group) in &groups {
@@ -176,7 +176,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// What the lots of all groups hold, in one statement, in drawdown order.
-    fn read_lots(&mut self, groups: &ByAccount<'a, Group<'a>>, now: DateTime<Utc>) -> ByAccount<'a, Vec<OwnedLot>> {
+    fn read_lots(&mut self, groups: &ByAccount<'a, Group<'a>>) -> ByAccount<'a, Vec<OwnedLot>> {
         let mut owners = BTreeSet::new();
         for ((account, unit), group) in groups {
             let names = group.debits.iter().filter_map(|known| known.debit.member).chain([""]);
@@ -185,7 +185,7 @@ impl<'a> Attempt<'a> {
         let owners: Vec<Owner<'a>> = owners.into_iter().collect();
         let mut read = vec![0; owners.len()];
         let mut lots: ByAccount<'a, Vec<OwnedLot>> = ByAccount::new();
-        for lot in eligible::usable_by_owners(&owners, now, self.lots_of_each) {
+        for lot in eligible::usable_by_owners(&owners, self.lots_of_each) {
             let owner = owners[lot.owner];
             read[lot.owner] += 1;
             lots.entry((owner.account, owner.unit)).or_default().push(lot);

@@ -318,7 +318,8 @@ fn a_storm_of_deadlocks_loses_nothing() {
     database.verify();
 }
 
-/// Changes the lots of the account until the debits have ended; errors other than a lot that is gone fail the test.
+/// Changes the lots of the account until the debits have ended; errors other than a lot that is gone, or an expiry that
+/// has passed while it waited, fail the test.
 fn change_lots(client: &mut Client, seed: u64, debits_go_on: &AtomicBool) {
     let mut random = Random::new(seed);
     let lot = "(SELECT lot FROM credit.lots WHERE account = 'acme' AND remaining > 0 ORDER BY random() LIMIT 1)";
@@ -334,7 +335,7 @@ fn change_lots(client: &mut Client, seed: u64, debits_go_on: &AtomicBool) {
             _ => "SELECT * FROM credit_maintain()".to_owned(),
         };
         if let Err(refusal) = client.ask(&sql) {
-            refusal.expect("55000");
+            assert!(["55000", "22023"].contains(&refusal.code.as_str()), "{refusal}\nin: {sql}");
         }
     }
 }
@@ -346,12 +347,13 @@ fn single_debits_never_deadlock_however_lots_change_beside_them() {
     let database = Database::new();
     database.connect().run("SELECT credit_grant('acme', 10) FROM generate_series(1, 200)");
     let debits_go_on = AtomicBool::new(true);
-    let end = Instant::now() + TIME;
     let postings = database.clients(16, |number, client| {
         if number < CHANGERS {
             change_lots(client, number as u64, &debits_go_on);
             return 0;
         }
+        // Counted from here: large crowds of other tests go first.
+        let end = Instant::now() + TIME;
         let mut random = Random::new(number as u64);
         let mut postings = 0;
         // So a deadlock would be found, and reported, in no time.
@@ -359,10 +361,7 @@ fn single_debits_never_deadlock_however_lots_change_beside_them() {
         while Instant::now() < end {
             match client.ask(&format!("SELECT credit_debit('acme', {})", random.pick(&["3", "7", "15", "24"]))) {
                 Ok(_) => postings += 1,
-                Err(refusal) => {
-                    debits_go_on.store(refusal.code == "23514", Ordering::Relaxed);
-                    refusal.expect("23514");
-                }
+                Err(refusal) => drop(refusal.expect("23514")),
             }
         }
         debits_go_on.store(false, Ordering::Relaxed);
@@ -377,37 +376,38 @@ fn single_debits_never_deadlock_however_lots_change_beside_them() {
 }
 
 /// Moves all credit to the member and back to the pool, each time in one transaction.
-fn move_between_owners(client: &mut Client, times: u32) {
+fn move_between_owners(client: &mut Client, times: u32) -> Result<(), Refusal> {
     for round in 0..times {
         let member = if round % 2 == 0 { "'alice'" } else { "NULL" };
-        client.run(&format!(
+        client.try_rows(&format!(
             "BEGIN;
              SELECT credit_void('acme', max(lot)) FROM credit.lot;
              SELECT credit_grant('acme', 100000, member => {member});
              COMMIT"
-        ));
+        ))?;
     }
+    Ok(())
 }
 
 #[test]
 fn credit_that_moves_between_a_member_and_the_pool_is_never_missed() {
     let database = Database::new();
-    database.connect().run("SELECT credit_grant('acme', 100000)");
+    // Registers the member too: that is a row which the move and a first debit would wait for in opposite order.
+    database.connect().run("SELECT credit_grant('acme', 1, member => 'alice'); SELECT credit_grant('acme', 100000)");
     let moves_go_on = AtomicBool::new(true);
-    let refusals = database.clients(6, |number, client| {
+    let outcomes = database.clients(6, |number, client| {
         if number == 0 {
-            move_between_owners(client, 1500);
+            let outcome = move_between_owners(client, 1500);
             moves_go_on.store(false, Ordering::Relaxed);
-            return None;
+            return outcome;
         }
         while moves_go_on.load(Ordering::Relaxed) {
-            if let Err(refusal) = client.ask("SELECT credit_debit('acme', 0.01, member => 'alice')") {
-                return Some(refusal.to_string());
-            }
+            client.ask("SELECT credit_debit('acme', 0.01, member => 'alice')")?;
         }
-        None
+        Ok(())
     });
-    assert_eq!(refusals.into_iter().flatten().next(), None, "refused although the credit was there at every instant");
+    let refused = outcomes.into_iter().find_map(Result::err);
+    assert_eq!(refused, None, "refused although the credit was there at every instant");
     database.verify();
 }
 
