@@ -59,16 +59,6 @@ fn begins_with(order: &[i64], shares: &[Share<'_>]) -> bool {
     order.len() >= shares.len() && order.iter().zip(shares).all(|(lot, share)| *lot == share.from.lot)
 }
 
-/// Closes an empty lot that heads the order, if nobody holds any of it; whether it did. Otherwise collecting waits for it, and
-/// for the whole of the next lot.
-pub fn close_empty_head(account: &str, lot: i64) -> Result<bool> {
-    let close = || {
-        let whole = whole_lot::lock_if_free(account, lot).filter(|whole| whole.remaining().is_zero());
-        Ok(whole.map(|_| lots::close(&[(account, lot)])))
-    };
-    Ok(subtransaction::attempt(close)?.is_some())
-}
-
 /// Writes the debit, now that nothing can change any more; `None` when a lot expired or the account changed during the wait.
 fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     if invalidation::generation() != drawing.generation {

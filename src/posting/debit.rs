@@ -13,6 +13,7 @@ use super::account;
 use super::collect;
 use super::expiry;
 use super::idempotency::{self, Keyed};
+use super::whole_lot;
 use super::write::{self, Taking};
 use crate::domain::amount::Amount;
 use crate::domain::layout;
@@ -30,6 +31,9 @@ const MAX_ATTEMPTS: u32 = 10_000;
 
 /// So many free slots that turn out too short make a debit look at them all instead of trying on.
 const MAX_SHORT_SLOTS: u32 = 2;
+
+/// So many empty lots one debit closes at most without waiting.
+const MAX_EMPTY_LOTS: u32 = 16;
 
 /// One of so many debits that had to search behind expired lots closes some, if there are so many of them.
 const DEBITS_PER_SWEEP: i64 = 16;
@@ -197,8 +201,10 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         if let Some(posting) = take_one_of(drawing, head, &survey.covering) {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        if survey.head_is_empty && collect::close_empty_head(drawing.eligible.account, head.lot)? {
-            continue;
+        if survey.head_is_empty
+            && let Some(posting) = subtransaction::attempt(|| Ok(take_behind_empty_lots(drawing)))?
+        {
+            return Ok(Some(Outcome::Posted(posting)));
         }
         match nearest(&survey.covering, own_slot(head.slots)) {
             Some(slot) => waited_for = Some(SlotLock::acquire(head.lot, slot)),
@@ -210,6 +216,23 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         }
     }
     Err(error::too_contended(drawing.eligible.account, MAX_ATTEMPTS))
+}
+
+/// Closes the empty lots that head the order and takes a free slot behind them, without waiting for anybody. Collecting would
+/// wait for the whole of the next lot; but a lot that was closed must not be held while waiting, so it is all or nothing.
+fn take_behind_empty_lots(drawing: &Drawing<'_>) -> Option<i64> {
+    for _ in 0..MAX_EMPTY_LOTS {
+        let head = eligible::head(drawing.eligible, clock::now())?;
+        if let Some(posting) = take_free_slot(drawing, head) {
+            return Some(posting);
+        }
+        let survey = eligible::survey(drawing.eligible, head.lot, drawing.amount);
+        if let Some(posting) = take_one_of(drawing, head, &survey.covering) {
+            return Some(posting);
+        }
+        whole_lot::lock_if_free(drawing.eligible.account, head.lot)?.close_if_empty()?;
+    }
+    None
 }
 
 /// Many expired lots make every debit slower that has to search behind them, so some debits close them.

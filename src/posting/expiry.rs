@@ -49,9 +49,6 @@ fn expire_lot(account: String, lot: i64) -> Option<Expired> {
 
 /// Closes at most `limit` open lots that hold nothing; how many.
 pub fn close_empty(limit: i32) -> i64 {
-    let close = |(account, lot): (String, i64)| {
-        let whole = whole_lot::lock_if_free(&account, lot)?;
-        whole.remaining().is_zero().then(|| lots::close(&[(&account, lot)]))
-    };
+    let close = |(account, lot): (String, i64)| whole_lot::lock_if_free(&account, lot)?.close_if_empty();
     lots::empty(limit).into_iter().filter_map(close).count() as i64
 }

@@ -58,6 +58,11 @@ impl WholeLot<'_> {
         Layout { account: self.account, lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
     }
 
+    /// Closes the lot if it holds nothing.
+    pub fn close_if_empty(&self) -> Option<()> {
+        self.remaining().is_zero().then(|| lots::close(&[(self.account, self.lot)]))
+    }
+
     /// Empties the lot and closes it.
     pub fn empty_and_close(&self) {
         slots::set_slots(&[self.emptied()]);
