@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::collect;
 use super::expiry;
+use super::head;
 use super::idempotency::{self, Keyed};
 use super::whole_lot;
 use super::write::{self, Taking};
@@ -183,14 +184,20 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
             return Ok(None);
         }
         let now = clock::now();
-        let head = eligible::head(drawing.eligible, now);
+        let head = head::head(drawing.eligible, now);
         if let Some(lock) = waited_for.take()
             && let Some(posting) = take_after_waiting(drawing, head, lock)
         {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        if let Some(posting) = head.and_then(|head| take_free_slot(drawing, head)) {
-            return Ok(Some(Outcome::Posted(posting)));
+        match head.map(|head| (head, take_free_slot(drawing, head))) {
+            Some((_, Search::Taken(posting))) => return Ok(Some(Outcome::Posted(posting))),
+            Some((head, Search::AllHeld)) if own_slot_covers(drawing, head) => {
+                // Others only hold it, so this is no refusal, and the slots need not be surveyed.
+                waited_for = Some(SlotLock::acquire(head.lot, own_slot(head.slots)));
+                continue;
+            }
+            _ => {}
         }
         // Also without a head: its own and the pooled lots were looked up one after the other, and credit may have moved between.
         let survey = eligible::survey(drawing.eligible, head.map_or(NO_LOT, |head| head.lot), drawing.amount);
@@ -222,8 +229,8 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
 /// wait for the whole of the next lot; but a lot that was closed must not be held while waiting, so it is all or nothing.
 fn take_behind_empty_lots(drawing: &Drawing<'_>) -> Option<i64> {
     for _ in 0..MAX_EMPTY_LOTS {
-        let head = eligible::head(drawing.eligible, clock::now())?;
-        if let Some(posting) = take_free_slot(drawing, head) {
+        let head = head::head(drawing.eligible, clock::now())?;
+        if let Search::Taken(posting) = take_free_slot(drawing, head) {
             return Some(posting);
         }
         let survey = eligible::survey(drawing.eligible, head.lot, drawing.amount);
@@ -253,21 +260,35 @@ fn nearest(covering: &[i16], own: i16) -> Option<i16> {
     covering.iter().find(|slot| **slot >= own).or(covering.first()).copied()
 }
 
+/// What came of looking for a free slot.
+enum Search {
+    Taken(i64),
+    /// Others hold all of them.
+    AllHeld,
+    /// Some were free and held too little.
+    TooShort,
+}
+
 /// Takes the amount from the own slot, or the next that nobody holds.
-fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Option<i64> {
+fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Search {
     let own = own_slot(head.slots);
     let mut short = 0;
     for step in 0..head.slots {
         let Some(lock) = SlotLock::try_acquire(head.lot, (own + step) % head.slots) else { continue };
         if let Some(posting) = take(drawing, head, lock) {
-            return Some(posting);
+            return Search::Taken(posting);
         }
         short += 1;
         if short == MAX_SHORT_SLOTS {
-            return None;
+            break;
         }
     }
-    None
+    if short == 0 { Search::AllHeld } else { Search::TooShort }
+}
+
+/// Whether the committed amount of the own slot covers the debit.
+fn own_slot_covers(drawing: &Drawing<'_>, head: Head) -> bool {
+    slots::slot(drawing.eligible.account, head.lot, own_slot(head.slots)) >= drawing.amount
 }
 
 /// Takes the amount from one of the slots that cover it, if one of them is free.

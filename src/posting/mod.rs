@@ -15,6 +15,7 @@ pub mod debit;
 pub mod direct;
 pub mod expiry;
 pub mod grant;
+pub mod head;
 pub mod idempotency;
 pub mod whole_lot;
 pub mod withdraw;

@@ -6,6 +6,7 @@
 //! somebody added, or that another extension stores in its own way, and the caller then takes the way through SQL.
 
 use std::ffi::CStr;
+use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
@@ -198,6 +199,54 @@ impl Drop for Table {
         }
     }
 }
+
+/// Reads rows in the order of an index until `visit` breaks. Returns `None`, and reads nothing, when the table does not have so many
+/// columns or is stored in another way.
+pub fn scan_in_order<T>(
+    schema: pg_sys::Oid,
+    table: &CStr,
+    columns: i16,
+    index: &CStr,
+    keys: &mut [pg_sys::ScanKeyData],
+    mut visit: impl FnMut(&[Option<pg_sys::Datum>]) -> ControlFlow<T>,
+) -> Option<ControlFlow<T>> {
+    unsafe {
+        let relation = pg_sys::table_open(relation_id(schema, table), pg_sys::AccessShareLock as i32);
+        let index = pg_sys::index_open(relation_id(schema, index), pg_sys::AccessShareLock as i32);
+        let is_as_made =
+            (*(*relation).rd_rel).relnatts == columns && std::ptr::eq((*relation).rd_tableam, pg_sys::GetHeapamTableAmRoutine());
+        let mut outcome = None;
+        if is_as_made {
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let scan = pg_sys::systable_beginscan_ordered(relation, index, snapshot, keys.len() as i32, keys.as_mut_ptr());
+            let mut flow = ControlFlow::Continue(());
+            while flow.is_continue() {
+                let tuple = pg_sys::systable_getnext_ordered(scan, pg_sys::ScanDirection::ForwardScanDirection);
+                if tuple.is_null() {
+                    break;
+                }
+                flow = visit(&deform(tuple, (*relation).rd_att, columns as usize));
+            }
+            pg_sys::systable_endscan_ordered(scan);
+            pg_sys::UnregisterSnapshot(snapshot);
+            outcome = Some(flow);
+        }
+        pg_sys::index_close(index, pg_sys::NoLock as i32);
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        outcome
+    }
+}
+
+/// The values of a row; `None` is NULL.
+unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc, columns: usize) -> Vec<Option<pg_sys::Datum>> {
+    let mut values = vec![pg_sys::Datum::from(0); columns];
+    let mut nulls = vec![false; columns];
+    unsafe { pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+    values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
+}
+
+/// The first expression of an index, in place of a column's number in [`equals`].
+pub const FIRST_EXPRESSION: i16 = 0;
 
 /// A condition `column = value`; columns count from 1. Text compares by byte, as COLLATE "C" does.
 pub fn equals(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
