@@ -38,12 +38,15 @@ impl Cluster {
     pub fn standby(&self) -> Cluster {
         let standby = Cluster { directory: make_directory() };
         let server = self.server();
-        let source = ["--username=postgres", "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"];
+        let source = ["--username=postgres", "--wal-method=stream", "--checkpoint=fast", "--no-sync"];
         let port = format!("--port={}", server.port);
         let mut copy = command("pg_basebackup");
         copy.arg("--host").arg(&server.socket_directory).arg(port).arg("--pgdata").arg(standby.data()).args(source);
         self.run(&mut copy);
-        standby.configure(&[]);
+        // Written here and not by pg_basebackup: it names every option it knows, and the server may be linked to an older libpq.
+        let source = format!("user=postgres host={} port={}", server.socket_directory.display(), server.port);
+        standby.configure(&[&format!("primary_conninfo = '{source}'")]);
+        fs::write(standby.data().join("standby.signal"), "").expect("writing standby.signal");
         standby.start_again();
         standby
     }
