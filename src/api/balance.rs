@@ -95,7 +95,7 @@ fn credit_explain_debit(
             account: name,
             unit: &context.unit,
             member: member.unwrap_or_default(),
-            pool: !context.per_seat || member.is_none(),
+            pool: context.pool_pays(member),
             operation,
         };
         Ok(eligible::usable_to_reader(eligible, clock::now(), MAX_EXPLAINED_LOTS))

@@ -123,7 +123,7 @@ pub fn create(account: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> Res
 /// # Errors
 /// 22023.
 pub fn check_decimals(argument: &str, amount: Amount, context: &Context) -> Result<Amount> {
-    let decimals = context.decimals.expect("a context with a unit");
+    let decimals = context.unit_decimals();
     amount.within(decimals).map_err(|_| error::too_many_decimals(argument, &amount.to_string(), decimals))
 }
 

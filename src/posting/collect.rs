@@ -2,11 +2,12 @@
 
 use super::debit::Drawing;
 use super::whole_lot::{self, WholeLot};
+use super::write;
 use crate::domain::amount::Amount;
 use crate::domain::layout;
 use crate::error::Result;
 use crate::server::{clock, invalidation, subtransaction};
-use crate::store::entries;
+use crate::store::entries::{self, BatchLine};
 use crate::store::slots::{self, Layout};
 use crate::store::{eligible, lots};
 
@@ -65,21 +66,24 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
         return None;
     }
     let now = clock::now();
-    if shares.iter().any(|share| share.from.state.expires_at.is_some_and(|expires_at| expires_at <= now)) {
+    if shares.iter().any(|share| share.from.state.has_expired(now)) {
         return None;
     }
     let layouts: Vec<_> = shares.iter().map(|share| layout_after(share, drawing.amount, drawing.decimals)).collect();
     let is_empty = |share: &&Share<'_>| share.amount == share.from.remaining();
     let emptied: Vec<_> = shares.iter().filter(is_empty).map(|share| (share.from.account, share.from.lot)).collect();
-    let paying = || shares.iter().filter(|share| share.amount.is_positive());
-    let lots_paying: Vec<i64> = paying().map(|share| share.from.lot).collect();
-    let amounts: Vec<Amount> = paying().map(|share| share.amount).collect();
-    assert_eq!(amounts.iter().copied().sum::<Amount>(), drawing.amount, "what the lots pay");
+    let paid: Amount = shares.iter().map(|share| share.amount).sum();
+    assert_eq!(paid, drawing.amount, "what the lots pay");
 
     slots::set_slots(&layouts);
     lots::close(&emptied);
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
-    entries::debit_lots(drawing.line, posting, &lots_paying, &amounts, now);
+    let paying = shares.iter().filter(|share| share.amount.is_positive());
+    let line = |(line, share): (i32, &Share<'_>)| {
+        let (lot, amount) = (share.from.lot, share.amount);
+        BatchLine { debit: drawing.line, posting, line, lot, amount }
+    };
+    write::lines(&(1..).zip(paying).map(line).collect::<Vec<_>>(), now);
     Some(posting)
 }
 

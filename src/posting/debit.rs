@@ -56,6 +56,20 @@ pub struct Debit<'a> {
     pub metadata: Option<&'a str>,
 }
 
+impl<'a> Debit<'a> {
+    /// What every line of the debit says; the department is the member's of now.
+    pub fn line(&self, member: Option<&'a Member>) -> DebitLine<'a> {
+        DebitLine {
+            account: self.account,
+            member: self.member,
+            department: member.and_then(|member| member.department.as_deref()),
+            operation: self.operation,
+            occurred_at: self.occurred_at,
+            metadata: self.metadata,
+        }
+    }
+}
+
 /// How a debit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -154,19 +168,12 @@ fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Memb
             account: request.account,
             unit: &context.unit,
             member: request.member.unwrap_or_default(),
-            pool: !context.per_seat || request.member.is_none(),
+            pool: context.pool_pays(request.member),
             operation: request.operation,
         },
-        line: DebitLine {
-            account: request.account,
-            member: request.member,
-            department: member.and_then(|member| member.department.as_deref()),
-            operation: request.operation,
-            occurred_at: request.occurred_at,
-            metadata: request.metadata,
-        },
+        line: request.line(member),
         amount: request.amount,
-        decimals: context.decimals.expect("a context with a unit"),
+        decimals: context.unit_decimals(),
         posting,
         generation: checked.generation,
     }

@@ -124,7 +124,7 @@ fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
     if state.effective_at > now {
         return Err(error::lot_not_usable(whole.account, whole.lot, "not yet effective"));
     }
-    if state.expires_at.is_some_and(|expires_at| expires_at <= now) {
+    if state.has_expired(now) {
         return Err(error::lot_not_usable(whole.account, whole.lot, "expired"));
     }
     Ok(())

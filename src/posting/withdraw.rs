@@ -17,7 +17,7 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
     let whole = lock(account, lot)?;
     let now = clock::now();
     let remaining = whole.remaining();
-    if remaining.is_zero() || has_expired(&whole, now) {
+    if remaining.is_zero() || whole.state.has_expired(now) {
         return Ok(Amount::ZERO);
     }
     whole.empty_and_close();
@@ -40,7 +40,7 @@ pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, me
         Some(at) if at <= now => return refuse(TermsError::AlreadyExpired),
         _ => {}
     }
-    if has_expired(&whole, now) {
+    if whole.state.has_expired(now) {
         return Err(error::lot_not_usable(account, lot, "expired"));
     }
     let remaining = whole.remaining();
@@ -58,8 +58,4 @@ pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, me
 
 fn lock<'a>(account: &'a str, lot: i64) -> Result<WholeLot<'a>> {
     whole_lot::lock(account, lot).ok_or_else(|| error::unknown_lot(account, lot))
-}
-
-fn has_expired(whole: &WholeLot<'_>, now: DateTime<Utc>) -> bool {
-    whole.state.expires_at.is_some_and(|expires_at| expires_at <= now)
 }

@@ -66,7 +66,7 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, slots: &Table, ledger: &T
         heap::equals(1, pg_sys::F_INT8EQ, lock.lot.to_datum()?),
         heap::equals(2, pg_sys::F_INT2EQ, lock.slot.to_datum()?),
     ])?;
-    let remaining = unsafe { Amount::from_sql(found.values[REMAINING]) };
+    let remaining = unsafe { Amount::from_sql(found.values[REMAINING]?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, REMAINING, left.to_datum()?);
 
@@ -77,7 +77,7 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, slots: &Table, ledger: &T
     Some(posting)
 }
 
-/// Writes the lines of many debits, in the order given: lines of one account together keep to one page of the index.
+/// Writes the lines of one debit or many, in the order given: lines of one account together keep to one page of the index.
 pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     if lines.len() > FEW_LINES
         && heap::is_allowed()

@@ -30,7 +30,8 @@ pub struct Table {
 /// A row as it was found.
 pub struct Found {
     tuple: pg_sys::HeapTuple,
-    pub values: Vec<pg_sys::Datum>,
+    /// By column; `None` is NULL.
+    pub values: Vec<Option<pg_sys::Datum>>,
 }
 
 /// Whether this transaction may write directly at all: the checks that the executor makes before it writes, and only READ
@@ -111,11 +112,7 @@ impl Table {
             let tuple = pg_sys::systable_getnext(scan);
             let found = (!tuple.is_null()).then(|| {
                 let tuple = pg_sys::heap_copytuple(tuple);
-                let columns = (*(*self.relation).rd_rel).relnatts as usize;
-                let mut values = vec![pg_sys::Datum::from(0); columns];
-                let mut nulls = vec![false; columns];
-                pg_sys::heap_deform_tuple(tuple, (*self.relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
-                Found { tuple, values }
+                Found { tuple, values: deform(tuple, (*self.relation).rd_att) }
             });
             pg_sys::systable_endscan(scan);
             pg_sys::UnregisterSnapshot(snapshot);
@@ -127,7 +124,7 @@ impl Table {
     pub fn update_column(&self, found: &Found, column: usize, value: pg_sys::Datum) {
         unsafe {
             let columns = found.values.len();
-            let mut values = found.values.clone();
+            let mut values = vec![pg_sys::Datum::from(0); columns];
             let mut nulls = vec![false; columns];
             let mut replaced = vec![false; columns];
             values[column] = value;
@@ -146,10 +143,7 @@ impl Table {
     /// Adds a row; `None` is NULL.
     pub fn insert(&self, row: &[Option<pg_sys::Datum>]) {
         unsafe {
-            assert_eq!(row.len(), (*(*self.relation).rd_rel).relnatts as usize, "a value for each column");
-            let mut values: Vec<_> = row.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
-            let mut nulls: Vec<_> = row.iter().map(Option::is_none).collect();
-            let tuple = pg_sys::heap_form_tuple((*self.relation).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());
+            let tuple = form((*self.relation).rd_att, row);
             pg_sys::CatalogTupleInsertWithInfo(self.relation, tuple, self.indexes);
         }
     }
@@ -160,21 +154,17 @@ const ROWS_AT_A_TIME: usize = 64;
 
 impl Table {
     /// Adds many rows: whole pages at a time, with one log record for each page.
-    pub fn insert_many<const COLUMNS: usize>(&self, rows: impl Iterator<Item = [Option<pg_sys::Datum>; COLUMNS]>) {
+    pub fn insert_many(&self, rows: impl Iterator<Item: AsRef<[Option<pg_sys::Datum>]>>) {
         unsafe {
             // A copy is not counted: the server would search its list of counted ones for every slot.
             let columns = pg_sys::CreateTupleDescCopy((*self.relation).rd_att);
-            assert_eq!(COLUMNS, (*columns).natts as usize, "a value for each column");
             let mut slots: Vec<*mut pg_sys::TupleTableSlot> = Vec::new();
             let mut filled = 0;
             for row in rows {
                 if filled == slots.len() {
                     slots.push(pg_sys::MakeSingleTupleTableSlot(columns, &raw const pg_sys::TTSOpsHeapTuple));
                 }
-                let mut values = row.map(|value| value.unwrap_or(pg_sys::Datum::from(0)));
-                let mut nulls = row.map(|value| value.is_none());
-                let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
-                pg_sys::ExecStoreHeapTuple(tuple, slots[filled], true);
+                pg_sys::ExecStoreHeapTuple(form(columns, row.as_ref()), slots[filled], true);
                 filled += 1;
                 if filled == ROWS_AT_A_TIME {
                     pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, self.indexes);
@@ -225,7 +215,7 @@ pub fn scan_in_order<T>(
                 if tuple.is_null() {
                     break;
                 }
-                flow = visit(&deform(tuple, (*relation).rd_att, columns as usize));
+                flow = visit(&deform(tuple, (*relation).rd_att));
             }
             pg_sys::systable_endscan_ordered(scan);
             pg_sys::UnregisterSnapshot(snapshot);
@@ -238,11 +228,22 @@ pub fn scan_in_order<T>(
 }
 
 /// The values of a row; `None` is NULL.
-unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc, columns: usize) -> Vec<Option<pg_sys::Datum>> {
+unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Vec<Option<pg_sys::Datum>> {
+    let columns = unsafe { (*description).natts } as usize;
     let mut values = vec![pg_sys::Datum::from(0); columns];
     let mut nulls = vec![false; columns];
     unsafe { pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr()) };
     values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
+}
+
+/// A row of these values; `None` is NULL.
+unsafe fn form(description: pg_sys::TupleDesc, row: &[Option<pg_sys::Datum>]) -> pg_sys::HeapTuple {
+    let mut values: Vec<_> = row.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
+    let mut nulls: Vec<_> = row.iter().map(Option::is_none).collect();
+    unsafe {
+        assert_eq!(row.len(), (*description).natts as usize, "a value for each column");
+        pg_sys::heap_form_tuple(description, values.as_mut_ptr(), nulls.as_mut_ptr())
+    }
 }
 
 /// The first expression of an index, in place of a column's number in [`equals`].

@@ -26,6 +26,18 @@ pub struct Context {
     pub relation: pg_sys::Oid,
 }
 
+impl Context {
+    /// The decimals of the unit, which a context that was checked has.
+    pub fn unit_decimals(&self) -> u32 {
+        self.decimals.expect("a context with a unit")
+    }
+
+    /// Whether pooled lots pay for a debit that names this member, or none.
+    pub fn pool_pays(&self, member: Option<&str>) -> bool {
+        !self.per_seat || member.is_none()
+    }
+}
+
 /// A registered member.
 #[derive(Debug)]
 pub struct Member {

@@ -28,14 +28,6 @@ static TAKE: Statement = Statement::by_index(
     ],
 );
 
-static DEBIT_LOTS: Statement = Statement::new(
-    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
-         recorded_at, recorded_by, metadata, posted)
-     SELECT $1, $2, v.line, 'debit', - v.amount, v.lot, $5, $6, $7, $8, $9, session_user, $10::jsonb, true
-     FROM unnest($3::bigint[], $4::numeric[]) WITH ORDINALITY AS v (lot, amount, line)",
-    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
-);
-
 // What ends a lot's life is the lot owner's: expiry is dated at the expiry, whenever it is swept.
 static WITHDRAW: Statement = Statement::by_index(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
@@ -114,25 +106,7 @@ pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: O
     rows.first().map(|row| row.optional(1).unwrap_or_else(|| panic!("a trigger dropped the ledger line of a debit")))
 }
 
-/// Writes a debit's lines, one for each lot.
-pub fn debit_lots(line: DebitLine<'_>, posting: i64, lots: &[i64], amounts: &[Amount], now: DateTime<Utc>) {
-    let occurred_at = line.occurred_at.unwrap_or(now);
-    let written = DEBIT_LOTS.run(&[
-        &line.account,
-        &posting,
-        &lots.to_vec(),
-        &amounts,
-        &line.member,
-        &line.department,
-        &line.operation,
-        &occurred_at,
-        &now,
-        &line.metadata,
-    ]);
-    assert_eq!(written.count(), lots.len(), "one line for each lot");
-}
-
-/// A line of a batch.
+/// One line of a debit.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLine<'a> {
     pub debit: DebitLine<'a>,
@@ -142,7 +116,7 @@ pub struct BatchLine<'a> {
     pub amount: Amount,
 }
 
-/// Writes the lines of many debits.
+/// Writes the lines of one debit or many.
 pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     let amounts: Vec<_> = lines.iter().map(|line| line.amount).collect();
     let occurred_at = |line: &BatchLine<'_>| convert::timestamptz(line.debit.occurred_at.unwrap_or(now));
@@ -159,7 +133,7 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
         &lines.iter().map(|line| line.debit.metadata).collect::<Vec<_>>(),
         &now,
     ]);
-    assert_eq!(written.count(), lines.len(), "the lines of a batch");
+    assert_eq!(written.count(), lines.len(), "the lines of debits");
 }
 
 /// So many posting ids nobody else has, in ascending order.

@@ -144,6 +144,13 @@ fn locked_of_rows(rows: Rows) -> Option<Locked> {
     })
 }
 
+impl Locked {
+    /// Whether the lot's life is over.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+}
+
 /// Locks the lot's row, waiting for whoever holds it; `None` when there is no such lot.
 pub fn lock(account: &str, lot: i64) -> Option<Locked> {
     locked_of_rows(LOCK.run(&[&account, &lot]))

@@ -22,7 +22,7 @@ use crate::error::{self, Result};
 use crate::server::{clock, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::eligible::{self, OwnedLot, Owner};
-use crate::store::entries::{self, BatchLine, DebitLine};
+use crate::store::entries::{self, BatchLine};
 use crate::store::slots::{self, Layout};
 use crate::store::{lots, requests};
 
@@ -95,7 +95,7 @@ struct Attempt<'a> {
     repeated: HashMap<usize, i64>,
     /// For items whose key an earlier item of this batch has: that item.
     same_as: HashMap<usize, usize>,
-    /// An item did not fit although more lots could have been read.
+    /// Some owner has more lots than were read, so the order may have gaps.
     read_too_few: bool,
 }
 
@@ -162,9 +162,9 @@ impl<'a> Attempt<'a> {
                 continue;
             }
             let context: &'a Context = &contexts[index];
-            let pool = !context.per_seat || item.member.is_none();
+            let pool = context.pool_pays(item.member);
             let debit = BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount };
-            let decimals = context.decimals.expect("a context with a unit");
+            let decimals = context.unit_decimals();
             let group = groups.entry((item.account, context.unit.as_str())).or_insert_with(|| Group {
                 account: item.account,
                 decimals,
@@ -276,16 +276,7 @@ impl<'a> Attempt<'a> {
 
     fn lines(&self, index: usize, drawn: &Drawn, group: &Taken<'_>) -> Vec<BatchLine<'_>> {
         let Drawn::Paid(parts) = drawn else { return Vec::new() };
-        let item = &self.items[index];
-        let department = self.contexts[index].member.as_ref().and_then(|member| member.department.as_deref());
-        let debit = DebitLine {
-            account: item.account,
-            member: item.member,
-            department,
-            operation: item.operation,
-            occurred_at: item.occurred_at,
-            metadata: item.metadata,
-        };
+        let debit = self.items[index].line(self.contexts[index].member.as_ref());
         let line = |(line, (position, amount)): (i32, &(usize, Amount))| BatchLine {
             debit,
             posting: self.postings[index],
