@@ -21,6 +21,7 @@ CREATE TABLE credit.account (
     pooling          text COLLATE "C" NOT NULL DEFAULT 'pooled' CHECK (pooling IN ('pooled', 'per_seat')),
     time_zone        text COLLATE "C" NOT NULL DEFAULT 'UTC',
     require_members  boolean NOT NULL DEFAULT false,
+    rate_card        text COLLATE "C",
     metadata         jsonb,
     created_at       timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
@@ -99,6 +100,7 @@ CREATE TABLE credit.entry (
     quantity     numeric,
     recorded_by  text COLLATE "C" NOT NULL,
     metadata     jsonb,
+    dimensions   jsonb,
     PRIMARY KEY (account, posting, line)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
 

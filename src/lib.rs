@@ -33,7 +33,8 @@ pub extern "C-unwind" fn _PG_init() {
 // The SQL files, in the order in which they are installed. The SQL functions of `api` are created in between.
 extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
-extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["tables"]);
+extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["tables"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["rate_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["triggers"]);
 extension_sql_file!(
