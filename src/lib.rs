@@ -37,6 +37,7 @@ extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires 
 extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["rate_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["triggers"]);
+extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
