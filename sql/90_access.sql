@@ -11,6 +11,7 @@ FROM (
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
         ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'), ('{spend,admin}', 'credit_debit_many_json'),
+        ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_check_design'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
@@ -25,6 +26,11 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.balances'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.lots'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.ledger'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.units'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.conversion_table'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.rate_history'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.margin'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.margin_by_account'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.account'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.member'),

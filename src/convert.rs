@@ -89,6 +89,15 @@ pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) ->
     value.map(|value| instant(argument, value)).transpose()
 }
 
+/// A number of days back from now.
+///
+/// # Errors
+/// 22023 when it is NULL, below 1 or above `most`.
+pub fn days(argument: &str, value: Option<i32>, most: i32) -> Result<i32, ErrorReport> {
+    let days = required(argument, value)?;
+    if (1..=most).contains(&days) { Ok(days) } else { Err(error::invalid_days(argument, days, most)) }
+}
+
 /// A length of time that may be left out.
 ///
 /// # Errors

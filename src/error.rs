@@ -27,6 +27,12 @@ fn plain(value: &str) -> String {
     if value.is_empty() || value.contains(ends) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
 }
 
+/// Names and values in turn, as a DETAIL has them.
+pub fn detail(pairs: &[String]) -> String {
+    let pairs: Vec<String> = pairs.chunks_exact(2).map(|pair| format!("{}={}", pair[0], plain(&pair[1]))).collect();
+    pairs.join(" ")
+}
+
 fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
     report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, hint)
 }
@@ -125,6 +131,24 @@ pub fn unknown_option(argument: &str, value: &str, known: &str) -> ErrorReport {
         format!("{argument} \"{value}\" is not known"),
         format!("argument={argument} value={value}", value = plain(value)),
         &format!("Known values: {known}."),
+    )
+}
+
+/// 22023: below zero.
+pub fn negative(argument: &str, value: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} must not be negative: {value}"),
+        format!("argument={argument} value={value}"),
+        "Give zero or more.",
+    )
+}
+
+/// 22023: a number of days outside of its range.
+pub fn invalid_days(argument: &str, value: i32, most: i32) -> ErrorReport {
+    invalid(
+        format!("{argument} must be between 1 and {most}, not {value}"),
+        format!("argument={argument} value={value} most={most}"),
+        "It says how many days of usage count, back from now.",
     )
 }
 
@@ -289,6 +313,15 @@ pub fn unknown_unit(unit: &str) -> ErrorReport {
         format!("unit \"{unit}\" does not exist"),
         format!("unit={unit}", unit = plain(unit)),
         "Create it: INSERT INTO credit.unit (unit, decimals) VALUES (...).",
+    )
+}
+
+/// P0002: no such rate card.
+pub fn unknown_rate_card(card: &str) -> ErrorReport {
+    not_found(
+        format!("rate card \"{card}\" does not exist"),
+        format!("card={card}", card = plain(card)),
+        "Create it with credit_rate_card().",
     )
 }
 

@@ -61,4 +61,14 @@ extension_sql_file!(
         api::maintenance::credit_verify,
     ]
 );
+extension_sql_file!(
+    "../sql/97_rate_report_comments.sql",
+    name = "rate_report_comments",
+    requires = [
+        "rate_views",
+        api::conversion_table::credit_conversion_markdown,
+        api::conversion_table::credit_export_rate_card,
+        api::design::credit_check_design,
+    ]
+);
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

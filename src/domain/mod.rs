@@ -1,12 +1,14 @@
 //! The rules of a credit economy, in plain Rust: no PostgreSQL, no clock, no I/O.
 //!
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
-//! how a lot's remaining amount is laid out over its slots ([`layout`]), and when two requests are the same ([`request`]).
+//! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), and how a
+//! table is written for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
 pub mod drawdown;
 pub mod layout;
+pub mod markdown;
 pub mod names;
 pub mod request;
 pub mod terms;

@@ -5,6 +5,8 @@ mod statement;
 pub mod access;
 pub mod accounts;
 pub mod balances;
+pub mod conversion_table;
+pub mod design;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
