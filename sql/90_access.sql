@@ -11,7 +11,7 @@ FROM (
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
         ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'), ('{spend,admin}', 'credit_debit_many_json'),
-        ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_check_design'),
+        ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_check_design'), ('{admin}', 'credit_convert'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
@@ -38,6 +38,7 @@ FROM (
         ('{admin}', 'SELECT', 'TABLE', 'credit.slot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.entry'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.request'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.conversion'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.access'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.access_rule'),
         ('{admin}', 'INSERT, UPDATE (decimals, currency)', 'TABLE', 'credit.unit'),

@@ -152,6 +152,39 @@ pub fn invalid_days(argument: &str, value: i32, most: i32) -> ErrorReport {
     )
 }
 
+/// 22023: a conversion of a unit into itself.
+pub fn same_unit(unit: &str) -> ErrorReport {
+    invalid(
+        format!("from_unit and to_unit are both \"{unit}\""),
+        format!("argument=to_unit value={}", plain(unit)),
+        "Name two different units.",
+    )
+}
+
+/// 22023: units that are not worth something in the same money now.
+pub fn no_common_value(from: (&str, &str), to: (&str, &str)) -> ErrorReport {
+    invalid(
+        format!("units \"{}\" and \"{}\" have no value in a common currency now", from.0, to.0),
+        format!(
+            "from_unit={} from_currency={} to_unit={} to_currency={}",
+            plain(from.0),
+            plain(from.1),
+            plain(to.0),
+            plain(to.1)
+        ),
+        "Give the rate: rate => 100 makes a hundred of the new unit of one of the old.",
+    )
+}
+
+/// 22023: so little is converted that a lot would become nothing.
+pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: i32) -> ErrorReport {
+    invalid(
+        format!("{amount} of unit \"{from}\" are too little to be converted into \"{to}\""),
+        format!("from_unit={} to_unit={} amount={amount} decimals={decimals}", plain(from), plain(to)),
+        "Each lot that gives must become at least the smallest amount of the new unit: convert more at once.",
+    )
+}
+
 /// 22023: a priority outside of its range.
 pub fn invalid_priority(value: i32) -> ErrorReport {
     invalid(

@@ -20,13 +20,7 @@ fn credit_check_design(
 ) -> Result<
     TableIterator<
         'static,
-        (
-            name!(severity, String),
-            name!(finding, String),
-            name!(subject, String),
-            name!(detail, String),
-            name!(way_out, String),
-        ),
+        (name!(severity, String), name!(finding, String), name!(subject, String), name!(detail, String), name!(way_out, String)),
     >,
 > {
     let spread = convert::amount("max_spread", &convert::required("max_spread", max_spread)?)?;
@@ -35,6 +29,7 @@ fn credit_check_design(
     }
     let days = convert::days("days", days, MAX_DAYS)?;
     let findings = connected(|| design::findings(spread, days));
-    let row = |found: design::Finding| (found.severity, found.finding, found.subject, error::detail(&found.detail), found.way_out);
+    let row =
+        |found: design::Finding| (found.severity, found.finding, found.subject, error::detail(&found.detail), found.way_out);
     Ok(TableIterator::new(findings.into_iter().map(row)))
 }

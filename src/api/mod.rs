@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod balance;
 pub mod clock;
 pub mod conversion_table;
+pub mod convert;
 pub mod debit;
 pub mod debit_many;
 pub mod design;

@@ -6,6 +6,7 @@ pub mod access;
 pub mod accounts;
 pub mod balances;
 pub mod conversion_table;
+pub mod conversions;
 pub mod design;
 pub mod eligible;
 pub mod entries;
