@@ -72,7 +72,7 @@ static WRITE: Statement = Statement::new(
                  (p.part + cardinality($3::bigint[]), 'convert_in', p.got, p.opened)) AS v (line, kind, amount, lot)
      )
      INSERT INTO credit.conversion (account, posting, from_unit, to_unit, from_amount, to_amount, rate, recorded_at, recorded_by)
-     SELECT $1, $2, $7, $8, sum(given), sum(got), $9, $11, session_user FROM part",
+     SELECT $1, $2, $7, $8, trim_scale(sum(given)), trim_scale(sum(got)), $9, $11, session_user FROM part",
     &[
         TEXTOID,
         INT8OID,

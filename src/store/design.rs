@@ -20,7 +20,7 @@ static FINDINGS: Statement = Statement::new(
     "WITH prices AS MATERIALIZED (
          SELECT t.card, c.agreement, t.unit, u.kind, t.operation, t.dimensions, COALESCE(t.currency, t.unit) AS measure,
              CASE WHEN t.currency IS NULL THEN t.credits_per_unit ELSE t.fiat_per_unit END AS price,
-             t.operation || CASE WHEN t.dimensions = '{}' THEN '' ELSE ' ' || t.dimensions END AS subject
+             t.operation || CASE WHEN t.dimensions = '{}' THEN '' ELSE ' ' || t.dimensions::text END AS subject
          FROM credit.conversion_table t JOIN credit.rate_card c ON c.card = t.card JOIN credit.units u ON u.unit = t.unit
      ), cards AS MATERIALIZED (
          SELECT a.account, a.unit, COALESCE(a.rate_card, d.card) AS card
@@ -58,7 +58,7 @@ static FINDINGS: Statement = Statement::new(
              'Publish a rate of the operation, or let the accounts use a card that has one.'
          FROM usage g WHERE NOT EXISTS (SELECT FROM prices p WHERE p.card = g.card AND p.operation = g.operation)
          UNION ALL
-         SELECT 'error', 'a rate below cost', r.operation || CASE WHEN r.dimensions = '{}' THEN '' ELSE ' ' || r.dimensions END,
+         SELECT 'error', 'a rate below cost', r.operation || CASE WHEN r.dimensions = '{}' THEN '' ELSE ' ' || r.dimensions::text END,
              ARRAY['card', r.card, 'rate', r.rate::text, 'lowest_price', trim_scale(p.lowest)::text, 'cost', trim_scale(r.unit_cost)::text,
                  'currency', u.currency, 'effective_at', to_char(r.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')],
              'Reprice it: credit_reprice(card, operation, new_unit_cost, ''adjust'', target_margin => ...).'
