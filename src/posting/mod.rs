@@ -11,6 +11,7 @@
 pub mod account;
 pub mod batch;
 pub mod collect;
+pub mod context;
 pub mod debit;
 pub mod direct;
 pub mod expiry;
