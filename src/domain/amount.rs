@@ -75,12 +75,18 @@ impl Amount {
     /// How many decimals it takes to write the amount exactly, 0 to 9.
     pub fn decimals(self) -> u32 {
         let mut decimals = MAX_DECIMALS;
-        let mut fraction = (self.0 % NANOS_PER_UNIT).abs();
+        let mut fraction = (self.0 % NANOS_PER_UNIT) as i64;
         while decimals > 0 && fraction % 10 == 0 {
             fraction /= 10;
             decimals -= 1;
         }
         decimals
+    }
+
+    /// The amount as a whole number of its last decimal, and how many decimals that are: 12.5 is (125, 1).
+    pub fn digits(self) -> (i128, u32) {
+        let decimals = self.decimals();
+        (self.0 / 10_i128.pow(MAX_DECIMALS - decimals), decimals)
     }
 
     /// Checks that the amount fits into a unit of so many decimals.
@@ -212,6 +218,9 @@ mod tests {
         fn every_amount_survives_its_text(nanos in -(LIMIT_NANOS - 1)..LIMIT_NANOS) {
             let value = Amount::from_nanos(nanos).unwrap();
             prop_assert_eq!(Amount::parse(&value.to_string()), Ok(value));
+            let (digits, decimals) = value.digits();
+            prop_assert_eq!(digits * 10_i128.pow(MAX_DECIMALS - decimals), nanos);
+            prop_assert!(decimals == 0 || digits % 10 != 0);
         }
 
         #[test]

@@ -1,14 +1,19 @@
 //! The rules of a credit economy, in plain Rust: no PostgreSQL, no clock, no I/O.
 //!
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
-//! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), and how a
-//! table is written for people ([`markdown`]).
+//! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
+//! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits of one unit become in another
+//! ([`conversion`]), and how a table is written for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
+pub mod conversion;
+pub mod dimensions;
 pub mod drawdown;
+pub mod exact;
 pub mod layout;
 pub mod markdown;
 pub mod names;
+pub mod rate;
 pub mod request;
 pub mod terms;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
+use super::context;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::server::invalidation;
@@ -66,7 +67,10 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
     if let Some(context) = REMEMBERED.with_borrow(|remembered| remembered.get(generation, key)) {
         return Ok(context);
     }
-    let context = Rc::new(find(account, unit, member)?);
+    let context = Rc::new(match context::read(account, unit, member) {
+        Ok(found) => checked(account, found)?,
+        Err(()) => find(account, unit, member)?,
+    });
     // A snapshot from before a change must not be remembered beyond it; nor a member who is about to be registered.
     if invalidation::sees_latest() && member.is_some() == context.member.is_some() {
         invalidation::watch(context.relation);

@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
 
-use crate::server::heap;
+use crate::server::heap::{self, read, relations};
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::{Column, Parameter};
 
-/// The columns of `credit.lot` in sql/20_tables.sql: how many, and the ones that are read, counted from 0.
-const COLUMNS: i16 = 21;
+/// The columns of `credit.lot` in sql/20_tables.sql that are read, counted from 0.
 const LOT: usize = 0;
 const EFFECTIVE_AT: usize = 1;
 const EXPIRES_AT: usize = 2;
@@ -61,6 +60,10 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found
         heap::equals(UNIT, pg_sys::F_TEXTEQ, unit),
         heap::equals(heap::FIRST_EXPRESSION, pg_sys::F_TEXTEQ, owner),
     ];
+    let relations = relations::relations();
+    if !relations.lot.is_as_made {
+        return Found::NotSimple;
+    }
     let mut passed_over = 0;
     let visit = |row: &[Option<pg_sys::Datum>]| {
         let instant = |column: usize| row[column].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
@@ -77,9 +80,8 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found
         let (lot, slots) = (number(LOT), number(SLOTS) as i16);
         ControlFlow::Break(Found::Head(Head { lot, slots, expires_at, behind_expired: false }))
     };
-    match heap::scan_in_order(heap::schema_id(), c"lot", COLUMNS, c"lot_drawdown", &mut keys, visit) {
-        Some(ControlFlow::Break(found)) => found,
-        Some(ControlFlow::Continue(())) => Found::Nothing,
-        None => Found::NotSimple,
+    match read::scan_in_order(relations.lot, &mut keys, visit) {
+        ControlFlow::Break(found) => found,
+        ControlFlow::Continue(()) => Found::Nothing,
     }
 }

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod batch;
 pub mod collect;
+pub mod context;
 pub mod convert;
 pub mod debit;
 pub mod direct;

@@ -1,11 +1,13 @@
 //! Writing what debits change: directly where the tables are as this extension made them, through SQL otherwise.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys;
+use pgrx::{FromDatum, pg_sys};
 
 use crate::convert;
 use crate::domain::amount::Amount;
-use crate::server::heap::{self, Shape, Table};
+use crate::server::heap;
+use crate::server::heap::relations::{self, Relations};
+use crate::server::heap::write::Table;
 use crate::server::lock::SlotLock;
 use crate::store::entries::{self, BatchLine, DebitLine};
 use crate::store::{Column, Parameter};
@@ -20,29 +22,10 @@ pub struct Taking<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// `credit.slot` as sql/20_tables.sql and sql/30_triggers.sql make it.
-static SLOT: Shape = Shape {
-    name: c"slot",
-    columns: 4,
-    triggers: &[c"slot_91_refuse_delete", c"slot_92_refuse_truncate"],
-    key: Some(c"slot_pkey"),
-};
-
-/// `credit.entry` likewise.
-static ENTRY: Shape = Shape {
-    name: c"entry",
-    columns: 17,
-    triggers: &[
-        c"entry_10_check",
-        c"entry_20_apply",
-        c"entry_90_refuse_update",
-        c"entry_91_refuse_delete",
-        c"entry_92_refuse_truncate",
-    ],
-    key: None,
-};
-
-/// The column of `credit.slot` that a debit changes, counted from 0.
+/// The columns of `credit.slot`, counted from 0.
+const LOT: usize = 0;
+const SLOT: usize = 1;
+const ACCOUNT: usize = 2;
 const REMAINING: usize = 3;
 
 /// So few lines are written by SQL: setting up a bulk write costs more than it saves.
@@ -51,40 +34,46 @@ const FEW_LINES: usize = 4;
 /// Takes the amount from the slot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     if heap::is_allowed() {
-        let schema = heap::schema_id();
-        if let (Some(slots), Some(ledger)) = (Table::open(schema, &SLOT), Table::open(schema, &ENTRY)) {
-            return take_directly(taking, lock, &slots, &ledger, schema);
+        let relations = relations::relations();
+        if relations.writable {
+            return take_directly(taking, lock, &relations);
         }
     }
     entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)
 }
 
 /// What `entries::take` does in SQL. The lock sees to it that nobody else changes the row meanwhile.
-fn take_directly(taking: &Taking<'_>, lock: &SlotLock, slots: &Table, ledger: &Table, schema: pg_sys::Oid) -> Option<i64> {
-    let found = slots.find(&mut [
-        heap::equals(3, pg_sys::F_TEXTEQ, taking.line.account.to_datum()?),
-        heap::equals(1, pg_sys::F_INT8EQ, lock.lot.to_datum()?),
-        heap::equals(2, pg_sys::F_INT2EQ, lock.slot.to_datum()?),
-    ])?;
+fn take_directly(taking: &Taking<'_>, lock: &SlotLock, relations: &Relations) -> Option<i64> {
+    let account = taking.line.account;
+    let slots = Table::open(relations.slot.table);
+    let mut key = [
+        heap::equals(ACCOUNT as i16 + 1, pg_sys::F_TEXTEQ, account.to_datum()?),
+        heap::equals(LOT as i16 + 1, pg_sys::F_INT8EQ, lock.lot.to_datum()?),
+        heap::equals(SLOT as i16 + 1, pg_sys::F_INT2EQ, lock.slot.to_datum()?),
+    ];
+    let is_it = |row: &[Option<pg_sys::Datum>]| {
+        let text = |datum| unsafe { <&str>::from_datum(datum, false) };
+        row[LOT].is_some_and(|lot| lot.value() as i64 == lock.lot)
+            && row[SLOT].is_some_and(|slot| slot.value() as i16 == lock.slot)
+            && row[ACCOUNT].and_then(text) == Some(account)
+    };
+    let found = slots.find(relations.slot, (lock.lot, lock.slot), &mut key, is_it)?;
     let remaining = unsafe { Amount::from_sql(found.values[REMAINING]?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, REMAINING, left.to_datum()?);
 
-    let posting = taking.posting.unwrap_or_else(|| heap::next_value(heap::relation_id(schema, c"posting_id")));
+    let posting = taking.posting.unwrap_or_else(|| heap::next_value(relations.posting_id));
     let line = BatchLine { debit: taking.line, posting, line: 1, lot: lock.lot, amount: taking.amount };
-    ledger.insert(&row(&line, taking.now, heap::session_user().to_datum()));
+    Table::open(relations.entry).insert(&row(&line, taking.now, heap::session_user().to_datum()));
     heap::end_statement();
     Some(posting)
 }
 
 /// Writes the lines of one debit or many, in the order given: lines of one account together keep to one page of the index.
 pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
-    if lines.len() > FEW_LINES
-        && heap::is_allowed()
-        && let Some(ledger) = Table::open(heap::schema_id(), &ENTRY)
-    {
+    if lines.len() > FEW_LINES && heap::is_allowed() && relations::relations().ledger_writable {
         let user = heap::session_user().to_datum();
-        ledger.insert_many(lines.iter().map(|line| row(line, now, user)));
+        Table::open(relations::relations().entry).insert_many(lines.iter().map(|line| row(line, now, user)));
         heap::end_statement();
     } else if !lines.is_empty() {
         entries::debit_batch(lines, now);

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::heap::relations;
+
 /// Counts the changes this backend has heard of.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -51,6 +53,7 @@ unsafe extern "C-unwind" fn on_subtransaction_end(
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    relations::on_change(relation);
     // An invalid id means that everything is out of date.
     if relation == pg_sys::InvalidOid || relation.to_u32() == WATCHED.load(Ordering::Relaxed) {
         GENERATION.fetch_add(1, Ordering::Relaxed);

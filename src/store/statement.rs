@@ -198,7 +198,7 @@ impl<T: Parameter> Parameter for Option<T> {
 
 impl Parameter for Amount {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        convert::numeric(*self).into_datum()
+        Some(convert::numeric_datum(*self))
     }
 }
 

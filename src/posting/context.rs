@@ -1,0 +1,65 @@
+//! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first time.
+
+use pgrx::{FromDatum, pg_sys};
+
+use crate::server::heap::{self, read, relations};
+use crate::store::Parameter;
+use crate::store::accounts::{Context, Member};
+
+/// The columns of sql/20_tables.sql that are read, counted from 0.
+mod column {
+    pub const ACCOUNT_UNIT: usize = 1;
+    pub const ACCOUNT_POOLING: usize = 2;
+    pub const ACCOUNT_REQUIRE_MEMBERS: usize = 4;
+    pub const UNIT_DECIMALS: usize = 1;
+    pub const UNIT_CURRENCY: usize = 3;
+    pub const MEMBER_DEPARTMENT: usize = 2;
+    pub const MEMBER_ACTIVE: usize = 3;
+}
+
+type Row<'a> = &'a [Option<pg_sys::Datum>];
+
+/// What [`crate::store::accounts::context`] finds, or `Err` when the tables are not as this extension made them.
+pub fn read(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Option<Context>, ()> {
+    let relations = relations::relations();
+    if !(relations.account.is_as_made && relations.unit.is_as_made && relations.member.is_as_made) {
+        return Err(());
+    }
+    let found = by_text(relations.account, &[account], |row| Context {
+        per_seat: text(row, column::ACCOUNT_POOLING).as_deref() == Some("per_seat"),
+        require_members: flag(row, column::ACCOUNT_REQUIRE_MEMBERS),
+        unit: unit.map_or_else(|| text(row, column::ACCOUNT_UNIT).expect("an account has a unit"), str::to_owned),
+        decimals: None,
+        currency: None,
+        member: None,
+        relation: relations.account.table,
+    });
+    let Some(mut context) = found else { return Ok(None) };
+    if let Some((decimals, currency)) = by_text(relations.unit, &[&context.unit], |row| {
+        (row[column::UNIT_DECIMALS].map(|decimals| decimals.value() as u32), text(row, column::UNIT_CURRENCY))
+    }) {
+        (context.decimals, context.currency) = (decimals, currency);
+    }
+    context.member = member.and_then(|member| {
+        by_text(relations.member, &[account, member], |row| Member {
+            active: flag(row, column::MEMBER_ACTIVE),
+            department: text(row, column::MEMBER_DEPARTMENT),
+        })
+    });
+    Ok(Some(context))
+}
+
+/// The row whose key these texts are: the first columns of the table, as of its primary key.
+fn by_text<T>(indexed: relations::Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Option<T> {
+    let value = |text: &&str| text.to_datum().expect("a text is not NULL");
+    let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, value(text))).collect();
+    read::by_key(indexed, &mut key, take)
+}
+
+fn text(row: Row<'_>, column: usize) -> Option<String> {
+    row[column].and_then(|datum| unsafe { String::from_datum(datum, false) })
+}
+
+fn flag(row: Row<'_>, column: usize) -> bool {
+    row[column].is_some_and(|datum| datum.value() & 0xff != 0)
+}

@@ -1,0 +1,72 @@
+//! Rows read and written without the executor.
+//!
+//! A debit changes one narrow row and adds another. Setting up the executor for that costs several times the work itself
+//! (docs/decisions.md has the figures), so the hot path calls what the executor would call. That is only right for tables that
+//! are as this extension made them: [`relations`] finds them once and notices when somebody adds a trigger, column, check, rule,
+//! policy or index, or when another extension stores them in its own way; the caller then takes the way through SQL.
+//!
+//! - [`relations`]: which relations there are, and whether they may be written directly
+//! - [`read`]: rows by key and in the order of an index
+//! - [`place`]: where rows were found, so that they are found again without an index
+//! - [`write`]: inserts and updates
+
+pub mod place;
+pub mod read;
+pub mod relations;
+pub mod write;
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// Whether this transaction may write directly at all: the checks that the executor makes before it writes, and only READ
+/// COMMITTED, because under the stricter levels the executor's conflict checks are needed.
+pub fn is_allowed() -> bool {
+    unsafe { pg_sys::XactIsoLevel == pg_sys::XACT_READ_COMMITTED as i32 && !pg_sys::XactReadOnly }
+}
+
+/// The values of a row; `None` is NULL.
+unsafe fn deform(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Vec<Option<pg_sys::Datum>> {
+    let columns = unsafe { (*description).natts } as usize;
+    let mut values = vec![pg_sys::Datum::from(0); columns];
+    let mut nulls = vec![false; columns];
+    unsafe { pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+    values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
+}
+
+/// A row of these values; `None` is NULL.
+unsafe fn form(description: pg_sys::TupleDesc, row: &[Option<pg_sys::Datum>]) -> pg_sys::HeapTuple {
+    let mut values: Vec<_> = row.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
+    let mut nulls: Vec<_> = row.iter().map(Option::is_none).collect();
+    unsafe {
+        assert_eq!(row.len(), (*description).natts as usize, "a value for each column");
+        pg_sys::heap_form_tuple(description, values.as_mut_ptr(), nulls.as_mut_ptr())
+    }
+}
+
+/// The first expression of an index, in place of a column's number in [`equals`].
+pub const FIRST_EXPRESSION: i16 = 0;
+
+/// A condition `column = value`; columns count from 1. Text compares by byte, as COLLATE "C" does.
+pub fn equals(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+    let mut key = pg_sys::ScanKeyData::default();
+    unsafe { pg_sys::ScanKeyInit(&mut key, column, pg_sys::BTEqualStrategyNumber as u16, function.into(), value) };
+    key
+}
+
+/// Makes what was written visible to what follows in the transaction, as the end of a statement does.
+pub fn end_statement() {
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// The next value of a sequence.
+pub fn next_value(sequence: pg_sys::Oid) -> i64 {
+    let value: Option<i64> = unsafe { pgrx::direct_function_call(pg_sys::nextval_oid, &[Some(pg_sys::Datum::from(sequence))]) };
+    value.expect("nextval returns a value or an error")
+}
+
+/// The login role of the session, which every row records.
+pub fn session_user() -> String {
+    let user = unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) };
+    user.to_string_lossy().into_owned()
+}

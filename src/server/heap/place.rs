@@ -1,0 +1,166 @@
+//! Where rows were found: a row that is updated in place is found again at the same place, without an index.
+//!
+//! What is remembered is only a guess. The page must still be in the buffer it was in, and the row there must have the key;
+//! otherwise the index says where it is.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use pgrx::pg_sys;
+
+use super::deform;
+use super::relations::Indexed;
+use super::write::Table;
+
+/// So many places are remembered; then the memory starts anew.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// A page with less room than this is cleaned of old row versions before a row on it is updated. The server itself would do so at
+/// every access once the page is filled to its fill factor, which costs more than the update.
+const LITTLE_ROOM: usize = pg_sys::BLCKSZ as usize / 10;
+
+/// A row as it was found.
+pub struct Found {
+    pub(super) tuple: pg_sys::HeapTuple,
+    /// By column; `None` is NULL.
+    pub values: Vec<Option<pg_sys::Datum>>,
+}
+
+/// The first version of a row that is updated in place, and the buffer of its page.
+#[derive(Clone, Copy)]
+struct Place {
+    tuple: pg_sys::ItemPointerData,
+    buffer: pg_sys::Buffer,
+}
+
+/// The places of one table's rows, as long as it is stored in the same file.
+#[derive(Default)]
+struct Places {
+    file: u32,
+    of: HashMap<(i64, i16), Place>,
+}
+
+thread_local! {
+    static PLACES: RefCell<Places> = RefCell::default();
+}
+
+impl Table {
+    /// The row of this key, whose lock the caller holds: nobody else changes it, so its newest committed version, or the one this
+    /// transaction wrote, is the one to change. `name` is what it is remembered under, `is_it` says whether a row is the one.
+    pub fn find(
+        &self,
+        indexed: Indexed,
+        name: (i64, i16),
+        key: &mut [pg_sys::ScanKeyData],
+        is_it: impl Fn(&[Option<pg_sys::Datum>]) -> bool,
+    ) -> Option<Found> {
+        unsafe {
+            let file = file_number(self.relation);
+            if let Some(place) = remembered(file, name)
+                && let Some(found) = self.find_at(place).filter(|found| is_it(&found.values))
+            {
+                return Some(found);
+            }
+            let (found, place) = self.find_by_index(indexed, key)?;
+            remember(file, name, place);
+            Some(found)
+        }
+    }
+
+    unsafe fn find_at(&self, place: Place) -> Option<Found> {
+        unsafe {
+            let block = block_of(&place.tuple);
+            let is_there =
+                pg_sys::ReadRecentBuffer(file_of(self.relation), pg_sys::ForkNumber::MAIN_FORKNUM, block, place.buffer);
+            is_there.then(|| self.version_at(place)).flatten()
+        }
+    }
+
+    unsafe fn find_by_index(&self, indexed: Indexed, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
+        unsafe {
+            let count = key.len() as i32;
+            let scan = pg_sys::systable_beginscan(
+                self.relation,
+                indexed.index,
+                true,
+                &raw mut pg_sys::SnapshotSelfData,
+                count,
+                key.as_mut_ptr(),
+            );
+            let mut found = None;
+            while found.is_none() {
+                let tuple = pg_sys::index_getnext_tid((*scan).iscan, pg_sys::ScanDirection::ForwardScanDirection);
+                if tuple.is_null() {
+                    break;
+                }
+                let tuple = *tuple;
+                let place = Place { tuple, buffer: pg_sys::ReadBuffer(self.relation, block_of(&tuple)) };
+                found = self.version_at(place).map(|version| (version, place));
+            }
+            pg_sys::systable_endscan(scan);
+            found
+        }
+    }
+
+    /// The newest version of the row whose first one is there; gives back the pin of the buffer.
+    unsafe fn version_at(&self, place: Place) -> Option<Found> {
+        unsafe {
+            let Place { tuple: mut first, buffer } = place;
+            if pg_sys::PageGetHeapFreeSpace(pg_sys::BufferGetPage(buffer)) < LITTLE_ROOM {
+                pg_sys::heap_page_prune_opt(self.relation, buffer);
+            }
+            let mut version = pg_sys::HeapTupleData::default();
+            let snapshot = &raw mut pg_sys::SnapshotSelfData;
+            pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+            let is_there = pg_sys::heap_hot_search_buffer(
+                &mut first,
+                self.relation,
+                buffer,
+                snapshot,
+                &mut version,
+                std::ptr::null_mut(),
+                true,
+            );
+            let tuple = if is_there { pg_sys::heap_copytuple(&mut version) } else { std::ptr::null_mut() };
+            pg_sys::UnlockReleaseBuffer(buffer);
+            (!tuple.is_null()).then(|| Found { tuple, values: deform(tuple, (*self.relation).rd_att) })
+        }
+    }
+}
+
+fn remembered(file: u32, name: (i64, i16)) -> Option<Place> {
+    PLACES.with_borrow(|places| if places.file == file { places.of.get(&name).copied() } else { None })
+}
+
+fn remember(file: u32, name: (i64, i16), place: Place) {
+    PLACES.with_borrow_mut(|places| {
+        if places.file != file || places.of.len() == MAX_REMEMBERED {
+            *places = Places { file, of: HashMap::new() };
+        }
+        places.of.insert(name, place);
+    });
+}
+
+fn block_of(tuple: &pg_sys::ItemPointerData) -> pg_sys::BlockNumber {
+    (u32::from(tuple.ip_blkid.bi_hi) << 16) | u32::from(tuple.ip_blkid.bi_lo)
+}
+
+#[cfg(feature = "pg15")]
+unsafe fn file_of(relation: pg_sys::Relation) -> pg_sys::RelFileNode {
+    unsafe { (*relation).rd_node }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn file_of(relation: pg_sys::Relation) -> pg_sys::RelFileLocator {
+    unsafe { (*relation).rd_locator }
+}
+
+#[cfg(feature = "pg15")]
+unsafe fn file_number(relation: pg_sys::Relation) -> u32 {
+    unsafe { file_of(relation).relNode.to_u32() }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn file_number(relation: pg_sys::Relation) -> u32 {
+    unsafe { file_of(relation).relNumber.to_u32() }
+}
