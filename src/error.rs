@@ -177,7 +177,7 @@ pub fn no_common_value(from: (&str, &str), to: (&str, &str)) -> ErrorReport {
 }
 
 /// 22023: so little is converted that a lot would become nothing.
-pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: i32) -> ErrorReport {
+pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: u32) -> ErrorReport {
     invalid(
         format!("{amount} of unit \"{from}\" are too little to be converted into \"{to}\""),
         format!("from_unit={} to_unit={} amount={amount} decimals={decimals}", plain(from), plain(to)),

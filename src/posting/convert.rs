@@ -1,17 +1,17 @@
 //! Conversions: credits of one unit become credits of another of the same account, at a rate that is recorded.
 
-use pgrx::prelude::*;
-
 use super::account;
 use super::collect::{self, Share};
 use super::debit::MAX_ATTEMPTS;
 use super::idempotency::{self, Keyed};
 use crate::convert;
 use crate::domain::amount::Amount;
+use crate::domain::conversion::{self, ConversionError, Given, Got};
+use crate::domain::exact::{self, Fraction};
 use crate::error::{self, Result};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
-use crate::store::conversions::{self, Conversion, Given, Worth};
+use crate::store::conversions::{self, Conversion, Part, Worth};
 use crate::store::eligible::{self, Eligibility};
 use crate::store::{entries, lots, slots};
 
@@ -89,33 +89,58 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
         return Ok(None);
     }
     let worth = conversions::worth(&context.unit, request.to_unit).ok_or_else(|| error::unknown_unit(request.to_unit))?;
-    let (numerator, denominator) = rate(request, context, &worth)?;
-    let nothing = || error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.decimals);
-    let rate = conversions::quotient(&numerator, &denominator).ok_or_else(nothing)?;
-    let given = |share: &Share<'_>| Given { lot: share.from.lot, amount: share.amount, held: share.from.remaining() };
-    let given: Vec<_> = shares.iter().filter(|share| share.amount.is_positive()).map(given).collect();
-    let parts = conversions::parts(request.account, &given, (&numerator, &denominator), worth.decimals, &worth.rounding);
-    assert_eq!(parts.len(), given.len(), "a part for each lot");
-    convert::amount("the converted amount", &parts[0].whole)?;
-    if parts.iter().any(|part| !part.is_something) {
-        return Err(nothing());
-    }
+    let rate = rate(request, context, &worth)?;
+    let refuse = |broken| match broken {
+        ConversionError::TooLittle => {
+            error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.precision.decimals)
+        }
+        ConversionError::OutOfRange => error::amount_out_of_range("amount", &request.amount.to_string()),
+    };
+    let recorded = conversion::recorded(&rate).ok_or(ConversionError::TooLittle).map_err(refuse)?;
+    let paying: Vec<&Share<'_>> = shares.iter().filter(|share| share.amount.is_positive()).collect();
+    let got = conversion::convert(&given(request.account, &paying), &rate, worth.precision).map_err(refuse)?;
+    let part = |(share, got): (&&Share<'_>, Got)| Part { lot: share.from.lot, given: share.amount, got };
+    let parts: Vec<Part> = paying.iter().zip(got).map(part).collect();
     let layouts: Vec<_> =
         shares.iter().map(|share| collect::layout_after(share, request.amount, context.unit_decimals())).collect();
     slots::set_slots(&layouts);
     lots::close(&collect::emptied(shares));
-    let (account, from_unit, to_unit, metadata) = (request.account, &*context.unit, request.to_unit, request.metadata);
-    conversions::write(&Conversion { account, posting, from_unit, to_unit, rate: &rate, metadata }, &parts, now);
+    let written = Conversion {
+        account: request.account,
+        posting,
+        from_unit: &context.unit,
+        to_unit: request.to_unit,
+        rate: &convert::numeric_of_text(&recorded.to_string()),
+        metadata: request.metadata,
+    };
+    conversions::write(&written, &parts, now);
     Ok(Some(posting))
 }
 
-/// The rate as a fraction: what was given, or what the units are worth in the same money.
-fn rate(request: &Convert<'_>, context: &Context, worth: &Worth) -> Result<(AnyNumeric, AnyNumeric)> {
+/// What the lots give, with what decides the price of it.
+fn given(account: &str, paying: &[&Share<'_>]) -> Vec<Given> {
+    let lots: Vec<i64> = paying.iter().map(|share| share.from.lot).collect();
+    let prices = conversions::prices(account, &lots);
+    assert_eq!(prices.len(), paying.len(), "a price for each lot");
+    let given = |(share, (granted, paid)): (&&Share<'_>, (Amount, Option<Amount>))| Given {
+        amount: share.amount,
+        held: share.from.remaining(),
+        granted,
+        paid,
+    };
+    paying.iter().zip(prices).map(given).collect()
+}
+
+/// The rate: what was given, or what the units are worth in the same money.
+fn rate(request: &Convert<'_>, context: &Context, worth: &Worth) -> Result<Fraction> {
     if let Some(rate) = request.rate {
-        return Ok((convert::numeric(rate), AnyNumeric::from(1_i64)));
+        return Ok(Fraction::from(rate));
     }
+    let fiat = |text: &String| Fraction::from(exact::parse_decimal(text).expect("a value that the table allows"));
     match (&worth.from_fiat, &worth.to_fiat) {
-        (Some(from), Some(to)) if worth.from_currency == worth.to_currency => Ok((from.clone(), to.clone())),
+        (Some(from), Some(to)) if worth.from_currency == worth.to_currency => {
+            Ok(fiat(from).over(&fiat(to)).expect("a value above zero"))
+        }
         _ => {
             let currency = |currency: &Option<String>| currency.clone().unwrap_or_default();
             Err(error::no_common_value(
