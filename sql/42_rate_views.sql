@@ -52,7 +52,7 @@ FROM (SELECT credit.now() AS now) AS clock CROSS JOIN credit.rate r
         FROM unnest(r.tier_from, r.tier_credits) AS t (above, credits)) AS tiers ON true
     LEFT JOIN LATERAL (SELECT p.rate, p.credits, p.per FROM credit.rate p
         WHERE p.card = r.card AND p.operation = r.operation AND p.dimensions = r.dimensions AND p.effective_at < r.effective_at
-            AND p.ended_at IS DISTINCT FROM p.effective_at ORDER BY p.effective_at DESC LIMIT 1) AS previous ON true;
+            AND r.ended_at IS DISTINCT FROM r.effective_at AND p.ended_at IS DISTINCT FROM p.effective_at ORDER BY p.effective_at DESC LIMIT 1) AS previous ON true;
 
 -- What is earned by each rate in force now, for a unit of quantity, before any lot's discount.
 CREATE VIEW credit.margin AS

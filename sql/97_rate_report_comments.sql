@@ -85,7 +85,7 @@ COMMENT ON COLUMN credit.margin_by_account.margin IS 'revenue - cost; NULL when 
 COMMENT ON COLUMN credit.margin_by_account.margin_percent IS 'The margin in percent of the revenue, rounded to 4 decimals; NULL without revenue or cost.';
 
 COMMENT ON FUNCTION credit_conversion_markdown(text) IS
-'The rates of a card in force now, as a table in Markdown (GFM) for a page of documentation; dates are UTC.
+'The rates of a card in force now, as a table in Markdown (GFM) for a page of documentation. Dates are UTC; units per credit are rounded to 6 decimals, money to 12.
 Errors: 22023 malformed argument; P0002 unknown card.';
 COMMENT ON FUNCTION credit_export_rate_card(text, boolean) IS
 'The rates of a card in force now, with the card and its unit, as JSON that credit_import_rate_card() reads; without the costs where it is for others.

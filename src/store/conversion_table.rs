@@ -38,7 +38,8 @@ static UNIT: Statement = Statement::new(
 static ROWS: Statement = Statement::new(
     "SELECT t.operation,
          (SELECT string_agg(d.key || '=' || d.value, ', ' ORDER BY d.key) FROM jsonb_each_text(t.dimensions) AS d),
-         t.credits::text, t.per::text, t.block, t.minimum::text, t.tiers, t.tier_scope, t.units_per_credit::text, t.fiat_per_unit::text,
+         t.credits::text, t.per::text, t.block, t.minimum::text, t.tiers, t.tier_scope, trim_scale(round(t.units_per_credit, 6))::text,
+         trim_scale(round(t.fiat_per_unit, 12))::text,
          to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD'), t.next_credits::text, t.next_per::text,
          to_char(t.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
      FROM credit.conversion_table t WHERE t.card = $1 ORDER BY t.operation, t.dimensions",
