@@ -3,7 +3,7 @@
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits of one unit become in another
-//! ([`conversion`]), and how a table is written for people ([`markdown`]).
+//! ([`conversion`]), which rate follows from a new cost ([`reprice`]), and how a table is written for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
@@ -15,5 +15,6 @@ pub mod layout;
 pub mod markdown;
 pub mod names;
 pub mod rate;
+pub mod reprice;
 pub mod request;
 pub mod terms;
