@@ -3,8 +3,10 @@
 use chrono::{DateTime, Datelike, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
+use rust_decimal::Decimal;
 
 use crate::domain::amount::{Amount, AmountError};
+use crate::domain::exact::{self, DecimalError};
 use crate::domain::names;
 use crate::error;
 
@@ -97,6 +99,20 @@ pub fn instant(argument: &str, value: TimestampWithTimeZone) -> Result<DateTime<
 /// As [`instant`].
 pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>, ErrorReport> {
     value.map(|value| instant(argument, value)).transpose()
+}
+
+/// A number that is not negative, with every digit.
+///
+/// # Errors
+/// 22023 when it is NaN, infinite, negative or has more than 28 digits or 18 decimals; 22003 from 10^15 on.
+pub fn exact_decimal(argument: &str, value: &AnyNumeric) -> Result<Decimal, ErrorReport> {
+    let text = value.normalize();
+    exact::parse_decimal(text).map_err(|broken| match broken {
+        DecimalError::OutOfRange => error::amount_out_of_range(argument, text),
+        DecimalError::TooManyDigits => error::too_many_decimals(argument, text, exact::MAX_RATE_DECIMALS),
+        DecimalError::Negative => error::negative(argument, text),
+        DecimalError::NotFinite => error::not_a_number(argument, text),
+    })
 }
 
 /// A number of days back from now.

@@ -8,7 +8,9 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
+use crate::domain::dimensions::DimensionsError;
 use crate::domain::names::NameError;
+use crate::domain::reprice::RepriceError;
 use crate::domain::terms::TermsError;
 
 /// What an operation returns that can be refused.
@@ -185,6 +187,64 @@ pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: u32) 
     )
 }
 
+/// 22023: dimensions that are no flat JSON object.
+pub fn malformed_dimensions(json: &str, broken: &DimensionsError) -> ErrorReport {
+    let problem = match broken {
+        DimensionsError::NotAnObject => "they are not a JSON object".to_owned(),
+        DimensionsError::NotPlain(name) => format!("{name:?} is neither a text, a number nor a boolean"),
+        DimensionsError::Malformed(name) => format!("{name:?} or its value cannot name anything"),
+        DimensionsError::TooMany => "there are too many".to_owned(),
+    };
+    let shown: String = json.chars().take(80).collect();
+    invalid(
+        format!("dimensions are malformed: {problem}"),
+        format!("argument=dimensions value={}", plain(&shown)),
+        "Give a flat object like {\"model\": \"large\", \"region\": \"eu\"}.",
+    )
+}
+
+/// 22023: a target where none is aimed at.
+pub fn needless_target(policy: &str) -> ErrorReport {
+    invalid(
+        format!("policy \"{policy}\" has no target_margin"),
+        format!("argument=target_margin policy={policy}"),
+        "Leave target_margin out, or use policy 'adjust'.",
+    )
+}
+
+/// 22023 or 22003: no rate follows from the new cost.
+pub fn cannot_reprice(card: &str, operation: &str, broken: RepriceError) -> ErrorReport {
+    let detail = format!("card={} operation={}", plain(card), plain(operation));
+    match broken {
+        RepriceError::NoOldCost => invalid(
+            "a change of cost cannot be passed through: the rate in force has no cost above zero",
+            detail,
+            "Use policy 'adjust' with a target_margin, or publish the rate with its unit_cost first.",
+        ),
+        RepriceError::NoFiatValue => invalid(
+            "a margin cannot be aimed at: the card's unit has no value in money now",
+            detail,
+            "Give the unit a value with credit_unit(..., currency => ..., fiat_per_credit => ...).",
+        ),
+        RepriceError::MarginOutOfRange => invalid(
+            "target_margin must be at least 0 and below 1",
+            format!("argument=target_margin {detail}"),
+            "It is a share of the price: 0.6 is a margin of 60%.",
+        ),
+        RepriceError::TiersFromFree => invalid(
+            "the rate has tiers and its first band is free: they cannot be scaled",
+            detail,
+            "Write the new rate with credit_rate().",
+        ),
+        RepriceError::OutOfRange => report(
+            PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            "the new rate would have 10^15 credits or more, or none at 9 decimals",
+            detail,
+            "Write the rate per a larger or smaller quantity with credit_rate(..., per => ...) first.",
+        ),
+    }
+}
+
 /// 22023: a priority outside of its range.
 pub fn invalid_priority(value: i32) -> ErrorReport {
     invalid(
@@ -355,6 +415,15 @@ pub fn unknown_rate_card(card: &str) -> ErrorReport {
         format!("rate card \"{card}\" does not exist"),
         format!("card={card}", card = plain(card)),
         "Create it with credit_rate_card().",
+    )
+}
+
+/// P0002: no version of this rate is in force.
+pub fn no_rate_in_force(card: &str, operation: &str, dimensions: &str) -> ErrorReport {
+    not_found(
+        format!("rate card \"{card}\" has no rate of operation \"{operation}\" with dimensions {dimensions} in force"),
+        format!("card={} operation={} dimensions={}", plain(card), plain(operation), plain(dimensions)),
+        "The view credit.conversion_table shows the rates in force, credit.rate_history all versions.",
     )
 }
 

@@ -70,6 +70,8 @@ extension_sql_file!(
         api::conversion_table::credit_export_rate_card,
         api::convert::credit_convert,
         api::design::credit_check_design,
+        api::reprice::credit_reprice,
+        api::reprice::credit_reprice_preview,
     ]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

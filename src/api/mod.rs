@@ -14,4 +14,5 @@ pub mod design;
 pub mod grant;
 pub mod lots;
 pub mod maintenance;
+pub mod reprice;
 pub mod trigger;

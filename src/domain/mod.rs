@@ -3,7 +3,8 @@
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits of one unit become in another
-//! ([`conversion`]), which rate follows from a new cost ([`reprice`]), and how a table is written for people ([`markdown`]).
+//! ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have been
+//! paid by it ([`replay`]), and how a table is written for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod layout;
 pub mod markdown;
 pub mod names;
 pub mod rate;
+pub mod replay;
 pub mod reprice;
 pub mod request;
 pub mod terms;

@@ -11,6 +11,7 @@ pub mod design;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
+pub mod repricing;
 pub mod requests;
 pub mod slots;
 pub mod units;
