@@ -13,6 +13,9 @@ FROM (
         ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'), ('{spend,admin}', 'credit_debit_many_json'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
+        ('{read,spend,admin}', 'credit_price'), ('{spend,admin}', 'credit_charge'), ('{spend,admin}', 'credit_charge_request'),
+        ('{spend,admin}', 'credit_charge_many'), ('{admin}', 'credit_unit'), ('{admin}', 'credit_rate_card'), ('{admin}', 'credit_rate'),
+        ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -28,6 +31,11 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.account'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.member'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit_value'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.rate_card'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate_draft'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate_usage'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.slot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.entry'),

@@ -5,10 +5,14 @@
 pub mod access;
 pub mod accounts;
 pub mod balance;
+pub mod charge;
+pub mod charge_many;
 pub mod clock;
 pub mod debit;
 pub mod debit_many;
 pub mod grant;
 pub mod lots;
 pub mod maintenance;
+pub mod rate_cards;
 pub mod trigger;
+pub mod units;

@@ -8,6 +8,8 @@ pub mod balances;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
+pub mod rate_cards;
+pub mod rates;
 pub mod requests;
 pub mod slots;
 pub mod units;

@@ -11,6 +11,10 @@ use crate::domain::amount::Amount;
 use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
+mod rates;
+
+pub use rates::*;
+
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
 
@@ -288,7 +292,7 @@ pub fn unknown_unit(unit: &str) -> ErrorReport {
     not_found(
         format!("unit \"{unit}\" does not exist"),
         format!("unit={unit}", unit = plain(unit)),
-        "Create it: INSERT INTO credit.unit (unit, decimals) VALUES (...).",
+        "Create it with credit_unit().",
     )
 }
 
