@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::names;
+
 /// Names and their values, as text. A rate has those it is limited to, a usage all that are known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dimensions(BTreeMap<String, String>);
@@ -15,6 +17,8 @@ pub enum DimensionsError {
     NotAnObject,
     /// This name's value is neither a text, a number nor a boolean.
     NotPlain(String),
+    /// This name, or its value, is empty, too long, padded or not printable: two of them would look the same.
+    Malformed(String),
     /// There are more than [`MAX_DIMENSIONS`].
     TooMany,
 }
@@ -23,19 +27,23 @@ pub enum DimensionsError {
 pub const MAX_DIMENSIONS: usize = 16;
 
 impl Dimensions {
-    /// Reads a flat JSON object; numbers and booleans count as the text that they are written as.
+    /// Reads a flat JSON object; numbers and booleans count as text, 1.50 as 1.5.
     pub fn parse(json: &str) -> Result<Dimensions, DimensionsError> {
         let Ok(Value::Object(object)) = serde_json::from_str(json) else { return Err(DimensionsError::NotAnObject) };
         if object.len() > MAX_DIMENSIONS {
             return Err(DimensionsError::TooMany);
         }
-        let text = |(name, value): (String, Value)| match value {
-            Value::String(text) => Ok((name, text)),
-            Value::Number(number) => Ok((name, number.to_string())),
-            Value::Bool(flag) => Ok((name, flag.to_string())),
-            _ => Err(DimensionsError::NotPlain(name)),
+        let pair = |(name, value): (String, Value)| {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Number(number) => without_trailing_zeros(&number.to_string()).to_owned(),
+                Value::Bool(flag) => flag.to_string(),
+                _ => return Err(DimensionsError::NotPlain(name)),
+            };
+            let can_name = names::check(&name).and_then(|()| names::check(&text));
+            if can_name.is_ok() { Ok((name, text)) } else { Err(DimensionsError::Malformed(name)) }
         };
-        object.into_iter().map(text).collect::<Result<_, _>>().map(Dimensions)
+        object.into_iter().map(pair).collect::<Result<_, _>>().map(Dimensions)
     }
 
     /// As a JSON object, always the same for the same dimensions.
@@ -61,6 +69,12 @@ impl Dimensions {
     fn union(&self, other: &Dimensions) -> Dimensions {
         Dimensions(self.0.iter().chain(&other.0).map(|(name, value)| (name.clone(), value.clone())).collect())
     }
+}
+
+/// A number as it is meant, however it was written.
+fn without_trailing_zeros(number: &str) -> &str {
+    let is_fraction = number.contains('.') && !number.contains(['e', 'E']);
+    if is_fraction { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
 /// The most specific of the rates that apply to the usage, by position. Publishing sees to it that there is only one.
@@ -98,6 +112,10 @@ mod tests {
     #[test]
     fn reads_flat_objects_only() {
         assert_eq!(dimensions(r#"{"b": 1, "a": true}"#).to_json(), r#"{"a":"true","b":"1"}"#);
+        assert_eq!(dimensions(r#"{"a": 1.50, "b": 10, "c": 10.0}"#).to_json(), r#"{"a":"1.5","b":"10","c":"10"}"#);
+        for malformed in [r#"{"": "x"}"#, r#"{"a": ""}"#, r#"{"a": " x"}"#, r#"{"a": "x\n"}"#] {
+            assert!(matches!(Dimensions::parse(malformed), Err(DimensionsError::Malformed(_))), "{malformed}");
+        }
         assert_eq!(Dimensions::parse("[1]"), Err(DimensionsError::NotAnObject));
         assert_eq!(Dimensions::parse(r#"{"a": null}"#), Err(DimensionsError::NotPlain("a".into())));
         assert_eq!(Dimensions::parse(r#"{"a": {"b": 1}}"#), Err(DimensionsError::NotPlain("a".into())));

@@ -98,6 +98,12 @@ impl Rate {
         Ok(())
     }
 
+    /// Whether a quantity is so many whole `per`.
+    fn is_whole_number_of_blocks(&self, quantity: Decimal) -> bool {
+        let blocks = Fraction::from(quantity).over(&Fraction::from(self.per)).expect("per is above zero");
+        blocks.started() == blocks
+    }
+
     /// Whether a price depends on what was used before.
     pub fn counts_over_a_period(&self) -> bool {
         self.scope != Scope::Call && !self.tiers.is_empty()
@@ -166,7 +172,7 @@ impl Rate {
         if self.minimum.unwrap_or_default() > old.minimum.unwrap_or_default() {
             return true;
         }
-        let blocks_fit = old.block && (old.per % self.per).is_zero();
+        let blocks_fit = old.block && self.is_whole_number_of_blocks(old.per);
         if self.block && !blocks_fit && !self.bands().all(|(.., credits)| credits.is_zero()) {
             return true;
         }
