@@ -102,6 +102,11 @@ pub fn invalid_dimensions(broken: &DimensionsError) -> ErrorReport {
     let message = match broken {
         DimensionsError::NotAnObject => "dimensions must be a JSON object".to_owned(),
         DimensionsError::NotPlain(name) => format!("dimension {name:?} must be a text, a number or a boolean"),
+        DimensionsError::Malformed(name) => {
+            format!(
+                "dimension {name:?} and its value must be 1 to 255 characters, without control characters or white space at either end"
+            )
+        }
         DimensionsError::TooMany => format!("there must be at most {} dimensions", crate::domain::dimensions::MAX_DIMENSIONS),
     };
     invalid(message, "argument=dimensions", "Give an object like {\"model\": \"small\", \"region\": \"eu\"}.")
