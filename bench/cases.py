@@ -23,6 +23,7 @@ BATCHES = 20
 EXPIRED_LOTS = 10_000
 HISTORY_LOTS = 10_000
 BALANCE_READS = 20_000
+RATES = 5_000
 # Never used up, however long the run.
 GRANTED = 1_000_000_000
 
@@ -147,6 +148,8 @@ def all_cases() -> list[Case]:
         throughput("lots-10", "1 client, one pool, 10 open lots", 1, lots=10),
         throughput("lots-100", "1 client, one pool, 100 open lots", 1, lots=100),
         batch_case(),
+        charge_case("charge-1", "1 client, one pool", 1),
+        charge_case("charge-16", "16 clients, one hot pool", 16),
         history_case(),
         expired_case(),
         balance_case(),
@@ -176,6 +179,21 @@ def batch_case() -> Case:
         accounts=BATCH_ACCOUNTS,
         debits_per_transaction=BATCH_SIZE,
         variables={"batches": BATCHES, "batch_size": BATCH_SIZE},
+    )
+
+
+def charge_case(name: str, title: str, clients: int) -> Case:
+    """Debits of quantities that a card prices, against debits of amounts, each in a database of its own."""
+    return Case(
+        name,
+        f"charges of 100 operations, {RATES:,} rates on the card, against plain debits: {title}",
+        clients,
+        (
+            contestant(SUBJECT, label="charges", script="charge", preparation=("rate_card.sql",), needs_function="credit_charge"),
+            contestant(SUBJECT, label="debits"),
+        ),
+        (Comparison("charges", "debits", at_least=0.8),),
+        variables={"rates": RATES},
     )
 
 

@@ -38,10 +38,10 @@ CREATE TRIGGER entry_20_apply AFTER INSERT ON credit.entry
 CREATE TRIGGER entry_90_refuse_update BEFORE UPDATE ON credit.entry
     FOR EACH ROW WHEN (OLD.posted OR NOT NEW.posted OR ROW(
         OLD.posting, OLD.lot, OLD.occurred_at, OLD.recorded_at, OLD.corrects, OLD.rate, OLD.line, OLD.account, OLD.kind,
-        OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.recorded_by, OLD.metadata)
+        OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.recorded_by, OLD.metadata, OLD.dimensions)
         IS DISTINCT FROM ROW(
         NEW.posting, NEW.lot, NEW.occurred_at, NEW.recorded_at, NEW.corrects, NEW.rate, NEW.line, NEW.account, NEW.kind,
-        NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.recorded_by, NEW.metadata))
+        NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.recorded_by, NEW.metadata, NEW.dimensions))
     EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER entry_91_refuse_delete BEFORE DELETE ON credit.entry
     FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();

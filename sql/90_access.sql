@@ -14,6 +14,9 @@ FROM (
         ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_check_design'), ('{admin}', 'credit_convert'), ('{admin}', 'credit_reprice'), ('{admin}', 'credit_reprice_preview'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
+        ('{read,spend,admin}', 'credit_price'), ('{spend,admin}', 'credit_charge'), ('{spend,admin}', 'credit_charge_request'),
+        ('{spend,admin}', 'credit_charge_many'), ('{admin}', 'credit_unit'), ('{admin}', 'credit_rate_card'), ('{admin}', 'credit_rate'),
+        ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -34,6 +37,11 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.account'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.member'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.unit_value'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.rate_card'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate_draft'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rate_usage'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.slot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.entry'),

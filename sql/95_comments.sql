@@ -12,11 +12,11 @@ COMMENT ON SEQUENCE credit.posting_id IS 'Ids of postings. Below 2^53, so that c
 
 -- Tables
 
-COMMENT ON TABLE credit.unit IS 'Pricing units: what amounts are counted in. The unit ''credit'' (6 decimals) is created on first use; others are inserted here. A unit in use can gain decimals and cannot be renamed or deleted (55000).';
+COMMENT ON TABLE credit.unit IS 'Pricing units: what amounts are counted in. The unit ''credit'' (6 decimals) is created on first use; others are created by credit_unit(). A unit in use can gain decimals and cannot be renamed or deleted (55000).';
 COMMENT ON COLUMN credit.unit.unit IS 'The unit''s name, such as credit or usd. 1 to 255 characters.';
 COMMENT ON COLUMN credit.unit.decimals IS 'How many decimals an amount of this unit may have, 0 to 9. An amount with more is refused (22023), never rounded.';
-COMMENT ON COLUMN credit.unit.rounding IS 'How a computed price is rounded to the decimals: half_even, half_up, up or down. Amounts that a caller gives are never rounded. No function of this version computes prices.';
-COMMENT ON COLUMN credit.unit.currency IS 'The currency when one unit is one of its money, as three capital letters (ISO 4217); NULL for an abstract unit.';
+COMMENT ON COLUMN credit.unit.rounding IS 'How a computed price is rounded to the decimals: half_even, half_up, up or down. Amounts that a caller gives are never rounded.';
+COMMENT ON COLUMN credit.unit.currency IS 'The currency of the unit''s value in money, as three capital letters (ISO 4217). A unit with a currency and no row in credit.unit_value is money itself: one of it is one of the currency.';
 COMMENT ON COLUMN credit.unit.created_at IS 'When the unit was created.';
 
 COMMENT ON TABLE credit.account IS 'Accounts: the organisations that own credits. Created and changed by credit_account(); the first grant to an unknown account creates it with the defaults.';
@@ -201,9 +201,9 @@ COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name
 
 -- The functions to call. They are created in the schema that CREATE EXTENSION names.
 
-COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, jsonb) IS
+COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, jsonb) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
-Errors: 22023 malformed argument; P0002 unknown unit; 55000 the time zone once the account has a lot.';
+Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
 COMMENT ON FUNCTION credit_member(text, text, text, boolean, jsonb) IS
 'Registers a member, or changes what is given of it; NULL keeps what is there. Returns the member.
 Errors: 22023 malformed argument; P0002 unknown account.';

@@ -6,9 +6,10 @@ use pgrx::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::domain::amount::{Amount, AmountError};
-use crate::domain::exact::{self, DecimalError};
-use crate::domain::names;
+use crate::domain::dimensions::Dimensions;
+use crate::domain::{exact, names};
 use crate::error;
+use crate::json::JsonText;
 
 /// Microseconds between the epochs of Unix (1970) and of PostgreSQL (2000).
 const EPOCH_DISTANCE: i64 = 946_684_800_000_000;
@@ -67,6 +68,50 @@ pub fn positive_amount(argument: &str, value: Option<&AnyNumeric>) -> Result<Amo
     if value.is_positive() { Ok(value) } else { Err(error::not_positive(argument, value)) }
 }
 
+/// A quantity: an amount that is not negative.
+///
+/// # Errors
+/// As [`amount`], and 22023 when it is NULL or negative.
+pub fn quantity(value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
+    let value = amount("quantity", required("quantity", value)?)?;
+    if value >= Amount::ZERO { Ok(value) } else { Err(error::negative_quantity(&value.to_string())) }
+}
+
+/// A rate, a cost or a bound of a tier: at most 28 digits, none of which is lost.
+///
+/// # Errors
+/// 22023 when it is negative, not finite, 10^15 or more, or has too many digits.
+pub fn decimal(argument: &str, value: &AnyNumeric) -> Result<Decimal, ErrorReport> {
+    let text = value.normalize();
+    exact::parse_decimal(text).map_err(|broken| error::invalid_number(argument, text, broken))
+}
+
+/// The decimal as a numeric.
+pub fn numeric_of_decimal(decimal: Decimal) -> AnyNumeric {
+    numeric_of_text(&decimal.to_string())
+}
+
+/// A currency that may be left out.
+///
+/// # Errors
+/// 22023 when it is not three capital letters.
+pub fn optional_currency(value: Option<&str>) -> Result<Option<&str>, ErrorReport> {
+    match value {
+        Some(currency) if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            Err(error::malformed_currency(currency))
+        }
+        currency => Ok(currency),
+    }
+}
+
+/// Dimensions that may be left out.
+///
+/// # Errors
+/// 22023 when they are not a flat JSON object.
+pub fn dimensions(value: Option<&JsonText>) -> Result<Option<Dimensions>, ErrorReport> {
+    value.map(|json| Dimensions::parse(&json.0)).transpose().map_err(|broken| error::invalid_dimensions(&broken))
+}
+
 /// The amount as a numeric.
 pub fn numeric(amount: Amount) -> AnyNumeric {
     unsafe { AnyNumeric::from_datum(numeric_datum(amount), false) }.expect("a value that is not NULL")
@@ -99,20 +144,6 @@ pub fn instant(argument: &str, value: TimestampWithTimeZone) -> Result<DateTime<
 /// As [`instant`].
 pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) -> Result<Option<DateTime<Utc>>, ErrorReport> {
     value.map(|value| instant(argument, value)).transpose()
-}
-
-/// A number that is not negative, with every digit.
-///
-/// # Errors
-/// 22023 when it is NaN, infinite, negative or has more than 28 digits or 18 decimals; 22003 from 10^15 on.
-pub fn exact_decimal(argument: &str, value: &AnyNumeric) -> Result<Decimal, ErrorReport> {
-    let text = value.normalize();
-    exact::parse_decimal(text).map_err(|broken| match broken {
-        DecimalError::OutOfRange => error::amount_out_of_range(argument, text),
-        DecimalError::TooManyDigits => error::too_many_decimals(argument, text, exact::MAX_RATE_DECIMALS),
-        DecimalError::Negative => error::negative(argument, text),
-        DecimalError::NotFinite => error::not_a_number(argument, text),
-    })
 }
 
 /// A number of days back from now.

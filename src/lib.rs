@@ -3,6 +3,7 @@
 //! - [`domain`]: the rules, in plain Rust, without PostgreSQL
 //! - [`store`]: every SQL text, kept as a plan
 //! - [`posting`]: what changes credits, one file each; here are the locks and their order
+//! - [`rating`]: units, rate cards, and what an operation costs
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
 
@@ -14,6 +15,7 @@ mod domain;
 mod error;
 mod json;
 mod posting;
+mod rating;
 mod server;
 mod settings;
 mod store;
@@ -36,7 +38,8 @@ extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema
 extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["tables"]);
 extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["rate_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
-extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["triggers"]);
+extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
@@ -59,6 +62,23 @@ extension_sql_file!(
         api::lots::credit_void,
         api::maintenance::credit_maintain,
         api::maintenance::credit_verify,
+    ]
+);
+extension_sql_file!(
+    "../sql/96_rate_comments.sql",
+    name = "rate_comments",
+    requires = [
+        "comments",
+        api::charge::credit_charge,
+        api::charge::credit_charge_request,
+        api::charge::credit_price,
+        api::charge_many::credit_charge_many,
+        api::rate_cards::credit_discard_drafts,
+        api::rate_cards::credit_publish,
+        api::rate_cards::credit_publish_preview,
+        api::rate_cards::credit_rate,
+        api::rate_cards::credit_rate_card,
+        api::units::credit_unit,
     ]
 );
 extension_sql_file!(

@@ -8,7 +8,7 @@ use crate::json::JsonText;
 use crate::posting::{account as accounts, direct};
 use crate::server::clock;
 use crate::store::accounts::{self as store, AccountTerms};
-use crate::store::{connected, units};
+use crate::store::{connected, rate_cards, units};
 
 /// Creates an account or changes what is given of it.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -19,18 +19,23 @@ fn credit_account(
     pooling: default!(Option<&str>, "NULL"),
     time_zone: default!(Option<&str>, "NULL"),
     require_members: default!(Option<bool>, "NULL"),
+    rate_card: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
+    let rate_card = convert::optional_name("rate_card", rate_card)?;
     let unit = convert::optional_name("unit", unit)?;
     if let Some(pooling) = pooling.filter(|pooling| !matches!(*pooling, "pooled" | "per_seat")) {
         return Err(error::unknown_option("pooling", pooling, "pooled, per_seat"));
     }
     let metadata = metadata.map(|metadata| metadata.0);
-    let terms = AccountTerms { unit, pooling, time_zone, require_members, metadata: metadata.as_deref() };
+    let terms = AccountTerms { unit, pooling, time_zone, require_members, rate_card, metadata: metadata.as_deref() };
     connected(|| {
         if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
             return Err(error::unknown_time_zone(time_zone));
+        }
+        if let Some(card) = rate_card.filter(|card| rate_cards::card(card).is_none()) {
+            return Err(error::unknown_card(card));
         }
         if !accounts::create(account, terms, clock::now())? {
             store::change(account, terms);

@@ -15,7 +15,7 @@ use crate::store::conversion_table::{self, CardUnit, PublishedRate};
 fn credit_conversion_markdown(card: Option<&str>) -> Result<String> {
     let card = convert::name("card", card)?;
     connected(|| {
-        let unit = conversion_table::unit_of_card(card).ok_or_else(|| error::unknown_rate_card(card))?;
+        let unit = conversion_table::unit_of_card(card).ok_or_else(|| error::unknown_card(card))?;
         Ok(page(&unit, &conversion_table::published(card)))
     })
 }
@@ -26,7 +26,7 @@ fn credit_conversion_markdown(card: Option<&str>) -> Result<String> {
 fn credit_export_rate_card(card: Option<&str>, costs: default!(Option<bool>, "true")) -> Result<JsonText> {
     let card = convert::name("card", card)?;
     let costs = convert::required("costs", costs)?;
-    let document = connected(|| conversion_table::document(card, costs).ok_or_else(|| error::unknown_rate_card(card)))?;
+    let document = connected(|| conversion_table::document(card, costs).ok_or_else(|| error::unknown_card(card)))?;
     Ok(JsonText(document))
 }
 

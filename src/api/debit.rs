@@ -72,6 +72,7 @@ pub fn request<'a>(
         occurred_at: convert::optional_instant("at", at)?,
         keyed: None,
         metadata,
+        usage: None,
     };
     let key = convert::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });

@@ -11,7 +11,7 @@ use crate::posting::debit::Debit;
 use crate::store::connected;
 
 /// One call takes so many debits at most.
-const MAX_ITEMS: usize = 100_000;
+pub const MAX_ITEMS: usize = 100_000;
 
 /// One row per item, in the order of the items.
 type Outcomes = TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>;
@@ -37,17 +37,18 @@ fn credit_debit_many(
     if length > MAX_ITEMS {
         return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
     }
-    let same_length = |argument: &str, given: Option<usize>| match given {
-        Some(given) if given != length => Err(error::invalid_arrays(argument, given, &format!("{length}, as accounts has"))),
-        _ => Ok(()),
-    };
-    same_length("amounts", Some(amounts.len()))?;
-    same_length("members", members.as_ref().map(Vec::len))?;
-    same_length("operations", operations.as_ref().map(Vec::len))?;
-    same_length("units", units.as_ref().map(Vec::len))?;
-    same_length("at", at.as_ref().map(Vec::len))?;
-    same_length("keys", keys.as_ref().map(Vec::len))?;
-    same_length("metadata", metadata.as_ref().map(Vec::len))?;
+    check_lengths(
+        length,
+        &[
+            ("amounts", Some(amounts.len())),
+            ("members", members.as_ref().map(Vec::len)),
+            ("operations", operations.as_ref().map(Vec::len)),
+            ("units", units.as_ref().map(Vec::len)),
+            ("at", at.as_ref().map(Vec::len)),
+            ("keys", keys.as_ref().map(Vec::len)),
+            ("metadata", metadata.as_ref().map(Vec::len)),
+        ],
+    )?;
     let metadata: Option<Vec<_>> = metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0)).collect());
 
     let item = |index: usize| {
@@ -67,7 +68,21 @@ fn credit_debit_many(
     run(&items, mode)
 }
 
-fn text_at(texts: &Option<Vec<Option<String>>>, index: usize) -> Option<&str> {
+/// Parallel arrays have as many elements as `accounts`.
+///
+/// # Errors
+/// 22023.
+pub fn check_lengths(length: usize, arrays: &[(&str, Option<usize>)]) -> Result<()> {
+    for (argument, given) in arrays {
+        if let Some(given) = given.filter(|given| *given != length) {
+            return Err(error::invalid_arrays(argument, given, &format!("{length}, as accounts has")));
+        }
+    }
+    Ok(())
+}
+
+/// An element of an array that may be left out.
+pub fn text_at(texts: &Option<Vec<Option<String>>>, index: usize) -> Option<&str> {
     texts.as_ref().and_then(|texts| texts[index].as_deref())
 }
 
@@ -138,15 +153,23 @@ fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debi
 }
 
 fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
-    let mode = match crate::convert::required("mode", mode)? {
-        "all" => Mode::All,
-        "each" => Mode::Each,
-        unknown => return Err(error::unknown_option("mode", unknown, "all, each")),
-    };
+    let mode = self::mode(mode)?;
     let outcomes = connected(|| batch::debit_many(items, mode))?;
     let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
         ItemOutcome::Posted(posting) => (item, Some(posting), None),
         ItemOutcome::Short { shortfall } => (item, None, Some(crate::convert::numeric(shortfall))),
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+/// What happens when an item does not fit.
+///
+/// # Errors
+/// 22023.
+pub fn mode(mode: Option<&str>) -> Result<Mode> {
+    match crate::convert::required("mode", mode)? {
+        "all" => Ok(Mode::All),
+        "each" => Ok(Mode::Each),
+        unknown => Err(error::unknown_option("mode", unknown, "all, each")),
+    }
 }

@@ -5,6 +5,8 @@
 pub mod access;
 pub mod accounts;
 pub mod balance;
+pub mod charge;
+pub mod charge_many;
 pub mod clock;
 pub mod conversion_table;
 pub mod convert;
@@ -14,5 +16,7 @@ pub mod design;
 pub mod grant;
 pub mod lots;
 pub mod maintenance;
+pub mod rate_cards;
 pub mod reprice;
 pub mod trigger;
+pub mod units;

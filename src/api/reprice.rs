@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use pgrx::prelude::*;
 
 use crate::convert;
-use crate::domain::dimensions::Dimensions;
 use crate::domain::exact::{Fraction, Rounding};
-use crate::domain::replay::{self, Comparison, Offer, Use};
+use crate::domain::replay::{self, Comparison};
 use crate::domain::reprice::{self, Policy};
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::account;
+use crate::rating::card::{self as cards, Prepared};
 use crate::server::clock;
-use crate::store::connected;
-use crate::store::repricing::{self, Subject};
+use crate::store::{connected, rate_cards, repricing};
 
 /// How many days of usage are replayed at most.
 const MAX_DAYS: i32 = 3_660;
@@ -52,21 +51,28 @@ fn credit_reprice(
 > {
     let card = convert::name("card", card)?;
     let operation = convert::name("operation", operation)?;
-    let cost = convert::exact_decimal("new_unit_cost", &convert::required("new_unit_cost", new_unit_cost)?)?;
+    let cost = convert::decimal("new_unit_cost", &convert::required("new_unit_cost", new_unit_cost)?)?;
     let policy = policy_of(convert::required("policy", policy)?, target_margin)?;
     let effective_at = convert::optional_instant("effective_at", effective_at)?;
-    let dimensions = dimensions.map_or_else(|| Ok(Dimensions::default()), |json| parse(&json.0))?.to_json();
+    let dimensions = convert::dimensions(dimensions.as_ref())?.unwrap_or_default();
     connected(|| {
-        let terms = repricing::card(card).ok_or_else(|| error::unknown_rate_card(card))?;
-        let now = clock::now();
-        let old = repricing::in_force(card, operation, &dimensions, effective_at.unwrap_or(now))
-            .ok_or_else(|| error::no_rate_in_force(card, operation, &dimensions))?;
-        let fiat = terms.fiat_per_credit;
+        let terms = rate_cards::card(card).ok_or_else(|| error::unknown_card(card))?;
+        let old = repricing::in_force(card, operation, &dimensions, effective_at.unwrap_or_else(clock::now))
+            .ok_or_else(|| error::no_rate_in_force(card, operation, &dimensions.to_json()))?;
+        let fiat = repricing::fiat_per_credit(&terms.unit);
         let new = reprice::reprice(&old, cost, fiat, policy).map_err(|broken| error::cannot_reprice(card, operation, broken))?;
-        let subject = Subject { card, operation, dimensions: &dimensions, effective_at };
         let old_cost = old.unit_cost.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string());
-        let draft = repricing::write_draft(subject, &new, &format!("cost {old_cost} to {cost}"), now);
-        let number = |decimal: rust_decimal::Decimal| convert::numeric_of_text(&decimal.to_string());
+        let note = format!("cost {old_cost} to {cost}");
+        let draft = cards::prepare(&Prepared {
+            card,
+            operation,
+            dimensions,
+            effective_at,
+            terms: Some(new.rate.clone()),
+            unit_cost: new.unit_cost,
+            note: Some(&note),
+        })?;
+        let number = convert::numeric_of_decimal;
         Ok(TableIterator::once((
             draft,
             number(old.rate.credits),
@@ -83,7 +89,7 @@ fn credit_reprice(
 
 /// The policy of a name; a target belongs to `adjust` and to nothing else.
 fn policy_of(name: &str, target_margin: Option<AnyNumeric>) -> Result<Policy> {
-    let target = target_margin.map(|margin| convert::exact_decimal("target_margin", &margin)).transpose()?;
+    let target = target_margin.map(|margin| convert::decimal("target_margin", &margin)).transpose()?;
     match (name, target) {
         ("pass_through", None) => Ok(Policy::PassThrough),
         ("hold", None) => Ok(Policy::Hold),
@@ -92,10 +98,6 @@ fn policy_of(name: &str, target_margin: Option<AnyNumeric>) -> Result<Policy> {
         ("pass_through" | "hold", Some(_)) => Err(error::needless_target(name)),
         _ => Err(error::unknown_option("policy", name, "pass_through, hold, adjust")),
     }
-}
-
-fn parse(json: &str) -> Result<Dimensions> {
-    Dimensions::parse(json).map_err(|broken| error::malformed_dimensions(json, &broken))
 }
 
 /// Replays the usage of the last days by the card as it will be once its drafts are published.
@@ -123,36 +125,16 @@ fn credit_reprice_preview(
     let days = convert::days("days", days, MAX_DAYS)?;
     let account = convert::optional_name("account", account)?;
     let compared: BTreeMap<String, Comparison> = connected(|| {
-        let terms = repricing::card(card).ok_or_else(|| error::unknown_rate_card(card))?;
+        let terms = rate_cards::card_for_reader(card).ok_or_else(|| error::unknown_card(card))?;
         if let Some(account) = account {
             account::find_for_reader(account, None, None)?;
         }
-        let offers = offers(card)?;
+        let offers = repricing::as_it_will_be(card);
         let with_earlier = offers.iter().any(|offer| offer.rate.counts_over_a_period());
         let uses = repricing::usage(card, days, account, with_earlier);
-        let uses = uses.into_iter().map(use_of_row).collect::<Result<Vec<_>>>()?;
         replay::replay(&offers, &uses, terms.precision).ok_or_else(|| error::amount_out_of_range("a price", "of the preview"))
     })?;
     Ok(TableIterator::new(compared.into_iter().map(|(account, comparison)| preview(account, comparison))))
-}
-
-fn offers(card: &str) -> Result<Vec<Offer>> {
-    let coming = repricing::as_it_will_be(card).into_iter();
-    coming
-        .map(|coming| Ok(Offer { dimensions: parse(&coming.dimensions)?, operation: coming.operation, rate: coming.rate }))
-        .collect()
-}
-
-fn use_of_row(usage: repricing::Usage) -> Result<Use> {
-    Ok(Use {
-        dimensions: parse(&usage.dimensions)?,
-        account: usage.account,
-        operation: usage.operation,
-        quantity: usage.quantity,
-        charged: usage.charged,
-        periods: usage.periods,
-        counts: usage.counts,
-    })
 }
 
 fn preview(
@@ -169,7 +151,7 @@ fn preview(
         convert::numeric(charged),
         convert::numeric(would_be),
         convert::numeric(difference),
-        percent.map(|percent| convert::numeric_of_text(&percent.to_string())),
+        percent.map(|percent| convert::numeric_of_decimal(percent)),
         convert::numeric(unpriced),
     )
 }

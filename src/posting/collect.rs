@@ -78,11 +78,8 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     lots::close(&emptied(shares));
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     let paying = shares.iter().filter(|share| share.amount.is_positive());
-    let line = |(line, share): (i32, &Share<'_>)| {
-        let (lot, amount) = (share.from.lot, share.amount);
-        BatchLine { debit: drawing.line, posting, line, lot, amount }
-    };
-    write::lines(&(1..).zip(paying).map(line).collect::<Vec<_>>(), now);
+    let parts: Vec<_> = paying.map(|share| (share.from.lot, share.amount)).collect();
+    write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
     Some(posting)
 }
 

@@ -4,10 +4,9 @@ use super::account;
 use super::collect::{self, Share};
 use super::debit::MAX_ATTEMPTS;
 use super::idempotency::{self, Keyed};
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::conversion::{self, ConversionError, Given, Got};
-use crate::domain::exact::{self, Fraction};
+use crate::domain::exact::Fraction;
 use crate::error::{self, Result};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
@@ -110,7 +109,7 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
         posting,
         from_unit: &context.unit,
         to_unit: request.to_unit,
-        rate: &convert::numeric_of_text(&recorded.to_string()),
+        rate: recorded,
         metadata: request.metadata,
     };
     conversions::write(&written, &parts, now);
@@ -136,10 +135,9 @@ fn rate(request: &Convert<'_>, context: &Context, worth: &Worth) -> Result<Fract
     if let Some(rate) = request.rate {
         return Ok(Fraction::from(rate));
     }
-    let fiat = |text: &String| Fraction::from(exact::parse_decimal(text).expect("a value that the table allows"));
-    match (&worth.from_fiat, &worth.to_fiat) {
+    match (worth.from_fiat, worth.to_fiat) {
         (Some(from), Some(to)) if worth.from_currency == worth.to_currency => {
-            Ok(fiat(from).over(&fiat(to)).expect("a value above zero"))
+            Ok(Fraction::from(from).over(&Fraction::from(to)).expect("a value above zero"))
         }
         _ => {
             let currency = |currency: &Option<String>| currency.clone().unwrap_or_default();

@@ -24,7 +24,7 @@ use crate::server::{clock, invalidation, subtransaction};
 use crate::settings;
 use crate::store::accounts::{Context, Member};
 use crate::store::eligible::{self, Eligibility, Head};
-use crate::store::entries::{self, DebitLine};
+use crate::store::entries::{self, DebitLine, Usage};
 use crate::store::{lots, slots};
 
 /// So many times a debit may find that everything changed before it gives up with 40001.
@@ -54,6 +54,8 @@ pub struct Debit<'a> {
     pub occurred_at: Option<DateTime<Utc>>,
     pub keyed: Option<Keyed<'a>>,
     pub metadata: Option<&'a str>,
+    /// What it is the price of, for a charge.
+    pub usage: Option<Usage<'a>>,
 }
 
 impl<'a> Debit<'a> {
@@ -66,6 +68,7 @@ impl<'a> Debit<'a> {
             operation: self.operation,
             occurred_at: self.occurred_at,
             metadata: self.metadata,
+            usage: self.usage,
         }
     }
 }
@@ -109,6 +112,20 @@ pub fn debit(request: Debit<'_>) -> Result<i64> {
         Outcome::Insufficient { available } => {
             Err(error::insufficient(request.account, request.member, request.amount, available))
         }
+    }
+}
+
+/// Debits; the posting, or what was missing, or the error when it must fit. The caller rolls back what does not fit.
+///
+/// # Errors
+/// As [`debit`] when it must fit, else as [`try_debit`].
+pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<(Option<i64>, Option<Amount>)> {
+    if must_fit {
+        return debit(request).map(|posting| (Some(posting), None));
+    }
+    match post(request, check(request)?)? {
+        Outcome::Posted(posting) => Ok((Some(posting), None)),
+        Outcome::Insufficient { available } => Ok((None, request.amount.checked_sub(available))),
     }
 }
 

@@ -28,12 +28,21 @@ pub fn claim(account: &str, keyed: Keyed<'_>, result: i64, now: DateTime<Utc>) -
             return Ok(None);
         }
         // Only credit_maintain() deletes keys: if it did between the two statements, the key is free.
-        if let Some(earlier) = requests::find(account, key) {
-            return match earlier.fingerprint == fingerprint {
-                true => Ok(Some(earlier.result)),
-                false => Err(error::key_reused(account, key, &earlier.function, earlier.result)),
-            };
+        if let Some(earlier) = repeated(account, keyed)? {
+            return Ok(Some(earlier));
         }
         pgrx::check_for_interrupts!();
+    }
+}
+
+/// The result of the same request, if it was made before. Claims nothing and waits for nobody.
+///
+/// # Errors
+/// 23505 when the key was used for a different request.
+pub fn repeated(account: &str, keyed: Keyed<'_>) -> Result<Option<i64>> {
+    match requests::find(account, keyed.key) {
+        None => Ok(None),
+        Some(earlier) if earlier.fingerprint == keyed.fingerprint => Ok(Some(earlier.result)),
+        Some(earlier) => Err(error::key_reused(account, keyed.key, &earlier.function, earlier.result)),
     }
 }

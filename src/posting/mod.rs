@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod batch;
+pub mod charge;
 pub mod collect;
 pub mod context;
 pub mod convert;

@@ -81,7 +81,7 @@ pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
 }
 
 /// A debit's line in the order of the table's columns.
-fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 17] {
+fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 18] {
     let debit = &line.debit;
     [
         line.posting.to_datum(),
@@ -89,7 +89,7 @@ fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) ->
         debit.occurred_at.unwrap_or(now).to_datum(),
         now.to_datum(),
         None,
-        None,
+        debit.usage.map(|usage| usage.rate).to_datum(),
         line.line.to_datum(),
         true.to_datum(),
         debit.account.to_datum(),
@@ -98,8 +98,9 @@ fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) ->
         debit.member.to_datum(),
         debit.department.to_datum(),
         debit.operation.to_datum(),
-        None,
+        debit.usage.map(|usage| usage.quantity).to_datum(),
         user,
         debit.metadata.and_then(convert::jsonb),
+        debit.usage.and_then(|usage| usage.dimensions).and_then(convert::jsonb),
     ]
 }

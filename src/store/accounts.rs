@@ -65,18 +65,18 @@ static CONTEXT: Statement = Statement::by_index(context!("a.unit"), &[TEXTOID, T
 static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
 
 static CREATE: Statement = Statement::new(
-    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at)
-     VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7)
+    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card)
+     VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8)
      ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
 );
 
 static CHANGE: Statement = Statement::new(
     "UPDATE credit.account SET unit = COALESCE($2, unit), pooling = COALESCE($3, pooling),
          time_zone = COALESCE($4, time_zone), require_members = COALESCE($5, require_members),
-         metadata = COALESCE($6::jsonb, metadata)
+         metadata = COALESCE($6::jsonb, metadata), rate_card = COALESCE($7, rate_card)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID],
 );
 
 static ADD_INTERVAL: Statement = Statement::new(
@@ -144,19 +144,20 @@ pub struct AccountTerms<'a> {
     pub pooling: Option<&'a str>,
     pub time_zone: Option<&'a str>,
     pub require_members: Option<bool>,
+    pub rate_card: Option<&'a str>,
     pub metadata: Option<&'a str>,
 }
 
 /// Creates the account unless it exists; whether it did.
 pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> bool {
-    let AccountTerms { pooling, time_zone, require_members, metadata, .. } = terms;
-    CREATE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &now]).count() == 1
+    let AccountTerms { pooling, time_zone, require_members, rate_card, metadata, .. } = terms;
+    CREATE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &now, &rate_card]).count() == 1
 }
 
 /// Changes what is given.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
-    let AccountTerms { unit, pooling, time_zone, require_members, metadata } = terms;
-    let changed = CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata]);
+    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, metadata } = terms;
+    let changed = CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
-use pgrx::prelude::*;
+use rust_decimal::Decimal;
 
 use super::statement::Statement;
 use crate::convert;
@@ -11,7 +11,7 @@ use crate::domain::conversion::Got;
 use crate::domain::exact::Precision;
 
 static WORTH: Statement = Statement::new(
-    "SELECT f.currency, f.fiat_per_credit::text, t.currency, t.fiat_per_credit::text, t.decimals, t.rounding
+    "SELECT f.currency, f.fiat_per_credit, t.currency, t.fiat_per_credit, t.decimals, t.rounding
      FROM credit.units f, credit.units t WHERE f.unit = $1 AND t.unit = $2",
     &[TEXTOID, TEXTOID],
 );
@@ -64,10 +64,9 @@ static WRITE: Statement = Statement::new(
 /// What one of each unit is worth, and how amounts of the new one are written.
 pub struct Worth {
     pub from_currency: Option<String>,
-    /// Money for one, as a number's text.
-    pub from_fiat: Option<String>,
+    pub from_fiat: Option<Decimal>,
     pub to_currency: Option<String>,
-    pub to_fiat: Option<String>,
+    pub to_fiat: Option<Decimal>,
     pub precision: Precision,
 }
 
@@ -104,7 +103,7 @@ pub struct Conversion<'a> {
     pub posting: i64,
     pub from_unit: &'a str,
     pub to_unit: &'a str,
-    pub rate: &'a AnyNumeric,
+    pub rate: Decimal,
     pub metadata: Option<&'a str>,
 }
 
@@ -115,6 +114,6 @@ pub fn write(conversion: &Conversion<'_>, parts: &[Part], now: DateTime<Utc>) {
     let given: Vec<_> = parts.iter().map(|part| convert::numeric(part.given)).collect();
     let got: Vec<_> = parts.iter().map(|part| convert::numeric(part.got.amount)).collect();
     let paid: Vec<_> = parts.iter().map(|part| part.got.paid.map(convert::numeric)).collect();
-    let written = WRITE.run(&[account, posting, &lots, &given, &got, &paid, from_unit, to_unit, *rate, metadata, &now]);
+    let written = WRITE.run(&[account, posting, &lots, &given, &got, &paid, from_unit, to_unit, rate, metadata, &now]);
     assert_eq!(written.count(), 1, "conversion {posting}");
 }

@@ -8,7 +8,8 @@ use pgrx::pg_sys::{
 
 use super::statement::Statement;
 use crate::convert;
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::exact;
 
 // One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
 static TAKE: Statement = Statement::by_index(
@@ -17,14 +18,16 @@ static TAKE: Statement = Statement::by_index(
          RETURNING true
      ), line AS (
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
-         recorded_at, recorded_by, metadata, posted)
-     SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
+     SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true,
+         $12, $13, $14::jsonb
      FROM taken
      RETURNING posting
      )
      SELECT line.posting FROM taken LEFT JOIN line ON true",
     &[
         TEXTOID, INT8OID, INT2OID, NUMERICOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+        NUMERICOID, INT8OID, TEXTOID,
     ],
 );
 
@@ -49,12 +52,12 @@ static POSTING_EXISTS: Statement =
 
 static DEBIT_BATCH: Statement = Statement::new(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
-         recorded_at, recorded_by, metadata, posted)
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
      SELECT v.account, v.posting, v.line, 'debit', - v.amount, v.lot, v.member, v.department, v.operation, v.occurred_at,
-         $11, session_user, v.metadata::jsonb, true
+         $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb
      FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
-         $9::timestamptz[], $10::text[])
-         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata)",
+         $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[])
+         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate, dimensions)",
     &[
         TEXTARRAYOID,
         INT8ARRAYOID,
@@ -67,6 +70,9 @@ static DEBIT_BATCH: Statement = Statement::new(
         TIMESTAMPTZARRAYOID,
         TEXTARRAYOID,
         TIMESTAMPTZOID,
+        NUMERICARRAYOID,
+        INT8ARRAYOID,
+        TEXTARRAYOID,
     ],
 );
 
@@ -84,6 +90,17 @@ pub struct DebitLine<'a> {
     /// When the usage happened; when it is recorded unless said otherwise.
     pub occurred_at: Option<DateTime<Utc>>,
     pub metadata: Option<&'a str>,
+    /// What was charged for, when the amount is a price.
+    pub usage: Option<Usage<'a>>,
+}
+
+/// How much of its operation a charge is for, and the rate that made its price.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage<'a> {
+    pub quantity: Amount,
+    pub rate: i64,
+    /// As a JSON object.
+    pub dimensions: Option<&'a str>,
 }
 
 /// Takes the amount from a slot whose lock is held; the posting, or `None` when the slot holds less.
@@ -101,6 +118,9 @@ pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: O
         &occurred_at,
         &now,
         &line.metadata,
+        &line.usage.map(|usage| usage.quantity),
+        &line.usage.map(|usage| usage.rate),
+        &line.usage.and_then(|usage| usage.dimensions),
     ]);
     // Taken without a line: another trigger dropped it. Going on would lose credit.
     rows.first().map(|row| row.optional(1).unwrap_or_else(|| panic!("a trigger dropped the ledger line of a debit")))
@@ -114,6 +134,19 @@ pub struct BatchLine<'a> {
     pub line: i32,
     pub lot: i64,
     pub amount: Amount,
+}
+
+impl<'a> BatchLine<'a> {
+    /// The lines of one debit: what each lot pays. A charge's quantity is divided like its price, so that it adds up as well.
+    pub fn of_debit(debit: DebitLine<'a>, posting: i64, parts: &[(i64, Amount)]) -> Vec<BatchLine<'a>> {
+        let amounts: Vec<_> = parts.iter().map(|(_, amount)| *amount).collect();
+        let quantities = debit.usage.map(|usage| exact::split(usage.quantity, &amounts, MAX_DECIMALS));
+        let line = |(index, (lot, amount)): (usize, &(i64, Amount))| {
+            let usage = debit.usage.zip(quantities.as_ref()).map(|(usage, parts)| Usage { quantity: parts[index], ..usage });
+            BatchLine { debit: DebitLine { usage, ..debit }, posting, line: index as i32 + 1, lot: *lot, amount: *amount }
+        };
+        parts.iter().enumerate().map(line).collect()
+    }
 }
 
 /// Writes the lines of one debit or many.
@@ -132,6 +165,9 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
         &lines.iter().map(occurred_at).collect::<Vec<_>>(),
         &lines.iter().map(|line| line.debit.metadata).collect::<Vec<_>>(),
         &now,
+        &lines.iter().map(|line| line.debit.usage.map(|usage| usage.quantity)).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.usage.map(|usage| usage.rate)).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.usage.and_then(|usage| usage.dimensions)).collect::<Vec<_>>(),
     ]);
     assert_eq!(written.count(), lines.len(), "the lines of debits");
 }

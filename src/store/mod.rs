@@ -11,6 +11,8 @@ pub mod design;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
+pub mod rate_cards;
+pub mod rates;
 pub mod repricing;
 pub mod requests;
 pub mod slots;

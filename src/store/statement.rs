@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use rust_decimal::Decimal;
 
 use crate::convert;
 use crate::domain::amount::Amount;
+use crate::domain::exact;
 
 /// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
 pub fn connected<T>(work: impl FnOnce() -> T) -> T {
@@ -222,6 +224,39 @@ impl Parameter for &[Amount] {
     }
 }
 
+impl Parameter for Vec<Option<Amount>> {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        self.iter().map(|amount| amount.map(convert::numeric)).collect::<Vec<_>>().into_datum()
+    }
+}
+
+impl Parameter for Decimal {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        convert::numeric_of_text(&self.to_string()).into_datum()
+    }
+}
+
+impl Column for Decimal {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Decimal {
+        let numeric = unsafe { AnyNumeric::from_datum(datum, false) }.expect("a numeric");
+        exact::parse_decimal(numeric.normalize()).expect("a number that was checked when it was written")
+    }
+}
+
+impl Parameter for &[Decimal] {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        self.iter().map(|decimal| convert::numeric_of_text(&decimal.to_string())).collect::<Vec<_>>().into_datum()
+    }
+}
+
+impl Column for Vec<Decimal> {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<Decimal> {
+        let numerics: Vec<AnyNumeric> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
+        let decimal = |numeric: &AnyNumeric| exact::parse_decimal(numeric.normalize()).expect("a number that was checked");
+        numerics.iter().map(decimal).collect()
+    }
+}
+
 impl Parameter for DateTime<Utc> {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
         convert::microseconds(*self).into_datum()
@@ -252,6 +287,7 @@ macro_rules! through_pgrx {
 
 through_pgrx! {
     parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
-        Vec<Option<&str>>, Vec<AnyNumeric>, Vec<Option<AnyNumeric>>, Vec<TimestampWithTimeZone>, &[u8], AnyNumeric, Interval;
+        Vec<Option<&str>>, Vec<Option<i64>>, Vec<AnyNumeric>, Vec<Option<AnyNumeric>>, Vec<TimestampWithTimeZone>, &[u8],
+        AnyNumeric, Interval;
     columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric,
 }

@@ -26,6 +26,33 @@ BEGIN
     ASSERT credit_balance('acme') = before;
 END $$;
 
+-- Prices are the same, versions still do not overlap, and the period goes on from where it was.
+DO $$
+DECLARE
+    before numeric := credit_balance('priced');
+    last_rate bigint := (SELECT max(rate) FROM (SELECT rate FROM credit.rate UNION ALL SELECT rate FROM credit.rate_draft) r);
+BEGIN
+    ASSERT credit_price('list', 'chat', 4808) = 0.601;
+    ASSERT credit_price('list', 'chat', 1000, dimensions => '{"size": 1.5, "model": "mini"}') = 0.2;
+    ASSERT credit_price('list', 'chat', 1000, at => '2095-01-01') = 0.5;
+    ASSERT credit_charge('priced', 'chat', 1000, dimensions => '{"model": "mini", "size": 1.5, "region": "eu"}', key => 'first charge')
+        = (SELECT result FROM credit.request WHERE account = 'priced' AND key = 'first charge');
+    ASSERT credit_balance('priced') = before;
+    PERFORM credit_charge('priced', 'image', 2);
+    ASSERT credit_balance('priced') = before - 1, format('%s after %s', credit_balance('priced'), before);
+    ASSERT credit_rate('list', 'new', credits => 1) > last_rate, 'a rate id that is new';
+    ASSERT credit_publish('list') = 2, 'the draft and the new one';
+    ASSERT credit_price('list', 'report', 11) = 4;
+    BEGIN
+        INSERT INTO credit.rate (rate, effective_at, published_at, card, operation, credits, published_by)
+        SELECT nextval('credit.rate_id'), effective_at, published_at, card, operation, credits, published_by FROM credit.rate
+        WHERE operation = 'report';
+        RAISE EXCEPTION 'two versions of one rate overlap';
+    EXCEPTION WHEN exclusion_violation THEN
+        NULL;
+    END;
+END $$;
+
 -- A row written past the functions is applied once, and history still cannot be changed.
 DO $$
 DECLARE

@@ -37,5 +37,23 @@ INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
 INSERT INTO credit.entry (account, lot, kind, amount)
     SELECT account, max(lot), 'debit', -7 FROM credit.lot WHERE account = 'acme' AND granted = 70 GROUP BY account;
 
+-- A rate card with versions past, present and announced, a draft, and usage of a period.
+SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01);
+SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2090-01-01 00:00:00+00');
+SELECT credit_rate_card('list', unit => 'compute', notice => '30 days', agreement => 'A-7');
+SELECT credit_rate('list', 'chat', credits => 0.25, per => 1000, unit_cost => 0.000001, note => 'first');
+SELECT credit_rate('list', 'chat', credits => 0.2, per => 1000, dimensions => '{"model": "mini", "size": 1.50}');
+SELECT credit_rate('list', 'image', credits => 1, minimum => 0.5, tier_from => '{10}', tier_credits => '{0.5}', tier_scope => 'year');
+SELECT credit_publish('list', effective_at => now() - interval '1 hour');
+SELECT credit_account('priced', unit => 'compute', rate_card => 'list', time_zone => 'Asia/Tokyo');
+SELECT credit_grant('priced', 0.1), credit_grant('priced', 100);
+SELECT credit_charge('priced', 'chat', 1000, dimensions => '{"model": "mini", "size": 1.5, "region": "eu"}', key => 'first charge');
+SELECT credit_charge('priced', 'image', 12, member => 'alice');
+SELECT credit_rate('list', 'chat', credits => 0.125, per => 1000);
+SELECT credit_publish('list');
+SELECT credit_rate('list', 'chat', credits => 0.5, per => 1000);
+SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00');
+SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true);
+
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
 SELECT credit_grant('crowd', 100000);

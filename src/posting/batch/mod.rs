@@ -57,12 +57,24 @@ pub enum ItemOutcome {
 /// # Errors
 /// What a single debit raises, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
+    run(items, mode, None)
+}
+
+/// Debits each item in turn, all of them under one posting or none of them.
+///
+/// # Errors
+/// As [`debit_many`] in mode [`Mode::All`].
+pub fn debit_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
+    run(items, Mode::All, Some(posting)).map(|_| ())
+}
+
+fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<ItemOutcome>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let contexts = contexts(items)?;
     let mut lots_of_each = LOTS_AT_FIRST;
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        let mut attempt = Attempt::new(items, &contexts, lots_of_each);
+        let mut attempt = Attempt::new(items, &contexts, lots_of_each, posting);
         match subtransaction::attempt(|| attempt.run(mode))? {
             Some(outcomes) => return Ok(outcomes),
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
@@ -91,6 +103,8 @@ struct Attempt<'a> {
     contexts: &'a [Rc<Context>],
     lots_of_each: i32,
     postings: Vec<i64>,
+    /// All items are lines of one posting.
+    as_one: bool,
     /// For items whose key stood for an earlier request: its posting.
     repeated: HashMap<usize, i64>,
     /// For items whose key an earlier item of this batch has: that item.
@@ -100,10 +114,10 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(items: &'a [Debit<'a>], contexts: &'a [Rc<Context>], lots_of_each: i32) -> Attempt<'a> {
-        let postings = entries::next_postings(items.len());
+    fn new(items: &'a [Debit<'a>], contexts: &'a [Rc<Context>], lots_of_each: i32, posting: Option<i64>) -> Attempt<'a> {
+        let postings = posting.map_or_else(|| entries::next_postings(items.len()), |posting| vec![posting; items.len()]);
         let (repeated, same_as) = (HashMap::new(), HashMap::new());
-        Attempt { items, contexts, lots_of_each, postings, repeated, same_as, read_too_few: false }
+        Attempt { items, contexts, lots_of_each, postings, as_one: posting.is_some(), repeated, same_as, read_too_few: false }
     }
 
     /// The outcomes, or `None` to be tried again.
@@ -269,6 +283,9 @@ impl<'a> Attempt<'a> {
             slots::set_slots(&layouts);
         }
         lots::close(&closed);
+        if self.as_one {
+            (1..).zip(&mut lines).for_each(|(number, line): (i32, &mut BatchLine<'_>)| line.line = number);
+        }
         write::lines(&lines, now);
         self.take_back_keys(outcomes);
         true
@@ -277,14 +294,8 @@ impl<'a> Attempt<'a> {
     fn lines(&self, index: usize, drawn: &Drawn, group: &Taken<'_>) -> Vec<BatchLine<'_>> {
         let Drawn::Paid(parts) = drawn else { return Vec::new() };
         let debit = self.items[index].line(self.contexts[index].member.as_ref());
-        let line = |(line, (position, amount)): (i32, &(usize, Amount))| BatchLine {
-            debit,
-            posting: self.postings[index],
-            line,
-            lot: group.lots[*position],
-            amount: *amount,
-        };
-        (1..).zip(parts).map(line).collect()
+        let parts: Vec<_> = parts.iter().map(|(position, amount)| (group.lots[*position], *amount)).collect();
+        BatchLine::of_debit(debit, self.postings[index], &parts)
     }
 
     /// A key whose debit did not fit is free again.

@@ -20,7 +20,7 @@ const SLOT: Shape = Shape { columns: 4, triggers: &[c"slot_91_refuse_delete", c"
 
 /// `credit.entry` likewise.
 const ENTRY: Shape = Shape {
-    columns: 17,
+    columns: 18,
     triggers: &[
         c"entry_10_check",
         c"entry_20_apply",
@@ -101,7 +101,7 @@ unsafe fn find() -> Relations {
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(id(c"account"), id(c"account_pkey"), 7),
+            account: indexed(id(c"account"), id(c"account_pkey"), 8),
             unit: indexed(id(c"unit"), id(c"unit_pkey"), 5),
             member: indexed(id(c"member"), id(c"member_pkey"), 6),
             lot: indexed(id(c"lot"), id(c"lot_drawdown"), 21),

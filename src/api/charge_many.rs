@@ -1,0 +1,73 @@
+//! credit_charge_many(): thousands of charges in one call.
+
+use pgrx::prelude::*;
+
+use super::charge::request;
+use super::debit_many::{MAX_ITEMS, check_lengths, mode, text_at};
+use crate::convert;
+use crate::error::{self, Result};
+use crate::json::JsonText;
+use crate::posting::charge;
+use crate::store::connected;
+
+/// Charges the elements of parallel arrays in turn.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn credit_charge_many(
+    accounts: Option<Vec<Option<String>>>,
+    operations: Option<Vec<Option<String>>>,
+    quantities: Option<Vec<Option<AnyNumeric>>>,
+    members: default!(Option<Vec<Option<String>>>, "NULL"),
+    dimensions: default!(Option<Vec<Option<JsonText>>>, "NULL"),
+    at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
+    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
+    mode: default!(Option<&str>, "'all'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(item, i32), name!(posting, Option<i64>), name!(amount, Option<AnyNumeric>), name!(shortfall, Option<AnyNumeric>)),
+    >,
+> {
+    let accounts = convert::required("accounts", accounts)?;
+    let operations = convert::required("operations", operations)?;
+    let quantities = convert::required("quantities", quantities)?;
+    let length = accounts.len();
+    if length > MAX_ITEMS {
+        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
+    }
+    check_lengths(
+        length,
+        &[
+            ("operations", Some(operations.len())),
+            ("quantities", Some(quantities.len())),
+            ("members", members.as_ref().map(Vec::len)),
+            ("dimensions", dimensions.as_ref().map(Vec::len)),
+            ("at", at.as_ref().map(Vec::len)),
+            ("keys", keys.as_ref().map(Vec::len)),
+            ("metadata", metadata.as_ref().map(Vec::len)),
+        ],
+    )?;
+    let metadata: Option<Vec<_>> = metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0)).collect());
+    let item = |index: usize| {
+        request(
+            accounts[index].as_deref(),
+            operations[index].as_deref(),
+            quantities[index].as_ref(),
+            text_at(&members, index),
+            dimensions.as_ref().and_then(|dimensions| dimensions[index].as_ref()),
+            at.as_ref().and_then(|at| at[index]),
+            text_at(&keys, index),
+            text_at(&metadata, index),
+        )
+        .map_err(|refusal| error::in_item(refusal, index))
+    };
+    let charges = (0..length).map(item).collect::<Result<Vec<_>>>()?;
+    let mode = self::mode(mode)?;
+    let outcomes = connected(|| charge::charge_many(&charges, mode))?;
+    let rows = (1..).zip(outcomes).map(|(item, charged)| {
+        (item, charged.posting, charged.amount.map(convert::numeric), charged.shortfall.map(convert::numeric))
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}

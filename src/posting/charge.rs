@@ -1,0 +1,224 @@
+//! Charges: an operation's quantity is priced by the account's rate card, and the price is debited.
+
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+
+use super::account;
+use super::batch::{self, ItemOutcome, Mode};
+use super::debit::{self, Debit};
+use super::idempotency::{self, Keyed};
+use crate::domain::amount::Amount;
+use crate::domain::dimensions::Dimensions;
+use crate::error::{self, Result};
+use crate::rating::price::{self, Price};
+use crate::server::{clock, subtransaction};
+use crate::store::entries::{self, Usage};
+use crate::store::rate_cards::Card;
+
+/// What is to be charged, as the caller said it.
+#[derive(Clone, Debug)]
+pub struct Charge<'a> {
+    pub account: &'a str,
+    pub operation: &'a str,
+    pub quantity: Amount,
+    pub member: Option<&'a str>,
+    pub dimensions: Option<Dimensions>,
+    pub at: Option<DateTime<Utc>>,
+    pub keyed: Option<Keyed<'a>>,
+    pub metadata: Option<&'a str>,
+}
+
+/// How one charge of a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charged {
+    /// What it costs; `None` for a repetition.
+    pub amount: Option<Amount>,
+    pub posting: Option<i64>,
+    pub shortfall: Option<Amount>,
+}
+
+/// A charge whose price is known.
+struct Priced {
+    price: Price,
+    at: DateTime<Utc>,
+    dimensions: Option<String>,
+}
+
+impl Priced {
+    fn debit<'a>(&'a self, charge: &Charge<'a>) -> Debit<'a> {
+        Debit {
+            account: charge.account,
+            amount: self.price.amount,
+            member: charge.member,
+            operation: Some(charge.operation),
+            unit: Some(&self.price.unit),
+            occurred_at: Some(self.at),
+            keyed: charge.keyed,
+            metadata: charge.metadata,
+            usage: Some(Usage { quantity: charge.quantity, rate: self.price.rate, dimensions: self.dimensions.as_deref() }),
+        }
+    }
+}
+
+/// Charges; the posting, or `None` when it costs nothing.
+///
+/// # Errors
+/// P0002 unknown account, no card, no rate; what a debit raises.
+pub fn charge(charge: &Charge<'_>) -> Result<Option<i64>> {
+    if let Some(earlier) = earlier(charge.account, charge.keyed)? {
+        return Ok(Some(earlier));
+    }
+    let priced = price_of(charge, price::instant(charge.at)?)?;
+    match priced.price.amount.is_zero() {
+        true => Ok(None),
+        false => debit::debit(priced.debit(charge)).map(Some),
+    }
+}
+
+/// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.
+///
+/// # Errors
+/// As [`charge`], with `item=` in the DETAIL.
+pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
+    if let Some(earlier) = earlier(account, keyed)? {
+        return Ok(Some(earlier));
+    }
+    let now = price::instant(charges.first().and_then(|charge| charge.at))?;
+    let posting = entries::next_posting();
+    // Before anything is counted or locked, as everywhere.
+    if let Some(keyed) = keyed
+        && let Some(earlier) = idempotency::claim(account, keyed, posting, clock::now())?
+    {
+        return Ok(Some(earlier));
+    }
+    let mut priced = Vec::with_capacity(charges.len());
+    for index in in_order(charges) {
+        priced.push((index, price_of(&charges[index], now).map_err(|refusal| error::in_item(refusal, index))?));
+    }
+    priced.sort_by_key(|(index, _)| *index);
+    let debits: Vec<_> = priced
+        .iter()
+        .filter(|(_, priced)| !priced.price.amount.is_zero())
+        .map(|(index, priced)| priced.debit(&charges[*index]))
+        .collect();
+    if debits.is_empty() {
+        if let Some(keyed) = keyed {
+            crate::store::requests::take_back(account, keyed.key);
+        }
+        return Ok(None);
+    }
+    batch::debit_as_one(&debits, posting)?;
+    Ok(Some(posting))
+}
+
+/// Charges each item in turn; one outcome per item, the same as charging one by one.
+///
+/// # Errors
+/// As [`charge`], with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
+pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
+    if depends_on_order(charges)? {
+        return one_by_one(charges, mode);
+    }
+    let mut outcomes = vec![Charged { amount: None, posting: None, shortfall: None }; charges.len()];
+    let mut priced = Vec::with_capacity(charges.len());
+    for (index, charge) in charges.iter().enumerate() {
+        let refused = |refusal| error::in_item(refusal, index);
+        if let Some(earlier) = earlier(charge.account, charge.keyed).map_err(refused)? {
+            outcomes[index].posting = Some(earlier);
+            continue;
+        }
+        let found = price::instant(charge.at).and_then(|at| price_of(charge, at)).map_err(refused)?;
+        outcomes[index].amount = Some(found.price.amount);
+        if !found.price.amount.is_zero() {
+            priced.push((index, found));
+        }
+    }
+    let debits: Vec<_> = priced.iter().map(|(index, priced)| priced.debit(&charges[*index])).collect();
+    for ((index, _), outcome) in priced.iter().zip(batch::debit_many(&debits, mode)?) {
+        match outcome {
+            ItemOutcome::Posted(posting) => outcomes[*index].posting = Some(posting),
+            ItemOutcome::Short { shortfall } => outcomes[*index].shortfall = Some(shortfall),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Whether a price depends on which of the charges before it fitted.
+fn depends_on_order(charges: &[Charge<'_>]) -> Result<bool> {
+    let mut known: std::collections::HashMap<(&str, &str), bool> = std::collections::HashMap::new();
+    for (index, charge) in charges.iter().enumerate() {
+        let depends = match known.get(&(charge.account, charge.operation)) {
+            Some(depends) => *depends,
+            None => {
+                let card = card_of(charge).map_err(|refusal| error::in_item(refusal, index))?;
+                let depends = price::counts_over_a_period(&card, charge.operation);
+                *known.entry((charge.account, charge.operation)).or_insert(depends)
+            }
+        };
+        if depends {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn one_by_one(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
+    let mut outcomes = Vec::with_capacity(charges.len());
+    for (index, item) in charges.iter().enumerate() {
+        outcomes.push(charge_one(item, mode).map_err(|refusal| error::in_item(refusal, index))?);
+    }
+    Ok(outcomes)
+}
+
+fn charge_one(item: &Charge<'_>, mode: Mode) -> Result<Charged> {
+    if let Some(earlier) = earlier(item.account, item.keyed)? {
+        return Ok(Charged { amount: None, posting: Some(earlier), shortfall: None });
+    }
+    let mut amount = Amount::ZERO;
+    let mut shortfall = None;
+    // What does not fit must not count to its period either.
+    let posting = subtransaction::attempt(|| {
+        let priced = price_of(item, price::instant(item.at)?)?;
+        amount = priced.price.amount;
+        if amount.is_zero() {
+            return Ok(Some(None));
+        }
+        let (outcome, missing) = debit::debit_or_shortfall(priced.debit(item), mode == Mode::All)?;
+        shortfall = missing;
+        Ok(outcome.map(Some))
+    })?;
+    Ok(Charged { amount: Some(amount), posting: posting.flatten(), shortfall })
+}
+
+/// What the same request returned before, whatever the rates are now.
+fn earlier(account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
+    keyed.map_or(Ok(None), |keyed| idempotency::repeated(account, keyed))
+}
+
+fn card_of(charge: &Charge<'_>) -> Result<Rc<Card>> {
+    // It also tells an unknown account from one without a card, and begins to listen for changes.
+    account::find_remembered(charge.account, None, charge.member)?;
+    price::card_of(charge.account)
+}
+
+fn price_of(charge: &Charge<'_>, at: DateTime<Utc>) -> Result<Priced> {
+    let card = card_of(charge)?;
+    let none = Dimensions::default();
+    let usage = price::Usage {
+        account: Some(charge.account),
+        operation: charge.operation,
+        quantity: charge.quantity,
+        dimensions: charge.dimensions.as_ref().unwrap_or(&none),
+        at,
+    };
+    let price = price::charge(&card, &usage)?;
+    Ok(Priced { price, at, dimensions: charge.dimensions.as_ref().map(Dimensions::to_json) })
+}
+
+/// The order in which counters of periods are taken, the same in every call: by operation, then as given.
+fn in_order(charges: &[Charge<'_>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..charges.len()).collect();
+    order.sort_by_key(|index| charges[*index].operation);
+    order
+}

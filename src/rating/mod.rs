@@ -1,0 +1,11 @@
+//! The credit-to-value mapping: what a unit is worth, what is on a rate card, and what an operation costs.
+//!
+//! - [`unit`]: units and their value in money
+//! - [`card`]: rate cards and what is prepared for them
+//! - [`publish`]: making versions of what is prepared, and what they change for customers
+//! - [`price`]: the rate that applies to a usage, and its price
+
+pub mod card;
+pub mod price;
+pub mod publish;
+pub mod unit;

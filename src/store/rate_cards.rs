@@ -1,0 +1,158 @@
+//! The table `credit.rate_card`, and which card an account uses.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{BOOLOID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::prelude::*;
+
+use super::statement::{Row, Rows, Statement};
+use crate::domain::exact::{Precision, Rounding};
+
+/// A card and the unit it is in.
+#[derive(Clone, Debug)]
+pub struct Card {
+    pub card: String,
+    pub unit: String,
+    /// How its prices are written.
+    pub precision: Precision,
+}
+
+static CARD: Statement = Statement::by_index(
+    "SELECT c.card, c.unit, u.decimals, u.rounding FROM credit.rate_card c JOIN credit.unit u ON u.unit = c.unit WHERE c.card = $1",
+    &[TEXTOID],
+);
+
+// The account's own card, or the default one of its unit.
+static CARD_OF_ACCOUNT: Statement = Statement::by_index(
+    "SELECT c.card, c.unit, u.decimals, u.rounding
+     FROM credit.account a
+     JOIN credit.rate_card c ON c.card = COALESCE(a.rate_card, (SELECT d.card FROM credit.rate_card d WHERE d.unit = a.unit AND d.is_default))
+     JOIN credit.unit u ON u.unit = c.unit WHERE a.account = $1",
+    &[TEXTOID],
+);
+
+static LOCK: Statement = Statement::by_index(
+    "SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1 FOR NO KEY UPDATE",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
+static READ: Statement =
+    Statement::by_index("SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
+
+static CREATE: Statement = Statement::new(
+    "INSERT INTO credit.rate_card (card, unit, is_default, notice, agreement, note, created_at)
+     VALUES ($1, $2, COALESCE($3, false), COALESCE($4, '0'), $5, $6, $7) ON CONFLICT (card) DO NOTHING",
+    &[TEXTOID, TEXTOID, BOOLOID, INTERVALOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static CHANGE: Statement = Statement::by_index(
+    "UPDATE credit.rate_card SET unit = COALESCE($2, unit), is_default = COALESCE($3, is_default), notice = COALESCE($4, notice),
+         agreement = COALESCE($5, agreement), note = COALESCE($6, note)
+     WHERE card = $1",
+    &[TEXTOID, TEXTOID, BOOLOID, INTERVALOID, TEXTOID, TEXTOID],
+);
+
+static DEFAULT_OF_UNIT: Statement =
+    Statement::new("SELECT card FROM credit.rate_card WHERE unit = $1 AND is_default AND card <> $2", &[TEXTOID, TEXTOID]);
+
+static HAS_RATES: Statement = Statement::new("SELECT EXISTS (SELECT FROM credit.rate WHERE card = $1)", &[TEXTOID]);
+
+static USERS: Statement = Statement::new(
+    "SELECT count(*) FROM credit.account a
+     WHERE a.rate_card = $1 OR (a.rate_card IS NULL
+         AND EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit))",
+    &[TEXTOID],
+);
+
+static IS_USED: Statement = Statement::new(
+    "SELECT EXISTS (SELECT FROM credit.account a
+     WHERE a.rate_card = $1 OR (a.rate_card IS NULL
+         AND EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)))",
+    &[TEXTOID],
+);
+
+fn card_of_rows(rows: Rows) -> Option<Card> {
+    rows.first().map(|row: Row<'_>| {
+        let rounding: Rounding = row.get::<String>(4).parse().expect("a rounding that the table allows");
+        Card { card: row.get(1), unit: row.get(2), precision: Precision { decimals: row.get::<i16>(3) as u32, rounding } }
+    })
+}
+
+pub fn card(card: &str) -> Option<Card> {
+    card_of_rows(CARD.run(&[&card]))
+}
+
+/// The same as the calling query sees it, for readers.
+pub fn card_for_reader(card: &str) -> Option<Card> {
+    card_of_rows(CARD.read(&[&card]))
+}
+
+/// The card an account uses: its own, or the default one of its unit.
+pub fn card_of_account(account: &str) -> Option<Card> {
+    card_of_rows(CARD_OF_ACCOUNT.run(&[&account]))
+}
+
+/// The same as the calling query sees it, for readers.
+pub fn card_of_account_for_reader(account: &str) -> Option<Card> {
+    card_of_rows(CARD_OF_ACCOUNT.read(&[&account]))
+}
+
+/// A card as a publisher sees it.
+pub struct Published {
+    pub unit: String,
+    /// Before this instant nothing may get worse.
+    pub notice_until: DateTime<Utc>,
+}
+
+/// Locks the card: publishing and changing it happen one after the other.
+pub fn lock(card: &str, now: DateTime<Utc>) -> Option<Published> {
+    LOCK.run(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+}
+
+/// The locked card again, as it is by now.
+pub fn read_now(card: &str, now: DateTime<Utc>) -> Option<Published> {
+    READ.run(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+}
+
+/// The same without the lock, for a preview.
+pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
+    READ.read(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+}
+
+/// What a card is created with or changed to; `None` keeps what is there.
+pub struct CardTerms<'a> {
+    pub unit: Option<&'a str>,
+    pub is_default: Option<bool>,
+    pub notice: Option<Interval>,
+    pub agreement: Option<&'a str>,
+    pub note: Option<&'a str>,
+}
+
+/// Creates the card unless it exists; whether it did.
+pub fn create(card: &str, unit: &str, terms: &CardTerms<'_>, now: DateTime<Utc>) -> bool {
+    CREATE.run(&[&card, &unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note, &now]).count() == 1
+}
+
+/// Changes what is given of a locked card.
+pub fn change(card: &str, terms: &CardTerms<'_>) {
+    let changed = CHANGE.run(&[&card, &terms.unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note]);
+    assert_eq!(changed.count(), 1, "card {card} to change");
+}
+
+/// The default card of a unit, unless it is this one.
+pub fn other_default_of_unit(unit: &str, card: &str) -> Option<String> {
+    DEFAULT_OF_UNIT.run(&[&unit, &card]).first().map(|row| row.get(1))
+}
+
+pub fn has_rates(card: &str) -> bool {
+    HAS_RATES.run(&[&card]).first().expect("one row").get(1)
+}
+
+/// Whether any account is charged by the card.
+pub fn is_used(card: &str) -> bool {
+    IS_USED.run(&[&card]).first().expect("one row").get(1)
+}
+
+/// How many accounts are charged by the card.
+pub fn users(card: &str) -> i64 {
+    USERS.read(&[&card]).first().expect("one row").get(1)
+}
