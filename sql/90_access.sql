@@ -11,7 +11,7 @@ FROM (
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
         ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'), ('{spend,admin}', 'credit_debit_many_json'),
-        ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_check_design'), ('{admin}', 'credit_convert'), ('{admin}', 'credit_reprice'), ('{admin}', 'credit_reprice_preview'),
+        ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'), ('{admin}', 'credit_import_rate_card'), ('{admin}', 'credit_check_design'), ('{admin}', 'credit_convert'), ('{admin}', 'credit_reprice'), ('{admin}', 'credit_reprice_preview'),
         ('{admin}', 'credit_account'), ('{admin}', 'credit_member'), ('{admin}', 'credit_grant'), ('{admin}', 'credit_void'),
         ('{admin}', 'credit_set_expiry'), ('{admin}', 'credit_expire'), ('{admin}', 'credit_maintain'),
         ('{read,spend,admin}', 'credit_price'), ('{spend,admin}', 'credit_charge'), ('{spend,admin}', 'credit_charge_request'),

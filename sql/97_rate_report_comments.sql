@@ -107,3 +107,6 @@ Errors: 22023 malformed argument, no old cost, or no value in money; 22003 out o
 COMMENT ON FUNCTION credit_reprice_preview(text, integer, text) IS
 'Replays the usage that the card priced in the last days by the card as it will be once its drafts are published: a row per account with what it was charged, what it would have been, the difference, and the change in percent. unpriced: what was charged for usage that the card would have no rate for; it is left out of the difference. Calls of one posting, operation and rate count as one.
 Errors: 22023 malformed argument; P0002 unknown card or account; 22003 out of range.';
+COMMENT ON FUNCTION credit_import_rate_card(jsonb, boolean) IS
+'Makes the card of a document that credit_export_rate_card() wrote, with its unit, or changes it, and prepares the rates that differ from those in force; with publish they are published at once. Returns how many differed. Rates that the document does not name stay. A unit that exists must be the same.
+Errors: 22023 malformed document or rate; 55000 another unit, other drafts, or what publishing refuses; 22007 a notice that is no length of time.';

@@ -88,6 +88,7 @@ extension_sql_file!(
         "rate_views",
         api::conversion_table::credit_conversion_markdown,
         api::conversion_table::credit_export_rate_card,
+        api::conversion_table::credit_import_rate_card,
         api::convert::credit_convert,
         api::design::credit_check_design,
         api::reprice::credit_reprice,

@@ -3,9 +3,11 @@
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::domain::document::Document;
 use crate::domain::markdown::{self, Align};
 use crate::error::{self, Result};
 use crate::json::JsonText;
+use crate::rating::import;
 use crate::store::connected;
 use crate::store::conversion_table::{self, CardUnit, PublishedRate};
 
@@ -28,6 +30,17 @@ fn credit_export_rate_card(card: Option<&str>, costs: default!(Option<bool>, "tr
     let costs = convert::required("costs", costs)?;
     let document = connected(|| conversion_table::document(card, costs).ok_or_else(|| error::unknown_card(card)))?;
     Ok(JsonText(document))
+}
+
+/// Makes a card of a document, or changes it; how many rates differed from those in force.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_import_rate_card(document: Option<JsonText>, publish: default!(Option<bool>, "false")) -> Result<i32> {
+    let json = convert::required("document", document)?;
+    let publish = convert::required("publish", publish)?;
+    let document = Document::parse(&json.0).map_err(|problem| error::malformed_document(&problem))?;
+    let notice = convert::notice(Some(convert::interval_of_text(&document.notice)))?;
+    connected(|| import::import(&document, notice.expect("a notice that was given"), publish))
 }
 
 /// What a credit is worth, where that is known, and the table.

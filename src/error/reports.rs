@@ -3,7 +3,7 @@
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, plain, report};
+use super::{invalid, not_found, plain, report, wrong_state};
 use crate::domain::amount::Amount;
 use crate::domain::reprice::RepriceError;
 
@@ -106,5 +106,32 @@ pub fn no_rate_in_force(card: &str, operation: &str, dimensions: &str) -> ErrorR
         format!("rate card \"{card}\" has no rate of operation \"{operation}\" with dimensions {dimensions} in force"),
         format!("card={} operation={} dimensions={}", plain(card), plain(operation), plain(dimensions)),
         "The view credit.conversion_table shows the rates in force, credit.rate_history all versions.",
+    )
+}
+
+/// 22023: a document that is no rate card.
+pub fn malformed_document(problem: &str) -> ErrorReport {
+    invalid(
+        format!("the document is not a rate card: {problem}"),
+        "argument=document",
+        "Give what credit_export_rate_card() returned.",
+    )
+}
+
+/// 55000: the unit of a document is another here.
+pub fn unit_differs(unit: &str) -> ErrorReport {
+    wrong_state(
+        format!("unit \"{unit}\" has other decimals, another rounding, currency or value here than in the document"),
+        format!("unit={}", plain(unit)),
+        "Change the unit with credit_unit(), or name another one in the document.",
+    )
+}
+
+/// 55000: drafts that an import would publish along.
+pub fn other_drafts(card: &str, operation: &str) -> ErrorReport {
+    wrong_state(
+        format!("rate card \"{card}\" has drafts that the document does not name"),
+        format!("card={} operation={}", plain(card), plain(operation)),
+        "Publish them with credit_publish() or throw them away with credit_discard_drafts(); or import without publishing.",
     )
 }

@@ -1,6 +1,7 @@
 //! A card's published rates as a document and as rows for people.
 
 use pgrx::pg_sys::{BOOLOID, TEXTOID};
+use rust_decimal::Decimal;
 
 use super::statement::Statement;
 
@@ -49,6 +50,31 @@ static ROWS: Statement = Statement::new(
 /// The rates of a card in force now as JSON; `None` when there is no such card.
 pub fn document(card: &str, costs: bool) -> Option<String> {
     DOCUMENT.read(&[&card, &costs]).first().map(|row| row.get(1))
+}
+
+static UNIT_HERE: Statement = Statement::new(
+    "SELECT decimals, rounding, currency, CASE kind WHEN 'abstract' THEN fiat_per_credit END FROM credit.units WHERE unit = $1",
+    &[TEXTOID],
+);
+
+/// A unit as it is here.
+pub struct UnitHere {
+    pub decimals: i16,
+    pub rounding: String,
+    pub currency: Option<String>,
+    /// What a credit of an abstract unit is worth now.
+    pub abstract_fiat: Option<Decimal>,
+}
+
+/// `None` when there is no such unit.
+pub fn unit(unit: &str) -> Option<UnitHere> {
+    let rows = UNIT_HERE.run(&[&unit]);
+    rows.first().map(|row| UnitHere {
+        decimals: row.get(1),
+        rounding: row.get(2),
+        currency: row.optional(3),
+        abstract_fiat: row.optional(4),
+    })
 }
 
 /// The unit of a card, and what one of it is worth.
