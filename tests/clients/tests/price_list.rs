@@ -59,20 +59,18 @@ fn requests(trace: &str) -> Vec<(i128, i128)> {
 
 /// Charges each request as one posting of up to three lines, the models in turn.
 fn charge(session: &mut Client, models: &[Model], requests: &[(i128, i128)]) {
-    for chunk in requests.chunks(500).enumerate() {
-        let calls: Vec<String> = (chunk.0 * 500..)
-            .zip(chunk.1)
-            .map(|(number, (context, generated))| {
-                let quantities = quantities(*context, *generated).map(|quantity| quantity.to_string()).join(",");
-                let dimensions = format!("'{{\"model\": \"{}\"}}'::jsonb", models[number % models.len()].name);
-                format!(
-                    "SELECT credit_charge_request('acme', ARRAY['{}'], ARRAY[{quantities}]::numeric[], \
-                     dimensions => ARRAY[{dimensions},{dimensions},{dimensions}])",
-                    OPERATIONS.join("','")
-                )
-            })
-            .collect();
-        session.run(&calls.join("; "));
+    let numbered: Vec<_> = requests.iter().enumerate().collect();
+    for chunk in numbered.chunks(500) {
+        let rows = chunk.iter().map(|(number, (context, generated))| {
+            let [input, cached, output] = quantities(*context, *generated);
+            format!("({number}, ARRAY[{input},{cached},{output}]::numeric[], '{}')", models[number % models.len()].name)
+        });
+        session.run(&format!(
+            "SELECT credit_charge_request('acme', ARRAY['{}'], quantities, dimensions => jsonb_build_object('model', model))
+             FROM (VALUES {}) AS request (number, quantities, model) ORDER BY number",
+            OPERATIONS.join("','"),
+            rows.collect::<Vec<_>>().join(",")
+        ));
     }
 }
 
