@@ -79,15 +79,16 @@ fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
     if let Some(keyed) = charge.keyed {
         let claimed = entries::next_posting();
         if let Some(earlier) = idempotency::claim(charge.account, keyed, claimed, clock::now())? {
-            return Ok(Charged { amount: None, posting: Some(earlier), shortfall: None });
+            return Ok(Charged { amount: None, posting: posted(earlier), shortfall: None });
         }
         posting = Some(claimed);
     }
     let priced = price_of(charge, price::instant(charge.at)?)?;
     let amount = Some(priced.price.amount);
     if priced.price.amount.is_zero() {
+        // Its quantity may count to a period, so the key is used all the same.
         if let Some(keyed) = charge.keyed {
-            requests::take_back(charge.account, keyed.key);
+            requests::settle_with_nothing(charge.account, keyed.key);
         }
         return Ok(Charged { amount, posting: None, shortfall: None });
     }
@@ -102,7 +103,7 @@ fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
 /// As [`charge`], with `item=` in the DETAIL.
 pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
     if let Some(earlier) = earlier(account, keyed)? {
-        return Ok(Some(earlier));
+        return Ok(posted(earlier));
     }
     let now = price::instant(charges.first().and_then(|charge| charge.at))?;
     let posting = entries::next_posting();
@@ -110,7 +111,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
     if let Some(keyed) = keyed
         && let Some(earlier) = idempotency::claim(account, keyed, posting, clock::now())?
     {
-        return Ok(Some(earlier));
+        return Ok(posted(earlier));
     }
     let mut priced = Vec::with_capacity(charges.len());
     for index in in_order(charges) {
@@ -124,7 +125,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
         .collect();
     if debits.is_empty() {
         if let Some(keyed) = keyed {
-            requests::take_back(account, keyed.key);
+            requests::settle_with_nothing(account, keyed.key);
         }
         return Ok(None);
     }
@@ -145,19 +146,22 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     for (index, charge) in charges.iter().enumerate() {
         let refused = |refusal| error::in_item(refusal, index);
         if let Some(earlier) = earlier(charge.account, charge.keyed).map_err(refused)? {
-            outcomes[index].posting = Some(earlier);
+            outcomes[index].posting = posted(earlier);
             continue;
         }
         let found = price::instant(charge.at).and_then(|at| price_of(charge, at)).map_err(refused)?;
-        outcomes[index].amount = Some(found.price.amount);
-        if !found.price.amount.is_zero() {
-            priced.push((index, found));
+        match found.price.amount.is_zero() {
+            true => outcomes[index] = post(charge, true).map_err(refused)?,
+            false => {
+                outcomes[index].amount = Some(found.price.amount);
+                priced.push((index, found));
+            }
         }
     }
     let debits: Vec<_> = priced.iter().map(|(index, priced)| priced.debit(&charges[*index])).collect();
     for ((index, _), outcome) in priced.iter().zip(batch::debit_many(&debits, mode)?) {
         match outcome {
-            ItemOutcome::Posted(posting) => outcomes[*index].posting = Some(posting),
+            ItemOutcome::Posted(posting) => outcomes[*index].posting = posted(posting),
             ItemOutcome::Short { shortfall } => outcomes[*index].shortfall = Some(shortfall),
         }
     }
@@ -190,6 +194,11 @@ fn charge_one(item: &Charge<'_>, mode: Mode) -> Result<Charged> {
         Ok(charged.shortfall.is_none().then_some(()))
     })?;
     Ok(charged)
+}
+
+/// The posting that a key stands for, unless the request posted nothing.
+fn posted(result: i64) -> Option<i64> {
+    (result != requests::NOTHING).then_some(result)
 }
 
 /// What the same request returned before, whatever the rates are now.

@@ -213,6 +213,36 @@ fn a_key_used_by_many_charges_at_once_posts_once() {
     database.verify();
 }
 
+/// What is free up to a bound uses it up all the same, and a repetition does not use it up twice.
+#[test]
+fn a_charge_that_costs_nothing_uses_its_key_and_its_period() {
+    let (database, mut client) = database_with_card();
+    client.run("SELECT credit_rate('list', 'trial', credits => 0, tier_from => '{100}', tier_credits => '{1}', tier_scope => 'month'); SELECT credit_publish('list')");
+    for _ in 0..2 {
+        assert_eq!(client.ask("SELECT credit_charge('acme', 'trial', 60, key => 'free')"), Ok(None));
+        assert_eq!(
+            client.ask("SELECT credit_charge_request('acme', ARRAY['trial'], ARRAY[20], key => 'free request')"),
+            Ok(None)
+        );
+        assert_eq!(
+            client.rows(
+                "SELECT posting FROM credit_charge_many(ARRAY['acme'], ARRAY['trial'], ARRAY[5], keys => ARRAY['free item'])"
+            ),
+            [[""]]
+        );
+        assert_eq!(
+            client.rows(
+                "SELECT posting FROM credit_charge_many(ARRAY['acme'], ARRAY['input'], ARRAY[0], keys => ARRAY['zero item'])"
+            ),
+            [[""]]
+        );
+    }
+    assert_eq!(client.text("SELECT quantity FROM credit.rate_usage"), "85");
+    client.refusal("SELECT credit_charge('acme', 'trial', 61, key => 'free')").expect(KEY_REUSED);
+    assert_eq!(price_of(&mut client, "credit_charge('acme', 'trial', 20)"), "5");
+    database.verify();
+}
+
 #[test]
 fn tiers_of_a_period_count_every_charge_of_the_account_once() {
     let (database, mut client) = database_with_card();

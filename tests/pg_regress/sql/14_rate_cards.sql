@@ -76,8 +76,10 @@ SELECT credit_discard_drafts('list');
 -- ... nor by hand, and versions cannot overlap.
 UPDATE credit.rate SET credits = 9 WHERE operation = 'report';
 DELETE FROM credit.rate;
+\set VERBOSITY terse
 INSERT INTO credit.rate (rate, effective_at, published_at, card, operation, credits, published_by)
 VALUES (1000, '2026-06-01', '2026-06-01', 'list', 'report', 9, 'me');
+\set VERBOSITY default
 
 -- What a unit is worth has versions, too.
 SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2027-01-01 00:00:00+00');
