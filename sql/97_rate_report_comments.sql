@@ -94,6 +94,16 @@ COMMENT ON FUNCTION credit_check_design(numeric, integer) IS
 'Inconsistencies of units, cards and rates, a row for each: severity (error or warning), what was found, about what, the numbers, and a way out. max_spread: how far prices of an operation may lie apart without an agreement, as a share of the lowest; days: how much usage counts, back from now.
 Errors: 22023 malformed argument.';
 
+COMMENT ON TABLE credit.conversion IS 'Conversions between units of an account: the posting has the entries, this row the rate. Written by credit_convert() only.';
+COMMENT ON COLUMN credit.conversion.posting IS 'The posting.';
+COMMENT ON COLUMN credit.conversion.recorded_at IS 'When it was written.';
+COMMENT ON COLUMN credit.conversion.account IS 'The account.';
+COMMENT ON COLUMN credit.conversion.from_unit IS 'The unit that was given.';
+COMMENT ON COLUMN credit.conversion.to_unit IS 'The unit that was got.';
+COMMENT ON COLUMN credit.conversion.from_amount IS 'How much was given, in from_unit.';
+COMMENT ON COLUMN credit.conversion.to_amount IS 'How much was got, in to_unit, rounded once.';
+COMMENT ON COLUMN credit.conversion.rate IS 'Of to_unit for one of from_unit, to as many as 18 decimals; the amount is computed from the exact ratio.';
+COMMENT ON COLUMN credit.conversion.recorded_by IS 'The login role of the session that wrote it.';
 COMMENT ON TRIGGER conversion_90_refuse_change ON credit.conversion IS 'A recorded conversion never changes (ENABLE ALWAYS).';
 COMMENT ON TRIGGER conversion_92_refuse_truncate ON credit.conversion IS 'A recorded conversion never changes (ENABLE ALWAYS).';
 
