@@ -151,7 +151,7 @@ fn preview(
         convert::numeric(charged),
         convert::numeric(would_be),
         convert::numeric(difference),
-        percent.map(|percent| convert::numeric_of_decimal(percent)),
+        percent.map(convert::numeric_of_decimal),
         convert::numeric(unpriced),
     )
 }
