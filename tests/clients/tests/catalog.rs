@@ -15,7 +15,7 @@ const MEMBERS: &[&str] = &[
     "function credit.now()",
     "function credit.refuse_change()",
     "function credit.unit_check()",
-    "function credit_account(text,text,text,text,boolean,jsonb,text)",
+    "function credit_account(text,text,text,text,boolean,text,jsonb)",
     "function credit_allow(text,text)",
     "function credit_balance(text,text,text,timestamp with time zone,text)",
     "function credit_charge(text,text,numeric,text,jsonb,timestamp with time zone,text,jsonb)",
