@@ -172,6 +172,7 @@ const ADMIN: &[&str] = &[
     "INSERT credit.entry.account",
     "INSERT credit.entry.amount",
     "INSERT credit.entry.corrects",
+    "INSERT credit.entry.dimensions",
     "INSERT credit.entry.kind",
     "INSERT credit.entry.lot",
     "INSERT credit.entry.member",
