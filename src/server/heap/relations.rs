@@ -50,10 +50,8 @@ pub struct Relations {
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
     pub posting_id: pg_sys::Oid,
-    /// Slots and ledger may be written directly.
-    pub writable: bool,
-    /// The ledger may be written directly.
-    pub ledger_writable: bool,
+    writable: bool,
+    ledger_writable: bool,
 }
 
 thread_local! {
@@ -85,6 +83,16 @@ pub fn on_change(relation: pg_sys::Oid) {
 }
 
 impl Relations {
+    /// Slots and ledger, if a debit may write them directly.
+    pub fn of_debits(&self) -> Option<[pg_sys::Oid; 2]> {
+        self.writable.then_some([self.slot.table, self.entry])
+    }
+
+    /// The ledger, if it may be written directly.
+    pub fn of_ledger(&self) -> Option<[pg_sys::Oid; 1]> {
+        self.ledger_writable.then_some([self.entry])
+    }
+
     fn include(&self, relation: pg_sys::Oid) -> bool {
         let indexed = [self.account, self.unit, self.member, self.lot, self.slot];
         relation == self.entry
