@@ -49,7 +49,7 @@ pub fn read(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<O
     Ok(Some(context))
 }
 
-/// The row whose key these texts are: the first columns of the table, as of its primary key.
+/// The row whose key these texts are, in the order of the primary key.
 fn by_text<T>(indexed: relations::Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Option<T> {
     let value = |text: &&str| text.to_datum().expect("a text is not NULL");
     let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, value(text))).collect();
