@@ -137,7 +137,7 @@ unsafe fn indexed(table: pg_sys::Oid, columns: i16, index: pg_sys::Oid, index_co
 unsafe fn is_plain_tree(index: pg_sys::Oid, columns: i16) -> bool {
     unsafe {
         let relation = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
-        let is_plain = (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID.into()
+        let is_plain = (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID
             && (*(*relation).rd_index).indnkeyatts == columns
             && (*(*relation).rd_index).indisvalid;
         pg_sys::index_close(relation, pg_sys::NoLock as i32);
