@@ -1,8 +1,10 @@
 //! Conversions: credits of one unit become credits of another of the same account, at a rate that is recorded.
 
+use std::rc::Rc;
+
 use super::account;
 use super::collect::{self, Share};
-use super::debit::MAX_ATTEMPTS;
+use super::debit::{MAX_ATTEMPTS, NO_LOT};
 use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
 use crate::domain::conversion::{self, ConversionError, Given, Got};
@@ -12,7 +14,7 @@ use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::conversions::{self, Conversion, Part, Worth};
 use crate::store::eligible::{self, Eligibility};
-use crate::store::{entries, lots, slots};
+use crate::store::entries;
 
 /// What is to be converted, as the caller said it.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ pub fn convert(request: Convert<'_>) -> Result<i64> {
             pool: context.pool_pays(request.member),
             operation: request.operation,
         };
-        let attempt = || match collect::lock_shares(eligible, request.amount) {
+        let attempt = || match collect::lock_shares(eligible, request.amount, collect::lock_whole_share) {
             Some(shares) if invalidation::generation() == generation => post(&request, &context, &shares, posting),
             _ => Ok(None),
         };
@@ -67,12 +69,9 @@ pub fn convert(request: Convert<'_>) -> Result<i64> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// The id of no lot.
-const NO_LOT: i64 = 0;
-
 /// Finds the account and its unit and checks the request against them.
-fn check(request: &Convert<'_>) -> Result<Context> {
-    let context = account::find(request.account, request.from_unit, request.member)?;
+fn check(request: &Convert<'_>) -> Result<Rc<Context>> {
+    let context = account::find_remembered(request.account, request.from_unit, request.member)?;
     if context.unit == request.to_unit {
         return Err(error::same_unit(request.to_unit));
     }
@@ -84,7 +83,7 @@ fn check(request: &Convert<'_>) -> Result<Context> {
 /// Writes the conversion, now that nothing of the lots can change any more; `None` when one expired during the wait.
 fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting: i64) -> Result<Option<i64>> {
     let now = clock::now();
-    if shares.iter().any(|share| share.from.state.has_expired(now)) {
+    if shares.iter().any(|share| share.has_expired(now)) {
         return Ok(None);
     }
     let worth = conversions::worth(&context.unit, request.to_unit).ok_or_else(|| error::unknown_unit(request.to_unit))?;
@@ -98,12 +97,11 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
     let recorded = conversion::recorded(&rate).ok_or(ConversionError::TooLittle).map_err(refuse)?;
     let paying: Vec<&Share<'_>> = shares.iter().filter(|share| share.amount.is_positive()).collect();
     let got = conversion::convert(&given(request.account, &paying), &rate, worth.precision).map_err(refuse)?;
-    let part = |(share, got): (&&Share<'_>, Got)| Part { lot: share.from.lot, given: share.amount, got };
+    let part = |(share, got): (&&Share<'_>, Got)| Part { lot: share.source.rank.lot, given: share.amount, got };
     let parts: Vec<Part> = paying.iter().zip(got).map(part).collect();
-    let layouts: Vec<_> =
-        shares.iter().map(|share| collect::layout_after(share, request.amount, context.unit_decimals())).collect();
-    slots::set_slots(&layouts);
-    lots::close(&collect::emptied(shares));
+    if collect::write_slots(shares, request.account, request.amount, context.unit_decimals()).is_none() {
+        return Ok(None);
+    }
     let written = Conversion {
         account: request.account,
         posting,
@@ -118,12 +116,12 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
 
 /// What the lots give, with what decides the price of it.
 fn given(account: &str, paying: &[&Share<'_>]) -> Vec<Given> {
-    let lots: Vec<i64> = paying.iter().map(|share| share.from.lot).collect();
+    let lots: Vec<i64> = paying.iter().map(|share| share.source.rank.lot).collect();
     let prices = conversions::prices(account, &lots);
     assert_eq!(prices.len(), paying.len(), "a price for each lot");
     let given = |(share, (granted, paid)): (&&Share<'_>, (Amount, Option<Amount>))| Given {
         amount: share.amount,
-        held: share.from.remaining(),
+        held: share.held().expect("a lot that is locked wholly"),
         granted,
         paid,
     };

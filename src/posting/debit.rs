@@ -41,7 +41,7 @@ const DEBITS_PER_SWEEP: i64 = 16;
 const MANY_EXPIRED: i32 = 64;
 
 /// The id of no lot.
-const NO_LOT: i64 = 0;
+pub const NO_LOT: i64 = 0;
 
 /// What is to be debited, as the caller said it.
 #[derive(Clone, Copy, Debug)]
