@@ -211,8 +211,8 @@ fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
         return Ok(Some(old));
     };
     let decimals = |row: &Old<'_>| column::<i16>(row, "decimals").unwrap_or_default();
-    let renamed = column::<String>(&new, "unit").as_deref() != Some(&unit);
-    if renamed || decimals(&new) < decimals(&old) {
+    let keeps = |name: &str| column::<String>(&new, name) == column::<String>(&old, name);
+    if !keeps("unit") || !keeps("rounding") || decimals(&new) < decimals(&old) {
         raise(accounts::check_unit_change(&unit));
     }
     Ok(Some(new))

@@ -38,6 +38,9 @@ static LOCK: Statement = Statement::by_index(
 static READ: Statement =
     Statement::by_index("SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
 
+static SHORTENS: Statement =
+    Statement::by_index("SELECT $2 + $3 < $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID, INTERVALOID]);
+
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.rate_card (card, unit, is_default, notice, agreement, note, created_at)
      VALUES ($1, $2, COALESCE($3, false), COALESCE($4, '0'), $5, $6, $7) ON CONFLICT (card) DO NOTHING",
@@ -116,6 +119,11 @@ pub fn read_now(card: &str, now: DateTime<Utc>) -> Option<Published> {
 /// The same without the lock, for a preview.
 pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
     READ.read(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+}
+
+/// Whether another notice would end sooner than the card's.
+pub fn shortens(card: &str, now: DateTime<Utc>, notice: Interval) -> bool {
+    SHORTENS.run(&[&card, &now, &notice]).first().expect("a locked card").get(1)
 }
 
 /// What a card is created with or changed to; `None` keeps what is there.
