@@ -38,8 +38,10 @@ static LOCK: Statement = Statement::by_index(
 static READ: Statement =
     Statement::by_index("SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
 
-static SHORTENS: Statement =
-    Statement::by_index("SELECT $2 + $3 < $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID, INTERVALOID]);
+static SHORTENS: Statement = Statement::by_index(
+    "SELECT $2 + $3 < $2 + notice FROM credit.rate_card WHERE card = $1",
+    &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
+);
 
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.rate_card (card, unit, is_default, notice, agreement, note, created_at)
