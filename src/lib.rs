@@ -40,6 +40,7 @@ extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["rate_triggers"]);
+extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
@@ -78,6 +79,20 @@ extension_sql_file!(
         api::rate_cards::credit_rate,
         api::rate_cards::credit_rate_card,
         api::units::credit_unit,
+    ]
+);
+extension_sql_file!(
+    "../sql/97_rate_report_comments.sql",
+    name = "rate_report_comments",
+    requires = [
+        "rate_views",
+        api::conversion_table::credit_conversion_markdown,
+        api::conversion_table::credit_export_rate_card,
+        api::conversion_table::credit_import_rate_card,
+        api::convert::credit_convert,
+        api::design::credit_check_design,
+        api::reprice::credit_reprice,
+        api::reprice::credit_reprice_preview,
     ]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

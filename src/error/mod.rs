@@ -12,8 +12,10 @@ use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
 mod rates;
+mod reports;
 
 pub use rates::*;
+pub use reports::*;
 
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
@@ -29,6 +31,12 @@ fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<St
 fn plain(value: &str) -> String {
     let ends = |letter: char| letter.is_whitespace() || letter == '=' || letter == '"';
     if value.is_empty() || value.contains(ends) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+}
+
+/// Names and values in turn, as a DETAIL has them.
+pub fn detail(pairs: &[String]) -> String {
+    let pairs: Vec<String> = pairs.chunks_exact(2).map(|pair| format!("{}={}", pair[0], plain(&pair[1]))).collect();
+    pairs.join(" ")
 }
 
 fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {

@@ -14,6 +14,7 @@ pub mod batch;
 pub mod charge;
 pub mod collect;
 pub mod context;
+pub mod convert;
 pub mod debit;
 pub mod direct;
 pub mod expiry;

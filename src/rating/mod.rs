@@ -7,6 +7,7 @@
 //! - [`price`]: the rate that applies to a usage, and its price
 
 pub mod card;
+pub mod import;
 pub mod price;
 pub mod publish;
 pub mod unit;

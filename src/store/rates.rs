@@ -44,6 +44,7 @@ macro_rules! terms {
         "credits, per, block, minimum, tier_from, tier_credits, tier_scope"
     };
 }
+pub(super) use terms;
 
 // A version that was superseded before it began was never in force.
 static VERSIONS: Statement = Statement::by_index(
@@ -134,7 +135,7 @@ static USE: Statement = Statement::new(
 );
 
 /// A rate's terms from seven columns, the first of which is `first`.
-fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
+pub(super) fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     let bounds: Vec<Decimal> = row.optional(first + 4).unwrap_or_default();
     let credits: Vec<Decimal> = row.optional(first + 5).unwrap_or_default();
     Rate {
@@ -149,7 +150,7 @@ fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     }
 }
 
-fn dimensions(text: &str) -> Dimensions {
+pub(super) fn dimensions(text: &str) -> Dimensions {
     Dimensions::parse(text).expect("dimensions that were checked when they were written")
 }
 

@@ -32,10 +32,17 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_publish", "SELECT credit_publish('list')"),
     ("credit_publish_preview", "SELECT count(*) FROM credit_publish_preview('list')"),
     ("credit_discard_drafts", "SELECT credit_discard_drafts('list')"),
+    ("credit_convert", "SELECT credit_convert('acme', 1, NULL, 'token', rate => 1)"),
+    ("credit_reprice", "SELECT count(*) FROM credit_reprice('list', 'chat', 1, 'hold')"),
+    ("credit_reprice_preview", "SELECT count(*) FROM credit_reprice_preview('list')"),
+    ("credit_conversion_markdown", "SELECT credit_conversion_markdown('list')"),
+    ("credit_export_rate_card", "SELECT credit_export_rate_card('list')"),
+    ("credit_import_rate_card", "SELECT credit_import_rate_card('{}')"),
+    ("credit_check_design", "SELECT count(*) FROM credit_check_design()"),
     ("now", "SELECT credit.now()"),
 ];
 
-const READING: &[&str] = &["credit_balance", "credit_explain_debit", "credit_price", "now"];
+const READING: &[&str] = &["credit_balance", "credit_conversion_markdown", "credit_explain_debit", "credit_price", "now"];
 const SPENDING: &[&str] = &[
     "credit_balance",
     "credit_explain_debit",
@@ -50,7 +57,19 @@ const SPENDING: &[&str] = &[
 ];
 const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow"];
 
-const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "rate_card", "unit", "unit_value"];
+const READABLE: &[&str] = &[
+    "account",
+    "balances",
+    "conversion_table",
+    "ledger",
+    "lots",
+    "member",
+    "rate_card",
+    "rate_history",
+    "unit",
+    "unit_value",
+    "units",
+];
 
 /// The columns that an administrator may insert; everything else is the extension's to fill in.
 const LOT_COLUMNS: &[&str] = &[
