@@ -68,6 +68,7 @@ pub fn negative_quantity(quantity: &str) -> ErrorReport {
 pub fn invalid_rate(broken: RateError, operation: &str) -> ErrorReport {
     let (message, argument, hint) = match broken {
         RateError::NoPer => ("per must be above zero", "per", "Give the quantity that the credits are for: per => 1000."),
+        RateError::TooManyTiers => ("a rate has at most 100 tiers", "tier_from", "Join bands that cost nearly the same."),
         RateError::NoMinimum => ("minimum must be above zero", "minimum", "Leave it out (NULL) for none."),
         RateError::TiersNotAscending => (
             "tier_from must be ascending quantities above zero",
