@@ -171,7 +171,8 @@ impl Plan {
 
     /// The first instant, and those up to `until` at which something begins or ends, before or after.
     fn instants(&self, from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> BTreeSet<DateTime<Utc>> {
-        let bounds = self.before.iter().chain(self.after.iter()).flat_map(|version| [Some(version.effective_at), version.ended_at]);
+        let bounds =
+            self.before.iter().chain(self.after.iter()).flat_map(|version| [Some(version.effective_at), version.ended_at]);
         let in_time = |at: &DateTime<Utc>| *at >= from && until.is_none_or(|until| *at < until);
         bounds.flatten().chain([from]).filter(in_time).collect()
     }
