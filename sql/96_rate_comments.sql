@@ -21,6 +21,8 @@ COMMENT ON COLUMN credit.rate_card.notice IS 'How long before it takes effect a 
 COMMENT ON COLUMN credit.rate_card.agreement IS 'The reference of the contract behind a negotiated card; NULL for a list everybody gets.';
 COMMENT ON COLUMN credit.rate_card.note IS 'For people. Not interpreted.';
 COMMENT ON COLUMN credit.rate_card.created_at IS 'When the card was created.';
+COMMENT ON COLUMN credit.rate_card.published_at IS 'When rates of it were last published; NULL when none were.';
+COMMENT ON COLUMN credit.rate_card.notice_kept_until IS 'A longer notice that was in effect while accounts used the card holds until then, although the card has a shorter one by now.';
 COMMENT ON INDEX credit.rate_card_default IS 'At most one default card for each unit.';
 
 COMMENT ON TABLE credit.rate IS 'Published rates, as versions that never change: what an operation costs within [effective_at, ended_at). Written by credit_publish(). The versions of one card, operation and dimensions never overlap (23P01).';

@@ -36,7 +36,11 @@ pub fn save(card: &str, terms: &CardTerms<'_>) -> Result<()> {
         return Err(error::card_unit_in_use(card, &before.unit));
     }
     check_default(card, terms.unit.unwrap_or(&before.unit), terms)?;
-    rate_cards::change(card, terms);
+    // A shorter notice, or no more being the default, must not let a worse rate come sooner than the accounts that use the card
+    // were promised: the notice until now holds as long as it says.
+    let touches_promise = terms.notice.is_some() || terms.is_default.is_some();
+    let promised = (touches_promise && rate_cards::is_used(card)).then_some(before.notice_until);
+    rate_cards::change(card, terms, promised);
     Ok(())
 }
 
