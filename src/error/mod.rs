@@ -389,7 +389,9 @@ pub fn account_in_use(account: &str) -> ErrorReport {
 /// 55000: amounts were posted in this unit.
 pub fn unit_in_use(unit: &str) -> ErrorReport {
     wrong_state(
-        format!("unit \"{unit}\" is in use: its decimals can only grow, and it cannot be renamed or deleted"),
+        format!(
+            "unit \"{unit}\" is in use: its decimals can only grow, its rounding and currency stay, and it cannot be renamed or deleted"
+        ),
         format!("unit={unit}", unit = plain(unit)),
         "Create another unit and grant new lots in it.",
     )

@@ -58,6 +58,8 @@ pub struct Debit<'a> {
     pub metadata: Option<&'a str>,
     /// What it is the price of, for a charge.
     pub usage: Option<Usage<'a>>,
+    /// Its number among what the caller gave, where that is not its number in the batch.
+    pub item: Option<usize>,
 }
 
 impl<'a> Debit<'a> {

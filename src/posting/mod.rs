@@ -12,6 +12,7 @@
 pub mod account;
 pub mod batch;
 pub mod charge;
+pub mod charge_many;
 pub mod collect;
 pub mod context;
 pub mod convert;

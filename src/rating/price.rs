@@ -13,7 +13,7 @@ use crate::error::{self, Result};
 use crate::server::heap::relations;
 use crate::server::{clock, invalidation};
 use crate::store::rate_cards::{self, Card};
-use crate::store::rates::{self, Counter, Version};
+use crate::store::rates::{self, Counter, Period, Version};
 
 /// So many accounts' cards, and so many operations' versions, are remembered; then the memory starts anew.
 const MAX_REMEMBERED: usize = 16_384;
@@ -105,6 +105,17 @@ pub fn charge(card: &Card, usage: &Usage<'_>) -> Result<Price> {
         None => Amount::ZERO,
     };
     priced(card, usage, version, used)
+}
+
+/// The period that a charge of the usage would be counted to.
+///
+/// # Errors
+/// P0002 when no rate applies.
+pub fn period(card: &Card, usage: &Usage<'_>) -> Result<Option<Period>> {
+    let versions = versions_of(card, usage.operation);
+    let version = applying(card, usage, &versions)?;
+    let account = usage.account.filter(|_| version.terms.counts_over_a_period());
+    Ok(account.map(|account| rates::period(counter(card, usage, version, account))))
 }
 
 /// Whether the price depends on what the account used before.

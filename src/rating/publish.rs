@@ -66,12 +66,13 @@ pub fn publish(publication: Publication<'_>) -> Result<i32> {
     rate_cards::lock(card, asked_at).ok_or_else(|| error::unknown_card(card))?;
     // The wait may have been long: what was published meanwhile counts, and so does the time.
     let now = clock::now();
-    let notice_until = rate_cards::read_now(card, now).expect("a locked card").notice_until;
-    let drafts = rates::drafts(card);
-    let default_at = publication.effective_at.unwrap_or(now);
+    let locked = rate_cards::read_now(card, now).expect("a locked card");
+    let notice_until = locked.notice_until;
+    let drafts = of_now(rates::drafts(card), now);
+    let default_at = clock::of_now(publication.effective_at.unwrap_or(now), now);
     let plans = plan(publication, &drafts, default_at, now, versions::read)?;
     let changes = changes(&drafts, &plans, default_at, notice_until);
-    let is_used = rate_cards::is_used(card);
+    let is_used = locked.is_promised || rate_cards::is_used(card);
     if let Some(change) = changes.iter().find(|change| change.too_soon && is_used && publication.override_reason.is_none()) {
         return Err(error::notice_not_kept(card, &change.draft.operation, change.effective_at, notice_until));
     }
@@ -81,6 +82,9 @@ pub fn publish(publication: Publication<'_>) -> Result<i32> {
     for change in &changes {
         let reason = publication.override_reason.filter(|_| change.too_soon && is_used);
         rates::publish(card, change.draft.rate, change.effective_at, now, reason);
+    }
+    if !changes.is_empty() {
+        rate_cards::mark_published(card, now);
     }
     Ok(changes.len() as i32)
 }
@@ -92,10 +96,18 @@ pub fn publish(publication: Publication<'_>) -> Result<i32> {
 pub fn preview(publication: Publication<'_>) -> Result<(Vec<Change>, DateTime<Utc>)> {
     let now = clock::now();
     let card = rate_cards::read(publication.card, now).ok_or_else(|| error::unknown_card(publication.card))?;
-    let drafts = rates::drafts_for_reader(publication.card);
-    let default_at = publication.effective_at.unwrap_or(now);
+    let drafts = of_now(rates::drafts_for_reader(publication.card), now);
+    let default_at = clock::of_now(publication.effective_at.unwrap_or(now), now);
     let plans = plan(publication, &drafts, default_at, now, versions::read_for_reader)?;
     Ok((changes(&drafts, &plans, default_at, card.notice_until), card.notice_until))
+}
+
+/// Drafts that shall take effect at SQL's `now()` do so now.
+fn of_now(mut drafts: Vec<Draft>, now: DateTime<Utc>) -> Vec<Draft> {
+    for at in drafts.iter_mut().filter_map(|draft| draft.effective_at.as_mut()) {
+        *at = clock::of_now(*at, now);
+    }
+    drafts
 }
 
 /// What each operation's versions become.
