@@ -94,7 +94,7 @@ struct Item {
 
 fn random_items(random: &mut Random, count: usize) -> Vec<Item> {
     let item = |_| Item {
-        operation: random.pick(&["input", "output", "report", "search", "image", "image"]),
+        operation: *random.pick(&["input", "output", "report", "search", "image", "image"]),
         quantity: random.below(300),
         member: *random.pick(&[Some("alice"), Some("bob"), None]),
         dimensions: *random.pick(&[Some("{\"model\": \"mini\"}"), None]),
