@@ -49,44 +49,29 @@ impl Table {
             update(self.relation, &raw mut (*found.tuple).t_self, tuple);
             // Usually the new version stays on its page, where the old one's index entry leads to it.
             if !is_heap_only(tuple) {
-                self.insert_index_entries(tuple);
+                self.insert_index_entries(tuple, &deform(tuple, description));
             }
-        }
-    }
-
-    unsafe fn insert_index_entries(&self, tuple: pg_sys::HeapTuple) {
-        unsafe {
-            let values = deform(tuple, (*self.relation).rd_att);
-            let indexes = pg_sys::CatalogOpenIndexes(self.relation);
-            for position in 0..(*indexes).ri_NumIndices as usize {
-                let index = *(*indexes).ri_IndexRelationDescs.add(position);
-                let info = *(*indexes).ri_IndexRelationInfo.add(position);
-                let attributes = &(&(*info).ii_IndexAttrNumbers)[..(*info).ii_NumIndexAttrs as usize];
-                let keys = attributes.iter().map(|attribute| values[*attribute as usize - 1]);
-                let mut data: Vec<_> = keys.clone().map(|key| key.unwrap_or(pg_sys::Datum::from(0))).collect();
-                let mut nulls: Vec<_> = keys.map(|key| key.is_none()).collect();
-                pg_sys::index_insert(
-                    index,
-                    data.as_mut_ptr(),
-                    nulls.as_mut_ptr(),
-                    &raw mut (*tuple).t_self,
-                    self.relation,
-                    pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
-                    false,
-                    info,
-                );
-            }
-            pg_sys::CatalogCloseIndexes(indexes);
         }
     }
 
     /// Adds a row; `None` is NULL.
     pub fn insert(&self, row: &[Option<pg_sys::Datum>]) {
         unsafe {
-            let indexes = pg_sys::CatalogOpenIndexes(self.relation);
             let tuple = form((*self.relation).rd_att, row);
-            pg_sys::CatalogTupleInsertWithInfo(self.relation, tuple, indexes);
-            pg_sys::CatalogCloseIndexes(indexes);
+            pg_sys::simple_heap_insert(self.relation, tuple);
+            self.insert_index_entries(tuple, row);
+        }
+    }
+
+    /// Adds the entries of a row to all indexes. Their locks are kept like the table's: giving them back one by one costs more.
+    unsafe fn insert_index_entries(&self, tuple: pg_sys::HeapTuple, row: &[Option<pg_sys::Datum>]) {
+        unsafe {
+            let indexes = pgrx::PgList::<pg_sys::Oid>::from_pg(pg_sys::RelationGetIndexList(self.relation));
+            for index in indexes.iter_oid() {
+                let index = pg_sys::index_open(index, pg_sys::RowExclusiveLock as i32);
+                insert_index_entry(self.relation, index, tuple, row);
+                pg_sys::index_close(index, pg_sys::NoLock as i32);
+            }
         }
     }
 
@@ -116,6 +101,41 @@ impl Table {
             pg_sys::CatalogCloseIndexes(indexes);
         }
     }
+}
+
+/// Adds the entry of a row to an index on plain columns, which is what [`relations`] allows.
+unsafe fn insert_index_entry(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    tuple: pg_sys::HeapTuple,
+    row: &[Option<pg_sys::Datum>],
+) {
+    unsafe {
+        let info = pg_sys::BuildIndexInfo(index);
+        let mut values = [pg_sys::Datum::from(0); pg_sys::INDEX_MAX_KEYS as usize];
+        let mut nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
+        for position in 0..(*info).ii_NumIndexAttrs as usize {
+            let column = (*info).ii_IndexAttrNumbers[position] as usize - 1;
+            values[position] = row[column].unwrap_or(pg_sys::Datum::from(0));
+            nulls[position] = row[column].is_none();
+        }
+        let check = match (*info).ii_Unique {
+            true => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES,
+            false => pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO,
+        };
+        let place = &raw mut (*tuple).t_self;
+        pg_sys::index_insert(index, values.as_mut_ptr(), nulls.as_mut_ptr(), place, table, check, false, info);
+        end_index_insert(index, info);
+    }
+}
+
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+unsafe fn end_index_insert(_index: pg_sys::Relation, _info: *mut pg_sys::IndexInfo) {}
+
+/// Gives back what an access method keeps between the rows of a statement.
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+unsafe fn end_index_insert(index: pg_sys::Relation, info: *mut pg_sys::IndexInfo) {
+    unsafe { pg_sys::index_insert_cleanup(index, info) };
 }
 
 impl Drop for Table {
