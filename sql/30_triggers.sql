@@ -23,6 +23,8 @@ CREATE FUNCTION credit.unit_check() RETURNS trigger LANGUAGE c SECURITY DEFINER 
 
 CREATE FUNCTION credit.announce_change() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
     AS 'MODULE_PATHNAME', 'announce_change_wrapper';
+CREATE FUNCTION credit.announce_lot() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'announce_lot_wrapper';
 
 CREATE TRIGGER lot_10_check BEFORE INSERT ON credit.lot
     FOR EACH ROW WHEN (NOT NEW.posted) EXECUTE FUNCTION credit.lot_check();
@@ -95,6 +97,15 @@ CREATE TRIGGER member_95_announce AFTER UPDATE ON credit.member
 CREATE TRIGGER unit_95_announce AFTER UPDATE OR DELETE ON credit.unit
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
 
+-- Debits remember which lot comes first. A lot's terms never change and a closed one holds nothing, so they only have to hear of lots
+-- that are added or opened again. For each row, so that logical replication fires them too.
+CREATE TRIGGER lot_95_announce AFTER INSERT ON credit.lot
+    FOR EACH ROW EXECUTE FUNCTION credit.announce_lot();
+CREATE TRIGGER lot_96_announce AFTER UPDATE OF closed ON credit.lot
+    FOR EACH ROW WHEN (OLD.closed AND NOT NEW.closed) EXECUTE FUNCTION credit.announce_lot();
+
+ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_95_announce;
+ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_96_announce;
 ALTER TABLE credit.account ENABLE ALWAYS TRIGGER account_95_announce;
 ALTER TABLE credit.member ENABLE ALWAYS TRIGGER member_95_announce;
 ALTER TABLE credit.unit ENABLE ALWAYS TRIGGER unit_95_announce;

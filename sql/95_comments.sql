@@ -177,11 +177,14 @@ COMMENT ON FUNCTION credit.account_check() IS 'Trigger: keeps an account''s id (
 COMMENT ON FUNCTION credit.unit_check() IS 'Trigger: keeps the name and at least the decimals of a unit in use (55000).';
 
 COMMENT ON FUNCTION credit.announce_change() IS 'Trigger function: tells every backend at commit that accounts, units or members changed, so that none debits by what it remembers.';
+COMMENT ON FUNCTION credit.announce_lot() IS 'Trigger function: tells every backend at commit that a lot was added or opened again, so that none passes it over.';
 COMMENT ON TRIGGER lot_10_check ON credit.lot IS 'Checks a directly inserted lot. Rows that are posted already, as a restore writes them, pass.';
 COMMENT ON TRIGGER lot_20_apply ON credit.lot IS 'Posts a directly inserted lot, after it was in fact inserted.';
 COMMENT ON TRIGGER lot_90_refuse_update ON credit.lot IS 'The terms of a lot never change. Also fires on replicas and restores (ENABLE ALWAYS).';
 COMMENT ON TRIGGER lot_91_refuse_delete ON credit.lot IS 'Lots are never deleted (ENABLE ALWAYS).';
 COMMENT ON TRIGGER lot_92_refuse_truncate ON credit.lot IS 'Lots are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER lot_95_announce ON credit.lot IS 'Tells the backends that remember which lot comes first (ENABLE ALWAYS).';
+COMMENT ON TRIGGER lot_96_announce ON credit.lot IS 'Tells the backends that remember which lot comes first (ENABLE ALWAYS).';
 COMMENT ON TRIGGER entry_10_check ON credit.entry IS 'Checks a directly inserted ledger line. Rows that are posted already, as a restore writes them, pass.';
 COMMENT ON TRIGGER entry_20_apply ON credit.entry IS 'Applies a directly inserted ledger line, after it was in fact inserted.';
 COMMENT ON TRIGGER entry_90_refuse_update ON credit.entry IS 'A ledger line never changes, but for posted turning true (ENABLE ALWAYS).';

@@ -186,6 +186,13 @@ fn announce_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     Ok(None)
 }
 
+/// After a lot was added or opened again: tells the backends that remember which lot comes first.
+#[pg_trigger(sql = false)]
+fn announce_lot<'a>(_trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+    invalidation::announce_lots();
+    Ok(None)
+}
+
 /// Keeps an account's id, and its time zone once it has lots.
 #[pg_trigger(sql = false)]
 fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {

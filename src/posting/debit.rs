@@ -14,6 +14,7 @@ use super::collect;
 use super::expiry;
 use super::head;
 use super::idempotency::{self, Keyed};
+use super::known_head;
 use super::whole_lot;
 use super::write::{self, Taking};
 use crate::domain::amount::Amount;
@@ -203,7 +204,8 @@ fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Memb
 /// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait.
 fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut waited_for: Option<SlotLock> = None;
-    for _ in 0..MAX_ATTEMPTS {
+    let mut tried = None;
+    for attempt in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         if invalidation::generation() != drawing.generation {
             if let Some(lock) = waited_for {
@@ -212,13 +214,22 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
             return Ok(None);
         }
         let now = clock::now();
+        if attempt == 0
+            && let Some(known) = known_head::get(drawing.eligible, now)
+        {
+            match take_free_slot(drawing, known) {
+                Search::Taken(posting) => return Ok(Some(Outcome::Posted(posting))),
+                Search::AllHeld => tried = Some(known),
+                Search::TooShort => {}
+            }
+        }
         let head = head::head(drawing.eligible, now);
         if let Some(lock) = waited_for.take()
             && let Some(posting) = take_after_waiting(drawing, head, lock)
         {
             return Ok(Some(Outcome::Posted(posting)));
         }
-        match head.map(|head| (head, take_free_slot(drawing, head))) {
+        match head.map(|head| (head, search(drawing, head, tried.take()))) {
             Some((_, Search::Taken(posting))) => return Ok(Some(Outcome::Posted(posting))),
             Some((head, Search::AllHeld)) if own_slot_covers(drawing, head) => {
                 // Others only hold it, so this is no refusal, and the slots need not be surveyed.
@@ -295,6 +306,11 @@ enum Search {
     AllHeld,
     /// Some were free and held too little.
     TooShort,
+}
+
+/// Looks for a free slot, unless just that was tried: then others hold all of them.
+fn search(drawing: &Drawing<'_>, head: Head, tried: Option<Head>) -> Search {
+    if tried == Some(head) { Search::AllHeld } else { take_free_slot(drawing, head) }
 }
 
 /// Takes the amount from the own slot, or the next that nobody holds.

@@ -7,8 +7,10 @@
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
+use super::known_head;
 use crate::server::heap::read::Scan;
 use crate::server::heap::{self, relations};
+use crate::server::invalidation;
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::{Column, Parameter};
 
@@ -60,11 +62,18 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     if !heap::is_allowed() {
         return eligible::head(eligible, now);
     }
+    let generation = invalidation::generation_of_lots();
+    let mut passed_any = false;
     // The pool is only looked at when the member has nothing of his own.
     for owner in [Some(eligible.member).filter(|member| !member.is_empty()), Some("").filter(|_| eligible.pool)] {
         let Some(owner) = owner else { continue };
-        match first_of(eligible, owner, now) {
-            Found::Head(head) => return Some(head),
+        match first_of(eligible, owner, now, &mut passed_any) {
+            Found::Head(head) => {
+                if !passed_any {
+                    known_head::put(eligible, head, now, generation);
+                }
+                return Some(head);
+            }
             Found::Nothing => {}
             Found::NotSimple => return eligible::head(eligible, now),
         }
@@ -72,8 +81,8 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     None
 }
 
-/// The first usable lot of one owner.
-fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found {
+/// The first usable lot of one owner; `passed_any` becomes true when open lots stand before it.
+fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>, passed_any: &mut bool) -> Found {
     let texts = [(key::ACCOUNT, eligible.account), (key::UNIT, eligible.unit), (key::OWNER, owner)];
     let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, text.datum()));
     let relations = relations::relations();
@@ -84,7 +93,9 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found
     search.scan.seek(&mut of_owner.clone());
     let mut group = None;
     for _ in 0..MAX_GROUPS {
-        match search.go_on() {
+        let step = search.go_on();
+        *passed_any |= search.passed_over > 0 || matches!(step, Step::Expired(_));
+        match step {
             Step::Found(found) => return found,
             Step::Expired(expired) => {
                 search.scan.seek(&mut [&of_owner[..], &in_force(expired, now)].concat());

@@ -1,23 +1,84 @@
-//! Knowing when what a backend remembers of accounts, units and members is out of date.
+//! Knowing when what a backend remembers of accounts, units, members and lots is out of date.
 //!
-//! A trigger on those tables announces a change through the server's own relation cache invalidation: the message goes out when
-//! the change commits, to every backend, and is taken back when it rolls back.
+//! Triggers on those tables announce a change through the server's own relation cache invalidation: the message goes out when
+//! the change commits, to every backend, before its locks are released, and is taken back when it rolls back.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::heap::relations;
 
-/// Counts the changes this backend has heard of.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// The id of none, `InvalidSubTransactionId` in the server.
+const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
-/// The relation whose invalidation stands for a change: credit.account, once something of it was remembered.
-static WATCHED: AtomicU32 = AtomicU32::new(0);
+/// Something that is remembered, and the relation whose invalidation stands for a change of it.
+struct Watched {
+    /// The changes this backend has heard of.
+    changes: AtomicU64,
+    /// The relation, once something was remembered.
+    relation: AtomicU32,
+    /// The latest subtransaction that remembered something that the running transaction may have written itself: it ends with a
+    /// rollback of that, or of one around it.
+    uncertain_in: AtomicU32,
+}
 
-/// Whether something was remembered that the running transaction may have written itself: it ends with a rollback.
-static UNCERTAIN: AtomicBool = AtomicBool::new(false);
+/// Accounts, units, members and rate cards.
+static TERMS: Watched = Watched::new();
+
+/// Lots that were added or opened again.
+static LOTS: Watched = Watched::new();
+
+/// The subtransaction that announced lots already: its one message tells of all that it adds.
+static ANNOUNCED_IN: AtomicU32 = AtomicU32::new(NO_SUBTRANSACTION);
+
+impl Watched {
+    const fn new() -> Watched {
+        Watched { changes: AtomicU64::new(0), relation: AtomicU32::new(0), uncertain_in: AtomicU32::new(NO_SUBTRANSACTION) }
+    }
+
+    fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hear(&self, relation: pg_sys::Oid) {
+        // An invalid id means that everything is out of date.
+        if relation == pg_sys::InvalidOid || relation.to_u32() == self.relation.load(Ordering::Relaxed) {
+            self.count_change();
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        // Not only at the start of a transaction: a member who is deactivated must stop spending in a long one too.
+        unsafe { pg_sys::AcceptInvalidationMessages() };
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn watch(&self, relation: pg_sys::Oid) {
+        if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
+            let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
+            self.uncertain_in.fetch_max(current, Ordering::Relaxed);
+        }
+        // What was read before anybody listened may be out of date.
+        if self.relation.swap(relation.to_u32(), Ordering::Relaxed) != relation.to_u32() {
+            self.count_change();
+        }
+    }
+
+    fn end_transaction(&self, committed: bool) {
+        if self.uncertain_in.swap(NO_SUBTRANSACTION, Ordering::Relaxed) != NO_SUBTRANSACTION && !committed {
+            self.count_change();
+        }
+    }
+
+    fn roll_back_subtransaction(&self, subtransaction: pg_sys::SubTransactionId) {
+        // Their numbers grow. What was remembered before this one began does not end with it.
+        if self.uncertain_in.load(Ordering::Relaxed) >= subtransaction {
+            self.count_change();
+        }
+    }
+}
 
 /// Listens; once per backend.
 pub fn register() {
@@ -34,45 +95,56 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
         event,
         pg_sys::XactEvent::XACT_EVENT_COMMIT | pg_sys::XactEvent::XACT_EVENT_ABORT | pg_sys::XactEvent::XACT_EVENT_PREPARE
     );
-    if has_ended && UNCERTAIN.swap(false, Ordering::Relaxed) && event != pg_sys::XactEvent::XACT_EVENT_COMMIT {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
+    if !has_ended {
+        return;
     }
+    ANNOUNCED_IN.store(NO_SUBTRANSACTION, Ordering::Relaxed);
+    let committed = event == pg_sys::XactEvent::XACT_EVENT_COMMIT;
+    TERMS.end_transaction(committed);
+    LOTS.end_transaction(committed);
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_subtransaction_end(
     event: pg_sys::SubXactEvent::Type,
-    _subtransaction: pg_sys::SubTransactionId,
+    subtransaction: pg_sys::SubTransactionId,
     _parent: pg_sys::SubTransactionId,
     _argument: *mut std::ffi::c_void,
 ) {
-    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && UNCERTAIN.load(Ordering::Relaxed) {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        TERMS.roll_back_subtransaction(subtransaction);
+        LOTS.roll_back_subtransaction(subtransaction);
     }
 }
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     relations::on_change(relation);
-    // An invalid id means that everything is out of date.
-    if relation == pg_sys::InvalidOid || relation.to_u32() == WATCHED.load(Ordering::Relaxed) {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-    }
+    TERMS.hear(relation);
+    LOTS.hear(relation);
 }
 
-/// The number of changes up to now. What was remembered under another number must be read again.
+/// The number of changes of accounts, units, members and rate cards up to now. What was remembered of them under another number
+/// must be read again.
 pub fn generation() -> u64 {
-    // Not only at the start of a transaction: a member who is deactivated must stop spending in a long one too.
-    unsafe { pg_sys::AcceptInvalidationMessages() };
-    GENERATION.load(Ordering::Relaxed)
+    TERMS.generation()
 }
 
-/// Says which relation's invalidation counts, and that something of it is remembered from now on.
+/// The number of times lots were added or opened again up to now. The head lot that was remembered under another number may not
+/// be the first any more.
+pub fn generation_of_lots() -> u64 {
+    LOTS.generation()
+}
+
+/// Says which relation's invalidation counts, and that something of accounts, units, members or rate cards is remembered from
+/// now on.
 pub fn watch(relation: pg_sys::Oid) {
-    if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
-        UNCERTAIN.store(true, Ordering::Relaxed);
-    }
-    WATCHED.store(relation.to_u32(), Ordering::Relaxed);
+    TERMS.watch(relation);
+}
+
+/// As [`watch`], for lots.
+pub fn watch_lots(relation: pg_sys::Oid) {
+    LOTS.watch(relation);
 }
 
 /// Tells every backend, when this transaction commits, that accounts, units or members have changed.
@@ -80,6 +152,17 @@ pub fn announce(schema: pg_sys::Oid) {
     unsafe {
         let accounts = pg_sys::get_relname_relid(c"account".as_ptr(), schema);
         pg_sys::CacheInvalidateRelcacheByRelid(accounts);
+    }
+}
+
+/// Tells every backend, when this transaction commits, that lots were added or opened again, and this one at once.
+pub fn announce_lots() {
+    LOTS.count_change();
+    let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    // Without the index nothing is remembered.
+    let index = relations::relations().lot_due;
+    if index != pg_sys::InvalidOid && ANNOUNCED_IN.swap(current, Ordering::Relaxed) != current {
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(index) };
     }
 }
 

@@ -118,7 +118,7 @@ pub struct Eligibility<'a> {
 }
 
 /// The first lot in drawdown order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub lot: i64,
     pub slots: i16,

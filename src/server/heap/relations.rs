@@ -47,6 +47,9 @@ pub struct Relations {
     pub unit: Indexed,
     pub member: Indexed,
     pub lot: Indexed,
+    /// Its invalidation stands for lots that were added or opened again: no plan depends on it, so nothing is planned anew. It
+    /// may be missing.
+    pub lot_due: pg_sys::Oid,
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
     pub posting_id: pg_sys::Oid,
@@ -113,6 +116,7 @@ unsafe fn find() -> Relations {
             unit: indexed(id(c"unit"), 5, id(c"unit_pkey"), 1),
             member: indexed(id(c"member"), 6, id(c"member_pkey"), 2),
             lot: indexed(id(c"lot"), 21, id(c"lot_drawdown"), 9),
+            lot_due: id(c"lot_due"),
             slot,
             entry,
             posting_id: id(c"posting_id"),

@@ -239,6 +239,22 @@ fn a_lot_that_ran_empty_makes_nobody_wait_for_who_closes_it() {
     database.verify();
 }
 
+/// The attempt to pass by the empty lot is rolled back. What the session read of the account, in a transaction that had written
+/// already, is not taken for rolled back with it.
+#[test]
+fn a_debit_goes_on_behind_an_empty_lot_in_a_transaction_that_has_written() {
+    let database = Database::new();
+    let mut client = database.connect();
+    grant_lots(&mut client, "acme", 3, "10");
+    client.run("SELECT credit_debit('acme', 10)");
+    client.run("CREATE TABLE request (id bigint)");
+    let mut session = database.connect();
+    session.run("BEGIN; INSERT INTO request VALUES (1)");
+    session.run("SELECT credit_debit('acme', 15); COMMIT");
+    assert_eq!(balance(&mut session, "acme"), "5");
+    database.verify();
+}
+
 #[test]
 fn the_number_of_slots_is_limited_and_changes_no_result() {
     let database = Database::new();
