@@ -11,6 +11,7 @@ pub mod drawdown;
 pub mod exact;
 pub mod layout;
 pub mod names;
+pub mod price_list;
 pub mod rate;
 pub mod request;
 pub mod terms;
