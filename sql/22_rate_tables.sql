@@ -12,7 +12,7 @@ CREATE TABLE credit.unit_value (
     unit             text COLLATE "C" NOT NULL,
     fiat_per_credit  numeric NOT NULL CHECK (fiat_per_credit > 0 AND fiat_per_credit < 1e15),
     recorded_by      text COLLATE "C" NOT NULL,
-    note             text,
+    note             text COLLATE "C",
     PRIMARY KEY (unit, effective_at)
 );
 
@@ -21,8 +21,8 @@ CREATE TABLE credit.rate_card (
     unit        text COLLATE "C" NOT NULL,
     is_default  boolean NOT NULL DEFAULT false,
     notice      interval NOT NULL DEFAULT '0',
-    agreement   text CHECK (length(agreement) BETWEEN 1 AND 255),
-    note        text,
+    agreement   text COLLATE "C" CHECK (length(agreement) BETWEEN 1 AND 255),
+    note        text COLLATE "C",
     created_at  timestamptz NOT NULL
 );
 
@@ -31,12 +31,10 @@ CREATE UNIQUE INDEX rate_card_default ON credit.rate_card (unit) WHERE is_defaul
 
 CREATE SEQUENCE credit.rate_id MAXVALUE 9007199254740991;
 
--- Published rates. `subject` stands for (card, operation, dimensions) in the constraint, so that no other extension is needed
+-- Published rates. A hash stands for (card, operation, dimensions) in the constraint, so that no other extension is needed
 -- to say that the versions of one rate do not overlap.
 CREATE TABLE credit.rate (
     rate             bigint PRIMARY KEY,
-    subject          bigint NOT NULL GENERATED ALWAYS AS
-                         (hashtextextended(card || E'\x01' || operation || E'\x01' || dimensions::text, 0)) STORED,
     effective_at     timestamptz NOT NULL,
     ended_at         timestamptz,
     published_at     timestamptz NOT NULL,
@@ -52,13 +50,15 @@ CREATE TABLE credit.rate (
     tier_scope       text COLLATE "C" CHECK (tier_scope IN ('call', 'day', 'month', 'quarter', 'year')),
     unit_cost        numeric CHECK (unit_cost >= 0 AND unit_cost < 1e15),
     published_by     text COLLATE "C" NOT NULL,
-    override_reason  text,
-    note             text,
+    override_reason  text COLLATE "C",
+    note             text COLLATE "C",
     CHECK (ended_at >= effective_at),
     CHECK ((tier_from IS NULL) = (tier_scope IS NULL) AND (tier_from IS NULL) = (tier_credits IS NULL)),
     CHECK (cardinality(tier_from) > 0 AND cardinality(tier_from) = cardinality(tier_credits)),
     CONSTRAINT rate_versions_do_not_overlap EXCLUDE USING gist
-        (int8range(subject, subject, '[]') WITH &&, tstzrange(effective_at, ended_at) WITH &&)
+        (int8range(hashtextextended(card || E'\x01' || operation || E'\x01' || dimensions::text, 0),
+             hashtextextended(card || E'\x01' || operation || E'\x01' || dimensions::text, 0), '[]') WITH &&,
+         tstzrange(effective_at, ended_at) WITH &&)
 );
 
 CREATE INDEX rate_by_operation ON credit.rate (card, operation, effective_at);
@@ -81,7 +81,7 @@ CREATE TABLE credit.rate_draft (
     tier_scope    text COLLATE "C" CHECK (tier_scope IN ('call', 'day', 'month', 'quarter', 'year')),
     unit_cost     numeric CHECK (unit_cost >= 0 AND unit_cost < 1e15),
     created_by    text COLLATE "C" NOT NULL,
-    note          text,
+    note          text COLLATE "C",
     PRIMARY KEY (card, operation, dimensions),
     CHECK (withdrawn = (credits IS NULL)),
     CHECK ((tier_from IS NULL) = (tier_scope IS NULL) AND (tier_from IS NULL) = (tier_credits IS NULL)),

@@ -45,7 +45,7 @@ FROM (
         ('{admin}', 'INSERT, UPDATE (decimals, currency)', 'TABLE', 'credit.unit'),
         ('{admin}', 'INSERT (account, granted, member, unit, category, source, priority, effective_at, expires_at, applies_to, paid, currency, metadata)',
             'TABLE', 'credit.lot'),
-        ('{admin}', 'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata)',
+        ('{admin}', 'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata, dimensions)',
             'TABLE', 'credit.entry')
     ) AS r (levels, privilege, kind, object)
 ) AS rule, LATERAL unnest(rule.levels) AS level (level);

@@ -25,7 +25,6 @@ COMMENT ON INDEX credit.rate_card_default IS 'At most one default card for each 
 
 COMMENT ON TABLE credit.rate IS 'Published rates, as versions that never change: what an operation costs within [effective_at, ended_at). Written by credit_publish(). The versions of one card, operation and dimensions never overlap (23P01).';
 COMMENT ON COLUMN credit.rate.rate IS 'The version''s id: that of the draft it was. Entries of charges name it.';
-COMMENT ON COLUMN credit.rate.subject IS 'Stands for card, operation and dimensions in the constraint that keeps versions from overlapping.';
 COMMENT ON COLUMN credit.rate.effective_at IS 'The first instant whose usage this version prices.';
 COMMENT ON COLUMN credit.rate.ended_at IS 'The first instant whose usage it does not price any more; NULL while no end is known. Equal to effective_at for an announced version that another one superseded: it was never in force.';
 COMMENT ON COLUMN credit.rate.published_at IS 'When it was published, by the clock at the write.';

@@ -80,7 +80,7 @@ pub fn quantity(value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
 /// A rate, a cost or a bound of a tier: at most 28 digits, none of which is lost.
 ///
 /// # Errors
-/// 22023 when it is negative, not finite, 10^15 or more, or has too many digits.
+/// 22023 when it is negative, not finite, or has too many digits; 22003 from 10^15 on.
 pub fn decimal(argument: &str, value: &AnyNumeric) -> Result<Decimal, ErrorReport> {
     let text = value.normalize();
     exact::parse_decimal(text).map_err(|broken| error::invalid_number(argument, text, broken))

@@ -8,10 +8,11 @@ mod tests {
     use crate::convert;
     use crate::domain::amount::Amount;
     use crate::domain::drawdown;
+    use crate::posting::head;
     use crate::server::lock::SlotLock;
     use crate::server::{clock, subtransaction};
     use crate::store::connected;
-    use crate::store::eligible::{self, Eligibility};
+    use crate::store::eligible::{self, Eligibility, Head};
 
     fn sql(statement: &str) {
         Spi::run(statement).expect("a statement that succeeds");
@@ -112,6 +113,40 @@ mod tests {
         assert!(draws.last().unwrap().uncovered.is_zero());
         // The head that debits use is the first of them.
         assert_eq!(connected(|| eligible::head(eligible, clock::now())).unwrap().lot, sources[0].rank.lot);
+    }
+
+    /// Many of the lots have expired and are open, at every place of the order; the direct search finds what the SQL form finds.
+    #[pg_test]
+    fn the_direct_search_finds_the_head_that_sql_finds() {
+        sql("SELECT setseed(0.25)");
+        sql("SET credit.clock = '2026-01-01 00:00+00'");
+        sql("SELECT count(credit_grant('account ' || i % 40, 1, member => (ARRAY['alice', NULL, NULL])[1 + (random() * 2)::int],
+                 priority => 50 + (random() * 3)::int, category => (ARRAY['paid', 'promotional'])[1 + (random() * 1)::int],
+                 applies_to => (ARRAY['{chat}', '{image,chat}', NULL, NULL, NULL])[1 + (random() * 4)::int]::text[],
+                 effective_at => '2026-01-01 00:00+00'::timestamptz + make_interval(days => (random() * 12 - 9)::int),
+                 expires_at => CASE WHEN random() < 0.9 THEN '2026-01-05 00:00+00'::timestamptz
+                     + make_interval(days => (random() * 9)::int) END))
+             FROM generate_series(1, 600) i");
+        let (mut found, mut behind_expired) = (0, 0);
+        for day in 1..=15 {
+            sql(&format!("SET credit.clock = '2026-01-{day:02} 00:00+00'"));
+            let now = clock::now();
+            for account in 0..40 {
+                let account = format!("account {account}");
+                for (member, pool) in [("", true), ("alice", true), ("alice", false), ("bob", true)] {
+                    for operation in [None, Some("chat"), Some("image"), Some("video")] {
+                        let eligible = Eligibility { account: &account, unit: "credit", member, pool, operation };
+                        let by_sql = connected(|| eligible::head(eligible, now));
+                        let directly = connected(|| head::head(eligible, now));
+                        let terms = |head: Head| (head.lot, head.slots, head.expires_at);
+                        assert_eq!(directly.map(terms), by_sql.map(terms), "day {day}, {eligible:?}");
+                        found += usize::from(by_sql.is_some());
+                        behind_expired += usize::from(by_sql.is_some_and(|head| head.behind_expired));
+                    }
+                }
+            }
+        }
+        assert!(found > 1000 && behind_expired > 500, "{found} found, {behind_expired} of them behind expired lots");
     }
 
     #[pg_test]

@@ -71,6 +71,7 @@ pub fn request<'a>(
         unit: convert::optional_name("unit", unit)?,
         occurred_at: convert::optional_instant("at", at)?,
         keyed: None,
+        posting: None,
         metadata,
         usage: None,
     };

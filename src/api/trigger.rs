@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::prelude::*;
-use pgrx::{AllocatedByPostgres, AllocatedByRust, WhoAllocated};
+use pgrx::{AllocatedByPostgres, AllocatedByRust, JsonB, WhoAllocated};
 
 use super::accounts;
 use crate::convert;
 use crate::error;
+use crate::json::JsonText;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
 use crate::server::{clock, heap, invalidation};
@@ -132,13 +133,22 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
     })
 }
 
+/// The dimensions of the usage in their normal form, as a charge writes them.
+fn dimensions(row: &Old<'_>) -> error::Result<Option<JsonB>> {
+    let Some(JsonB(given)) = column::<JsonB>(row, "dimensions") else { return Ok(None) };
+    let known = convert::dimensions(Some(&JsonText(given.to_string())))?;
+    Ok(known.map(|known| JsonB(serde_json::from_str(&known.to_json()).expect("a JSON object"))))
+}
+
 /// Before an entry is inserted directly: checks it like a debit, locks its lot, and assigns posting, line and times.
 #[pg_trigger(sql = false)]
 fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
     let row = inserted(trigger);
     let entry = raise(inserted_entry(&row));
+    let dimensions = raise(dimensions(&row));
     let stamp = raise(connected(|| direct::check_entry(&entry)));
     let mut row = row.into_owned();
+    set(&mut row, "dimensions", dimensions);
     set(&mut row, "posting", Some(stamp.posting));
     set(&mut row, "line", Some(1_i32));
     set(&mut row, "department", stamp.department);

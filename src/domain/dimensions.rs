@@ -62,11 +62,12 @@ impl Dimensions {
     }
 
     /// Whether some usage has both.
-    fn meet(&self, other: &Dimensions) -> bool {
+    pub fn meet(&self, other: &Dimensions) -> bool {
         self.0.iter().all(|(name, value)| other.0.get(name).is_none_or(|others| others == value))
     }
 
-    fn union(&self, other: &Dimensions) -> Dimensions {
+    /// The usage that has both and nothing else.
+    pub fn union(&self, other: &Dimensions) -> Dimensions {
         Dimensions(self.0.iter().chain(&other.0).map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 }

@@ -89,11 +89,10 @@ impl Fraction {
 
     /// The quotient; `None` for a division by zero.
     pub fn over(&self, other: &Fraction) -> Option<Fraction> {
-        let sign = match other.numerator.sign() {
-            Sign::NoSign => return None,
-            Sign::Minus => BigInt::from(-1),
-            Sign::Plus => BigInt::from(1),
-        };
+        if other.is_zero() {
+            return None;
+        }
+        let sign = BigInt::from(if other.numerator.sign() == Sign::Minus { -1 } else { 1 });
         let numerator = &self.numerator * &other.denominator * &sign;
         Some(Fraction { numerator, denominator: &self.denominator * &other.numerator * sign })
     }

@@ -391,11 +391,21 @@ pub fn unit_in_use(unit: &str) -> ErrorReport {
 
 /// 42501: the ledger, and the terms of lots, do not change.
 pub fn immutable(table: &str, operation: &str) -> ErrorReport {
+    let (rule, hint) = match table {
+        "credit.rate" | "credit.rate_card" | "credit.unit_value" => (
+            "what was published never changes",
+            "Publish a new version with credit_rate() and credit_publish(), or a new value with credit_unit().",
+        ),
+        _ => (
+            "the ledger is append-only and the terms of a lot never change",
+            "Correct with a new entry that names the one it corrects, or use credit_void() or credit_set_expiry().",
+        ),
+    };
     report(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!("{operation} on {table} is refused: the ledger is append-only and the terms of a lot never change"),
+        format!("{operation} on {table} is refused: {rule}"),
         format!("table={table} operation={operation}"),
-        "Correct with a new entry that names the one it corrects, or use credit_void() or credit_set_expiry().",
+        hint,
     )
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, plain, wrong_state};
+use super::{amount_out_of_range, invalid, not_found, plain, wrong_state};
 use crate::domain::dimensions::{Dimensions, DimensionsError};
 use crate::domain::exact::DecimalError;
 use crate::domain::rate::RateError;
@@ -42,12 +42,12 @@ pub fn value_without_currency(unit: &str) -> ErrorReport {
     )
 }
 
-/// 22023: a number that cannot be a rate or a cost.
+/// 22023, or 22003 from 10^15 on: a number that cannot be a rate or a cost.
 pub fn invalid_number(argument: &str, value: &str, broken: DecimalError) -> ErrorReport {
     let (rule, hint) = match broken {
+        DecimalError::OutOfRange => return amount_out_of_range(argument, value),
         DecimalError::NotFinite => ("be a finite number", "Give a number like 0.25."),
         DecimalError::Negative => ("not be negative", "Give zero or more."),
-        DecimalError::OutOfRange => ("be below 10^15", "Use a larger unit of quantity: per => 1000000."),
         DecimalError::TooManyDigits => {
             ("have at most 28 digits and 18 decimals", "Raise per instead: credits => 0.25, per => 1000000.")
         }

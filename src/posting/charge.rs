@@ -1,5 +1,6 @@
 //! Charges: an operation's quantity is priced by the account's rate card, and the price is debited.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,7 @@ use crate::rating::price::{self, Price};
 use crate::server::{clock, subtransaction};
 use crate::store::entries::{self, Usage};
 use crate::store::rate_cards::Card;
+use crate::store::requests;
 
 /// What is to be charged, as the caller said it.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ impl Priced {
             unit: Some(&self.price.unit),
             occurred_at: Some(self.at),
             keyed: charge.keyed,
+            posting: None,
             metadata: charge.metadata,
             usage: Some(Usage { quantity: charge.quantity, rate: self.price.rate, dimensions: self.dimensions.as_deref() }),
         }
@@ -66,14 +69,32 @@ impl Priced {
 /// # Errors
 /// P0002 unknown account, no card, no rate; what a debit raises.
 pub fn charge(charge: &Charge<'_>) -> Result<Option<i64>> {
-    if let Some(earlier) = earlier(charge.account, charge.keyed)? {
-        return Ok(Some(earlier));
+    post(charge, true).map(|charged| charged.posting)
+}
+
+/// Claims the key, prices, and debits. The key comes first: a repetition must neither be priced nor count to a period, also when
+/// it waits for the first one. The caller rolls back what does not fit.
+fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
+    let mut posting = None;
+    if let Some(keyed) = charge.keyed {
+        let claimed = entries::next_posting();
+        if let Some(earlier) = idempotency::claim(charge.account, keyed, claimed, clock::now())? {
+            return Ok(Charged { amount: None, posting: posted(earlier), shortfall: None });
+        }
+        posting = Some(claimed);
     }
     let priced = price_of(charge, price::instant(charge.at)?)?;
-    match priced.price.amount.is_zero() {
-        true => Ok(None),
-        false => debit::debit(priced.debit(charge)).map(Some),
+    let amount = Some(priced.price.amount);
+    if priced.price.amount.is_zero() {
+        // Its quantity may count to a period, so the key is used all the same.
+        if let Some(keyed) = charge.keyed {
+            requests::settle_with_nothing(charge.account, keyed.key);
+        }
+        return Ok(Charged { amount, posting: None, shortfall: None });
     }
+    let debit = Debit { keyed: None, posting, ..priced.debit(charge) };
+    let (posting, shortfall) = debit::debit_or_shortfall(debit, must_fit)?;
+    Ok(Charged { amount, posting, shortfall })
 }
 
 /// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.
@@ -82,7 +103,7 @@ pub fn charge(charge: &Charge<'_>) -> Result<Option<i64>> {
 /// As [`charge`], with `item=` in the DETAIL.
 pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
     if let Some(earlier) = earlier(account, keyed)? {
-        return Ok(Some(earlier));
+        return Ok(posted(earlier));
     }
     let now = price::instant(charges.first().and_then(|charge| charge.at))?;
     let posting = entries::next_posting();
@@ -90,7 +111,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
     if let Some(keyed) = keyed
         && let Some(earlier) = idempotency::claim(account, keyed, posting, clock::now())?
     {
-        return Ok(Some(earlier));
+        return Ok(posted(earlier));
     }
     let mut priced = Vec::with_capacity(charges.len());
     for index in in_order(charges) {
@@ -104,7 +125,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
         .collect();
     if debits.is_empty() {
         if let Some(keyed) = keyed {
-            crate::store::requests::take_back(account, keyed.key);
+            requests::settle_with_nothing(account, keyed.key);
         }
         return Ok(None);
     }
@@ -117,7 +138,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
 /// # Errors
 /// As [`charge`], with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
-    if depends_on_order(charges)? {
+    if depends_on_order(charges) {
         return one_by_one(charges, mode);
     }
     let mut outcomes = vec![Charged { amount: None, posting: None, shortfall: None }; charges.len()];
@@ -125,19 +146,22 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     for (index, charge) in charges.iter().enumerate() {
         let refused = |refusal| error::in_item(refusal, index);
         if let Some(earlier) = earlier(charge.account, charge.keyed).map_err(refused)? {
-            outcomes[index].posting = Some(earlier);
+            outcomes[index].posting = posted(earlier);
             continue;
         }
         let found = price::instant(charge.at).and_then(|at| price_of(charge, at)).map_err(refused)?;
-        outcomes[index].amount = Some(found.price.amount);
-        if !found.price.amount.is_zero() {
-            priced.push((index, found));
+        match found.price.amount.is_zero() {
+            true => outcomes[index] = post(charge, true).map_err(refused)?,
+            false => {
+                outcomes[index].amount = Some(found.price.amount);
+                priced.push((index, found));
+            }
         }
     }
     let debits: Vec<_> = priced.iter().map(|(index, priced)| priced.debit(&charges[*index])).collect();
     for ((index, _), outcome) in priced.iter().zip(batch::debit_many(&debits, mode)?) {
         match outcome {
-            ItemOutcome::Posted(posting) => outcomes[*index].posting = Some(posting),
+            ItemOutcome::Posted(posting) => outcomes[*index].posting = posted(posting),
             ItemOutcome::Short { shortfall } => outcomes[*index].shortfall = Some(shortfall),
         }
     }
@@ -145,22 +169,13 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
 }
 
 /// Whether a price depends on which of the charges before it fitted.
-fn depends_on_order(charges: &[Charge<'_>]) -> Result<bool> {
-    let mut known: std::collections::HashMap<(&str, &str), bool> = std::collections::HashMap::new();
-    for (index, charge) in charges.iter().enumerate() {
-        let depends = match known.get(&(charge.account, charge.operation)) {
-            Some(depends) => *depends,
-            None => {
-                let card = card_of(charge).map_err(|refusal| error::in_item(refusal, index))?;
-                let depends = price::counts_over_a_period(&card, charge.operation);
-                *known.entry((charge.account, charge.operation)).or_insert(depends)
-            }
-        };
-        if depends {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+///
+/// One that cannot be priced is refused later, unless it repeats what was charged before.
+fn depends_on_order(charges: &[Charge<'_>]) -> bool {
+    let mut seen = HashSet::new();
+    let first_of_its_kind = charges.iter().filter(|charge| seen.insert((charge.account, charge.operation)));
+    let depends = |charge: &Charge<'_>| card_of(charge).is_ok_and(|card| price::counts_over_a_period(&card, charge.operation));
+    first_of_its_kind.into_iter().any(depends)
 }
 
 fn one_by_one(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
@@ -172,23 +187,18 @@ fn one_by_one(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
 }
 
 fn charge_one(item: &Charge<'_>, mode: Mode) -> Result<Charged> {
-    if let Some(earlier) = earlier(item.account, item.keyed)? {
-        return Ok(Charged { amount: None, posting: Some(earlier), shortfall: None });
-    }
-    let mut amount = Amount::ZERO;
-    let mut shortfall = None;
+    let mut charged = Charged { amount: None, posting: None, shortfall: None };
     // What does not fit must not count to its period either.
-    let posting = subtransaction::attempt(|| {
-        let priced = price_of(item, price::instant(item.at)?)?;
-        amount = priced.price.amount;
-        if amount.is_zero() {
-            return Ok(Some(None));
-        }
-        let (outcome, missing) = debit::debit_or_shortfall(priced.debit(item), mode == Mode::All)?;
-        shortfall = missing;
-        Ok(outcome.map(Some))
+    subtransaction::attempt(|| {
+        charged = post(item, mode == Mode::All)?;
+        Ok(charged.shortfall.is_none().then_some(()))
     })?;
-    Ok(Charged { amount: Some(amount), posting: posting.flatten(), shortfall })
+    Ok(charged)
+}
+
+/// The posting that a key stands for, unless the request posted nothing.
+fn posted(result: i64) -> Option<i64> {
+    (result != requests::NOTHING).then_some(result)
 }
 
 /// What the same request returned before, whatever the rates are now.
@@ -197,7 +207,7 @@ fn earlier(account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
 }
 
 fn card_of(charge: &Charge<'_>) -> Result<Rc<Card>> {
-    // It also tells an unknown account from one without a card, and begins to listen for changes.
+    // It also tells an unknown account from one without a card.
     account::find_remembered(charge.account, None, charge.member)?;
     price::card_of(charge.account)
 }

@@ -1,14 +1,24 @@
-//! Debits that no single slot covers: whole lots are collected in drawdown order until they cover the amount.
+//! Debits that no single slot covers: lots are collected in drawdown order until they cover the amount.
+//!
+//! A lot that is emptied is locked whole. Of the last lot one slot suffices, if one that nobody holds covers what is still missing:
+//! a debit that goes from one lot to the next then keeps others from one slot of the next lot, not from all of it, however long its
+//! transaction lasts. That slot is only tried for, after everything that may be waited for, so no wait can depend on it.
+
+use std::iter::zip;
+
+use chrono::{DateTime, Utc};
 
 use super::debit::Drawing;
 use super::whole_lot::{self, WholeLot};
 use super::write;
 use crate::domain::amount::Amount;
+use crate::domain::drawdown::{Expiry, Source};
 use crate::domain::layout;
 use crate::error::Result;
+use crate::server::lock::{self, SlotLock};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::entries::{self, BatchLine};
-use crate::store::slots::{self, Layout};
+use crate::store::slots::{self, Layout, SlotShare};
 use crate::store::{eligible, lots};
 
 /// So many lots are looked up at first, then twice as many, so that a debit over very many stays cheap.
@@ -16,8 +26,19 @@ const LOTS_AT_FIRST: i32 = 64;
 
 /// What a collected lot pays.
 struct Share<'a> {
-    from: WholeLot<'a>,
+    source: Source,
     amount: Amount,
+    from: From<'a>,
+}
+
+/// What of a lot is locked.
+enum From<'a> {
+    /// All of it.
+    Whole(WholeLot<'a>),
+    /// A slot that covers what the lot pays.
+    Slot(i16),
+    /// Nothing: the lot is empty, and somebody else holds it, perhaps to close it.
+    Nothing,
 }
 
 /// Debits from several slots or lots; `None` when what was seen has changed, with everything given back.
@@ -28,18 +49,16 @@ pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
 /// Locks lots in drawdown order until they cover the amount. `None` when a better lot appeared during a wait: locking it now
 /// would break the order of locks, and taking from the others the order of drawing.
 fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
-    let account = drawing.eligible.account;
     let mut shares: Vec<Share<'a>> = Vec::new();
     let mut uncovered = drawing.amount;
     let mut limit = LOTS_AT_FIRST;
     while uncovered.is_positive() {
         let order = order(drawing, limit);
         let next = order.get(shares.len()..).filter(|next| !next.is_empty() && begins_with(&order, &shares))?;
-        for lot in next {
-            let from = whole_lot::lock(account, *lot).filter(|lot| !lot.state.closed)?;
-            let amount = from.remaining().min(uncovered);
-            uncovered = uncovered.checked_sub(amount).expect("a difference below its minuend");
-            shares.push(Share { from, amount });
+        for source in next {
+            let share = lock_share(drawing, *source, uncovered)?;
+            uncovered = uncovered.checked_sub(share.amount).expect("a difference below its minuend");
+            shares.push(share);
             if uncovered.is_zero() {
                 break;
             }
@@ -49,15 +68,54 @@ fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
     begins_with(&order(drawing, shares.len() as i32), &shares).then_some(shares)
 }
 
-/// The usable lots in drawdown order, as they are now.
-fn order(drawing: &Drawing<'_>, limit: i32) -> Vec<i64> {
-    let usable = eligible::usable(drawing.eligible, clock::now(), limit);
-    usable.iter().map(|usable| usable.source.rank.lot).collect()
+/// Locks what the lot pays of the amount; `None` when the lot was closed meanwhile.
+fn lock_share<'a>(drawing: &Drawing<'a>, source: Source, uncovered: Amount) -> Option<Share<'a>> {
+    let account = drawing.eligible.account;
+    let lot = source.rank.lot;
+    let whole = if source.available.is_zero() {
+        // Nothing can be had of it, so nobody waits for it.
+        let Some(whole) = whole_lot::lock_if_free(account, lot) else {
+            return Some(Share { source, amount: Amount::ZERO, from: From::Nothing });
+        };
+        whole
+    } else {
+        if let Some(slot) = lock_covering_slot(account, lot, uncovered) {
+            return Some(Share { source, amount: uncovered, from: From::Slot(slot) });
+        }
+        whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?
+    };
+    Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
 }
 
-/// Whether the lots that are locked are still the first in the order.
-fn begins_with(order: &[i64], shares: &[Share<'_>]) -> bool {
-    order.len() >= shares.len() && order.iter().zip(shares).all(|(lot, share)| *lot == share.from.lot)
+/// Locks a slot that covers the amount and that nobody holds, the own one first; does not wait. With the lock held the slot is read
+/// again: a lot whose slot holds something is open.
+fn lock_covering_slot(account: &str, lot: i64, amount: Amount) -> Option<i16> {
+    let amounts = slots::slots(account, lot);
+    let own = lock::backend_number() as usize % amounts.len();
+    for slot in (own..amounts.len()).chain(0..own).filter(|slot| amounts[*slot] >= amount) {
+        let slot = slot as i16;
+        let Some(lock) = SlotLock::try_acquire(lot, slot) else { continue };
+        if slots::slot(account, lot, slot) >= amount {
+            lock.keep();
+            return Some(slot);
+        }
+        lock.release();
+    }
+    None
+}
+
+/// The usable lots in drawdown order, as they are now.
+fn order(drawing: &Drawing<'_>, limit: i32) -> Vec<Source> {
+    let usable = eligible::usable(drawing.eligible, clock::now(), limit);
+    usable.into_iter().map(|usable| usable.source).collect()
+}
+
+/// Whether the lots that were collected are still the first in the order, and those that were passed over still empty.
+fn begins_with(order: &[Source], shares: &[Share<'_>]) -> bool {
+    let is_same = |(source, share): (&Source, &Share<'_>)| {
+        source.rank == share.source.rank && (source.available.is_zero() || !matches!(share.from, From::Nothing))
+    };
+    order.len() >= shares.len() && zip(order, shares).all(is_same)
 }
 
 /// Writes the debit, now that nothing can change any more; `None` when a lot expired or the account changed during the wait.
@@ -66,30 +124,49 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
         return None;
     }
     let now = clock::now();
-    if shares.iter().any(|share| share.from.state.has_expired(now)) {
+    if shares.iter().any(|share| share.has_expired(now)) {
         return None;
     }
-    let layouts: Vec<_> = shares.iter().map(|share| layout_after(share, drawing.amount, drawing.decimals)).collect();
-    let is_empty = |share: &&Share<'_>| share.amount == share.from.remaining();
-    let emptied: Vec<_> = shares.iter().filter(is_empty).map(|share| (share.from.account, share.from.lot)).collect();
     let paid: Amount = shares.iter().map(|share| share.amount).sum();
     assert_eq!(paid, drawing.amount, "what the lots pay");
-
-    slots::set_slots(&layouts);
-    lots::close(&emptied);
+    write_slots(drawing, shares)?;
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     let paying = shares.iter().filter(|share| share.amount.is_positive());
-    let parts: Vec<_> = paying.map(|share| (share.from.lot, share.amount)).collect();
+    let parts: Vec<_> = paying.map(|share| (share.source.rank.lot, share.amount)).collect();
     write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
     Some(posting)
 }
 
-/// What is left after the share was paid, spread anew over the lot's slots.
-fn layout_after<'a>(share: &Share<'a>, debit: Amount, decimals: u32) -> Layout<'a> {
-    let left = share.from.remaining().checked_sub(share.amount).expect("a share of what is there");
-    Layout {
-        account: share.from.account,
-        lot: share.from.lot,
-        remaining: layout::spread(left, debit, share.from.state.slots, decimals),
+/// Takes the shares from the slots, and closes the lots that are empty then.
+fn write_slots(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<()> {
+    let account = drawing.eligible.account;
+    let (mut layouts, mut emptied, mut of_slots) = (Vec::new(), Vec::new(), Vec::new());
+    for Share { source, amount, from } in shares {
+        match from {
+            From::Whole(whole) => {
+                layouts.push(layout_after(whole, *amount, drawing));
+                if whole.remaining() == *amount {
+                    emptied.push((account, source.rank.lot));
+                }
+            }
+            From::Slot(slot) => of_slots.push(SlotShare { account, lot: source.rank.lot, slot: *slot, amount: *amount }),
+            From::Nothing => {}
+        }
     }
+    slots::set_slots(&layouts);
+    lots::close(&emptied);
+    (of_slots.is_empty() || slots::take_from_slots(&of_slots) == of_slots.len()).then_some(())
+}
+
+impl Share<'_> {
+    fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.source.rank.expiry, Expiry::At(expires_at) if expires_at <= now)
+    }
+}
+
+/// What is left after the share was paid, spread anew over the lot's slots.
+fn layout_after<'a>(whole: &WholeLot<'a>, amount: Amount, drawing: &Drawing<'_>) -> Layout<'a> {
+    let left = whole.remaining().checked_sub(amount).expect("a share of what is there");
+    let remaining = layout::spread(left, drawing.amount, whole.state.slots, drawing.decimals);
+    Layout { account: whole.account, lot: whole.lot, remaining }
 }

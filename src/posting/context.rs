@@ -19,8 +19,21 @@ mod column {
 
 type Row<'a> = &'a [Option<pg_sys::Datum>];
 
-/// What [`crate::store::accounts::context`] finds, or `Err` when the tables are not as this extension made them.
-pub fn read(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Option<Context>, ()> {
+/// What a debit needs to know of a unit.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    pub decimals: u32,
+    pub currency: Option<String>,
+}
+
+/// What [`crate::store::accounts::context`] finds, or `Err` when the tables are not as this extension made them. Of the units,
+/// which are few, those that `remembered` knows are not read.
+pub fn read(
+    account: &str,
+    unit: Option<&str>,
+    member: Option<&str>,
+    remembered: impl FnOnce(&str) -> Option<Unit>,
+) -> Result<Option<Context>, ()> {
     let relations = relations::relations();
     if !(relations.account.is_as_made && relations.unit.is_as_made && relations.member.is_as_made) {
         return Err(());
@@ -35,10 +48,14 @@ pub fn read(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<O
         relation: relations.account.table,
     });
     let Some(mut context) = found else { return Ok(None) };
-    if let Some((decimals, currency)) = by_text(relations.unit, &[&context.unit], |row| {
-        (row[column::UNIT_DECIMALS].map(|decimals| decimals.value() as u32), text(row, column::UNIT_CURRENCY))
-    }) {
-        (context.decimals, context.currency) = (decimals, currency);
+    let unit = remembered(&context.unit).or_else(|| {
+        by_text(relations.unit, &[&context.unit], |row| Unit {
+            decimals: row[column::UNIT_DECIMALS].map_or(0, |decimals| decimals.value() as u32),
+            currency: text(row, column::UNIT_CURRENCY),
+        })
+    });
+    if let Some(unit) = unit {
+        (context.decimals, context.currency) = (Some(unit.decimals), unit.currency);
     }
     context.member = member.and_then(|member| {
         by_text(relations.member, &[account, member], |row| Member {
@@ -49,7 +66,7 @@ pub fn read(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<O
     Ok(Some(context))
 }
 
-/// The row whose key these texts are: the first columns of the table, as of its primary key.
+/// The row whose key these texts are, in the order of the primary key.
 fn by_text<T>(indexed: relations::Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Option<T> {
     let value = |text: &&str| text.to_datum().expect("a text is not NULL");
     let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, value(text))).collect();

@@ -53,6 +53,8 @@ pub struct Debit<'a> {
     pub unit: Option<&'a str>,
     pub occurred_at: Option<DateTime<Utc>>,
     pub keyed: Option<Keyed<'a>>,
+    /// The posting id, when the caller has claimed a key for it already.
+    pub posting: Option<i64>,
     pub metadata: Option<&'a str>,
     /// What it is the price of, for a charge.
     pub usage: Option<Usage<'a>>,
@@ -162,7 +164,7 @@ pub fn check(request: Debit<'_>) -> Result<Checked> {
 /// Claims the key, registers a new member, and draws; again when the account or the member changed while it waited.
 fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let now = clock::now();
-    let posting = request.keyed.map(|_| entries::next_posting());
+    let posting = request.posting.or_else(|| request.keyed.map(|_| entries::next_posting()));
     if let (Some(keyed), Some(posting)) = (request.keyed, posting)
         && let Some(earlier) = idempotency::claim(request.account, keyed, posting, now)?
     {

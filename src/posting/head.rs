@@ -1,27 +1,43 @@
 //! The lot that pays first: read straight from the index of the drawdown order where that is simple, by SQL otherwise.
-
-use std::ops::ControlFlow;
+//!
+//! Within one priority, and within the lots limited to operations or the general ones of it, the index has the earliest expiry
+//! first. So expired lots that nobody has closed yet are not walked through: where one is met, the search goes on behind all of
+//! them, and then with the next such group.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys;
+use pgrx::{FromDatum, pg_sys};
 
-use crate::server::heap::{self, read, relations};
+use crate::server::heap::read::Scan;
+use crate::server::heap::{self, relations};
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::{Column, Parameter};
 
 /// The columns of `credit.lot` in sql/20_tables.sql that are read, counted from 0.
-const LOT: usize = 0;
-const EFFECTIVE_AT: usize = 1;
-const EXPIRES_AT: usize = 2;
-const SLOTS: usize = 6;
-const APPLIES_TO: usize = 18;
+mod column {
+    pub const LOT: usize = 0;
+    pub const EFFECTIVE_AT: usize = 1;
+    pub const EXPIRES_AT: usize = 2;
+    pub const PRIORITY: usize = 5;
+    pub const SLOTS: usize = 6;
+    pub const APPLIES_TO: usize = 18;
+}
 
-/// The keys of the index, counted from 1.
-const ACCOUNT: i16 = 10;
-const UNIT: i16 = 11;
+/// The keys of the index `credit.lot_drawdown`, counted from 1.
+mod key {
+    pub const ACCOUNT: i16 = 1;
+    pub const UNIT: i16 = 2;
+    pub const OWNER: i16 = 3;
+    pub const PRIORITY: i16 = 4;
+    pub const GENERAL: i16 = 5;
+    pub const EXPIRY: i16 = 6;
+}
 
-/// So many lots are passed over at most; SQL passes over more of them faster, within the index.
+/// So many lots are passed over at most that are not yet in effect or pay for other operations; SQL passes over more of them
+/// faster, within the index.
 const MAX_PASSED_OVER: u32 = 4;
+
+/// So many groups with expired lots are left behind at most.
+const MAX_GROUPS: u32 = 16;
 
 /// What was found without SQL.
 enum Found {
@@ -30,6 +46,13 @@ enum Found {
     Nothing,
     /// There is more to consider than this simple search does.
     NotSimple,
+}
+
+/// Lots that the index has in the order of their expiry.
+#[derive(Clone, Copy)]
+struct Group {
+    priority: i16,
+    general: bool,
 }
 
 /// The first usable lot in drawdown order; it may turn out to be empty.
@@ -49,39 +72,100 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     None
 }
 
-/// The first lot of one owner, if it is in force and pays for every operation, or the few before it are merely not yet in effect.
+/// The first usable lot of one owner.
 fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found {
-    let (Some(account), Some(unit), Some(owner)) = (eligible.account.to_datum(), eligible.unit.to_datum(), owner.to_datum())
-    else {
-        return Found::NotSimple;
-    };
-    let mut keys = [
-        heap::equals(ACCOUNT, pg_sys::F_TEXTEQ, account),
-        heap::equals(UNIT, pg_sys::F_TEXTEQ, unit),
-        heap::equals(heap::FIRST_EXPRESSION, pg_sys::F_TEXTEQ, owner),
-    ];
+    let texts = [(key::ACCOUNT, eligible.account), (key::UNIT, eligible.unit), (key::OWNER, owner)];
+    let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, datum(&text)));
     let relations = relations::relations();
     if !relations.lot.is_as_made {
         return Found::NotSimple;
     }
-    let mut passed_over = 0;
-    let visit = |row: &[Option<pg_sys::Datum>]| {
-        let instant = |column: usize| row[column].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
-        let (effective_at, expires_at) = (instant(EFFECTIVE_AT), instant(EXPIRES_AT));
-        let is_expired = expires_at.is_some_and(|expires_at| expires_at <= now);
-        if row[APPLIES_TO].is_some() || is_expired || passed_over == MAX_PASSED_OVER {
-            return ControlFlow::Break(Found::NotSimple);
+    let mut search = Search { scan: Scan::open(relations.lot), eligible, now, passed_over: 0 };
+    search.scan.seek(&mut of_owner.clone());
+    let mut group = None;
+    for _ in 0..MAX_GROUPS {
+        match search.go_on() {
+            Step::Found(found) => return found,
+            Step::Expired(expired) => {
+                search.scan.seek(&mut [&of_owner[..], &in_force(expired, now)].concat());
+                group = Some(expired);
+            }
+            Step::End => {
+                let Some(ended) = group else { return Found::Nothing };
+                let behind = match ended.general {
+                    false => {
+                        let general = Group { general: true, ..ended };
+                        group = Some(general);
+                        in_force(general, now).to_vec()
+                    }
+                    true => {
+                        group = None;
+                        vec![heap::greater(key::PRIORITY, pg_sys::F_INT2GT, datum(&ended.priority))]
+                    }
+                };
+                search.scan.seek(&mut [&of_owner[..], &behind].concat());
+            }
         }
-        if effective_at.is_some_and(|effective_at| effective_at > now) {
-            passed_over += 1;
-            return ControlFlow::Continue(());
+    }
+    Found::NotSimple
+}
+
+/// The lots of the group that have not expired.
+fn in_force(group: Group, now: DateTime<Utc>) -> [pg_sys::ScanKeyData; 3] {
+    [
+        heap::equals(key::PRIORITY, pg_sys::F_INT2EQ, datum(&group.priority)),
+        heap::equals(key::GENERAL, pg_sys::F_BOOLEQ, datum(&group.general)),
+        heap::greater(key::EXPIRY, pg_sys::F_TIMESTAMPTZ_GT, datum(&now)),
+    ]
+}
+
+fn datum(value: &dyn Parameter) -> pg_sys::Datum {
+    value.to_datum().expect("a value that is not NULL")
+}
+
+/// How far a search came.
+enum Step {
+    Found(Found),
+    /// To an expired lot of this group.
+    Expired(Group),
+    /// To the end of what was sought.
+    End,
+}
+
+struct Search<'a> {
+    scan: Scan,
+    eligible: Eligibility<'a>,
+    now: DateTime<Utc>,
+    passed_over: u32,
+}
+
+impl Search<'_> {
+    /// Goes on to the first lot that is usable or expired.
+    fn go_on(&mut self) -> Step {
+        while let Some(row) = self.scan.next_row() {
+            let instant = |column: usize| row[column].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
+            let number = |column: usize| row[column].map_or(0, |datum| datum.value() as i64);
+            let expires_at = instant(column::EXPIRES_AT);
+            if expires_at.is_some_and(|expires_at| expires_at <= self.now) {
+                let general = row[column::APPLIES_TO].is_none();
+                return Step::Expired(Group { priority: number(column::PRIORITY) as i16, general });
+            }
+            let is_in_effect = instant(column::EFFECTIVE_AT).is_some_and(|effective_at| effective_at <= self.now);
+            if is_in_effect && self.pays_for_operation(row[column::APPLIES_TO]) {
+                let (lot, slots) = (number(column::LOT), number(column::SLOTS) as i16);
+                return Step::Found(Found::Head(Head { lot, slots, expires_at, behind_expired: false }));
+            }
+            if self.passed_over == MAX_PASSED_OVER {
+                return Step::Found(Found::NotSimple);
+            }
+            self.passed_over += 1;
         }
-        let number = |column: usize| row[column].map_or(0, |datum| datum.value() as i64);
-        let (lot, slots) = (number(LOT), number(SLOTS) as i16);
-        ControlFlow::Break(Found::Head(Head { lot, slots, expires_at, behind_expired: false }))
-    };
-    match read::scan_in_order(relations.lot, &mut keys, visit) {
-        ControlFlow::Break(found) => found,
-        ControlFlow::Continue(()) => Found::Nothing,
+        Step::End
+    }
+
+    fn pays_for_operation(&self, applies_to: Option<pg_sys::Datum>) -> bool {
+        let Some(operations) = applies_to else { return true };
+        let operations = unsafe { Vec::<String>::from_datum(operations, false) }.unwrap_or_default();
+        self.eligible.operation.is_some_and(|operation| operations.iter().any(|known| known == operation))
     }
 }

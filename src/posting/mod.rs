@@ -2,6 +2,7 @@
 //!
 //! 1. the idempotency key, if there is one, and the member's row, if it is new;
 //! 2. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
 //! 3. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
 //! A batch ([`batch`]) takes its accounts in the order of their names, and obeys the same order within each.

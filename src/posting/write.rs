@@ -7,7 +7,7 @@ use crate::convert;
 use crate::domain::amount::Amount;
 use crate::server::heap;
 use crate::server::heap::relations::{self, Relations};
-use crate::server::heap::write::Table;
+use crate::server::heap::write::{self, Table};
 use crate::server::lock::SlotLock;
 use crate::store::entries::{self, BatchLine, DebitLine};
 use crate::store::{Column, Parameter};
@@ -33,19 +33,18 @@ const FEW_LINES: usize = 4;
 
 /// Takes the amount from the slot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
-    if heap::is_allowed() {
-        let relations = relations::relations();
-        if relations.writable {
-            return take_directly(taking, lock, &relations);
-        }
+    if heap::is_allowed()
+        && let Some(tables) = write::open(Relations::of_debits)
+    {
+        return take_directly(taking, lock, tables);
     }
     entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)
 }
 
 /// What `entries::take` does in SQL. The lock sees to it that nobody else changes the row meanwhile.
-fn take_directly(taking: &Taking<'_>, lock: &SlotLock, relations: &Relations) -> Option<i64> {
+fn take_directly(taking: &Taking<'_>, lock: &SlotLock, [slots, ledger]: [Table; 2]) -> Option<i64> {
     let account = taking.line.account;
-    let slots = Table::open(relations.slot.table);
+    let relations = relations::relations();
     let mut key = [
         heap::equals(ACCOUNT as i16 + 1, pg_sys::F_TEXTEQ, account.to_datum()?),
         heap::equals(LOT as i16 + 1, pg_sys::F_INT8EQ, lock.lot.to_datum()?),
@@ -64,16 +63,19 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, relations: &Relations) ->
 
     let posting = taking.posting.unwrap_or_else(|| heap::next_value(relations.posting_id));
     let line = BatchLine { debit: taking.line, posting, line: 1, lot: lock.lot, amount: taking.amount };
-    Table::open(relations.entry).insert(&row(&line, taking.now, heap::session_user().to_datum()));
+    ledger.insert(&row(&line, taking.now, heap::session_user().to_datum()));
     heap::end_statement();
     Some(posting)
 }
 
 /// Writes the lines of one debit or many, in the order given: lines of one account together keep to one page of the index.
 pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
-    if lines.len() > FEW_LINES && heap::is_allowed() && relations::relations().ledger_writable {
+    if lines.len() > FEW_LINES
+        && heap::is_allowed()
+        && let Some([ledger]) = write::open(Relations::of_ledger)
+    {
         let user = heap::session_user().to_datum();
-        Table::open(relations::relations().entry).insert_many(lines.iter().map(|line| row(line, now, user)));
+        ledger.insert_many(lines.iter().map(|line| row(line, now, user)));
         heap::end_statement();
     } else if !lines.is_empty() {
         entries::debit_batch(lines, now);

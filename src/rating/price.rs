@@ -10,6 +10,7 @@ use super::publish;
 use crate::domain::amount::Amount;
 use crate::domain::dimensions::Dimensions;
 use crate::error::{self, Result};
+use crate::server::heap::relations;
 use crate::server::{clock, invalidation};
 use crate::store::rate_cards::{self, Card};
 use crate::store::rates::{self, Counter, Version};
@@ -48,7 +49,7 @@ thread_local! {
 }
 
 /// Remembers what is read now for what is asked later, until something changes. What a transaction cannot see the latest of is read
-/// each time. The account must have been looked up before: with it the backend began to listen.
+/// each time.
 fn remembered<T>(
     name: String,
     map: fn(&mut Remembered) -> &mut HashMap<String, Rc<T>>,
@@ -64,6 +65,8 @@ fn remembered<T>(
     if let Some(known) = known {
         return Ok(known);
     }
+    // Before reading: what changes after that must be heard of, and what this transaction wrote itself may be rolled back.
+    invalidation::watch(relations::relations().account.table);
     let found = Rc::new(read()?);
     if invalidation::sees_latest() && invalidation::generation() == generation {
         REMEMBERED.with_borrow_mut(|remembered| {

@@ -1,6 +1,6 @@
 //! Publishing: what is prepared for a card becomes versions, in one step, and nothing gets worse for customers without notice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -154,9 +154,10 @@ impl Plan {
         Ok(())
     }
 
-    /// No usage may have two rates that are equally specific, at any instant from which on something changes.
+    /// No usage may have two rates that are equally specific, at any instant from which on something changes: a tie may also
+    /// appear when the rate ends that decided.
     fn check_ties(&self, card: &str, operation: &str) -> Result<()> {
-        for at in self.after.iter().map(|version| version.effective_at) {
+        for at in bounds(&self.after) {
             let in_force: Vec<_> =
                 self.after.iter().filter(|version| version.is_in_force(at)).map(|version| &version.dimensions).collect();
             if let Some((one, other)) = dimensions::tie(&in_force) {
@@ -166,21 +167,34 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether usage with these dimensions costs more somewhere in `[from, until)` than it would have.
+    /// Whether some usage that has these dimensions costs more somewhere in `[from, until)` than it would have.
+    ///
+    /// Usage with further dimensions may have been priced by another rate, which this one now outdoes. It suffices to try the
+    /// usage that has just the dimensions of both: the most specific rate for it is the one for all usage that both decide.
     fn gets_worse(&self, dimensions: &Dimensions, from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> bool {
-        let bounds = |versions: &[Version]| {
-            versions.iter().flat_map(|version| [Some(version.effective_at), version.ended_at]).collect::<Vec<_>>()
-        };
-        let instants = bounds(&self.before).into_iter().chain(bounds(&self.after)).flatten().chain([from]);
-        instants.filter(|at| *at >= from && until.is_none_or(|until| *at < until)).any(|at| {
-            let (before, after) = (matching(&self.before, dimensions, at), matching(&self.after, dimensions, at));
-            match (before, after) {
-                (Some(before), Some(after)) => after.terms.is_worse_than(&before.terms),
-                (Some(_), None) => true,
-                (None, _) => false,
-            }
-        })
+        let instants = bounds(&self.before).chain(bounds(&self.after)).chain([from]);
+        let instants: BTreeSet<_> = instants.filter(|at| *at >= from && until.is_none_or(|until| *at < until)).collect();
+        let others = self.before.iter().chain(&self.after).map(|version| &version.dimensions);
+        let usages: BTreeSet<_> = others
+            .filter(|other| other.meet(dimensions))
+            .map(|other| other.union(dimensions))
+            .chain([dimensions.clone()])
+            .collect();
+        usages.iter().any(|usage| instants.iter().any(|at| self.costs_more(usage, *at)))
     }
+
+    fn costs_more(&self, usage: &Dimensions, at: DateTime<Utc>) -> bool {
+        match (matching(&self.before, usage, at), matching(&self.after, usage, at)) {
+            (Some(before), Some(after)) => before.rate != after.rate && after.terms.is_worse_than(&before.terms),
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+/// The instants at which something begins or ends.
+fn bounds(versions: &[Version]) -> impl Iterator<Item = DateTime<Utc>> {
+    versions.iter().flat_map(|version| [Some(version.effective_at), version.ended_at]).flatten()
 }
 
 /// The version that prices usage with these dimensions at an instant.

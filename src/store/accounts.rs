@@ -36,10 +36,20 @@ impl Context {
     pub fn pool_pays(&self, member: Option<&str>) -> bool {
         !self.per_seat || member.is_none()
     }
+
+    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since.
+    pub fn holds(&self, now: &Context) -> bool {
+        let of_account = |context: &Context| (context.per_seat, context.require_members, context.decimals);
+        let member_holds = match (&self.member, &now.member) {
+            (None, Some(registered)) => *registered == Member { active: true, department: None },
+            (before, now) => before == now,
+        };
+        member_holds && of_account(self) == of_account(now) && self.unit == now.unit && self.currency == now.currency
+    }
 }
 
 /// A registered member.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Member {
     pub active: bool,
     pub department: Option<String>,

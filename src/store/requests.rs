@@ -18,6 +18,9 @@ static FIND: Statement = Statement::by_index(
 
 static TAKE_BACK: Statement = Statement::new("DELETE FROM credit.request WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID]);
 
+static SETTLE: Statement =
+    Statement::by_index("UPDATE credit.request SET result = $3 WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID, INT8OID]);
+
 static FORGET: Statement = Statement::new(
     "DELETE FROM credit.request r USING (
          SELECT account, key FROM credit.request WHERE recorded_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) old
@@ -45,6 +48,14 @@ pub fn find(account: &str, key: &str) -> Option<Remembered> {
 /// Takes back what this transaction claimed for a debit that then did not fit.
 pub fn take_back(account: &str, key: &str) {
     TAKE_BACK.run(&[&account, &key]);
+}
+
+/// What a request under a key returned that posted nothing: the id of no posting.
+pub const NOTHING: i64 = 0;
+
+/// Records that what this transaction claimed the key for posted nothing.
+pub fn settle_with_nothing(account: &str, key: &str) {
+    assert_eq!(SETTLE.run(&[&account, &key, &NOTHING]).count(), 1, "the claimed key {key}");
 }
 
 /// Forgets at most `limit` keys older than `before`; two at once forget different ones.

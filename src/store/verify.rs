@@ -104,6 +104,42 @@ static VIOLATIONS: Statement = Statement::new(
      FROM credit.entry e WHERE e.member IS NOT NULL AND ($1 IS NULL OR e.account = $1)
          AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = e.account AND m.member = e.member)
      UNION ALL
+     SELECT 'a charge keeps its quantity, and a rate of its operation that was in effect', e.account, e.lot,
+         COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),
+         COALESCE(e.quantity || ' ', 'no quantity ') || COALESCE(e.operation, 'no operation') || ' at ' || e.occurred_at || ' in posting ' || e.posting
+     FROM credit.entry e LEFT JOIN credit.rate r ON r.rate = e.rate
+     WHERE e.rate IS NOT NULL AND ($1 IS NULL OR e.account = $1)
+         AND NOT COALESCE(r.operation = e.operation AND e.occurred_at >= r.effective_at AND e.quantity >= 0, false)
+     UNION ALL
+     SELECT 'the lines of a charge have its quantity', account, NULL, 'above 0', sum(quantity) || ' in posting ' || posting
+     FROM credit.entry WHERE rate IS NOT NULL AND ($1 IS NULL OR account = $1)
+     GROUP BY account, posting HAVING sum(quantity) <= 0
+     UNION ALL
+     SELECT 'a period counts at least what was charged in it', c.account, NULL, c.quantity::text, COALESCE(u.quantity, 0) || ' of ' || c.operation
+     FROM (
+         SELECT e.account, r.card, r.operation, r.dimensions, r.tier_scope,
+             date_trunc(r.tier_scope, e.occurred_at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone AS period_start, sum(e.quantity) AS quantity
+         FROM credit.entry e JOIN credit.rate r ON r.rate = e.rate JOIN credit.account a ON a.account = e.account
+         WHERE r.tier_scope <> 'call' AND ($1 IS NULL OR e.account = $1) GROUP BY 1, 2, 3, 4, 5, 6) c
+     LEFT JOIN credit.rate_usage u USING (account, card, operation, dimensions, tier_scope, period_start)
+     WHERE c.quantity > COALESCE(u.quantity, 0)
+     UNION ALL
+     SELECT 'the versions of a rate do not overlap', NULL, NULL, o.effective_at || ' to ' || COALESCE(o.ended_at::text, 'open'),
+         'rates ' || o.rate || ' and ' || r.rate || ' of ' || r.operation || ' on card ' || r.card
+     FROM credit.rate o JOIN credit.rate r ON r.card = o.card AND r.operation = o.operation AND r.dimensions = o.dimensions AND r.rate > o.rate
+         AND tstzrange(r.effective_at, r.ended_at) && tstzrange(o.effective_at, o.ended_at)
+     WHERE $1 IS NULL
+     UNION ALL
+     SELECT 'every card and unit that is named exists', x.account, NULL, x.name, 'no such ' || x.kind
+     FROM (
+         SELECT account, rate_card AS name, 'card' AS kind FROM credit.account WHERE rate_card IS NOT NULL
+         UNION SELECT account, card, 'card' FROM credit.rate_usage
+         UNION SELECT NULL, card, 'card' FROM credit.rate
+         UNION SELECT NULL, card, 'card' FROM credit.rate_draft
+         UNION SELECT NULL, unit, 'unit' FROM credit.rate_card
+         UNION SELECT NULL, unit, 'unit' FROM credit.unit_value) x
+     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card' AND c.card = x.name)
+         AND NOT EXISTS (SELECT FROM credit.unit u WHERE x.kind = 'unit' AND u.unit = x.name)     UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
      FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
              ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
@@ -112,6 +148,11 @@ static VIOLATIONS: Statement = Statement::new(
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
              ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
              ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),
+             ('rate', 'rate_90_refuse_update', 'A'), ('rate', 'rate_91_refuse_delete', 'A'), ('rate', 'rate_92_refuse_truncate', 'A'),
+             ('rate', 'rate_95_announce', 'A'), ('rate_card', 'rate_card_90_refuse_rename', 'A'), ('rate_card', 'rate_card_91_refuse_delete', 'A'),
+             ('rate_card', 'rate_card_92_refuse_truncate', 'A'), ('rate_card', 'rate_card_95_announce', 'A'),
+             ('unit_value', 'unit_value_90_refuse_update', 'A'), ('unit_value', 'unit_value_91_refuse_delete', 'A'),
+             ('unit_value', 'unit_value_92_refuse_truncate', 'A'),
              ('account', 'account_95_announce', 'A'), ('member', 'member_95_announce', 'A'), ('unit', 'unit_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
      WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",

@@ -65,6 +65,20 @@ impl<'a> Group<'a> {
         drawn
     }
 
+    /// Whether a debit came to the end of the owner's lots, where more of them than were read might have paid.
+    pub fn went_through(&self, owner: &str, owned: &[OwnedLot], taken: &Taken<'_>) -> bool {
+        let last = owned.iter().rposition(|lot| lot.member.as_deref().unwrap_or_default() == owner);
+        taken.drawn.iter().any(|(index, drawn)| {
+            let debit = self.debits[self.debits.partition_point(|known| known.index < *index)].debit;
+            let may_use = if owner.is_empty() { debit.pool } else { debit.member == Some(owner) };
+            let came_to_the_end = match drawn {
+                Drawn::Paid(parts) => parts.last().map(|(position, _)| *position) > last,
+                Drawn::Short { .. } => true,
+            };
+            may_use && came_to_the_end
+        })
+    }
+
     /// Locks what the group takes: free slots if they suffice, whole lots otherwise; `None` when what was read has changed.
     pub fn take(&self, owned: &[OwnedLot]) -> Option<Taken<'a>> {
         self.take_slots(owned).or_else(|| self.take_whole_lots(owned))

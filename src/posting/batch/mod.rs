@@ -19,7 +19,7 @@ use super::write;
 use crate::domain::amount::Amount;
 use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::{self, Result};
-use crate::server::{clock, subtransaction};
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::eligible::{self, OwnedLot, Owner};
 use crate::store::entries::{self, BatchLine};
@@ -70,11 +70,12 @@ pub fn debit_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
 
 fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<ItemOutcome>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
-    let contexts = contexts(items)?;
     let mut lots_of_each = LOTS_AT_FIRST;
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        let mut attempt = Attempt::new(items, &contexts, lots_of_each, posting);
+        let generation = invalidation::generation();
+        let contexts = contexts(items)?;
+        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
         match subtransaction::attempt(|| attempt.run(mode))? {
             Some(outcomes) => return Ok(outcomes),
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
@@ -101,6 +102,8 @@ type ByAccount<'a, T> = BTreeMap<(&'a str, &'a str), T>;
 struct Attempt<'a> {
     items: &'a [Debit<'a>],
     contexts: &'a [Rc<Context>],
+    /// What the contexts were read under.
+    generation: u64,
     lots_of_each: i32,
     postings: Vec<i64>,
     /// All items are lines of one posting.
@@ -109,15 +112,32 @@ struct Attempt<'a> {
     repeated: HashMap<usize, i64>,
     /// For items whose key an earlier item of this batch has: that item.
     same_as: HashMap<usize, usize>,
-    /// Some owner has more lots than were read, so the order may have gaps.
+    /// Owners who may have more lots than were read.
+    read_in_part: ByAccount<'a, Vec<&'a str>>,
+    /// Some debit came to the end of what was read of such an owner.
     read_too_few: bool,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(items: &'a [Debit<'a>], contexts: &'a [Rc<Context>], lots_of_each: i32, posting: Option<i64>) -> Attempt<'a> {
-        let postings = posting.map_or_else(|| entries::next_postings(items.len()), |posting| vec![posting; items.len()]);
-        let (repeated, same_as) = (HashMap::new(), HashMap::new());
-        Attempt { items, contexts, lots_of_each, postings, as_one: posting.is_some(), repeated, same_as, read_too_few: false }
+    fn new(
+        items: &'a [Debit<'a>],
+        contexts: &'a [Rc<Context>],
+        generation: u64,
+        lots_of_each: i32,
+        posting: Option<i64>,
+    ) -> Attempt<'a> {
+        Attempt {
+            items,
+            contexts,
+            generation,
+            lots_of_each,
+            postings: posting.map_or_else(|| entries::next_postings(items.len()), |posting| vec![posting; items.len()]),
+            as_one: posting.is_some(),
+            repeated: HashMap::new(),
+            same_as: HashMap::new(),
+            read_in_part: ByAccount::new(),
+            read_too_few: false,
+        }
     }
 
     /// The outcomes, or `None` to be tried again.
@@ -129,15 +149,21 @@ impl<'a> Attempt<'a> {
         let registered = self.register_members(&groups, &lots, now)?;
         let mut taken = ByAccount::new();
         for (key, group) in &groups {
-            let Some(of_group) = group.take(lots.get(key).map_or(&[], Vec::as_slice)) else { return Ok(None) };
+            let owned = lots.get(key).map_or(&[][..], Vec::as_slice);
+            let Some(of_group) = group.take(owned) else { return Ok(None) };
+            let in_part = self.read_in_part.get(key).map_or(&[][..], Vec::as_slice);
+            self.read_too_few |= in_part.iter().any(|owner| group.went_through(owner, owned, &of_group));
             taken.insert(*key, of_group);
+        }
+        if self.read_too_few || !self.contexts_hold()? {
+            return Ok(None);
         }
         let outcomes = self.outcomes(&taken);
         if let Some((index, shortfall)) = first_short(&outcomes).filter(|_| mode == Mode::All) {
             return Err(self.refusal(index, shortfall));
         }
         // A member who was registered for a debit that then did not fit must not stay.
-        if registered.iter().any(|index| matches!(outcomes[*index], ItemOutcome::Short { .. })) || self.read_too_few {
+        if registered.iter().any(|index| matches!(outcomes[*index], ItemOutcome::Short { .. })) {
             return Ok(None);
         }
         Ok(self.write(&taken, &outcomes).then_some(outcomes))
@@ -205,8 +231,23 @@ impl<'a> Attempt<'a> {
             lots.entry((owner.account, owner.unit)).or_default().push(lot);
         }
         lots.values_mut().for_each(|lots| lots.sort_by_key(|lot| lot.rank));
-        self.read_too_few = read.contains(&self.lots_of_each);
+        for (owner, _) in owners.iter().zip(read).filter(|(_, read)| *read == self.lots_of_each) {
+            self.read_in_part.entry((owner.account, owner.unit)).or_default().push(owner.owner);
+        }
         lots
+    }
+
+    /// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was
+    /// deactivated during a wait must not spend.
+    ///
+    /// # Errors
+    /// What no longer allows an item.
+    fn contexts_hold(&self) -> Result<bool> {
+        if invalidation::generation() == self.generation {
+            return Ok(true);
+        }
+        let now = contexts(self.items)?;
+        Ok(self.contexts.iter().zip(&now).all(|(before, now)| before.holds(now)))
     }
 
     /// Registers members who are named for the first time, for items that fit as things look; which items.

@@ -44,13 +44,19 @@ unsafe fn form(description: pg_sys::TupleDesc, row: &[Option<pg_sys::Datum>]) ->
     }
 }
 
-/// The first expression of an index, in place of a column's number in [`equals`].
-pub const FIRST_EXPRESSION: i16 = 0;
-
 /// A condition `column = value`; columns count from 1. Text compares by byte, as COLLATE "C" does.
 pub fn equals(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+    condition(column, pg_sys::BTEqualStrategyNumber, function, value)
+}
+
+/// A condition `column > value`.
+pub fn greater(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+    condition(column, pg_sys::BTGreaterStrategyNumber, function, value)
+}
+
+fn condition(column: i16, strategy: u32, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
     let mut key = pg_sys::ScanKeyData::default();
-    unsafe { pg_sys::ScanKeyInit(&mut key, column, pg_sys::BTEqualStrategyNumber as u16, function.into(), value) };
+    unsafe { pg_sys::ScanKeyInit(&mut key, column, strategy as u16, function.into(), value) };
     key
 }
 

@@ -1,36 +1,73 @@
 //! Rows by key, and in the order of an index.
 
-use std::ops::ControlFlow;
-
 use pgrx::pg_sys;
 
 use super::deform;
 use super::relations::Indexed;
 
-/// Reads rows in the order of the index until `visit` breaks; it sees what is committed now, and what this transaction wrote.
-pub fn scan_in_order<T>(
-    indexed: Indexed,
-    keys: &mut [pg_sys::ScanKeyData],
-    mut visit: impl FnMut(&[Option<pg_sys::Datum>]) -> ControlFlow<T>,
-) -> ControlFlow<T> {
-    unsafe {
-        let table = pg_sys::table_open(indexed.table, pg_sys::AccessShareLock as i32);
-        let index = pg_sys::index_open(indexed.index, pg_sys::AccessShareLock as i32);
-        let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let scan = pg_sys::systable_beginscan_ordered(table, index, snapshot, keys.len() as i32, keys.as_mut_ptr());
-        let mut flow = ControlFlow::Continue(());
-        while flow.is_continue() {
-            let tuple = pg_sys::systable_getnext_ordered(scan, pg_sys::ScanDirection::ForwardScanDirection);
-            if tuple.is_null() {
-                break;
-            }
-            flow = visit(&deform(tuple, (*table).rd_att));
+/// A table that is read in the order of one of its indexes. It shows what was committed when it was opened, and what this
+/// transaction wrote.
+pub struct Scan {
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    row: *mut pg_sys::TupleTableSlot,
+    scan: pg_sys::IndexScanDesc,
+}
+
+impl Scan {
+    /// Opens the table; the reading begins with [`Scan::seek`].
+    pub fn open(indexed: Indexed) -> Scan {
+        unsafe {
+            let table = pg_sys::table_open(indexed.table, pg_sys::AccessShareLock as i32);
+            let index = pg_sys::index_open(indexed.index, pg_sys::AccessShareLock as i32);
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let row = pg_sys::table_slot_create(table, std::ptr::null_mut());
+            Scan { table, index, snapshot, row, scan: std::ptr::null_mut() }
         }
-        pg_sys::systable_endscan_ordered(scan);
-        pg_sys::UnregisterSnapshot(snapshot);
-        pg_sys::index_close(index, pg_sys::NoLock as i32);
-        pg_sys::table_close(table, pg_sys::NoLock as i32);
-        flow
+    }
+
+    /// Goes to the first row that meets all conditions, the columns of which are those of the index, counted from 1.
+    pub fn seek(&mut self, conditions: &mut [pg_sys::ScanKeyData]) {
+        unsafe {
+            self.end();
+            self.scan = begin(self.table, self.index, self.snapshot, conditions.len() as i32);
+            pg_sys::index_rescan(self.scan, conditions.as_mut_ptr(), conditions.len() as i32, std::ptr::null_mut(), 0);
+        }
+    }
+
+    /// The next row by column, `None` is NULL. What its values point to is there until the row after it is asked for.
+    pub fn next_row(&mut self) -> Option<Vec<Option<pg_sys::Datum>>> {
+        unsafe {
+            if !pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.row) {
+                return None;
+            }
+            // A row of an ordinary table lies in its page and is not copied.
+            let tuple = pg_sys::ExecFetchSlotHeapTuple(self.row, false, std::ptr::null_mut());
+            Some(deform(tuple, (*self.table).rd_att))
+        }
+    }
+
+    unsafe fn end(&mut self) {
+        if !self.scan.is_null() {
+            unsafe { pg_sys::index_endscan(self.scan) };
+            self.scan = std::ptr::null_mut();
+        }
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        // After an error the server cleans up.
+        if !std::thread::panicking() {
+            unsafe {
+                self.end();
+                pg_sys::ExecDropSingleTupleTableSlot(self.row);
+                pg_sys::UnregisterSnapshot(self.snapshot);
+                pg_sys::index_close(self.index, pg_sys::NoLock as i32);
+                pg_sys::table_close(self.table, pg_sys::NoLock as i32);
+            }
+        }
     }
 }
 
@@ -40,13 +77,27 @@ pub fn by_key<T>(
     key: &mut [pg_sys::ScanKeyData],
     take: impl FnOnce(&[Option<pg_sys::Datum>]) -> T,
 ) -> Option<T> {
-    let mut take = Some(take);
-    let first = |row: &[Option<pg_sys::Datum>]| match take.take() {
-        Some(take) => ControlFlow::Break(take(row)),
-        None => ControlFlow::Continue(()),
-    };
-    match scan_in_order(indexed, key, first) {
-        ControlFlow::Break(taken) => Some(taken),
-        ControlFlow::Continue(()) => None,
-    }
+    let mut scan = Scan::open(indexed);
+    scan.seek(key);
+    scan.next_row().map(|row| take(&row))
+}
+
+#[cfg(not(feature = "pg18"))]
+unsafe fn begin(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    conditions: i32,
+) -> pg_sys::IndexScanDesc {
+    unsafe { pg_sys::index_beginscan(table, index, snapshot, conditions, 0) }
+}
+
+#[cfg(feature = "pg18")]
+unsafe fn begin(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    snapshot: pg_sys::Snapshot,
+    conditions: i32,
+) -> pg_sys::IndexScanDesc {
+    unsafe { pg_sys::index_beginscan(table, index, snapshot, std::ptr::null_mut(), conditions, 0) }
 }

@@ -36,7 +36,7 @@ const ENTRY: Shape = Shape {
 pub struct Indexed {
     pub table: pg_sys::Oid,
     pub index: pg_sys::Oid,
-    /// The table has the number of columns that the reader counts on, and is stored as tables usually are.
+    /// Table and index have the number of columns that the reader counts on, and are stored as they usually are.
     pub is_as_made: bool,
 }
 
@@ -50,10 +50,8 @@ pub struct Relations {
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
     pub posting_id: pg_sys::Oid,
-    /// Slots and ledger may be written directly.
-    pub writable: bool,
-    /// The ledger may be written directly.
-    pub ledger_writable: bool,
+    writable: bool,
+    ledger_writable: bool,
 }
 
 thread_local! {
@@ -85,6 +83,16 @@ pub fn on_change(relation: pg_sys::Oid) {
 }
 
 impl Relations {
+    /// Slots and ledger, if a debit may write them directly.
+    pub fn of_debits(&self) -> Option<[pg_sys::Oid; 2]> {
+        self.writable.then_some([self.slot.table, self.entry])
+    }
+
+    /// The ledger, if it may be written directly.
+    pub fn of_ledger(&self) -> Option<[pg_sys::Oid; 1]> {
+        self.ledger_writable.then_some([self.entry])
+    }
+
     fn include(&self, relation: pg_sys::Oid) -> bool {
         let indexed = [self.account, self.unit, self.member, self.lot, self.slot];
         relation == self.entry
@@ -97,14 +105,14 @@ unsafe fn find() -> Relations {
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"credit".as_ptr(), false);
         let id = |name: &CStr| pg_sys::get_relname_relid(name.as_ptr(), schema);
-        let slot = indexed(id(c"slot"), id(c"slot_pkey"), SLOT.columns);
+        let slot = indexed(id(c"slot"), SLOT.columns, id(c"slot_pkey"), 3);
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(id(c"account"), id(c"account_pkey"), 8),
-            unit: indexed(id(c"unit"), id(c"unit_pkey"), 5),
-            member: indexed(id(c"member"), id(c"member_pkey"), 6),
-            lot: indexed(id(c"lot"), id(c"lot_drawdown"), 21),
+            account: indexed(id(c"account"), 8, id(c"account_pkey"), 1),
+            unit: indexed(id(c"unit"), 5, id(c"unit_pkey"), 1),
+            member: indexed(id(c"member"), 6, id(c"member_pkey"), 2),
+            lot: indexed(id(c"lot"), 21, id(c"lot_drawdown"), 9),
             slot,
             entry,
             posting_id: id(c"posting_id"),
@@ -114,15 +122,26 @@ unsafe fn find() -> Relations {
     }
 }
 
-unsafe fn indexed(table: pg_sys::Oid, index: pg_sys::Oid, columns: i16) -> Indexed {
+unsafe fn indexed(table: pg_sys::Oid, columns: i16, index: pg_sys::Oid, index_columns: i16) -> Indexed {
     unsafe {
         let mut is_as_made = index != pg_sys::InvalidOid;
         if is_as_made {
             let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
-            is_as_made = is_plain_heap(relation, columns);
+            is_as_made = is_plain_heap(relation, columns) && is_plain_tree(index, index_columns);
             pg_sys::table_close(relation, pg_sys::NoLock as i32);
         }
         Indexed { table, index, is_as_made }
+    }
+}
+
+unsafe fn is_plain_tree(index: pg_sys::Oid, columns: i16) -> bool {
+    unsafe {
+        let relation = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
+        let is_plain = (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID
+            && (*(*relation).rd_index).indnkeyatts == columns
+            && (*(*relation).rd_index).indisvalid;
+        pg_sys::index_close(relation, pg_sys::NoLock as i32);
+        is_plain
     }
 }
 

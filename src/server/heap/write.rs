@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 
 use super::place::Found;
+use super::relations::{self, Relations};
 use super::{deform, form};
 
 /// A table open for writing. Its lock is kept to the end of the transaction, as after any write.
@@ -13,9 +14,18 @@ pub struct Table {
 /// So many rows are written at a time: about a page of ledger lines.
 const ROWS_AT_A_TIME: usize = 64;
 
+/// Opens the tables that `choose` names because they may be written directly, or says that they may not.
+///
+/// Decided again with their locks held, which keep others from changing them: whoever had to wait for a lock may find that its
+/// holder has added a trigger, column, check or index.
+pub fn open<const COUNT: usize>(choose: impl Fn(&Relations) -> Option<[pg_sys::Oid; COUNT]>) -> Option<[Table; COUNT]> {
+    let chosen = choose(&relations::relations())?;
+    let tables = chosen.map(Table::open);
+    (choose(&relations::relations()) == Some(chosen)).then_some(tables)
+}
+
 impl Table {
-    /// Opens a table that [`super::relations`] says may be written.
-    pub fn open(table: pg_sys::Oid) -> Table {
+    fn open(table: pg_sys::Oid) -> Table {
         Table { relation: unsafe { pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32) } }
     }
 

@@ -28,6 +28,16 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_expire", &[]),
     ("credit_maintain", &[]),
     ("credit_verify", &[]),
+    ("credit_unit", &[("unit", "'minute'")]),
+    ("credit_rate_card", &[("card", "'other'"), ("unit", "'credit'")]),
+    ("credit_rate", &[("card", "'list'"), ("operation", "'chat'"), ("credits", "1")]),
+    ("credit_publish", &[("card", "'list'")]),
+    ("credit_publish_preview", &[("card", "'list'")]),
+    ("credit_discard_drafts", &[("card", "'list'")]),
+    ("credit_price", &[("card", "'list'"), ("operation", "'chat'"), ("quantity", "1")]),
+    ("credit_charge", &[("account", "'acme'"), ("operation", "'chat'"), ("quantity", "1")]),
+    ("credit_charge_request", &[("account", "'acme'"), ("operations", "'{chat}'"), ("quantities", "'{1}'")]),
+    ("credit_charge_many", &[("accounts", "'{acme}'"), ("operations", "'{chat}'"), ("quantities", "'{1}'")]),
     ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
     ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
 ];
@@ -100,6 +110,41 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     ("credit_expire", &[("account", Kind::OptionalName), ("max_lots", Kind::Batch)]),
     ("credit_maintain", &[("max_rows", Kind::Batch)]),
     ("credit_verify", &[("account", Kind::OptionalName)]),
+    ("credit_unit", &[("unit", Kind::Name), ("rounding", Kind::Word), ("currency", Kind::Word), ("effective_at", Kind::Instant)]),
+    ("credit_rate_card", &[("card", Kind::Name), ("unit", Kind::OptionalName), ("agreement", Kind::OptionalName)]),
+    (
+        "credit_rate",
+        &[("card", Kind::Name), ("operation", Kind::Name), ("effective_at", Kind::Instant), ("tier_scope", Kind::Word)],
+    ),
+    ("credit_publish", &[("card", Kind::Name), ("effective_at", Kind::Instant), ("override_reason", Kind::OptionalName)]),
+    ("credit_publish_preview", &[("card", Kind::Name), ("effective_at", Kind::Instant)]),
+    ("credit_discard_drafts", &[("card", Kind::Name), ("operation", Kind::OptionalName)]),
+    (
+        "credit_price",
+        &[
+            ("card", Kind::Name),
+            ("operation", Kind::Name),
+            ("quantity", Kind::Price),
+            ("at", Kind::Instant),
+            ("account", Kind::OptionalName),
+        ],
+    ),
+    (
+        "credit_charge",
+        &[
+            ("account", Kind::Name),
+            ("operation", Kind::Name),
+            ("quantity", Kind::Price),
+            ("member", Kind::OptionalName),
+            ("at", Kind::Instant),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    (
+        "credit_charge_request",
+        &[("account", Kind::Name), ("member", Kind::OptionalName), ("at", Kind::Instant), ("key", Kind::OptionalName)],
+    ),
+    ("credit_charge_many", &[("mode", Kind::Word)]),
     ("credit_allow", &[("level", Kind::Word)]),
     ("credit_disallow", &[("level", Kind::Word)]),
 ];
@@ -222,6 +267,22 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_disallow", "role => 'no such role'", UNKNOWN, "no such role"),
     ("credit_allow", "level => NULL", INVALID, "level"),
     ("credit_disallow", "level => NULL", INVALID, "level"),
+    ("credit_charge", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_charge", "account => 'strict', member => 'bob'", UNKNOWN, "bob"),
+    ("credit_charge", "operation => 'fly'", UNKNOWN, "fly"),
+    ("credit_charge", "dimensions => '[]'", INVALID, "dimensions"),
+    ("credit_charge_request", "operations => '{}'", INVALID, "quantities"),
+    ("credit_charge_request", "operations => '{chat,chat}'", INVALID, "quantities"),
+    ("credit_charge_request", "operations => '{NULL}'", INVALID, "operation"),
+    ("credit_charge_request", "quantities => '{NULL}'", INVALID, "quantity"),
+    ("credit_charge_many", "operations => '{chat,chat}'", INVALID, "operations"),
+    ("credit_charge_many", "quantities => '{}'", INVALID, "quantities"),
+    ("credit_charge_many", "quantities => '{-1}'", INVALID, "-1"),
+    ("credit_price", "card => 'gold'", UNKNOWN, "gold"),
+    ("credit_price", "operation => 'fly'", UNKNOWN, "fly"),
+    ("credit_rate", "card => 'gold'", UNKNOWN, "gold"),
+    ("credit_publish", "card => 'gold'", UNKNOWN, "gold"),
+    ("credit_rate_card", "unit => 'gold'", UNKNOWN, "gold"),
     // Words.
     ("credit_account", "pooling => 'POOLED'", INVALID, "POOLED"),
     ("credit_account", "time_zone => 'Atlantis'", INVALID, "Atlantis"),
@@ -350,6 +411,10 @@ impl World {
         let mut session = database.connect();
         session.run("SET timezone = 'UTC'; SET credit.clock = '2025-01-01'");
         session.run("INSERT INTO credit.unit (unit, decimals) VALUES ('token', 2)");
+        session.run(
+            "SELECT credit_rate_card('list', unit => 'credit', is_default => true); SELECT credit_rate('list', 'chat', credits => 1);
+             SELECT credit_publish('list')",
+        );
         session.run("SELECT credit_account('strict', require_members => true), credit_grant('strict', 100)");
         session.run("SELECT credit_account('acme'), credit_grant('acme', 5, unit => 'token')");
         let grant = |session: &mut Client, terms: &str| session.text(&format!("SELECT credit_grant('acme', 100{terms})"));

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use pg_credit_clients::{Client, Database, Random, Session, quote};
+use std::thread;
+
+use pg_credit_clients::{Client, Database, Random, Refusal, Session, quote, wait_until_blocked};
 
 const INSUFFICIENT: &str = "23514";
 
@@ -248,4 +250,89 @@ fn take_one(client: &mut Client, random: &mut Random, pools: u64) -> i64 {
     let (pool, amount) = (random.below(pools), *random.pick(&[7_i64, 3]));
     let posting = client.ask(&format!("SELECT credit_try_debit('pool-{pool}', {amount})")).expect("a debit without an error");
     if posting.is_some() { amount } else { 0 }
+}
+
+/// A batch of alice's and a new member's that waits for another debit, while `change` is made; how it ended.
+fn change_during_a_wait(database: &Database, mode: &str, change: &str) -> Result<Option<String>, Refusal> {
+    let (mut holder, mut admin, mut batch) = (database.connect(), database.connect(), database.connect());
+    admin.run(
+        "SELECT credit_account('acme', pooling => 'pooled'); SELECT credit_member('acme', 'alice', department => 'sales', active => true);
+         SELECT credit_grant('acme', 100)",
+    );
+    holder.run("BEGIN; SELECT credit_debit('acme', 1) FROM generate_series(1, (SELECT sum(slots) FROM credit.lot) * 3)");
+    let backend = batch.backend();
+    let debits = format!(
+        "SELECT count(posting) FROM credit_debit_many(ARRAY['acme', 'acme', 'acme'], ARRAY[2, 2, 2], mode => '{mode}',
+             members => ARRAY[NULL, 'alice', 'new {backend}'])"
+    );
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| batch.ask(&debits));
+        wait_until_blocked(&mut admin, backend);
+        admin.run(change);
+        holder.run("ROLLBACK");
+        waiting.join().expect("the batch's client")
+    })
+}
+
+#[test]
+fn what_changes_while_a_batch_waits_holds_for_it() {
+    for mode in ["all", "each"] {
+        let database = Database::new();
+        let mut client = database.connect();
+        let deactivate = "SELECT credit_member('acme', 'alice', active => false)";
+        let refusal = change_during_a_wait(&database, mode, deactivate).unwrap_err().expect("55000");
+        assert_eq!(refusal.detail_of("item"), Some("2"));
+        assert_eq!(client.number("SELECT count(*) FROM credit.entry WHERE kind = 'debit'"), 0);
+        assert_eq!(client.number("SELECT count(*) FROM credit.member"), 1, "the new member is not registered");
+
+        let move_department = "SELECT credit_member('acme', 'alice', department => 'research')";
+        assert_eq!(change_during_a_wait(&database, mode, move_department).unwrap().as_deref(), Some("3"));
+        assert_eq!(client.text("SELECT department FROM credit.entry WHERE member = 'alice' AND kind = 'debit'"), "research");
+
+        let per_seat = "SELECT credit_account('acme', pooling => 'per_seat')";
+        let outcome = change_during_a_wait(&database, mode, per_seat);
+        match mode {
+            "each" => assert_eq!(outcome.unwrap().as_deref(), Some("1"), "only what names no member"),
+            _ => assert_eq!(outcome.unwrap_err().expect(INSUFFICIENT).detail_of("item"), Some("2")),
+        }
+        // What has nothing to do with it changes nothing.
+        let unrelated = "SELECT credit_account('other'); SELECT credit_member('other', 'alice')";
+        assert_eq!(change_during_a_wait(&database, mode, unrelated).unwrap().as_deref(), Some("3"));
+        database.verify();
+    }
+}
+
+/// Each attempt takes an id for each of its debits, used or not.
+fn ids_taken(client: &mut Client, call: &str) -> i64 {
+    let last = "SELECT last_value FROM credit.posting_id";
+    let before = client.number(last);
+    client.run(call);
+    client.number(last) - before
+}
+
+#[test]
+fn of_very_many_lots_no_more_are_read_than_are_needed() {
+    let database = Database::new();
+    let mut client = database.connect();
+    client.run("SELECT credit_grant('acme', 1) FROM generate_series(1, 1100)");
+    client.run("SELECT credit_grant('acme', 1, member => 'alice') FROM generate_series(1, 1100)");
+    let batch = |amounts: &str, members: &str| {
+        format!("SELECT * FROM credit_debit_many(ARRAY['acme', 'acme'], ARRAY[{amounts}], members => ARRAY[{members}])")
+    };
+    assert_eq!(ids_taken(&mut client, &batch("2, 3", "NULL, 'alice'")), 2, "one attempt");
+    // More than the first thousand lots of alice hold: all of hers, before the pool's.
+    assert_eq!(ids_taken(&mut client, &batch("1, 1050", "NULL, 'alice'")), 4, "a second attempt, with more lots");
+    assert_eq!(
+        client.number(
+            "SELECT sum(amount)::bigint FROM credit.entry e JOIN credit.lot l USING (account, lot)
+                              WHERE kind = 'debit' AND e.member = 'alice' AND l.member = 'alice'"
+        ),
+        -1053
+    );
+    // More than a thousand lots of the pool, wholly: that was refused although it fitted.
+    client.run(&batch("1, 1080", "NULL, NULL"));
+    let refusal = client.refusal(&batch("10, 7", "NULL, NULL")).expect(INSUFFICIENT);
+    assert_eq!((refusal.detail_of("item"), refusal.detail_of("available")), (Some("2"), Some("6")));
+    assert_eq!(client.text("SELECT credit_balance('acme', 'alice')"), "63");
+    database.verify();
 }

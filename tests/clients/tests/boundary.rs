@@ -274,6 +274,36 @@ fn a_lot_that_nobody_used_keeps_its_whole_price_when_it_is_moved() {
 }
 
 #[test]
+fn a_changed_unit_is_obeyed_for_accounts_that_are_met_for_the_first_time() {
+    let database = Database::new();
+    let (mut spender, mut admin) = (database.connect(), database.connect());
+    admin.run("INSERT INTO credit.unit (unit, decimals) VALUES ('token', 0), ('cent', 2)");
+    admin.run("SELECT credit_account('account_' || i, unit => 'token') FROM generate_series(1, 9) i");
+    admin.run("SELECT credit_grant('account_' || i, 10) FROM generate_series(1, 9) i");
+    admin.run("SELECT credit_grant('account_9', 10, unit => 'cent')");
+    let spend = |account: i32, amount: &str| format!("SELECT credit_debit('account_{account}', {amount})");
+    spender.run(&spend(1, "1"));
+    spender.refusal(&spend(2, "0.5")).expect(INVALID);
+    spender.run("SELECT credit_debit('account_9', 0.25, unit => 'cent')");
+    // Its own change, undone with the savepoint or the transaction.
+    for undo in ["ROLLBACK TO s; COMMIT", "ROLLBACK"] {
+        spender.run("BEGIN; SAVEPOINT s; UPDATE credit.unit SET decimals = 1 WHERE unit = 'token'");
+        spender.run(&spend(3, "0.5"));
+        spender.run(undo);
+        spender.refusal(&spend(4, "0.5")).expect(INVALID);
+    }
+    // Another's, at its commit, also within an open transaction.
+    admin.run("BEGIN; UPDATE credit.unit SET decimals = 1 WHERE unit = 'token'");
+    spender.run("BEGIN");
+    spender.run(&spend(5, "1"));
+    admin.run("COMMIT");
+    spender.run(&spend(6, "0.5"));
+    spender.run("COMMIT");
+    spender.refusal(&spend(7, "0.25")).expect(INVALID);
+    database.verify();
+}
+
+#[test]
 fn a_deactivated_member_stops_spending_at_once() {
     let database = Database::new();
     let (mut spender, mut admin) = (database.connect(), database.connect());

@@ -182,6 +182,27 @@ fn notice_also_protects_from_what_looks_harmless() {
     database.verify();
 }
 
+/// A rate for two dimensions outdoes a cheaper one for a third, for usage that has all of them.
+#[test]
+fn notice_protects_usage_that_a_more_specific_rate_takes_over() {
+    let (database, mut client) = database_with_card("30 days");
+    client.run(
+        "SELECT credit_rate('list', 'chat', credits => 0.5, per => 1000, dimensions => '{\"region\": \"eu\"}');
+         SELECT credit_publish('list');
+         SELECT credit_rate('list', 'chat', credits => 0.8, per => 1000, dimensions => '{\"model\": \"a\", \"size\": \"s\"}')",
+    );
+    // Cheaper than the general rate, but dearer for the European usage of the model.
+    client.refusal("SELECT credit_publish('list')").expect(WRONG_STATE);
+    client.run(
+        "SELECT credit_rate('list', 'chat', credits => 0.4, per => 1000, dimensions => '{\"model\": \"a\", \"size\": \"s\"}')",
+    );
+    client.run("SELECT credit_publish('list')");
+    // Withdrawn again it leaves its usage to a dearer one.
+    client.run("SELECT credit_rate('list', 'chat', dimensions => '{\"model\": \"a\", \"size\": \"s\"}', withdraw => true)");
+    client.refusal("SELECT credit_publish('list')").expect(WRONG_STATE);
+    database.verify();
+}
+
 #[test]
 fn a_card_that_nobody_uses_needs_no_notice() {
     let database = Database::new();
@@ -277,7 +298,7 @@ fn malformed_cards_and_rates_are_refused() {
 fn a_unit_has_a_value_from_an_instant_on() {
     let database = Database::new();
     let mut client = database.connect();
-    client.run("SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01)");
+    client.run("SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01, effective_at => '2020-01-01')");
     client.run("SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2090-01-01 00:00:00+00')");
     assert_eq!(client.rows("SELECT fiat_per_credit FROM credit.unit_value ORDER BY effective_at"), [["0.01"], ["0.02"]]);
     client

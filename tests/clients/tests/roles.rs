@@ -22,10 +22,20 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_verify", "SELECT count(*) FROM credit_verify()"),
     ("credit_allow", "SELECT credit_allow(current_user, 'admin')"),
     ("credit_disallow", "SELECT credit_disallow(current_user, 'admin')"),
+    ("credit_price", "SELECT credit_price('list', 'chat', 1)"),
+    ("credit_charge", "SELECT credit_charge('acme', 'chat', 1)"),
+    ("credit_charge_request", "SELECT credit_charge_request('acme', '{chat}', '{1}')"),
+    ("credit_charge_many", "SELECT count(*) FROM credit_charge_many('{acme}', '{chat}', '{1}')"),
+    ("credit_unit", "SELECT credit_unit('token')"),
+    ("credit_rate_card", "SELECT credit_rate_card('other', unit => 'credit')"),
+    ("credit_rate", "SELECT credit_rate('list', 'search', credits => 1)"),
+    ("credit_publish", "SELECT credit_publish('list')"),
+    ("credit_publish_preview", "SELECT count(*) FROM credit_publish_preview('list')"),
+    ("credit_discard_drafts", "SELECT credit_discard_drafts('list')"),
     ("now", "SELECT credit.now()"),
 ];
 
-const READING: &[&str] = &["credit_balance", "credit_explain_debit", "now"];
+const READING: &[&str] = &["credit_balance", "credit_explain_debit", "credit_price", "now"];
 const SPENDING: &[&str] = &[
     "credit_balance",
     "credit_explain_debit",
@@ -33,10 +43,14 @@ const SPENDING: &[&str] = &[
     "credit_try_debit",
     "credit_debit_many",
     "credit_debit_many_json",
+    "credit_price",
+    "credit_charge",
+    "credit_charge_request",
+    "credit_charge_many",
 ];
 const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow"];
 
-const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "unit"];
+const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "rate_card", "unit", "unit_value"];
 
 /// The columns that an administrator may insert; everything else is the extension's to fill in.
 const LOT_COLUMNS: &[&str] = &[
@@ -55,11 +69,14 @@ const LOT_COLUMNS: &[&str] = &[
     "unit",
 ];
 const ENTRY_COLUMNS: &[&str] =
-    &["account", "amount", "corrects", "kind", "lot", "member", "metadata", "occurred_at", "operation", "quantity"];
+    &["account", "amount", "corrects", "dimensions", "kind", "lot", "member", "metadata", "occurred_at", "operation", "quantity"];
 
 fn with_lot() -> Database {
     let database = Database::new();
-    database.connect().run("SELECT credit_grant('acme', 100)");
+    database.connect().run(
+        "SELECT credit_grant('acme', 100); SELECT credit_rate_card('list', unit => 'credit', is_default => true);
+         SELECT credit_rate('list', 'chat', credits => 1); SELECT credit_publish('list')",
+    );
     database
 }
 

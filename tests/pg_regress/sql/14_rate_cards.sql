@@ -57,11 +57,14 @@ SELECT credit_publish('list', effective_at => credit.now() + interval '10 days')
 SELECT operation, old_credits, new_credits, change_percent, worse, earliest, accounts
 FROM credit_publish_preview('list', effective_at => credit.now() + interval '10 days');
 SELECT credit_publish('list', effective_at => credit.now() + interval '30 days');
+SET credit.clock = '2026-01-02 00:00:00+00';
 SELECT credit_rate('list', 'gpt-4o.output', credits => 0.8, per => 1000) AS rate;
+-- An announced change is only given up on purpose.
 SELECT credit_publish('list');
 SELECT credit_publish('list', supersede => true);
 
 -- An admin may override, with a reason that is kept.
+SET credit.clock = '2026-01-03 00:00:00+00';
 SELECT credit_rate('list', 'gpt-4o.output', credits => 0.9, per => 1000) AS rate;
 SELECT credit_publish('list', override_reason => 'agreed with all customers on 2025-12-30');
 SELECT rate, credits, per, effective_at, ended_at, override_reason FROM credit.rate WHERE operation = 'gpt-4o.output' ORDER BY rate;
@@ -73,12 +76,14 @@ SELECT credit_discard_drafts('list');
 -- ... nor by hand, and versions cannot overlap.
 UPDATE credit.rate SET credits = 9 WHERE operation = 'report';
 DELETE FROM credit.rate;
+\set VERBOSITY terse
 INSERT INTO credit.rate (rate, effective_at, published_at, card, operation, credits, published_by)
 VALUES (1000, '2026-06-01', '2026-06-01', 'list', 'report', 9, 'me');
+\set VERBOSITY default
 
 -- What a unit is worth has versions, too.
 SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2027-01-01 00:00:00+00');
-SELECT credit_unit('compute', fiat_per_credit => 0.03, effective_at => '2025-01-01 00:00:00+00');
+SELECT credit_unit('compute', fiat_per_credit => 0.03, effective_at => '2026-01-02 00:00:00+00');
 SELECT effective_at, fiat_per_credit FROM credit.unit_value WHERE unit = 'compute' ORDER BY effective_at;
 
 -- What makes no sense.
