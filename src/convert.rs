@@ -117,6 +117,21 @@ pub fn numeric(amount: Amount) -> AnyNumeric {
     unsafe { AnyNumeric::from_datum(numeric_datum(amount), false) }.expect("a value that is not NULL")
 }
 
+/// Money with all the decimals of its currency: 2200.00.
+pub fn money_text(amount: Amount, decimals: u32) -> String {
+    let text = amount.to_string();
+    match (text.split_once('.'), decimals as usize) {
+        (Some((_, fraction)), decimals) => format!("{text}{}", "0".repeat(decimals.saturating_sub(fraction.len()))),
+        (None, 0) => text,
+        (None, decimals) => format!("{text}.{}", "0".repeat(decimals)),
+    }
+}
+
+/// The same as a numeric.
+pub fn money(amount: Amount, decimals: u32) -> AnyNumeric {
+    numeric_of_text(&money_text(amount, decimals))
+}
+
 /// The amount as a numeric that the server made, without trailing zeros. Most amounts fit a whole number of their last decimal;
 /// that spares them the way through text.
 pub fn numeric_datum(amount: Amount) -> pg_sys::Datum {

@@ -13,6 +13,8 @@ pub mod debit_many;
 pub mod grant;
 pub mod lots;
 pub mod maintenance;
+pub mod plans;
+pub mod purchases;
 pub mod rate_cards;
 pub mod trigger;
 pub mod units;

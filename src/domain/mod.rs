@@ -2,10 +2,11 @@
 //!
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
-//! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]).
+//! operation costs ([`rate`], [`dimensions`]), what credits cost ([`price_list`], [`currency`]) and how that is computed ([`exact`]).
 
 pub mod amount;
 pub mod batch;
+pub mod currency;
 pub mod dimensions;
 pub mod drawdown;
 pub mod exact;

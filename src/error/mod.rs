@@ -11,8 +11,10 @@ use crate::domain::amount::Amount;
 use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
+mod plans;
 mod rates;
 
+pub use plans::*;
 pub use rates::*;
 
 /// What an operation returns that can be refused.

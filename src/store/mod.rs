@@ -4,10 +4,13 @@ mod statement;
 
 pub mod access;
 pub mod accounts;
+pub mod agreements;
 pub mod balances;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
+pub mod plans;
+pub mod purchases;
 pub mod rate_cards;
 pub mod rates;
 pub mod requests;
@@ -15,4 +18,4 @@ pub mod slots;
 pub mod units;
 pub mod verify;
 
-pub use statement::{Column, Parameter, connected};
+pub use statement::{Column, Parameter, Snapshot, connected};

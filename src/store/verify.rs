@@ -140,6 +140,33 @@ static VIOLATIONS: Statement = Statement::new(
          UNION SELECT NULL, unit, 'unit' FROM credit.unit_value) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card' AND c.card = x.name)
          AND NOT EXISTS (SELECT FROM credit.unit u WHERE x.kind = 'unit' AND u.unit = x.name)     UNION ALL
+     SELECT 'the lots of a purchase add up to it', b.account, min(l.lot), b.quantity + COALESCE(b.bonus, 0) || ' for ' || b.paid,
+         COALESCE(sum(l.granted), 0) || ' for ' || COALESCE(sum(l.paid), 0)
+     FROM credit.purchase b LEFT JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase
+     WHERE $1 IS NULL OR b.account = $1
+     GROUP BY b.account, b.purchase
+     HAVING sum(l.granted) IS DISTINCT FROM b.quantity + COALESCE(b.bonus, 0) OR sum(l.paid) IS DISTINCT FROM b.paid
+     UNION ALL
+     SELECT 'an active purchase has its lots, and no other has any', p.account, p.lot, b.status || ' ' || p.granted || ' for ' || p.paid,
+         COALESCE(l.granted || ' for ' || l.paid, 'no lot')
+     FROM credit.purchase_lot p LEFT JOIN credit.purchase b ON b.account = p.account AND b.purchase = p.purchase
+     LEFT JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     WHERE ($1 IS NULL OR p.account = $1) AND CASE WHEN b.status = 'active'
+         THEN (l.granted, l.paid, l.currency, l.unit) IS DISTINCT FROM (p.granted, p.paid, b.currency, b.unit) ELSE l.lot IS NOT NULL OR b.status IS NULL END
+     UNION ALL
+     SELECT 'versions of a tier, and agreements about a plan, do not overlap', x.account, NULL, x.name, x.effective_at || ' before ' || x.ended_at
+     FROM (SELECT NULL AS account, plan || '.' || tier AS name, effective_at,
+             lag(ended_at, 1, '-infinity') OVER (PARTITION BY plan, tier ORDER BY effective_at, version) AS ended_at FROM credit.tier
+         UNION ALL
+         SELECT account, plan, effective_at, lag(ended_at, 1, '-infinity') OVER (PARTITION BY account, plan ORDER BY effective_at, agreement)
+         FROM credit.agreement WHERE $1 IS NULL OR account = $1) x
+     WHERE x.ended_at IS NULL OR x.ended_at > x.effective_at
+     UNION ALL
+     SELECT 'every plan that is named exists', x.account, NULL, x.plan, 'no such plan'
+     FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT NULL, plan FROM credit.tier
+         UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
+     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
+     UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
      FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
              ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
@@ -153,7 +180,15 @@ static VIOLATIONS: Statement = Statement::new(
              ('rate_card', 'rate_card_92_refuse_truncate', 'A'), ('rate_card', 'rate_card_95_announce', 'A'),
              ('unit_value', 'unit_value_90_refuse_update', 'A'), ('unit_value', 'unit_value_91_refuse_delete', 'A'),
              ('unit_value', 'unit_value_92_refuse_truncate', 'A'),
-             ('account', 'account_95_announce', 'A'), ('member', 'member_95_announce', 'A'), ('unit', 'unit_95_announce', 'A')) t (relation, name, enabled)
+             ('account', 'account_95_announce', 'A'), ('member', 'member_95_announce', 'A'), ('unit', 'unit_95_announce', 'A'),
+             ('plan', 'plan_90_refuse_rename', 'A'), ('plan', 'plan_91_refuse_delete', 'A'), ('plan', 'plan_92_refuse_truncate', 'A'),
+             ('plan_price', 'plan_price_90_refuse_update', 'A'), ('plan_price', 'plan_price_91_refuse_delete', 'A'), ('plan_price', 'plan_price_92_refuse_truncate', 'A'),
+             ('plan_cost', 'plan_cost_90_refuse_update', 'A'), ('plan_cost', 'plan_cost_91_refuse_delete', 'A'), ('plan_cost', 'plan_cost_92_refuse_truncate', 'A'),
+             ('tier', 'tier_90_refuse_update', 'A'), ('tier', 'tier_91_refuse_delete', 'A'), ('tier', 'tier_92_refuse_truncate', 'A'),
+             ('agreement', 'agreement_90_refuse_update', 'A'), ('agreement', 'agreement_91_refuse_delete', 'A'), ('agreement', 'agreement_92_refuse_truncate', 'A'),
+             ('purchase', 'purchase_90_refuse_update', 'A'), ('purchase', 'purchase_91_refuse_delete', 'A'), ('purchase', 'purchase_92_refuse_truncate', 'A'),
+             ('purchase_lot', 'purchase_lot_90_refuse_update', 'A'), ('purchase_lot', 'purchase_lot_91_refuse_delete', 'A'), ('purchase_lot', 'purchase_lot_92_refuse_truncate', 'A'),
+             ('plan', 'plan_95_announce', 'A'), ('agreement', 'agreement_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
      WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",
     &[TEXTOID],
