@@ -5,7 +5,7 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- One row per tier in force, and one per plan for what was sold by agreements with a price of their own (tier NULL).
 CREATE VIEW credit.tier_economics AS
-SELECT p.plan, t.tier, t.from_quantity, p.currency, price.list_price, round(1 - price.unit_price / NULLIF(price.list_price, 0), 6) AS discount,
+SELECT p.plan, t.tier, t.from_quantity, p.currency, price.list_price, trim_scale(round(1 - price.unit_price / NULLIF(price.list_price, 0), 6)) AS discount,
     trim_scale(price.unit_price) AS unit_price, cost.unit_cost,
     round(100 * (1 - cost.unit_cost / NULLIF(price.unit_price, 0)), 2) AS margin_percent, p.floor_margin,
     COALESCE(price.unit_price * (1 - p.floor_margin) < cost.unit_cost, false) AS below_floor,

@@ -47,15 +47,6 @@ pub fn budget_buys_no_quantity(plan: &str, budget: Amount) -> ErrorReport {
     )
 }
 
-/// 22023: more decimals than the currency has.
-pub fn too_many_money_decimals(argument: &str, value: Amount, decimals: u32) -> ErrorReport {
-    invalid(
-        format!("{argument} {value} has more than the {decimals} decimals of the currency"),
-        format!("argument={argument} value={value} decimals={decimals}"),
-        "Give an amount of money that can be paid.",
-    )
-}
-
 /// 22023: a number that must be a part of one.
 pub fn not_a_fraction(argument: &str, value: Decimal) -> ErrorReport {
     invalid(
