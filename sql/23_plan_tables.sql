@@ -16,7 +16,7 @@ CREATE TABLE credit.plan (
     expiry        interval,
     rate_card     text COLLATE "C",
     created_at    timestamptz NOT NULL,
-    note          text
+    note          text COLLATE "C"
 );
 
 -- The list price of one credit, from `effective_at` until the next row of the plan.
@@ -59,8 +59,8 @@ CREATE TABLE credit.tier (
     commitment       interval,
     expiry           interval,
     recorded_by      text COLLATE "C" NOT NULL,
-    override_reason  text,
-    note             text,
+    override_reason  text COLLATE "C",
+    note             text COLLATE "C",
     CHECK (discount IS NULL OR unit_price IS NULL),
     CHECK (negotiated = (discount IS NULL AND unit_price IS NULL AND flat IS NULL))
 );
@@ -89,8 +89,8 @@ CREATE TABLE credit.agreement (
     pooling              text COLLATE "C" CHECK (pooling IN ('pooled', 'per_seat')),
     rate_card            text COLLATE "C",
     recorded_by          text COLLATE "C" NOT NULL,
-    override_reason      text,
-    note                 text,
+    override_reason      text COLLATE "C",
+    note                 text COLLATE "C",
     PRIMARY KEY (account, agreement),
     CHECK (num_nonnulls(tier, unit_price, discount) <= 1),
     CHECK (committed_quantity IS NULL OR committed_money IS NULL)
@@ -122,7 +122,7 @@ CREATE TABLE credit.purchase (
     member           text COLLATE "C",
     expiry           interval,
     recorded_by      text COLLATE "C" NOT NULL,
-    override_reason  text,
+    override_reason  text COLLATE "C",
     metadata         jsonb,
     PRIMARY KEY (account, purchase),
     CHECK ((status = 'pending') = (settled_at IS NULL))
