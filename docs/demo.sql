@@ -105,7 +105,29 @@ SELECT at, credit_balance('acme', at => at) AS balance FROM unnest(ARRAY['2026-0
     '2026-01-15 09:00:00+00', '2026-01-20 12:00:00+00', '2026-02-01 00:00:00+00', '2026-02-03 08:00:00+00']::timestamptz[]) AS at;
 \set ECHO none
 
-\echo '10. The proof of the books: a row for each violated invariant. None, so they are right.'
+\echo '10. Rates. A card of public list prices (docs/price_list.sql): a dozen models, 1 credit is a cent, a quarter is added.'
+\o /dev/null
+\ir price_list.sql
+SELECT credit_account('acme', rate_card => 'llm');
+SELECT credit_grant('acme', 500, unit => 'cent', paid => 4.50, currency => 'USD');
+\o
+\set ECHO queries
+SELECT operation, dimensions ->> 'model' AS model, credits, per, units_per_credit, fiat_per_unit
+FROM credit.conversion_table WHERE card = 'llm' AND operation = 'output' ORDER BY credits DESC LIMIT 4;
+SELECT credit_charge_request('acme', ARRAY['input', 'cached_input', 'output'], ARRAY[4808, 2000, 615],
+    member => 'alice', dimensions => '{"model": "claude-sonnet-5"}') AS posting;
+SELECT line, operation, quantity, -amount AS credits, -value AS paid FROM credit.ledger
+WHERE account = 'acme' AND unit = 'cent' AND kind = 'debit' ORDER BY posting, line;
+\set ECHO none
+\echo '    The provider cuts the price of its output by a fifth. Who keeps it? Here the customer; what would acme have paid?'
+\set ECHO queries
+SELECT old_credits, new_credits, per, change_percent, margin_before, margin_after
+FROM credit_reprice('llm', 'output', 0.000008, 'pass_through', dimensions => '{"model": "claude-sonnet-5"}');
+SELECT account, charged, would_be, difference, change_percent FROM credit_reprice_preview('llm');
+SELECT severity, finding, subject FROM credit_check_design();
+\set ECHO none
+
+\echo '11. The proof of the books: a row for each violated invariant. None, so they are right.'
 \set ECHO queries
 SELECT * FROM credit_verify();
 \set ECHO none

@@ -17,13 +17,15 @@ CREATE TABLE credit.unit_value (
 );
 
 CREATE TABLE credit.rate_card (
-    card        text COLLATE "C" PRIMARY KEY CHECK (length(card) BETWEEN 1 AND 255),
-    unit        text COLLATE "C" NOT NULL,
-    is_default  boolean NOT NULL DEFAULT false,
-    notice      interval NOT NULL DEFAULT '0',
-    agreement   text COLLATE "C" CHECK (length(agreement) BETWEEN 1 AND 255),
-    note        text COLLATE "C",
-    created_at  timestamptz NOT NULL
+    card               text COLLATE "C" PRIMARY KEY CHECK (length(card) BETWEEN 1 AND 255),
+    unit               text COLLATE "C" NOT NULL,
+    is_default         boolean NOT NULL DEFAULT false,
+    notice             interval NOT NULL DEFAULT '0',
+    agreement          text COLLATE "C" CHECK (length(agreement) BETWEEN 1 AND 255),
+    note               text COLLATE "C",
+    created_at         timestamptz NOT NULL,
+    published_at       timestamptz,
+    notice_kept_until  timestamptz
 );
 
 -- Accounts of a unit that name no card use the unit's default card.

@@ -67,6 +67,11 @@ CREATE TRIGGER slot_91_refuse_delete BEFORE DELETE ON credit.slot
 CREATE TRIGGER slot_92_refuse_truncate BEFORE TRUNCATE ON credit.slot
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 
+CREATE TRIGGER conversion_90_refuse_change BEFORE UPDATE OR DELETE ON credit.conversion
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER conversion_92_refuse_truncate BEFORE TRUNCATE ON credit.conversion
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+
 -- The account's time zone dates its expiries, a unit's decimals are in amounts already posted, and the ledger names its members:
 -- a member is deactivated, not deleted.
 CREATE TRIGGER account_90_check BEFORE UPDATE OF account, time_zone OR DELETE ON credit.account
@@ -99,6 +104,8 @@ ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_92_refuse_truncate;
 ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_90_refuse_update;
 ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_91_refuse_delete;
 ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_92_refuse_truncate;
+ALTER TABLE credit.conversion ENABLE ALWAYS TRIGGER conversion_90_refuse_change;
+ALTER TABLE credit.conversion ENABLE ALWAYS TRIGGER conversion_92_refuse_truncate;
 ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_91_refuse_delete;
 ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_92_refuse_truncate;
 

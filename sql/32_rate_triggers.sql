@@ -3,9 +3,11 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- The end of a version may be set, and moved as long as it has not come.
+-- The end of a version may be set, and moved to an earlier one that is still to come. (What was to come when the transaction began
+-- may be past by now.)
 CREATE TRIGGER rate_90_refuse_update BEFORE UPDATE ON credit.rate
-    FOR EACH ROW WHEN (NEW.ended_at IS NULL OR OLD.ended_at <= credit.now() OR ROW(
+    FOR EACH ROW WHEN (NEW.ended_at IS NULL OR NEW.ended_at > OLD.ended_at OR OLD.ended_at <= credit.now()
+        OR NEW.ended_at < LEAST(pg_catalog.now(), credit.now()) OR ROW(
         OLD.rate, OLD.effective_at, OLD.published_at, OLD.block, OLD.card, OLD.operation, OLD.dimensions, OLD.credits, OLD.per, OLD.minimum,
         OLD.tier_from, OLD.tier_credits, OLD.tier_scope, OLD.unit_cost, OLD.published_by, OLD.override_reason, OLD.note)
         IS DISTINCT FROM ROW(

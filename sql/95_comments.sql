@@ -12,7 +12,7 @@ COMMENT ON SEQUENCE credit.posting_id IS 'Ids of postings. Below 2^53, so that c
 
 -- Tables
 
-COMMENT ON TABLE credit.unit IS 'Pricing units: what amounts are counted in. The unit ''credit'' (6 decimals) is created on first use; others are created by credit_unit(). A unit in use can gain decimals and cannot be renamed or deleted (55000).';
+COMMENT ON TABLE credit.unit IS 'Pricing units: what amounts are counted in. The unit ''credit'' (6 decimals) is created on first use; others are created by credit_unit(). A unit in use can gain decimals; its rounding and currency stay, and it cannot be renamed or deleted (55000).';
 COMMENT ON COLUMN credit.unit.unit IS 'The unit''s name, such as credit or usd. 1 to 255 characters.';
 COMMENT ON COLUMN credit.unit.decimals IS 'How many decimals an amount of this unit may have, 0 to 9. An amount with more is refused (22023), never rounded.';
 COMMENT ON COLUMN credit.unit.rounding IS 'How a computed price is rounded to the decimals: half_even, half_up, up or down. Amounts that a caller gives are never rounded.';
@@ -197,7 +197,7 @@ COMMENT ON TRIGGER member_92_refuse_truncate ON credit.member IS 'Members are de
 COMMENT ON TRIGGER member_95_announce ON credit.member IS 'Tells the backends that remember members (ENABLE ALWAYS).';
 COMMENT ON TRIGGER unit_92_refuse_truncate ON credit.unit IS 'Units are not truncated: lots name them.';
 COMMENT ON TRIGGER unit_95_announce ON credit.unit IS 'Tells the backends that remember units (ENABLE ALWAYS).';
-COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name and at least its decimals.';
+COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name, its rounding, its currency if it has one, and at least its decimals.';
 
 -- The functions to call. They are created in the schema that CREATE EXTENSION names.
 

@@ -161,6 +161,15 @@ pub fn optional_instant(argument: &str, value: Option<TimestampWithTimeZone>) ->
     value.map(|value| instant(argument, value)).transpose()
 }
 
+/// A number of days back from now.
+///
+/// # Errors
+/// 22023 when it is NULL, below 1 or above `most`.
+pub fn days(argument: &str, value: Option<i32>, most: i32) -> Result<i32, ErrorReport> {
+    let days = required(argument, value)?;
+    if (1..=most).contains(&days) { Ok(days) } else { Err(error::invalid_days(argument, days, most)) }
+}
+
 /// A length of time that may be left out.
 ///
 /// # Errors
@@ -175,6 +184,18 @@ pub fn optional_length(argument: &str, value: Option<Interval>) -> Result<Option
             Err(error::length_out_of_range(argument, years(&length), MAX_LENGTH_YEARS))
         }
         length => Ok(length),
+    }
+}
+
+/// A card's notice, which may be left out.
+///
+/// # Errors
+/// 22023 when it is negative, or longer than 10,000 years.
+pub fn notice(value: Option<Interval>) -> Result<Option<Interval>, ErrorReport> {
+    let is_negative = |notice: &Interval| notice.months() < 0 || notice.days() < 0 || notice.micros() < 0;
+    match optional_length("notice", value)? {
+        Some(notice) if is_negative(&notice) => Err(error::negative_notice()),
+        notice => Ok(notice),
     }
 }
 
@@ -206,6 +227,14 @@ pub fn numeric_of_text(text: &str) -> AnyNumeric {
     let arguments =
         [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
     unsafe { pgrx::direct_function_call(pg_sys::numeric_in, &arguments) }.expect("numeric_in returns a value or an error")
+}
+
+/// The length of time that a text says, as a cast in SQL reads it: raises 22007.
+pub fn interval_of_text(text: &str) -> Interval {
+    let text = std::ffi::CString::new(text).unwrap_or_default();
+    let arguments =
+        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
+    unsafe { pgrx::direct_function_call(pg_sys::interval_in, &arguments) }.expect("interval_in returns a value or an error")
 }
 
 /// The instant that a text says, as a cast in SQL reads it: raises 22007.

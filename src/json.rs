@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 
-use pgrx::callconv::{Arg, ArgAbi};
+use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::{Datum, UnboxDatum};
 use pgrx::nullable::Nullable;
 use pgrx::pgrx_sql_entity_graph::metadata::{
@@ -52,6 +52,15 @@ unsafe impl<'fcx> ArgAbi<'fcx> for JsonText {
 
     unsafe fn unbox_nullable_arg(argument: Arg<'_, 'fcx>) -> Nullable<JsonText> {
         unsafe { argument.unbox_arg_using_from_datum().into() }
+    }
+}
+
+unsafe impl BoxRet for JsonText {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        match crate::convert::jsonb(&self.0) {
+            Some(jsonb) => unsafe { fcinfo.return_raw_datum(jsonb) },
+            None => fcinfo.return_null(),
+        }
     }
 }
 

@@ -44,6 +44,7 @@ extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["fu
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["plan_triggers"]);
+extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
@@ -86,10 +87,24 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
+    "../sql/97_rate_report_comments.sql",
+    name = "rate_report_comments",
+    requires = [
+        "rate_views",
+        api::conversion_table::credit_conversion_markdown,
+        api::conversion_table::credit_export_rate_card,
+        api::conversion_table::credit_import_rate_card,
+        api::convert::credit_convert,
+        api::design::credit_check_design,
+        api::reprice::credit_reprice,
+        api::reprice::credit_reprice_preview,
+    ]
+);
+extension_sql_file!(
     "../sql/98_plan_comments.sql",
     name = "plan_comments",
     requires = [
-        "rate_comments",
+        "rate_report_comments",
         "plan_views",
         api::plans::credit_agreement,
         api::plans::credit_end_agreement,

@@ -7,7 +7,7 @@ use super::debit_many::{MAX_ITEMS, check_lengths, mode, text_at};
 use crate::convert;
 use crate::error::{self, Result};
 use crate::json::JsonText;
-use crate::posting::charge;
+use crate::posting::charge_many;
 use crate::store::connected;
 
 /// Charges the elements of parallel arrays in turn.
@@ -65,7 +65,7 @@ fn credit_charge_many(
     };
     let charges = (0..length).map(item).collect::<Result<Vec<_>>>()?;
     let mode = self::mode(mode)?;
-    let outcomes = connected(|| charge::charge_many(&charges, mode))?;
+    let outcomes = connected(|| charge_many::charge_many(&charges, mode))?;
     let rows = (1..).zip(outcomes).map(|(item, charged)| {
         (item, charged.posting, charged.amount.map(convert::numeric), charged.shortfall.map(convert::numeric))
     });

@@ -74,6 +74,7 @@ pub fn request<'a>(
         posting: None,
         metadata,
         usage: None,
+        item: None,
     };
     let key = convert::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });

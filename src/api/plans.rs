@@ -139,7 +139,10 @@ fn credit_tier(
     };
     let has_price = new.discount.is_some() || new.unit_price.is_some() || new.flat.is_some();
     if (new.discount.is_some() && new.unit_price.is_some()) || has_price == new.is_negotiated {
-        return Err(error::one_price("a tier", "Give discount or unit_price, or only flat; or negotiated => true without a price."));
+        return Err(error::one_price(
+            "a tier",
+            "Give discount or unit_price, or only flat; or negotiated => true without a price.",
+        ));
     }
     connected(|| plans::save_tier(&new)).map(Some)
 }
@@ -231,7 +234,10 @@ fn credit_agreement(
     };
     let prices = [new.tier.is_some(), new.unit_price.is_some(), new.discount.is_some()];
     if prices.iter().filter(|given| **given).count() > 1 {
-        return Err(error::one_price("an agreement", "Give tier, unit_price or discount, or none for the plan's prices as they are."));
+        return Err(error::one_price(
+            "an agreement",
+            "Give tier, unit_price or discount, or none for the plan's prices as they are.",
+        ));
     }
     if new.committed_quantity.is_some() && new.committed_money.is_some() {
         return Err(error::invalid_commitment());

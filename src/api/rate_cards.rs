@@ -25,10 +25,7 @@ fn credit_rate_card(
 ) -> Result<String> {
     let card = convert::name("card", card)?;
     let unit = convert::optional_name("unit", unit)?;
-    let notice = convert::optional_length("notice", notice)?;
-    if notice.as_ref().is_some_and(|notice| notice.months() < 0 || notice.days() < 0 || notice.micros() < 0) {
-        return Err(error::negative_notice());
-    }
+    let notice = convert::notice(notice)?;
     let agreement = convert::optional_name("agreement", agreement)?;
     connected(|| cards::save(card, &CardTerms { unit, is_default, notice, agreement, note }))?;
     Ok(card.to_owned())

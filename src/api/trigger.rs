@@ -201,7 +201,7 @@ fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     Ok(Some(new))
 }
 
-/// Keeps a unit that is in use: its name, its rounding, and at least its decimals.
+/// Keeps a unit that is in use: its name, its rounding, its currency if it has one, and at least its decimals.
 #[pg_trigger(sql = false)]
 fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let old = trigger.old().expect("an update or delete");
@@ -211,8 +211,9 @@ fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
         return Ok(Some(old));
     };
     let decimals = |row: &Old<'_>| column::<i16>(row, "decimals").unwrap_or_default();
-    let renamed = column::<String>(&new, "unit").as_deref() != Some(&unit);
-    if renamed || decimals(&new) < decimals(&old) {
+    let keeps = |name: &str| column::<String>(&new, name) == column::<String>(&old, name);
+    let keeps_currency = keeps("currency") || column::<String>(&old, "currency").is_none();
+    if !keeps("unit") || !keeps("rounding") || !keeps_currency || decimals(&new) < decimals(&old) {
         raise(accounts::check_unit_change(&unit));
     }
     Ok(Some(new))

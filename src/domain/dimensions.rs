@@ -1,6 +1,7 @@
 //! What distinguishes the uses of one operation (model, region, quality), and which of several rates applies.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -51,6 +52,16 @@ impl Dimensions {
         serde_json::to_string(&self.0).expect("texts are JSON")
     }
 
+    fn names(&self) -> BTreeSet<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Those with these names, if it has them all.
+    fn part(&self, names: &BTreeSet<String>) -> Option<Dimensions> {
+        let pair = |name: &String| self.0.get_key_value(name).map(|(name, value)| (name.clone(), value.clone()));
+        names.iter().map(pair).collect::<Option<_>>().map(Dimensions)
+    }
+
     /// How many there are: the more, the more specific.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -84,17 +95,58 @@ pub fn most_specific<'a>(rates: impl IntoIterator<Item = &'a Dimensions>, usage:
     matching.max_by_key(|(_, rate)| rate.count()).map(|(position, _)| position)
 }
 
-/// Two of the rates that would both be the most specific for some usage, by position.
-pub fn tie(rates: &[&Dimensions]) -> Option<(usize, usize)> {
-    for (position, one) in rates.iter().enumerate() {
-        for (other_position, other) in rates.iter().enumerate().skip(position + 1) {
-            if one.count() != other.count() || one == other || !one.meet(other) {
-                continue;
-            }
-            // Whatever has both has all of their union: a rate for that, or for enough of it, decides.
-            let union = one.union(other);
-            if !rates.iter().any(|rate| rate.count() > one.count() && rate.match_usage(&union)) {
-                return Some((position, other_position));
+/// The way from a usage to the rates that apply to it, without trying all of them: there may be thousands of one operation.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// The sets of names that rates have, the largest first.
+    names: Vec<BTreeSet<String>>,
+    /// Where in the list the rates with these dimensions are.
+    positions: HashMap<Dimensions, Vec<usize>>,
+}
+
+impl Index {
+    /// Adds the rate at a position of the list.
+    pub fn add(&mut self, rate: &Dimensions, position: usize) {
+        let names = rate.names();
+        if !self.names.contains(&names) {
+            self.names.push(names);
+            self.names.sort_by_key(|names| Reverse(names.len()));
+        }
+        self.positions.entry(rate.clone()).or_default().push(position);
+    }
+
+    /// The rates with exactly these dimensions.
+    pub fn same(&self, dimensions: &Dimensions) -> &[usize] {
+        self.positions.get(dimensions).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rates that apply to the usage, the most specific first.
+    pub fn applying<'a>(&'a self, usage: &'a Dimensions) -> impl Iterator<Item = usize> {
+        let part = |names: &BTreeSet<String>| usage.part(names).map(|part| self.same(&part)).unwrap_or_default();
+        self.names.iter().flat_map(part).copied()
+    }
+}
+
+/// Two of the rates that would both be the most specific for some usage.
+///
+/// Rates with the same names have different values and no usage in common, so only those with other names are compared.
+pub fn tie<'a>(rates: &[&'a Dimensions]) -> Option<(&'a Dimensions, &'a Dimensions)> {
+    let known: BTreeSet<&Dimensions> = rates.iter().copied().collect();
+    let mut by_names: BTreeMap<BTreeSet<String>, Vec<&'a Dimensions>> = BTreeMap::new();
+    for rate in &known {
+        by_names.entry(rate.names()).or_default().push(rate);
+    }
+    // Whatever has both has all of their union: a rate for that, or for enough of it, decides.
+    let decided = |one: &Dimensions, union: &Dimensions| {
+        known.contains(union) || known.iter().any(|rate| rate.count() > one.count() && rate.match_usage(union))
+    };
+    let groups: Vec<_> = by_names.iter().collect();
+    for (position, (names, rates)) in groups.iter().enumerate() {
+        let others = groups[position + 1..].iter().filter(|(others, _)| others.len() == names.len());
+        for other in others.flat_map(|(_, others)| others.iter()) {
+            let undecided = |one: &&&'a Dimensions| one.meet(other) && !decided(one, &one.union(other));
+            if let Some(one) = rates.iter().find(undecided) {
+                return Some((one, other));
             }
         }
     }
@@ -138,7 +190,7 @@ mod tests {
             (dimensions(r#"{"model":"a"}"#), dimensions(r#"{"region":"eu"}"#), dimensions(r#"{"model":"b"}"#));
         let both = dimensions(r#"{"model":"a","region":"eu"}"#);
         assert_eq!(tie(&[&model, &other]), None);
-        assert_eq!(tie(&[&model, &region]), Some((0, 1)));
+        assert_eq!(tie(&[&model, &region]), Some((&model, &region)));
         assert_eq!(tie(&[&model, &region, &both]), None);
     }
 
@@ -156,6 +208,38 @@ mod tests {
                 let as_specific = rates.iter().filter(|rate| rate.match_usage(&usage) && rate.count() == rates[best].count());
                 prop_assert_eq!(as_specific.count(), 1);
             }
+        }
+
+        #[test]
+        fn the_index_finds_what_a_search_through_all_finds(
+            rates in prop::collection::vec(prop::collection::btree_map("[ab]", "[xy]", 0..3), 0..6),
+            usage in prop::collection::btree_map("[abc]", "[xy]", 0..4),
+        ) {
+            let rates: Vec<_> = rates.into_iter().map(Dimensions).collect();
+            let usage = Dimensions(usage);
+            let mut index = Index::default();
+            rates.iter().enumerate().for_each(|(position, rate)| index.add(rate, position));
+            let found: Vec<_> = index.applying(&usage).collect();
+            let mut matching: Vec<_> = (0..rates.len()).filter(|position| rates[*position].match_usage(&usage)).collect();
+            prop_assert!(found.is_sorted_by_key(|position| Reverse(rates[*position].count())));
+            matching.sort_unstable();
+            let mut sorted = found.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, matching);
+        }
+
+        #[test]
+        fn a_tie_is_found_wherever_two_rates_decide_equally(
+            rates in prop::collection::btree_set(prop::collection::btree_map("[abc]", "[xy]", 0..3), 1..5),
+        ) {
+            let rates: Vec<_> = rates.into_iter().map(Dimensions).collect();
+            let found = tie(&rates.iter().collect::<Vec<_>>());
+            // Usage that has just what two rates have shows every tie there is.
+            let ambiguous = rates.iter().flat_map(|one| rates.iter().filter(|other| one.meet(other)).map(|other| one.union(other))).any(|usage| {
+                let most = rates.iter().filter(|rate| rate.match_usage(&usage)).map(Dimensions::count).max();
+                rates.iter().filter(|rate| rate.match_usage(&usage) && Some(rate.count()) == most).count() > 1
+            });
+            prop_assert_eq!(found.is_some(), ambiguous);
         }
     }
 }

@@ -77,7 +77,12 @@ pub enum RateError {
     BlockOverPeriod,
     /// A minimum of zero says nothing.
     NoMinimum,
+    /// There are more than [`MAX_TIERS`].
+    TooManyTiers,
 }
+
+/// The most tiers of a rate.
+pub const MAX_TIERS: usize = 100;
 
 impl Rate {
     /// Checks what the parts say together.
@@ -87,6 +92,9 @@ impl Rate {
         }
         if self.minimum.is_some_and(|minimum| minimum.is_zero()) {
             return Err(RateError::NoMinimum);
+        }
+        if self.tiers.len() > MAX_TIERS {
+            return Err(RateError::TooManyTiers);
         }
         let bounds = std::iter::once(Decimal::ZERO).chain(self.tiers.iter().map(|tier| tier.from));
         if bounds.clone().zip(bounds.skip(1)).any(|(one, next)| one >= next) {
@@ -167,8 +175,8 @@ impl Rate {
     }
 
     /// Whether some quantity costs more than by `old`. It never misses one; a rate that differs in kind (blocks, the scope of its
-    /// tiers) counts as worse unless it is plain that it is not.
-    pub fn is_worse_than(&self, old: &Rate) -> bool {
+    /// tiers) counts as worse unless it is plain that it is not, and so does one that counts the same period anew.
+    pub fn is_worse_than(&self, old: &Rate, counts_on: bool) -> bool {
         if self.minimum.unwrap_or_default() > old.minimum.unwrap_or_default() {
             return true;
         }
@@ -185,7 +193,7 @@ impl Rate {
                     self.per_unit_from(last) > old.per_unit_from(last)
                 }
             }
-            (true, true) if self.scope == old.scope => is_dearer_somewhere(),
+            (true, true) if counts_on && self.scope == old.scope => is_dearer_somewhere(),
             _ => {
                 let cheapest_before = old.bands().map(|(from, ..)| old.per_unit_from(from)).min().expect("a first band");
                 self.bands().any(|(from, ..)| self.per_unit_from(from) > cheapest_before)
@@ -285,18 +293,21 @@ mod tests {
 
     #[test]
     fn worse_is_what_costs_more_for_somebody() {
-        assert!(linear("1.5", "1000").is_worse_than(&linear("1", "1000")));
-        assert!(!linear("2", "2000").is_worse_than(&linear("1", "1000")));
-        assert!(Rate { minimum: Some(decimal("1")), ..linear("0.5", "1000") }.is_worse_than(&linear("1", "1000")));
-        assert!(Rate { block: true, ..linear("0.5", "1000") }.is_worse_than(&linear("1", "1000")));
-        assert!(!linear("1", "1000").is_worse_than(&Rate { block: true, ..linear("1", "1000") }));
+        assert!(linear("1.5", "1000").is_worse_than(&linear("1", "1000"), true));
+        assert!(!linear("2", "2000").is_worse_than(&linear("1", "1000"), true));
+        assert!(Rate { minimum: Some(decimal("1")), ..linear("0.5", "1000") }.is_worse_than(&linear("1", "1000"), true));
+        assert!(Rate { block: true, ..linear("0.5", "1000") }.is_worse_than(&linear("1", "1000"), true));
+        assert!(!linear("1", "1000").is_worse_than(&Rate { block: true, ..linear("1", "1000") }, true));
         let block = |credits, per| Rate { block: true, ..linear(credits, per) };
-        assert!(!block("1", "500").is_worse_than(&block("2", "1000")));
-        assert!(block("2", "1000").is_worse_than(&block("1", "500")));
-        assert!(!tiered(Scope::Call).is_worse_than(&linear("1", "100")));
-        assert!(linear("0.9", "100").is_worse_than(&tiered(Scope::Call)));
-        assert!(tiered(Scope::Month).is_worse_than(&tiered(Scope::Call)));
-        assert!(!linear("0.1", "100").is_worse_than(&tiered(Scope::Month)));
+        assert!(!block("1", "500").is_worse_than(&block("2", "1000"), true));
+        assert!(block("2", "1000").is_worse_than(&block("1", "500"), true));
+        assert!(!tiered(Scope::Call).is_worse_than(&linear("1", "100"), true));
+        assert!(linear("0.9", "100").is_worse_than(&tiered(Scope::Call), true));
+        assert!(tiered(Scope::Month).is_worse_than(&tiered(Scope::Call), true));
+        assert!(!linear("0.1", "100").is_worse_than(&tiered(Scope::Month), true));
+        // Who had reached the cheap band begins again in the dear one.
+        assert!(!tiered(Scope::Month).is_worse_than(&tiered(Scope::Month), true));
+        assert!(tiered(Scope::Month).is_worse_than(&tiered(Scope::Month), false));
     }
 
     fn any_rate() -> impl Strategy<Value = Rate> {
@@ -345,7 +356,7 @@ mod tests {
 
         #[test]
         fn not_worse_means_that_no_quantity_costs_more(new in any_rate(), old in any_rate()) {
-            if !new.is_worse_than(&old) {
+            if !new.is_worse_than(&old, true) {
                 for used in [0_i128, 1, 5, 17, 39, 60] {
                     for half in 0_i128..140 {
                         let price = |rate: &Rate| rate.price(Amount::from_nanos(half * 500_000_000).unwrap(), Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
@@ -356,12 +367,23 @@ mod tests {
         }
 
         #[test]
+        fn not_worse_with_a_count_of_its_own_means_it_too(new in any_rate(), old in any_rate(), used in 0_i128..60, used_by_new in 0_i128..60) {
+            if !new.is_worse_than(&old, false) {
+                for quantity in 0_i128..70 {
+                    let price = |rate: &Rate, used: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
+                    prop_assert!(price(&new, used_by_new) <= price(&old, used), "{quantity} after {used} and {used_by_new}");
+                }
+            }
+        }
+
+        #[test]
         fn worse_of_plain_rates_means_that_some_quantity_costs_more(new in any_rate(), old in any_rate()) {
             let plain = |rate: Rate| Rate { block: false, minimum: None, scope: Scope::Call, ..rate };
             let (new, old) = (plain(new), plain(old));
-            if new.is_worse_than(&old) {
+            if new.is_worse_than(&old, true) {
                 let price = |rate: &Rate, quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::ZERO, CREDIT).unwrap();
-                prop_assert!((1..1000).any(|quantity| price(&new, quantity) > price(&old, quantity)));
+                // Far beyond the last bound the dearer slope outweighs whatever is cheaper below it.
+                prop_assert!((1..100).chain([100_000]).any(|quantity| price(&new, quantity) > price(&old, quantity)));
             }
         }
     }

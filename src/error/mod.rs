@@ -13,9 +13,11 @@ use crate::domain::terms::TermsError;
 
 mod plans;
 mod rates;
+mod reports;
 
 pub use plans::*;
 pub use rates::*;
+pub use reports::*;
 
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
@@ -31,6 +33,12 @@ fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<St
 fn plain(value: &str) -> String {
     let ends = |letter: char| letter.is_whitespace() || letter == '=' || letter == '"';
     if value.is_empty() || value.contains(ends) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+}
+
+/// Names and values in turn, as a DETAIL has them.
+pub fn detail(pairs: &[String]) -> String {
+    let pairs: Vec<String> = pairs.chunks_exact(2).map(|pair| format!("{}={}", pair[0], plain(&pair[1]))).collect();
+    pairs.join(" ")
 }
 
 fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
@@ -383,7 +391,9 @@ pub fn account_in_use(account: &str) -> ErrorReport {
 /// 55000: amounts were posted in this unit.
 pub fn unit_in_use(unit: &str) -> ErrorReport {
     wrong_state(
-        format!("unit \"{unit}\" is in use: its decimals can only grow, and it cannot be renamed or deleted"),
+        format!(
+            "unit \"{unit}\" is in use: its decimals can only grow, its rounding and currency stay, and it cannot be renamed or deleted"
+        ),
         format!("unit={unit}", unit = plain(unit)),
         "Create another unit and grant new lots in it.",
     )

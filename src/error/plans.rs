@@ -138,10 +138,7 @@ pub fn agreement_without_life(account: &str, plan: &str) -> ErrorReport {
 pub fn no_price_list(plan: &str, broken: &PriceListError) -> ErrorReport {
     let (problem, detail) = match broken {
         PriceListError::Empty => ("has no tiers with a price".to_owned(), String::new()),
-        PriceListError::Gap(from) => (
-            format!("has no price for quantities below {from}"),
-            format!(" from_quantity={from}"),
-        ),
+        PriceListError::Gap(from) => (format!("has no price for quantities below {from}"), format!(" from_quantity={from}")),
         PriceListError::Overlap(one, other) => (
             format!("has two tiers that begin at the same quantity: \"{one}\" and \"{other}\""),
             format!(" one={} other={}", plain(one), plain(other)),

@@ -68,6 +68,7 @@ pub fn negative_quantity(quantity: &str) -> ErrorReport {
 pub fn invalid_rate(broken: RateError, operation: &str) -> ErrorReport {
     let (message, argument, hint) = match broken {
         RateError::NoPer => ("per must be above zero", "per", "Give the quantity that the credits are for: per => 1000."),
+        RateError::TooManyTiers => ("a rate has at most 100 tiers", "tier_from", "Join bands that cost nearly the same."),
         RateError::NoMinimum => ("minimum must be above zero", "minimum", "Leave it out (NULL) for none."),
         RateError::TiersNotAscending => (
             "tier_from must be ascending quantities above zero",
@@ -194,6 +195,15 @@ pub fn card_unit_in_use(card: &str, unit: &str) -> ErrorReport {
         format!("the unit of rate card \"{card}\" cannot change any more"),
         format!("card={} unit={}", plain(card), plain(unit)),
         "Its published rates are in that unit; use a new card for another one.",
+    )
+}
+
+/// 55000: the notice that accounts were promised.
+pub fn notice_promised(card: &str) -> ErrorReport {
+    wrong_state(
+        format!("the notice of rate card \"{card}\" cannot get shorter while accounts use it"),
+        format!("card={}", plain(card)),
+        "A single change that cannot wait is published with its reason: credit_publish(..., override_reason => ...).",
     )
 }
 

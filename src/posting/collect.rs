@@ -17,17 +17,18 @@ use crate::domain::layout;
 use crate::error::Result;
 use crate::server::lock::{self, SlotLock};
 use crate::server::{clock, invalidation, subtransaction};
+use crate::store::eligible::{self, Eligibility};
 use crate::store::entries::{self, BatchLine};
+use crate::store::lots;
 use crate::store::slots::{self, Layout, SlotShare};
-use crate::store::{eligible, lots};
 
 /// So many lots are looked up at first, then twice as many, so that a debit over very many stays cheap.
 const LOTS_AT_FIRST: i32 = 64;
 
 /// What a collected lot pays.
-struct Share<'a> {
-    source: Source,
-    amount: Amount,
+pub struct Share<'a> {
+    pub source: Source,
+    pub amount: Amount,
     from: From<'a>,
 }
 
@@ -43,20 +44,31 @@ enum From<'a> {
 
 /// Debits from several slots or lots; `None` when what was seen has changed, with everything given back.
 pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
-    subtransaction::attempt(|| Ok(lock_shares(drawing).and_then(|shares| post(drawing, &shares))))
+    subtransaction::attempt(|| {
+        Ok({
+            let shares = lock_shares(drawing.eligible, drawing.amount, lock_share);
+            shares.and_then(|shares| post(drawing, &shares))
+        })
+    })
 }
 
 /// Locks lots in drawdown order until they cover the amount. `None` when a better lot appeared during a wait: locking it now
 /// would break the order of locks, and taking from the others the order of drawing.
-fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
+///
+/// `lock` says how the share of one lot is locked: [`lock_share`] or [`lock_whole_share`].
+pub fn lock_shares<'a>(
+    eligible: Eligibility<'a>,
+    amount: Amount,
+    lock: fn(&'a str, Source, Amount) -> Option<Share<'a>>,
+) -> Option<Vec<Share<'a>>> {
     let mut shares: Vec<Share<'a>> = Vec::new();
-    let mut uncovered = drawing.amount;
+    let mut uncovered = amount;
     let mut limit = LOTS_AT_FIRST;
     while uncovered.is_positive() {
-        let order = order(drawing, limit);
+        let order = order(eligible, limit);
         let next = order.get(shares.len()..).filter(|next| !next.is_empty() && begins_with(&order, &shares))?;
         for source in next {
-            let share = lock_share(drawing, *source, uncovered)?;
+            let share = lock(eligible.account, *source, uncovered)?;
             uncovered = uncovered.checked_sub(share.amount).expect("a difference below its minuend");
             shares.push(share);
             if uncovered.is_zero() {
@@ -65,12 +77,21 @@ fn lock_shares<'a>(drawing: &Drawing<'a>) -> Option<Vec<Share<'a>>> {
         }
         limit = limit.saturating_mul(2);
     }
-    begins_with(&order(drawing, shares.len() as i32), &shares).then_some(shares)
+    begins_with(&order(eligible, shares.len() as i32), &shares).then_some(shares)
 }
 
-/// Locks what the lot pays of the amount; `None` when the lot was closed meanwhile.
-fn lock_share<'a>(drawing: &Drawing<'a>, source: Source, uncovered: Amount) -> Option<Share<'a>> {
-    let account = drawing.eligible.account;
+/// Locks what the lot pays of the amount, one slot if that suffices; `None` when the lot was closed meanwhile.
+fn lock_share(account: &str, source: Source, uncovered: Amount) -> Option<Share<'_>> {
+    let lot = source.rank.lot;
+    let slot = if source.available.is_zero() { None } else { lock_covering_slot(account, lot, uncovered) };
+    match slot {
+        Some(slot) => Some(Share { source, amount: uncovered, from: From::Slot(slot) }),
+        None => lock_whole_share(account, source, uncovered),
+    }
+}
+
+/// Locks all of the lot for what it pays of the amount; `None` when it was closed meanwhile.
+pub fn lock_whole_share(account: &str, source: Source, uncovered: Amount) -> Option<Share<'_>> {
     let lot = source.rank.lot;
     let whole = if source.available.is_zero() {
         // Nothing can be had of it, so nobody waits for it.
@@ -79,9 +100,6 @@ fn lock_share<'a>(drawing: &Drawing<'a>, source: Source, uncovered: Amount) -> O
         };
         whole
     } else {
-        if let Some(slot) = lock_covering_slot(account, lot, uncovered) {
-            return Some(Share { source, amount: uncovered, from: From::Slot(slot) });
-        }
         whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?
     };
     Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
@@ -105,8 +123,8 @@ fn lock_covering_slot(account: &str, lot: i64, amount: Amount) -> Option<i16> {
 }
 
 /// The usable lots in drawdown order, as they are now.
-fn order(drawing: &Drawing<'_>, limit: i32) -> Vec<Source> {
-    let usable = eligible::usable(drawing.eligible, clock::now(), limit);
+fn order(eligible: Eligibility<'_>, limit: i32) -> Vec<Source> {
+    let usable = eligible::usable(eligible, clock::now(), limit);
     usable.into_iter().map(|usable| usable.source).collect()
 }
 
@@ -129,7 +147,7 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     }
     let paid: Amount = shares.iter().map(|share| share.amount).sum();
     assert_eq!(paid, drawing.amount, "what the lots pay");
-    write_slots(drawing, shares)?;
+    write_slots(shares, drawing.eligible.account, drawing.amount, drawing.decimals)?;
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     let paying = shares.iter().filter(|share| share.amount.is_positive());
     let parts: Vec<_> = paying.map(|share| (share.source.rank.lot, share.amount)).collect();
@@ -138,13 +156,12 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
 }
 
 /// Takes the shares from the slots, and closes the lots that are empty then.
-fn write_slots(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<()> {
-    let account = drawing.eligible.account;
+pub fn write_slots(shares: &[Share<'_>], account: &str, debit: Amount, decimals: u32) -> Option<()> {
     let (mut layouts, mut emptied, mut of_slots) = (Vec::new(), Vec::new(), Vec::new());
     for Share { source, amount, from } in shares {
         match from {
             From::Whole(whole) => {
-                layouts.push(layout_after(whole, *amount, drawing));
+                layouts.push(layout_after(whole, *amount, debit, decimals));
                 if whole.remaining() == *amount {
                     emptied.push((account, source.rank.lot));
                 }
@@ -159,14 +176,23 @@ fn write_slots(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<()> {
 }
 
 impl Share<'_> {
-    fn has_expired(&self, now: DateTime<Utc>) -> bool {
+    /// What the lot held before it paid; `None` where not all of it is locked.
+    pub fn held(&self) -> Option<Amount> {
+        match &self.from {
+            From::Whole(whole) => Some(whole.remaining()),
+            From::Slot(_) | From::Nothing => None,
+        }
+    }
+
+    /// Whether the lot's life is over.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
         matches!(self.source.rank.expiry, Expiry::At(expires_at) if expires_at <= now)
     }
 }
 
 /// What is left after the share was paid, spread anew over the lot's slots.
-fn layout_after<'a>(whole: &WholeLot<'a>, amount: Amount, drawing: &Drawing<'_>) -> Layout<'a> {
+fn layout_after<'a>(whole: &WholeLot<'a>, amount: Amount, debit: Amount, decimals: u32) -> Layout<'a> {
     let left = whole.remaining().checked_sub(amount).expect("a share of what is there");
-    let remaining = layout::spread(left, drawing.amount, whole.state.slots, drawing.decimals);
+    let remaining = layout::spread(left, debit, whole.state.slots, decimals);
     Layout { account: whole.account, lot: whole.lot, remaining }
 }

@@ -28,7 +28,7 @@ use crate::store::entries::{self, DebitLine, Usage};
 use crate::store::{lots, slots};
 
 /// So many times a debit may find that everything changed before it gives up with 40001.
-const MAX_ATTEMPTS: u32 = 10_000;
+pub const MAX_ATTEMPTS: u32 = 10_000;
 
 /// So many free slots that turn out too short make a debit look at them all instead of trying on.
 const MAX_SHORT_SLOTS: u32 = 2;
@@ -41,7 +41,7 @@ const DEBITS_PER_SWEEP: i64 = 16;
 const MANY_EXPIRED: i32 = 64;
 
 /// The id of no lot.
-const NO_LOT: i64 = 0;
+pub const NO_LOT: i64 = 0;
 
 /// What is to be debited, as the caller said it.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,8 @@ pub struct Debit<'a> {
     pub metadata: Option<&'a str>,
     /// What it is the price of, for a charge.
     pub usage: Option<Usage<'a>>,
+    /// Its number among what the caller gave, where that is not its number in the batch.
+    pub item: Option<usize>,
 }
 
 impl<'a> Debit<'a> {

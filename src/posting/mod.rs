@@ -12,8 +12,10 @@
 pub mod account;
 pub mod batch;
 pub mod charge;
+pub mod charge_many;
 pub mod collect;
 pub mod context;
+pub mod convert;
 pub mod debit;
 pub mod direct;
 pub mod expiry;

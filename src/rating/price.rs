@@ -6,14 +6,14 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
-use super::publish;
+use super::versions::{self, Versions};
 use crate::domain::amount::Amount;
 use crate::domain::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::server::heap::relations;
 use crate::server::{clock, invalidation};
 use crate::store::rate_cards::{self, Card};
-use crate::store::rates::{self, Counter, Version};
+use crate::store::rates::{self, Counter, Period, Version};
 
 /// So many accounts' cards, and so many operations' versions, are remembered; then the memory starts anew.
 const MAX_REMEMBERED: usize = 16_384;
@@ -41,7 +41,7 @@ pub struct Price {
 struct Remembered {
     generation: u64,
     cards: HashMap<String, Rc<Card>>,
-    versions: HashMap<String, Rc<Vec<Version>>>,
+    versions: HashMap<String, Rc<Versions>>,
 }
 
 thread_local! {
@@ -112,15 +112,26 @@ pub fn charge(card: &Card, usage: &Usage<'_>) -> Result<Price> {
     priced(card, usage, version, used)
 }
 
+/// The period that a charge of the usage would be counted to.
+///
+/// # Errors
+/// P0002 when no rate applies.
+pub fn period(card: &Card, usage: &Usage<'_>) -> Result<Option<Period>> {
+    let versions = versions_of(card, usage.operation);
+    let version = applying(card, usage, &versions)?;
+    let account = usage.account.filter(|_| version.terms.counts_over_a_period());
+    Ok(account.map(|account| rates::period(counter(card, usage, version, account))))
+}
+
 /// Whether the price depends on what the account used before.
 pub fn counts_over_a_period(card: &Card, operation: &str) -> bool {
     versions_of(card, operation).iter().any(|version| version.terms.counts_over_a_period())
 }
 
-fn versions_of(card: &Card, operation: &str) -> Rc<Vec<Version>> {
+fn versions_of(card: &Card, operation: &str) -> Rc<Versions> {
     // Names have no control characters, so none can be mistaken for two.
     let name = [card.card.as_str(), operation].join("\0");
-    let read = || Ok(rates::versions(&card.card, operation));
+    let read = || Ok(versions::read(&card.card, operation));
     remembered(name, |remembered| &mut remembered.versions, read).expect("reading versions is never refused")
 }
 
@@ -131,10 +142,12 @@ fn versions_of(card: &Card, operation: &str) -> Rc<Vec<Version>> {
 pub fn quote(card: Option<&str>, usage: &Usage<'_>) -> Result<Price> {
     let card = match (card, usage.account) {
         (Some(card), _) => rate_cards::card_for_reader(card).ok_or_else(|| error::unknown_card(card))?,
-        (None, Some(account)) => rate_cards::card_of_account_for_reader(account, clock::now()).ok_or_else(|| error::no_card(account))?,
+        (None, Some(account)) => {
+            rate_cards::card_of_account_for_reader(account, clock::now()).ok_or_else(|| error::no_card(account))?
+        }
         (None, None) => return Err(error::null_argument("card")),
     };
-    let versions = rates::versions_for_reader(&card.card, usage.operation);
+    let versions = versions::read_for_reader(&card.card, usage.operation);
     let version = applying(&card, usage, &versions)?;
     let used = match usage.account.filter(|_| version.terms.counts_over_a_period()) {
         Some(account) => rates::used(counter(&card, usage, version, account)),
@@ -143,9 +156,9 @@ pub fn quote(card: Option<&str>, usage: &Usage<'_>) -> Result<Price> {
     priced(&card, usage, version, used)
 }
 
-fn applying<'a>(card: &Card, usage: &Usage<'_>, versions: &'a [Version]) -> Result<&'a Version> {
-    publish::matching(versions, usage.dimensions, usage.at)
-        .ok_or_else(|| error::no_rate(&card.card, usage.operation, usage.dimensions, usage.at, versions.is_empty()))
+fn applying<'a>(card: &Card, usage: &Usage<'_>, versions: &'a Versions) -> Result<&'a Version> {
+    let found = versions.applying(usage.dimensions, usage.at);
+    found.ok_or_else(|| error::no_rate(&card.card, usage.operation, usage.dimensions, usage.at, versions.is_empty()))
 }
 
 fn counter<'a>(card: &'a Card, usage: &Usage<'a>, version: &'a Version, account: &'a str) -> Counter<'a> {

@@ -34,7 +34,7 @@ pub fn save(request: Unit<'_>) -> Result<()> {
     if terms.currency.or(before.currency.as_deref()).is_none() {
         return Err(error::value_without_currency(unit));
     }
-    let from = effective_at.unwrap_or(now);
+    let from = clock::of_now(effective_at.unwrap_or(now), now);
     let known = units::values(unit);
     if known.iter().rev().find(|(at, _)| *at <= from).is_some_and(|(_, value)| *value == fiat_per_credit) {
         return Ok(());
@@ -52,9 +52,10 @@ pub fn save(request: Unit<'_>) -> Result<()> {
 fn check_change(request: Unit<'_>, before: &units::LockedUnit) -> Result<()> {
     let is_money = before.currency.is_some() && !before.has_value;
     let becomes_abstract = is_money && request.fiat_per_credit.is_some();
+    let becomes_money = before.currency.is_none() && request.terms.currency.is_some() && request.fiat_per_credit.is_none();
     let changes_currency =
         before.currency.is_some() && request.terms.currency.is_some_and(|currency| Some(currency) != before.currency.as_deref());
-    if (becomes_abstract || changes_currency) && units::is_in_use(request.unit) {
+    if (becomes_abstract || becomes_money || changes_currency) && units::is_in_use(request.unit) {
         return Err(error::unit_in_use(request.unit));
     }
     Ok(())

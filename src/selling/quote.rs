@@ -187,9 +187,7 @@ fn ladder(asked: Asked<'_>, now: DateTime<Utc>, snapshot: Snapshot) -> Result<La
     let mut tiers = plans::tiers_from(asked.plan, agreed_at, snapshot);
     tiers.retain(|tier| tier.is_in_force(agreed_at));
     let before = match (&agreement, asked.account) {
-        (Some(agreement), Some(account)) if plan.is_cumulative => {
-            agreements::bought(account, agreement.agreement, now, snapshot)
-        }
+        (Some(agreement), Some(account)) if plan.is_cumulative => agreements::bought(account, agreement.agreement, now, snapshot),
         _ => Amount::ZERO,
     };
     if let Some(own) = agreement.as_ref().map(|agreement| own_price(agreement, &tiers, list_price)).transpose()?.flatten() {

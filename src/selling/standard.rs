@@ -46,7 +46,13 @@ pub fn install(name: &str, terms: &PlanTerms<'_>, list_price: Decimal, bounds: B
             flat: None,
             is_negotiated: discount.is_none(),
             effective_at: None::<DateTime<Utc>>,
-            terms: TierTerms { billing_period: Some(billing_period), commitment, expiry: None, override_reason: None, note: None },
+            terms: TierTerms {
+                billing_period: Some(billing_period),
+                commitment,
+                expiry: None,
+                override_reason: None,
+                note: None,
+            },
         })?;
     }
     Ok(())

@@ -33,6 +33,14 @@ pub fn now() -> DateTime<Utc> {
     }
 }
 
+/// The instant that a caller means by one of the running transaction that has passed: SQL's `now()` is the transaction's start, and
+/// who says that something shall change at `now()` means now, not a moment ago.
+pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
+    let is_of_transaction = at < now && settings::clock().is_none() && began().is_some_and(|began| at >= began);
+    if is_of_transaction { now } else { at }
+}
+
 fn parse(text: &CStr) -> DateTime<Utc> {
     let parsed = convert::timestamptz_of_text(&text.to_string_lossy());
     convert::instant("credit.clock", parsed).unwrap_or_else(|report| {

@@ -44,8 +44,21 @@ static ADD: Statement = Statement::new(
      VALUES ($1, nextval('credit.agreement_id'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $5, session_user)
      RETURNING agreement",
     &[
-        TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICARRAYOID,
-        NUMERICARRAYOID, INTERVALOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICARRAYOID,
+        NUMERICARRAYOID,
+        INTERVALOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
     ],
 );
 

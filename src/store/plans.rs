@@ -45,8 +45,7 @@ static LIST_PRICE: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-static LAST_PRICE_AT: Statement =
-    Statement::new("SELECT max(effective_at) FROM credit.plan_price WHERE plan = $1", &[TEXTOID]);
+static LAST_PRICE_AT: Statement = Statement::new("SELECT max(effective_at) FROM credit.plan_price WHERE plan = $1", &[TEXTOID]);
 
 static ADD_PRICE: Statement = Statement::new(
     "INSERT INTO credit.plan_price (plan, effective_at, list_price, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, session_user)",
@@ -79,7 +78,8 @@ static TIERS: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-static END_TIER: Statement = Statement::by_index("UPDATE credit.tier SET ended_at = $2 WHERE version = $1", &[INT8OID, TIMESTAMPTZOID]);
+static END_TIER: Statement =
+    Statement::by_index("UPDATE credit.tier SET ended_at = $2 WHERE version = $1", &[INT8OID, TIMESTAMPTZOID]);
 
 static ADD_TIER: Statement = Statement::new(
     "INSERT INTO credit.tier (version, plan, tier, from_quantity, discount, unit_price, flat, negotiated, billing_period, commitment, expiry,

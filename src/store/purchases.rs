@@ -113,7 +113,16 @@ pub fn add_lots(account: &str, purchase: i64, parts: &[Part], currency_decimals:
     for (line, part) in (1_i16..).zip(parts) {
         let (step, number) = part.steps.unzip();
         ADD_LOT.run(&[
-            &account, &part.lot, &purchase, &line, &step, &number, &part.category, &part.granted, &part.paid, &currency_decimals,
+            &account,
+            &part.lot,
+            &purchase,
+            &line,
+            &step,
+            &number,
+            &part.category,
+            &part.granted,
+            &part.paid,
+            &currency_decimals,
         ]);
     }
 }

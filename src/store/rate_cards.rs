@@ -40,13 +40,30 @@ static CARD_OF_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
+// The notice is a promise to customers everywhere, so its days are not those of whoever's session publishes.
+macro_rules! notice_until {
+    () => {
+        "GREATEST(credit.add_interval($2, notice, 'UTC'), notice_kept_until), COALESCE(notice_kept_until > $2, false)"
+    };
+}
+
 static LOCK: Statement = Statement::by_index(
-    "SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1 FOR NO KEY UPDATE",
+    concat!("SELECT unit, ", notice_until!(), " FROM credit.rate_card WHERE card = $1 FOR NO KEY UPDATE"),
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-static READ: Statement =
-    Statement::by_index("SELECT unit, $2 + notice FROM credit.rate_card WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
+static READ: Statement = Statement::by_index(
+    concat!("SELECT unit, ", notice_until!(), " FROM credit.rate_card WHERE card = $1"),
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
+static MARK_PUBLISHED: Statement =
+    Statement::by_index("UPDATE credit.rate_card SET published_at = $2 WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
+
+static SHORTENS: Statement = Statement::by_index(
+    "SELECT $2 + $3 < $2 + notice FROM credit.rate_card WHERE card = $1",
+    &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
+);
 
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.rate_card (card, unit, is_default, notice, agreement, note, created_at)
@@ -56,9 +73,9 @@ static CREATE: Statement = Statement::new(
 
 static CHANGE: Statement = Statement::by_index(
     "UPDATE credit.rate_card SET unit = COALESCE($2, unit), is_default = COALESCE($3, is_default), notice = COALESCE($4, notice),
-         agreement = COALESCE($5, agreement), note = COALESCE($6, note)
+         agreement = COALESCE($5, agreement), note = COALESCE($6, note), notice_kept_until = COALESCE($7, notice_kept_until)
      WHERE card = $1",
-    &[TEXTOID, TEXTOID, BOOLOID, INTERVALOID, TEXTOID, TEXTOID],
+    &[TEXTOID, TEXTOID, BOOLOID, INTERVALOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
 static DEFAULT_OF_UNIT: Statement =
@@ -87,7 +104,12 @@ static IS_USED: Statement = Statement::new(
 fn card_of_rows(rows: Rows) -> Option<Card> {
     rows.first().map(|row: Row<'_>| {
         let rounding: Rounding = row.get::<String>(4).parse().expect("a rounding that the table allows");
-        Card { card: row.get(1), unit: row.get(2), precision: Precision { decimals: row.get::<i16>(3) as u32, rounding }, until: row.optional(5) }
+        Card {
+            card: row.get(1),
+            unit: row.get(2),
+            precision: Precision { decimals: row.get::<i16>(3) as u32, rounding },
+            until: row.optional(5),
+        }
     })
 }
 
@@ -115,21 +137,32 @@ pub struct Published {
     pub unit: String,
     /// Before this instant nothing may get worse.
     pub notice_until: DateTime<Utc>,
+    /// Whether that was promised to accounts that used the card, whether or not they still do.
+    pub is_promised: bool,
+}
+
+fn published_of_rows(rows: Rows) -> Option<Published> {
+    rows.first().map(|row: Row<'_>| Published { unit: row.get(1), notice_until: row.get(2), is_promised: row.get(3) })
 }
 
 /// Locks the card: publishing and changing it happen one after the other.
 pub fn lock(card: &str, now: DateTime<Utc>) -> Option<Published> {
-    LOCK.run(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+    published_of_rows(LOCK.run(&[&card, &now]))
 }
 
 /// The locked card again, as it is by now.
 pub fn read_now(card: &str, now: DateTime<Utc>) -> Option<Published> {
-    READ.run(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+    published_of_rows(READ.run(&[&card, &now]))
 }
 
 /// The same without the lock, for a preview.
 pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
-    READ.read(&[&card, &now]).first().map(|row| Published { unit: row.get(1), notice_until: row.get(2) })
+    published_of_rows(READ.read(&[&card, &now]))
+}
+
+/// Whether another notice would end sooner than the card's.
+pub fn shortens(card: &str, now: DateTime<Utc>, notice: Interval) -> bool {
+    SHORTENS.run(&[&card, &now, &notice]).first().expect("a locked card").get(1)
 }
 
 /// What a card is created with or changed to; `None` keeps what is there.
@@ -146,10 +179,17 @@ pub fn create(card: &str, unit: &str, terms: &CardTerms<'_>, now: DateTime<Utc>)
     CREATE.run(&[&card, &unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note, &now]).count() == 1
 }
 
-/// Changes what is given of a locked card.
-pub fn change(card: &str, terms: &CardTerms<'_>) {
-    let changed = CHANGE.run(&[&card, &terms.unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note]);
+/// Changes what is given of a locked card. What it promised holds until `notice_kept_until`.
+pub fn change(card: &str, terms: &CardTerms<'_>, notice_kept_until: Option<DateTime<Utc>>) {
+    let changed =
+        CHANGE.run(&[&card, &terms.unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note, &notice_kept_until]);
     assert_eq!(changed.count(), 1, "card {card} to change");
+}
+
+/// Records that rates of a locked card were published. It also makes a publisher with an older snapshot fail (40001): it would
+/// not see them.
+pub fn mark_published(card: &str, now: DateTime<Utc>) {
+    assert_eq!(MARK_PUBLISHED.run(&[&card, &now]).count(), 1, "card {card} to mark");
 }
 
 /// The default card of a unit, unless it is this one.

@@ -44,6 +44,7 @@ macro_rules! terms {
         "credits, per, block, minimum, tier_from, tier_credits, tier_scope"
     };
 }
+pub(super) use terms;
 
 // A version that was superseded before it began was never in force.
 static VERSIONS: Statement = Statement::by_index(
@@ -134,7 +135,7 @@ static USE: Statement = Statement::new(
 );
 
 /// A rate's terms from seven columns, the first of which is `first`.
-fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
+pub(super) fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     let bounds: Vec<Decimal> = row.optional(first + 4).unwrap_or_default();
     let credits: Vec<Decimal> = row.optional(first + 5).unwrap_or_default();
     Rate {
@@ -149,7 +150,7 @@ fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     }
 }
 
-fn dimensions(text: &str) -> Dimensions {
+pub(super) fn dimensions(text: &str) -> Dimensions {
     Dimensions::parse(text).expect("dimensions that were checked when they were written")
 }
 
@@ -274,11 +275,39 @@ pub fn used(counter: Counter<'_>) -> Amount {
     rows.first().map_or(Amount::ZERO, |row| row.get(1))
 }
 
-/// Counts a quantity to the period; what was used before it. Holds the counter until the transaction ends.
-pub fn use_quantity(counter: Counter<'_>, quantity: Amount) -> Option<Amount> {
+/// A counter: whose, of which rate, and of which period.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period {
+    account: String,
+    card: String,
+    operation: String,
+    dimensions: String,
+    scope: String,
+    start: DateTime<Utc>,
+}
+
+/// The period that usage counts to.
+pub fn period(counter: Counter<'_>) -> Period {
     let Counter { account, card, operation, dimensions, scope, at } = counter;
     let scope = scope.to_string();
-    let start: DateTime<Utc> = PERIOD_START.run(&[&account, &scope, &at]).first().expect("an existing account").get(1);
-    let rows = USE.run(&[&account, &card, &operation, &dimensions.to_json(), &scope, &start, &quantity]);
-    rows.first().expect("one row").get::<Amount>(1).checked_sub(quantity)
+    let start = PERIOD_START.run(&[&account, &scope, &at]).first().expect("an existing account").get(1);
+    let (account, card, operation) = (account.to_owned(), card.to_owned(), operation.to_owned());
+    Period { account, card, operation, dimensions: dimensions.to_json(), scope, start }
+}
+
+/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction ends.
+fn count(period: &Period, quantity: Amount) -> Amount {
+    let Period { account, card, operation, dimensions, scope, start } = period;
+    let rows = USE.run(&[account, card, operation, dimensions, scope, start, &quantity]);
+    rows.first().expect("one row").get(1)
+}
+
+/// Holds the counter of a period and counts nothing.
+pub fn hold(period: &Period) {
+    count(period, Amount::ZERO);
+}
+
+/// Counts a quantity to the period; what was used before it. Holds the counter until the transaction ends.
+pub fn use_quantity(counter: Counter<'_>, quantity: Amount) -> Option<Amount> {
+    count(&period(counter), quantity).checked_sub(quantity)
 }

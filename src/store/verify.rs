@@ -21,8 +21,8 @@ static VIOLATIONS: Statement = Statement::new(
              min(slot) AS first, max(slot) AS last
          FROM credit.slot WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      ), entries AS MATERIALIZED (
-         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in')) AS grants,
-             sum(amount) FILTER (WHERE kind IN ('grant', 'move_in')) AS granted
+         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in')) AS grants,
+             sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      ), debits AS (
          SELECT e.*, l.member AS owner, l.applies_to, l.effective_at, l.expires_at
@@ -52,8 +52,8 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'every line is of a known kind, and of its sign', account, lot, 'a kind and its sign', kind || ' ' || amount || ' in posting ' || posting
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND NOT CASE
-         WHEN kind IN ('grant', 'move_in') THEN amount > 0
-         WHEN kind IN ('debit', 'void', 'expiry', 'move_out') THEN amount < 0
+         WHEN kind IN ('grant', 'move_in', 'convert_in') THEN amount > 0
+         WHEN kind IN ('debit', 'void', 'expiry', 'move_out', 'convert_out') THEN amount < 0
          WHEN kind = 'adjustment' THEN amount <> 0 ELSE false END
      UNION ALL
      SELECT 'every row is posted', account, lot, 'posted', 'lot not posted' FROM lots WHERE NOT posted
@@ -83,7 +83,42 @@ static VIOLATIONS: Statement = Statement::new(
      SELECT 'a moved lot keeps its cost basis, and never more than its price', l.account, l.lot, p.cost_basis || ' of ' || p.paid,
          l.cost_basis || ' of ' || l.paid
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
-     WHERE l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid
+     WHERE l.unit = p.unit AND (l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid)
+     UNION ALL
+     SELECT 'a conversion moves what it records', COALESCE(c.account, e.account), NULL,
+         COALESCE(c.from_amount || ' ' || c.from_unit || ' to ' || c.to_amount || ' ' || c.to_unit, 'a recorded conversion'),
+         COALESCE(e.given || ' ' || e.from_units || ' to ' || e.got || ' ' || e.to_units, 'no entries') || ' in posting '
+             || COALESCE(c.posting, e.posting)
+     FROM (SELECT * FROM credit.conversion WHERE $1 IS NULL OR account = $1) c
+     FULL JOIN (
+         SELECT e.account, e.posting, - sum(e.amount) FILTER (WHERE kind = 'convert_out') AS given,
+             sum(e.amount) FILTER (WHERE kind = 'convert_in') AS got,
+             string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_out') AS from_units,
+             string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_in') AS to_units
+         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
+         WHERE e.kind IN ('convert_out', 'convert_in') GROUP BY e.account, e.posting) e ON e.account = c.account AND e.posting = c.posting
+     WHERE (c.from_amount, c.to_amount, c.from_unit, c.to_unit) IS DISTINCT FROM (e.given, e.got, e.from_units, e.to_units)
+         OR abs(c.from_amount * c.rate - c.to_amount) > 1 + c.from_amount * 0.00000000000001
+     UNION ALL
+     SELECT 'a converted lot keeps its terms', l.account, l.lot,
+         concat_ws(' ', p.member, p.category, p.source, p.priority, p.applies_to, p.effective_at, p.expires_at, p.currency),
+         concat_ws(' ', l.member, l.category, l.source, l.priority, l.applies_to, l.effective_at, l.expires_at, l.currency)
+     FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
+     WHERE l.unit <> p.unit AND (l.member, l.category, l.source, l.priority, l.applies_to, l.effective_at, l.expires_at, l.currency)
+         IS DISTINCT FROM (p.member, p.category, p.source, p.priority, p.applies_to, p.effective_at, p.expires_at, p.currency)
+     UNION ALL
+     SELECT 'conversions carry the price of what they take, to the last decimal', p.account, p.lot,
+         CASE WHEN c.given = p.granted THEN p.paid ELSE trunc(p.paid * c.given / p.granted, 9) END::text, c.paid::text
+     FROM lots p JOIN (
+         SELECT o.account, o.lot, - sum(o.amount) AS given, count(*) AS times,
+             sum((SELECT sum(l.paid) FROM credit.entry i JOIN credit.lot l ON l.account = i.account AND l.lot = i.lot
+                 WHERE i.account = o.account AND i.posting = o.posting AND i.kind = 'convert_in' AND l.parent = o.lot)) AS paid
+         FROM credit.entry o WHERE o.kind = 'convert_out' AND ($1 IS NULL OR o.account = $1) GROUP BY o.account, o.lot) c
+         ON c.account = p.account AND c.lot = p.lot
+     WHERE p.paid IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry a
+             WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.amount > 0)
+         AND (c.paid IS NULL OR abs(c.paid - p.paid * c.given / p.granted) > c.times * 0.000000001
+             OR c.paid > p.paid OR c.given = p.granted AND c.paid <> p.paid)
      UNION ALL
      SELECT 'every account, member and unit that is named exists', x.account, NULL, x.account, 'no such account'
      FROM (SELECT account FROM lots UNION SELECT account FROM entries
@@ -172,6 +207,7 @@ static VIOLATIONS: Statement = Statement::new(
              ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
              ('lot', 'lot_10_check', 'O'), ('lot', 'lot_20_apply', 'O'), ('lot', 'lot_90_refuse_update', 'A'),
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'),
+             ('conversion', 'conversion_90_refuse_change', 'A'), ('conversion', 'conversion_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
              ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
              ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),

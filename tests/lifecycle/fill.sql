@@ -31,6 +31,10 @@ SELECT credit_account('umbrella', unit => 'usd');
 SELECT credit_grant('umbrella', 99.99, paid => 99.99, currency => 'USD');
 SELECT credit_debit('umbrella', 0.01);
 
+-- A conversion between two units of an account, with a rate that cannot be written.
+SELECT credit_unit('third', decimals => 3, currency => 'USD', fiat_per_credit => 0.03);
+SELECT credit_convert('umbrella', 10.01, 'usd', 'third');
+
 -- Written past the functions: applied by the triggers, once.
 INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
     SELECT account, unit, 70, 'paid', 'adjustment', now() FROM credit.account WHERE account = 'acme';

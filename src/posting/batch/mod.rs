@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
+use pgrx::pg_sys::panic::ErrorReport;
 
 use self::group::{Group, GroupDebit, Taken};
 use super::account;
@@ -92,7 +93,18 @@ fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
         account::check_member(item.account, item.member, &context)?;
         Ok(context)
     };
-    items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| error::in_item(refusal, index))).collect()
+    items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| in_item(items, index, refusal))).collect()
+}
+
+/// The refusal of an item, by the number that the caller knows it under.
+fn in_item(items: &[Debit<'_>], index: usize, refusal: ErrorReport) -> ErrorReport {
+    error::in_item(refusal, items[index].item.unwrap_or(index))
+}
+
+/// A posting id for each item; those that were claimed already stay.
+fn postings(items: &[Debit<'_>]) -> Vec<i64> {
+    let new = entries::next_postings(items.len());
+    items.iter().zip(new).map(|(item, new)| item.posting.unwrap_or(new)).collect()
 }
 
 /// Something for each account and unit, in the order of their names.
@@ -131,7 +143,7 @@ impl<'a> Attempt<'a> {
             contexts,
             generation,
             lots_of_each,
-            postings: posting.map_or_else(|| entries::next_postings(items.len()), |posting| vec![posting; items.len()]),
+            postings: posting.map_or_else(|| postings(items), |posting| vec![posting; items.len()]),
             as_one: posting.is_some(),
             repeated: HashMap::new(),
             same_as: HashMap::new(),
@@ -186,7 +198,7 @@ impl<'a> Attempt<'a> {
             first = Some((account, key, index));
             let keyed = items[index].keyed.expect("an item with a key");
             let earlier = idempotency::claim(account, keyed, self.postings[index], now);
-            if let Some(posting) = earlier.map_err(|refusal| error::in_item(refusal, index))? {
+            if let Some(posting) = earlier.map_err(|refusal| in_item(items, index, refusal))? {
                 self.repeated.insert(index, posting);
             }
         }
@@ -268,7 +280,7 @@ impl<'a> Attempt<'a> {
                 if is_new(index) && matches!(drawn, Drawn::Paid(_)) {
                     let item = &self.items[index];
                     account::active_member(item.account, item.member, &self.contexts[index], now)
-                        .map_err(|refusal| error::in_item(refusal, index))?;
+                        .map_err(|refusal| in_item(self.items, index, refusal))?;
                     registered.push(index);
                 }
             }
@@ -294,10 +306,10 @@ impl<'a> Attempt<'a> {
         (0..self.items.len()).map(|index| outcome(index).expect("an outcome for each item")).collect()
     }
 
-    fn refusal(&self, index: usize, shortfall: Amount) -> pgrx::pg_sys::panic::ErrorReport {
+    fn refusal(&self, index: usize, shortfall: Amount) -> ErrorReport {
         let item = &self.items[index];
         let available = item.amount.checked_sub(shortfall).expect("a shortfall of the amount");
-        error::in_item(error::insufficient(item.account, item.member, item.amount, available), index)
+        in_item(self.items, index, error::insufficient(item.account, item.member, item.amount, available))
     }
 
     /// Writes what was taken; `false` when a slot held less than was read, or a lot has expired meanwhile.

@@ -174,7 +174,9 @@ fn an_agreement_brings_its_rate_card_while_it_is_valid() {
     };
     assert_eq!(charge(&mut client, "2026-01-02"), "98");
     client.run("SELECT credit_plan('later', unit => 'credit', currency => 'USD', list_price => 1)");
-    client.run("SELECT credit_agreement('acme', 'later', rate_card => 'own', effective_at => '2026-02-01', ended_at => '2026-03-01')");
+    client.run(
+        "SELECT credit_agreement('acme', 'later', rate_card => 'own', effective_at => '2026-02-01', ended_at => '2026-03-01')",
+    );
     assert_eq!(charge(&mut client, "2026-01-31 23:59:59"), "96");
     assert_eq!(charge(&mut client, "2026-02-01"), "95");
     assert_eq!(charge(&mut client, "2026-02-28 23:59:59"), "94");

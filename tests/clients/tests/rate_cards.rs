@@ -1,6 +1,7 @@
 //! Rate cards: versions that do not overlap and are never rewritten, publications that serialise, notice, and ties.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
 
@@ -158,6 +159,19 @@ fn a_worse_rate_needs_its_notice() {
 }
 
 #[test]
+fn a_promise_is_not_taken_back_first() {
+    let (database, mut client) = database_with_card("30 days");
+    client.refusal("SELECT credit_rate_card('list', notice => interval '29 days')").expect(WRONG_STATE);
+    client.run("SELECT credit_rate_card('list', notice => interval '31 days')");
+    // Nobody is charged by this one.
+    client.run("SELECT credit_rate_card('spare', unit => 'credit', notice => interval '30 days')");
+    client.run("SELECT credit_rate_card('spare', notice => interval '1 day')");
+    // Nor may the price of what is in use be rounded in another way.
+    client.refusal("SELECT credit_unit('credit', rounding => 'up')").expect(WRONG_STATE);
+    database.verify();
+}
+
+#[test]
 fn notice_also_protects_from_what_looks_harmless() {
     let (database, mut client) = database_with_card("30 days");
     for worse in [
@@ -295,30 +309,6 @@ fn malformed_cards_and_rates_are_refused() {
 }
 
 #[test]
-fn a_unit_has_a_value_from_an_instant_on() {
-    let database = Database::new();
-    let mut client = database.connect();
-    client.run("SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01, effective_at => '2020-01-01')");
-    client.run("SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2090-01-01 00:00:00+00')");
-    assert_eq!(client.rows("SELECT fiat_per_credit FROM credit.unit_value ORDER BY effective_at"), [["0.01"], ["0.02"]]);
-    client
-        .refusal("SELECT credit_unit('compute', fiat_per_credit => 0.03, effective_at => now() - interval '1 hour')")
-        .expect(WRONG_STATE);
-    for statement in
-        ["UPDATE credit.unit_value SET fiat_per_credit = 1", "DELETE FROM credit.unit_value", "TRUNCATE credit.unit_value"]
-    {
-        client.refusal(statement).expect(FORBIDDEN);
-    }
-    client.run("SELECT credit_unit('usd', currency => 'USD'); SELECT credit_grant('acme', 1, unit => 'usd'); SELECT credit_grant('acme', 1, unit => 'compute')");
-    for change in ["'usd', fiat_per_credit => 0.5", "'usd', currency => 'EUR'", "'compute', currency => 'EUR'"] {
-        client.refusal(&format!("SELECT credit_unit({change})")).expect(WRONG_STATE);
-    }
-    // The same again changes nothing.
-    client.run("SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01)");
-    database.verify();
-}
-
-#[test]
 fn five_thousand_rates_are_published_in_one_step_and_do_not_matter_to_a_charge() {
     let (database, mut client) = database_with_card("30 days");
     client.run("SELECT count(credit_rate('list', 'operation ' || i, credits => i, per => 1000)) FROM generate_series(1, 5000) i");
@@ -326,5 +316,27 @@ fn five_thousand_rates_are_published_in_one_step_and_do_not_matter_to_a_charge()
     assert_eq!(client.text("SELECT credit_price('list', 'operation 4321', 1000)"), "4321");
     client.run("SELECT credit_charge('acme', 'operation 7', 1000)");
     assert_eq!(client.text("SELECT credit_balance('acme')"), "993");
+    database.verify();
+}
+
+/// A model may be a dimension instead of an operation of its own.
+#[test]
+fn thousands_of_rates_of_one_operation_do_not_matter_to_a_charge_either() {
+    let (database, mut client) = database_with_card("30 days");
+    client.run("SELECT count(credit_rate('list', 'chat', credits => 0.0001 * i, per => 1000, dimensions => jsonb_build_object('model', 'm' || i)))
+        FROM generate_series(1, 5000) i");
+    assert_eq!(client.text("SELECT credit_publish('list')"), "5000");
+    let began = Instant::now();
+    for model in [1, 4321] {
+        let dimensions = format!("'{{\"model\": \"m{model}\", \"region\": \"eu\"}}'");
+        let expected = client.text(&format!("SELECT trim_scale(0.0001 * {model})"));
+        assert_eq!(client.text(&format!("SELECT credit_price('list', 'chat', 1000, dimensions => {dimensions})")), expected);
+        client.run(&format!("SELECT credit_charge('acme', 'chat', 1000, dimensions => {dimensions})"));
+        client.run(&format!(
+            "SELECT count(credit_charge('acme', 'chat', 1, dimensions => {dimensions})) FROM generate_series(1, 1000)"
+        ));
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?} for 2,000 charges", began.elapsed());
+    assert_eq!(client.text("SELECT credit_price('list', 'chat', 1000, dimensions => '{\"model\": \"other\"}')"), "1");
     database.verify();
 }

@@ -32,10 +32,27 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_publish", "SELECT credit_publish('list')"),
     ("credit_publish_preview", "SELECT count(*) FROM credit_publish_preview('list')"),
     ("credit_discard_drafts", "SELECT credit_discard_drafts('list')"),
+    ("credit_convert", "SELECT credit_convert('acme', 1, NULL, 'token', rate => 1)"),
+    ("credit_reprice", "SELECT count(*) FROM credit_reprice('list', 'chat', 1, 'hold')"),
+    ("credit_reprice_preview", "SELECT count(*) FROM credit_reprice_preview('list')"),
+    ("credit_conversion_markdown", "SELECT credit_conversion_markdown('list')"),
+    ("credit_export_rate_card", "SELECT credit_export_rate_card('list')"),
+    ("credit_import_rate_card", "SELECT credit_import_rate_card('{}')"),
+    ("credit_check_design", "SELECT count(*) FROM credit_check_design()"),
+    ("credit_plan", "SELECT credit_plan('other', unit => 'credit', currency => 'USD', list_price => 1)"),
+    ("credit_tier", "SELECT credit_tier('api', 'one', 0, discount => 0)"),
+    ("credit_plan_cost", "SELECT credit_plan_cost('api', 1)"),
+    ("credit_standard_plan", "SELECT credit_standard_plan('other', 'credit', 'USD', 1)"),
+    ("credit_agreement", "SELECT credit_agreement('acme', 'api')"),
+    ("credit_end_agreement", "SELECT credit_end_agreement('acme', 'api')"),
+    ("credit_quote", "SELECT count(*) FROM credit_quote('api', 1)"),
+    ("credit_purchase", "SELECT credit_purchase('acme', 'api', 1)"),
+    ("credit_activate", "SELECT credit_activate('acme', 1)"),
     ("now", "SELECT credit.now()"),
 ];
 
-const READING: &[&str] = &["credit_balance", "credit_explain_debit", "credit_price", "now"];
+const READING: &[&str] =
+    &["credit_balance", "credit_conversion_markdown", "credit_explain_debit", "credit_price", "credit_quote", "now"];
 const SPENDING: &[&str] = &[
     "credit_balance",
     "credit_explain_debit",
@@ -44,13 +61,33 @@ const SPENDING: &[&str] = &[
     "credit_debit_many",
     "credit_debit_many_json",
     "credit_price",
+    "credit_quote",
     "credit_charge",
     "credit_charge_request",
     "credit_charge_many",
 ];
 const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow"];
 
-const READABLE: &[&str] = &["account", "balances", "ledger", "lots", "member", "rate_card", "unit", "unit_value"];
+const READABLE: &[&str] = &[
+    "account",
+    "agreement",
+    "balances",
+    "commitments",
+    "conversion_table",
+    "ledger",
+    "lots",
+    "member",
+    "plan",
+    "plan_price",
+    "purchase",
+    "purchase_lot",
+    "rate_card",
+    "rate_history",
+    "tier",
+    "unit",
+    "unit_value",
+    "units",
+];
 
 /// The columns that an administrator may insert; everything else is the extension's to fill in.
 const LOT_COLUMNS: &[&str] = &[

@@ -1,0 +1,179 @@
+//! What credits of one unit become in another: amounts rounded once as a whole, and the price of what is taken, to the last decimal.
+
+use rust_decimal::Decimal;
+
+use super::amount::{Amount, MAX_DECIMALS};
+use super::exact::{self, Fraction, MAX_RATE_DECIMALS, Precision, Rounding};
+
+/// What a lot gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// What is taken: above zero, at most what the lot held.
+    pub amount: Amount,
+    /// What the lot held before.
+    pub held: Amount,
+    /// What it was granted with.
+    pub granted: Amount,
+    /// What was paid for all of it, if that is known.
+    pub paid: Option<Amount>,
+}
+
+/// What is opened for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// The amount in the new unit, above zero.
+    pub amount: Amount,
+    /// The part of the price that goes along.
+    pub paid: Option<Amount>,
+}
+
+/// Why nothing can be converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversionError {
+    /// The lots that give are more than the smallest amounts of the new unit that come out.
+    TooLittle,
+    /// 10^15 or more.
+    OutOfRange,
+}
+
+/// Converts what lots give, at so many of the new unit for one of the old. The whole is rounded once; its parts add up to it.
+///
+/// Every lot that gives gets at least the smallest amount, so that no price is lost: where its share would be nothing, one step
+/// is taken from the largest.
+pub fn convert(given: &[Given], rate: &Fraction, precision: Precision) -> Result<Vec<Got>, ConversionError> {
+    let weights: Vec<Amount> = given.iter().map(|given| given.amount).collect();
+    let total: Amount = weights.iter().copied().sum();
+    let whole = Fraction::from(total).times(rate).round(precision).ok_or(ConversionError::OutOfRange)?;
+    let mut parts = exact::split(whole, &weights, precision.decimals);
+    raise_to_something(&mut parts, precision.decimals)?;
+    let got = |(given, amount): (&Given, Amount)| Got { amount, paid: given.paid.map(|paid| price_of(given, paid)) };
+    let got: Vec<Got> = given.iter().zip(parts).map(got).collect();
+    assert_eq!(got.iter().map(|got| got.amount).sum::<Amount>(), whole, "what is converted");
+    Ok(got)
+}
+
+/// Gives every part that is nothing one step of the largest.
+fn raise_to_something(parts: &mut [Amount], decimals: u32) -> Result<(), ConversionError> {
+    let step = Amount::from_nanos(10_i128.pow(MAX_DECIMALS - decimals)).expect("a step of a unit");
+    while let Some(nothing) = parts.iter().position(|part| part.is_zero()) {
+        let largest = (0..parts.len()).max_by_key(|index| (parts[*index], std::cmp::Reverse(*index))).expect("a part");
+        let left = parts[largest].checked_sub(step).filter(|left| left.is_positive()).ok_or(ConversionError::TooLittle)?;
+        (parts[largest], parts[nothing]) = (left, step);
+    }
+    Ok(())
+}
+
+/// The price of what is taken. A lot's price lies along it, from nothing to all of it; whatever leaves the lot takes the price of
+/// its own stretch. So the prices of all stretches add up to the lot's, in whatever pieces it is taken.
+fn price_of(given: &Given, paid: Amount) -> Amount {
+    let begins = given.granted.checked_sub(given.held).expect("a difference of amounts of one lot");
+    let ends = begins.checked_add(given.amount).expect("at most what was granted");
+    let at = |place: Amount| price_up_to(place.max(Amount::ZERO).min(given.granted), given.granted, paid);
+    at(ends).checked_sub(at(begins)).expect("prices grow along a lot")
+}
+
+fn price_up_to(place: Amount, granted: Amount, paid: Amount) -> Amount {
+    let price = Fraction::from(paid).times(&Fraction::from(place)).over(&Fraction::from(granted)).expect("a lot of something");
+    price.round(Precision { decimals: MAX_DECIMALS, rounding: Rounding::Down }).expect("at most what was paid")
+}
+
+/// The rate as it is recorded: to as many decimals as can be written, at most 18. `None` when that is nothing.
+pub fn recorded(rate: &Fraction) -> Option<Decimal> {
+    let written = (0..=MAX_RATE_DECIMALS).rev().find_map(|decimals| rate.round_decimal(decimals, Rounding::HalfEven))?;
+    (!written.is_zero()).then_some(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn amount(text: &str) -> Amount {
+        Amount::parse(text).unwrap()
+    }
+
+    fn given(taken: &str, held: &str, granted: &str, paid: &str) -> Given {
+        Given { amount: amount(taken), held: amount(held), granted: amount(granted), paid: Some(amount(paid)) }
+    }
+
+    fn ratio(numerator: i64, denominator: i64) -> Fraction {
+        Fraction::whole(numerator).over(&Fraction::whole(denominator)).unwrap()
+    }
+
+    const CENTS: Precision = Precision { decimals: 2, rounding: Rounding::HalfEven };
+
+    #[test]
+    fn the_whole_is_rounded_once() {
+        let lots = [given("10", "10", "10", "1"), given("0.5", "0.5", "0.5", "0"), given("6", "7", "7", "2")];
+        let got = convert(&lots, &ratio(3, 100), CENTS).unwrap();
+        let texts: Vec<_> = got.iter().map(|got| (got.amount.to_string(), got.paid.unwrap().to_string())).collect();
+        // 16.5 at 0.03 are 0.495, which is 0.5; a third of a lot paid 2 would be cut, but its stretches add up.
+        assert_eq!(texts, [("0.3".into(), "1".into()), ("0.02".into(), "0".into()), ("0.18".into(), "1.714285714".into())]);
+        let rest = convert(&[given("1", "1", "7", "2")], &ratio(3, 100), CENTS).unwrap();
+        assert_eq!(rest[0].paid, Some(amount("0.285714286")));
+    }
+
+    #[test]
+    fn a_crumb_gets_the_smallest_amount_and_too_little_is_refused() {
+        let lots = [given("0.01", "0.01", "1", "1"), given("10", "10", "10", "1")];
+        let got = convert(&lots, &ratio(1, 10), CENTS).unwrap();
+        assert_eq!(got.iter().map(|got| got.amount.to_string()).collect::<Vec<_>>(), ["0.01", "0.99"]);
+        assert_eq!(convert(&lots, &ratio(1, 1000), CENTS), Err(ConversionError::TooLittle));
+        assert_eq!(convert(&lots[..1], &ratio(1, 10), CENTS), Err(ConversionError::TooLittle));
+    }
+
+    #[test]
+    fn a_lot_that_gained_does_not_gain_a_price() {
+        // It was granted 10 for 5 and then corrected by 2: the first two that leave carry nothing.
+        let got = convert(&[given("3", "12", "10", "5")], &ratio(1, 1), CENTS).unwrap();
+        assert_eq!(got[0].paid, Some(amount("0.5")));
+    }
+
+    #[test]
+    fn a_rate_is_recorded_as_exactly_as_it_can_be_written() {
+        assert_eq!(recorded(&ratio(100, 3)).unwrap().to_string(), "33.333333333333333333");
+        assert_eq!(recorded(&ratio(1, 4)).unwrap().to_string(), "0.25");
+        assert_eq!(recorded(&ratio(10_i64.pow(14), 3)).unwrap().to_string(), "33333333333333.333333333333333");
+        assert_eq!(recorded(&ratio(1, i64::MAX)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn in_whatever_pieces_the_whole_price_goes_along(
+            pieces in prop::collection::vec(1_i128..10_i128.pow(18), 1..12),
+            paid in 0_i128..10_i128.pow(20),
+            fiat in (1_i64..1_000_000, 1_i64..1_000_000),
+        ) {
+            let granted: i128 = pieces.iter().sum();
+            let nanos = |nanos| Amount::from_nanos(nanos).unwrap();
+            let (mut held, mut carried) = (granted, 0);
+            for piece in pieces {
+                let taken = Given { amount: nanos(piece), held: nanos(held), granted: nanos(granted), paid: Some(nanos(paid)) };
+                held -= piece;
+                if let Ok(got) = convert(&[taken], &ratio(fiat.0, fiat.1), Precision { decimals: 9, rounding: Rounding::Up }) {
+                    carried += got[0].paid.unwrap().nanos();
+                } else {
+                    carried += price_of(&taken, nanos(paid)).nanos();
+                }
+            }
+            prop_assert_eq!(carried, paid);
+        }
+
+        #[test]
+        fn the_parts_add_up_to_the_whole(
+            amounts in prop::collection::vec(1_i128..10_i128.pow(15), 1..20), fiat in (1_i64..1_000, 1_i64..1_000), decimals in 0_u32..10,
+        ) {
+            let lots: Vec<_> = amounts.iter().map(|nanos| {
+                let amount = Amount::from_nanos(*nanos).unwrap();
+                Given { amount, held: amount, granted: amount, paid: None }
+            }).collect();
+            let precision = Precision { decimals, rounding: Rounding::Down };
+            if let Ok(got) = convert(&lots, &ratio(fiat.0, fiat.1), precision) {
+                let step = 10_i128.pow(9 - decimals);
+                let whole = amounts.iter().sum::<i128>() * i128::from(fiat.0) / i128::from(fiat.1) / step * step;
+                prop_assert_eq!(got.iter().map(|got| got.amount.nanos()).sum::<i128>(), whole);
+                prop_assert!(got.iter().all(|got| got.amount.is_positive()));
+            }
+        }
+    }
+}
