@@ -19,7 +19,7 @@ FROM (
         ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
-        ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
+        ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

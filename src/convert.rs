@@ -73,8 +73,16 @@ pub fn positive_amount(argument: &str, value: Option<&AnyNumeric>) -> Result<Amo
 /// # Errors
 /// As [`amount`], and 22023 when it is NULL or negative.
 pub fn quantity(value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
-    let value = amount("quantity", required("quantity", value)?)?;
-    if value >= Amount::ZERO { Ok(value) } else { Err(error::negative_quantity(&value.to_string())) }
+    quantity_of("quantity", value)
+}
+
+/// The same under another name.
+///
+/// # Errors
+/// As [`quantity`].
+pub fn quantity_of(argument: &str, value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
+    let value = amount(argument, required(argument, value)?)?;
+    if value >= Amount::ZERO { Ok(value) } else { Err(error::negative_quantity(argument, &value.to_string())) }
 }
 
 /// A rate, a cost or a bound of a tier: at most 28 digits, none of which is lost.

@@ -123,7 +123,7 @@ fn credit_tier(
     let new = plans::Tier {
         plan,
         tier,
-        from: convert::quantity(Some(&convert::required("from_quantity", from_quantity)?))?,
+        from: convert::quantity_of("from_quantity", from_quantity.as_ref())?,
         discount: fraction("discount", discount)?,
         unit_price: price("unit_price", unit_price)?,
         flat: price("flat", flat)?,
@@ -157,7 +157,7 @@ fn credit_plan_cost(
 ) -> Result<String> {
     let plan = convert::name("plan", plan)?;
     let unit_cost = convert::required("unit_cost", price("unit_cost", unit_cost)?)?;
-    let from = convert::quantity(from_quantity.as_ref())?;
+    let from = convert::quantity_of("from_quantity", from_quantity.as_ref())?;
     connected(|| plans::save_cost(plan, from, unit_cost))?;
     Ok(plan.to_owned())
 }

@@ -167,6 +167,7 @@ const INTERNAL: &[(&str, &str, &str, bool, bool)] = &[
 
 /// What each access level may do, privilege by privilege. Columns stand behind their table.
 const READ: &[&str] = &[
+    "EXECUTE credit.add_interval",
     "EXECUTE credit.now",
     "EXECUTE public.credit_balance",
     "EXECUTE public.credit_conversion_markdown",
@@ -209,6 +210,7 @@ const SPEND: &[&str] = &[
 ];
 
 const ADMIN: &[&str] = &[
+    "EXECUTE credit.add_interval",
     "EXECUTE credit.now",
     "EXECUTE public.credit_account",
     "EXECUTE public.credit_activate",

@@ -49,10 +49,18 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_purchase", "SELECT credit_purchase('acme', 'api', 1)"),
     ("credit_activate", "SELECT credit_activate('acme', 1)"),
     ("now", "SELECT credit.now()"),
+    ("add_interval", "SELECT credit.add_interval(now(), '1 day', 'UTC')"),
 ];
 
-const READING: &[&str] =
-    &["credit_balance", "credit_conversion_markdown", "credit_explain_debit", "credit_price", "credit_quote", "now"];
+const READING: &[&str] = &[
+    "add_interval",
+    "credit_balance",
+    "credit_conversion_markdown",
+    "credit_explain_debit",
+    "credit_price",
+    "credit_quote",
+    "now",
+];
 const SPENDING: &[&str] = &[
     "credit_balance",
     "credit_explain_debit",
