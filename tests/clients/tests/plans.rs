@@ -61,6 +61,7 @@ fn a_purchase_that_is_refused_changes_nothing() {
     for table in ["account", "request", "purchase", "purchase_lot", "lot"] {
         assert_eq!(client.number(&format!("SELECT count(*) FROM credit.{table}")), 0, "{table}");
     }
+    database.verify();
 }
 
 #[test]
