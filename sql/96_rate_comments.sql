@@ -22,7 +22,7 @@ COMMENT ON COLUMN credit.rate_card.agreement IS 'The reference of the contract b
 COMMENT ON COLUMN credit.rate_card.note IS 'For people. Not interpreted.';
 COMMENT ON COLUMN credit.rate_card.created_at IS 'When the card was created.';
 COMMENT ON COLUMN credit.rate_card.published_at IS 'When rates of it were last published; NULL when none were.';
-COMMENT ON COLUMN credit.rate_card.notice_kept_until IS 'Until then nothing may get worse although no account uses the card by now: it was the default card, and its notice is not over. NULL when it never ceased to be.';
+COMMENT ON COLUMN credit.rate_card.notice_kept_until IS 'A longer notice that was in effect while accounts used the card holds until then, although the card has a shorter one by now.';
 COMMENT ON INDEX credit.rate_card_default IS 'At most one default card for each unit.';
 
 COMMENT ON TABLE credit.rate IS 'Published rates, as versions that never change: what an operation costs within [effective_at, ended_at). Written by credit_publish(). The versions of one card, operation and dimensions never overlap (23P01).';
@@ -93,7 +93,7 @@ COMMENT ON FUNCTION credit_unit(text, integer, text, text, numeric, timestamptz,
 Errors: 22023 malformed argument, or a value without a currency; 55000 what a unit in use cannot become, or a value that would change the past.';
 COMMENT ON FUNCTION credit_rate_card(text, text, interval, boolean, text, text) IS
 'Creates a rate card in a unit, or changes what is given of it. notice: how long before it takes effect a worse rate must be published. is_default: for accounts of the unit that name no card. agreement: the reference of the contract behind a negotiated card. Returns the card.
-Errors: 22023 malformed argument; P0002 unknown unit; 55000 another unit once rates are published, a second default card of the unit, or a shorter notice while accounts use the card.';
+Errors: 22023 malformed argument; P0002 unknown unit; 55000 another unit once rates are published, or a second default card of the unit.';
 COMMENT ON FUNCTION credit_rate(text, text, numeric, numeric, timestamptz, numeric, jsonb, text, boolean, numeric, numeric[], numeric[], text, boolean) IS
 'Prepares a rate: credits for each per of an operation''s quantity, in the place of what was prepared for the same operation and dimensions. block: each started per. minimum: the least a price is. tier_from, tier_credits, tier_scope: bands of the quantity with rates of their own, counted in a call or over what the account used in a day, month, quarter or year. unit_cost: what one of the quantity costs the provider. withdraw: the rate ends. Nothing is charged by it before credit_publish(). Returns the id its version will have.
 Errors: 22023 malformed or contradictory argument; P0002 unknown card.';

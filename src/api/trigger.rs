@@ -211,9 +211,9 @@ fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
         return Ok(Some(old));
     };
     let decimals = |row: &Old<'_>| column::<i16>(row, "decimals").unwrap_or_default();
-    let keeps = |name: &str| column::<String>(&new, name) == column::<String>(&old, name);
-    let keeps_currency = keeps("currency") || column::<String>(&old, "currency").is_none();
-    if !keeps("unit") || !keeps("rounding") || !keeps_currency || decimals(&new) < decimals(&old) {
+    let changes = |name: &str| column::<String>(&new, name) != column::<String>(&old, name);
+    let loses_currency = changes("currency") && column::<String>(&old, "currency").is_some();
+    if changes("unit") || changes("rounding") || loses_currency || decimals(&new) < decimals(&old) {
         raise(accounts::check_unit_change(&unit));
     }
     Ok(Some(new))

@@ -198,15 +198,6 @@ pub fn card_unit_in_use(card: &str, unit: &str) -> ErrorReport {
     )
 }
 
-/// 55000: the notice that accounts were promised.
-pub fn notice_promised(card: &str) -> ErrorReport {
-    wrong_state(
-        format!("the notice of rate card \"{card}\" cannot get shorter while accounts use it"),
-        format!("card={}", plain(card)),
-        "A single change that cannot wait is published with its reason: credit_publish(..., override_reason => ...).",
-    )
-}
-
 /// 55000: the unit has a default card.
 pub fn second_default_card(unit: &str, other: &str) -> ErrorReport {
     wrong_state(

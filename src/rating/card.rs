@@ -14,8 +14,7 @@ use crate::store::units;
 /// Creates a card or changes what is given of it.
 ///
 /// # Errors
-/// 22023 a new card without a unit; P0002 unknown unit; 55000 another unit once rates are published, a second
-/// default, or a shorter notice while accounts use the card.
+/// 22023 a new card without a unit; P0002 unknown unit; 55000 another unit once rates are published, or a second default.
 pub fn save(card: &str, terms: &CardTerms<'_>) -> Result<()> {
     let now = clock::now();
     if let Some(unit) = terms.unit.filter(|unit| !units::exists(unit)) {
@@ -36,13 +35,11 @@ pub fn save(card: &str, terms: &CardTerms<'_>) -> Result<()> {
     if terms.unit.is_some_and(|unit| unit != before.unit) && rate_cards::has_rates(card) {
         return Err(error::card_unit_in_use(card, &before.unit));
     }
-    // What was promised to customers: else a shorter notice and a worse rate could follow each other in one transaction.
-    if terms.notice.is_some_and(|notice| rate_cards::shortens(card, now, notice)) && rate_cards::is_used(card) {
-        return Err(error::notice_promised(card));
-    }
     check_default(card, terms.unit.unwrap_or(&before.unit), terms)?;
-    // Nor by not being the default for a moment, in which nobody uses the card: its notice holds until it is over.
-    let promised = (terms.is_default == Some(false) && rate_cards::is_used(card)).then_some(before.notice_until);
+    // A shorter notice, or no more being the default, must not let a worse rate come sooner than the accounts that use the card
+    // were promised: the notice until now holds as long as it says.
+    let touches_promise = terms.notice.is_some() || terms.is_default.is_some();
+    let promised = (touches_promise && rate_cards::is_used(card)).then_some(before.notice_until);
     rate_cards::change(card, terms, promised);
     Ok(())
 }

@@ -60,11 +60,6 @@ static READ: Statement = Statement::by_index(
 static MARK_PUBLISHED: Statement =
     Statement::by_index("UPDATE credit.rate_card SET published_at = $2 WHERE card = $1", &[TEXTOID, TIMESTAMPTZOID]);
 
-static SHORTENS: Statement = Statement::by_index(
-    "SELECT $2 + $3 < $2 + notice FROM credit.rate_card WHERE card = $1",
-    &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
-);
-
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.rate_card (card, unit, is_default, notice, agreement, note, created_at)
      VALUES ($1, $2, COALESCE($3, false), COALESCE($4, '0'), $5, $6, $7) ON CONFLICT (card) DO NOTHING",
@@ -160,11 +155,6 @@ pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
     published_of_rows(READ.read(&[&card, &now]))
 }
 
-/// Whether another notice would end sooner than the card's.
-pub fn shortens(card: &str, now: DateTime<Utc>, notice: Interval) -> bool {
-    SHORTENS.run(&[&card, &now, &notice]).first().expect("a locked card").get(1)
-}
-
 /// What a card is created with or changed to; `None` keeps what is there.
 pub struct CardTerms<'a> {
     pub unit: Option<&'a str>,
@@ -179,7 +169,7 @@ pub fn create(card: &str, unit: &str, terms: &CardTerms<'_>, now: DateTime<Utc>)
     CREATE.run(&[&card, &unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note, &now]).count() == 1
 }
 
-/// Changes what is given of a locked card. What it promised holds until `notice_kept_until`.
+/// Changes what is given of a locked card. The notice that was in effect holds until `notice_kept_until`.
 pub fn change(card: &str, terms: &CardTerms<'_>, notice_kept_until: Option<DateTime<Utc>>) {
     let changed =
         CHANGE.run(&[&card, &terms.unit, &terms.is_default, &terms.notice, &terms.agreement, &terms.note, &notice_kept_until]);

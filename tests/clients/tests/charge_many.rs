@@ -92,9 +92,12 @@ struct Item {
     key: Option<String>,
 }
 
+/// What is charged, some of it more often.
+const OPERATIONS: [&str; 6] = ["input", "output", "report", "search", "image", "image"];
+
 fn random_items(random: &mut Random, count: usize) -> Vec<Item> {
     let item = |_| Item {
-        operation: *random.pick(&["input", "output", "report", "search", "image", "image"]),
+        operation: OPERATIONS[random.below(OPERATIONS.len() as u64) as usize],
         quantity: random.below(300),
         member: *random.pick(&[Some("alice"), Some("bob"), None]),
         dimensions: *random.pick(&[Some("{\"model\": \"mini\"}"), None]),

@@ -159,19 +159,6 @@ fn a_worse_rate_needs_its_notice() {
 }
 
 #[test]
-fn a_promise_is_not_taken_back_first() {
-    let (database, mut client) = database_with_card("30 days");
-    client.refusal("SELECT credit_rate_card('list', notice => interval '29 days')").expect(WRONG_STATE);
-    client.run("SELECT credit_rate_card('list', notice => interval '31 days')");
-    // Nobody is charged by this one.
-    client.run("SELECT credit_rate_card('spare', unit => 'credit', notice => interval '30 days')");
-    client.run("SELECT credit_rate_card('spare', notice => interval '1 day')");
-    // Nor may the price of what is in use be rounded in another way.
-    client.refusal("SELECT credit_unit('credit', rounding => 'up')").expect(WRONG_STATE);
-    database.verify();
-}
-
-#[test]
 fn notice_also_protects_from_what_looks_harmless() {
     let (database, mut client) = database_with_card("30 days");
     for worse in [

@@ -21,6 +21,27 @@ fn database_with_card(notice: &str) -> (Database, Client) {
 }
 
 #[test]
+fn a_shorter_notice_does_not_shorten_the_one_that_was_promised() {
+    let (database, mut client) = database_with_card("30 days");
+    client.run(
+        "SELECT credit_rate_card('list', notice => interval '0'); SELECT credit_rate('list', 'chat', credits => 2, per => 1000)",
+    );
+    client.refusal("SELECT credit_publish('list')").expect(WRONG_STATE);
+    client.refusal("SELECT credit_publish('list', effective_at => now() + interval '29 days')").expect(WRONG_STATE);
+    // Not by clearing and setting it in small steps, either.
+    client.run(
+        "SELECT credit_rate_card('list', notice => interval '1 day'); SELECT credit_rate_card('list', notice => interval '0')",
+    );
+    client.refusal("SELECT credit_publish('list', effective_at => now() + interval '29 days')").expect(WRONG_STATE);
+    client.run("SELECT credit_publish('list', effective_at => now() + interval '31 days')");
+    // Once the longer one is over, the shorter one counts.
+    client.run("SET credit.clock = '2095-01-01 00:00:00+00'");
+    client.run("SELECT credit_rate('list', 'chat', credits => 3, per => 1000); SELECT credit_publish('list')");
+    assert_eq!(client.text("SELECT credit_price('list', 'chat', 1000)"), "3");
+    database.verify();
+}
+
+#[test]
 fn a_default_card_keeps_its_notice_while_it_is_not_the_default() {
     let (database, mut client) = database_with_card("30 days");
     client.run(
@@ -29,13 +50,8 @@ fn a_default_card_keeps_its_notice_while_it_is_not_the_default() {
     );
     client.run("SELECT credit_rate('general', 'chat', credits => 2)");
     client.refusal("SELECT credit_publish('general')").expect(WRONG_STATE);
-    client.run(
-        "SELECT credit_rate_card('general', is_default => false); SELECT credit_rate_card('general', notice => interval '0')",
-    );
+    client.run("SELECT credit_rate_card('general', is_default => false)");
     client.refusal("SELECT credit_publish('general')").expect(WRONG_STATE);
-    client.refusal("SELECT credit_publish('general', effective_at => now() + interval '29 days')").expect(WRONG_STATE);
-    // Once it is over, nobody is promised anything.
-    client.run("SET credit.clock = '2095-01-01 00:00:00+00'; SELECT credit_publish('general')");
     database.verify();
 }
 
