@@ -3,7 +3,7 @@
 use pgrx::prelude::*;
 
 use super::charge::request;
-use super::debit_many::{MAX_ITEMS, check_lengths, mode, text_at};
+use super::debit_many::{check_lengths, mode, text_at};
 use crate::convert;
 use crate::error::{self, Result};
 use crate::json::JsonText;
@@ -34,9 +34,6 @@ fn credit_charge_many(
     let operations = convert::required("operations", operations)?;
     let quantities = convert::required("quantities", quantities)?;
     let length = accounts.len();
-    if length > MAX_ITEMS {
-        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
-    }
     check_lengths(
         length,
         &[

@@ -11,7 +11,7 @@ use crate::posting::debit::Debit;
 use crate::store::connected;
 
 /// One call takes so many debits at most.
-pub const MAX_ITEMS: usize = 100_000;
+const MAX_ITEMS: usize = 100_000;
 
 /// One row per item, in the order of the items.
 type Outcomes = TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>;
@@ -34,9 +34,6 @@ fn credit_debit_many(
     let accounts = crate::convert::required("accounts", accounts)?;
     let amounts = crate::convert::required("amounts", amounts)?;
     let length = accounts.len();
-    if length > MAX_ITEMS {
-        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
-    }
     check_lengths(
         length,
         &[
@@ -68,11 +65,14 @@ fn credit_debit_many(
     run(&items, mode)
 }
 
-/// Parallel arrays have as many elements as `accounts`.
+/// A call has at most [`MAX_ITEMS`] items, and its parallel arrays as many elements as `accounts`.
 ///
 /// # Errors
 /// 22023.
 pub fn check_lengths(length: usize, arrays: &[(&str, Option<usize>)]) -> Result<()> {
+    if length > MAX_ITEMS {
+        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
+    }
     for (argument, given) in arrays {
         if let Some(given) = given.filter(|given| *given != length) {
             return Err(error::invalid_arrays(argument, given, &format!("{length}, as accounts has")));

@@ -68,8 +68,7 @@ pub fn read(
 
 /// The row whose key these texts are, in the order of the primary key.
 fn by_text<T>(indexed: relations::Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Option<T> {
-    let value = |text: &&str| text.to_datum().expect("a text is not NULL");
-    let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, value(text))).collect();
+    let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, text.datum())).collect();
     read::by_key(indexed, &mut key, take)
 }
 

@@ -75,7 +75,7 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
 /// The first usable lot of one owner.
 fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found {
     let texts = [(key::ACCOUNT, eligible.account), (key::UNIT, eligible.unit), (key::OWNER, owner)];
-    let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, datum(&text)));
+    let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, text.datum()));
     let relations = relations::relations();
     if !relations.lot.is_as_made {
         return Found::NotSimple;
@@ -100,7 +100,7 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found
                     }
                     true => {
                         group = None;
-                        vec![heap::greater(key::PRIORITY, pg_sys::F_INT2GT, datum(&ended.priority))]
+                        vec![heap::greater(key::PRIORITY, pg_sys::F_INT2GT, ended.priority.datum())]
                     }
                 };
                 search.scan.seek(&mut [&of_owner[..], &behind].concat());
@@ -113,14 +113,10 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Found
 /// The lots of the group that have not expired.
 fn in_force(group: Group, now: DateTime<Utc>) -> [pg_sys::ScanKeyData; 3] {
     [
-        heap::equals(key::PRIORITY, pg_sys::F_INT2EQ, datum(&group.priority)),
-        heap::equals(key::GENERAL, pg_sys::F_BOOLEQ, datum(&group.general)),
-        heap::greater(key::EXPIRY, pg_sys::F_TIMESTAMPTZ_GT, datum(&now)),
+        heap::equals(key::PRIORITY, pg_sys::F_INT2EQ, group.priority.datum()),
+        heap::equals(key::GENERAL, pg_sys::F_BOOLEQ, group.general.datum()),
+        heap::greater(key::EXPIRY, pg_sys::F_TIMESTAMPTZ_GT, now.datum()),
     ]
-}
-
-fn datum(value: &dyn Parameter) -> pg_sys::Datum {
-    value.to_datum().expect("a value that is not NULL")
 }
 
 /// How far a search came.

@@ -45,18 +45,20 @@ pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
 fn take_directly(taking: &Taking<'_>, lock: &SlotLock, [slots, ledger]: [Table; 2]) -> Option<i64> {
     let account = taking.line.account;
     let relations = relations::relations();
-    let mut key = [
-        heap::equals(ACCOUNT as i16 + 1, pg_sys::F_TEXTEQ, account.to_datum()?),
-        heap::equals(LOT as i16 + 1, pg_sys::F_INT8EQ, lock.lot.to_datum()?),
-        heap::equals(SLOT as i16 + 1, pg_sys::F_INT2EQ, lock.slot.to_datum()?),
-    ];
+    let key = || {
+        [
+            heap::equals(ACCOUNT as i16 + 1, pg_sys::F_TEXTEQ, account.datum()),
+            heap::equals(LOT as i16 + 1, pg_sys::F_INT8EQ, lock.lot.datum()),
+            heap::equals(SLOT as i16 + 1, pg_sys::F_INT2EQ, lock.slot.datum()),
+        ]
+    };
     let is_it = |row: &[Option<pg_sys::Datum>]| {
         let text = |datum| unsafe { <&str>::from_datum(datum, false) };
         row[LOT].is_some_and(|lot| lot.value() as i64 == lock.lot)
             && row[SLOT].is_some_and(|slot| slot.value() as i16 == lock.slot)
             && row[ACCOUNT].and_then(text) == Some(account)
     };
-    let found = slots.find(relations.slot, (lock.lot, lock.slot), &mut key, is_it)?;
+    let found = slots.find(relations.slot, (lock.lot, lock.slot), key, is_it)?;
     let remaining = unsafe { Amount::from_sql(found.values[REMAINING]?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, REMAINING, left.to_datum()?);

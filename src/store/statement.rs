@@ -182,6 +182,11 @@ impl Row<'_> {
 pub trait Parameter {
     /// The value for SQL, allocated where SPI allocates; `None` is NULL.
     fn to_datum(&self) -> Option<pg_sys::Datum>;
+
+    /// The same of a value that is not NULL.
+    fn datum(&self) -> pg_sys::Datum {
+        self.to_datum().expect("a value that is not NULL")
+    }
 }
 
 /// A value that a statement returns.

@@ -46,12 +46,13 @@ thread_local! {
 
 impl Table {
     /// The row of this key, whose lock the caller holds: nobody else changes it, so its newest committed version, or the one this
-    /// transaction wrote, is the one to change. `name` is what it is remembered under, `is_it` says whether a row is the one.
-    pub fn find(
+    /// transaction wrote, is the one to change. `name` is what it is remembered under, `is_it` says whether a row is the one; `key`
+    /// is only made where the index has to be asked.
+    pub fn find<const KEYS: usize>(
         &self,
         indexed: Indexed,
         name: (i64, i16),
-        key: &mut [pg_sys::ScanKeyData],
+        key: impl FnOnce() -> [pg_sys::ScanKeyData; KEYS],
         is_it: impl Fn(&[Option<pg_sys::Datum>]) -> bool,
     ) -> Option<Found> {
         unsafe {
@@ -61,7 +62,7 @@ impl Table {
             {
                 return Some(found);
             }
-            let (found, place) = self.find_by_index(indexed, key)?;
+            let (found, place) = self.find_by_index(indexed, &mut key())?;
             remember(file, name, place);
             Some(found)
         }

@@ -8,12 +8,14 @@
 //!
 //! `make test` starts the server and says where it is, in `PGHOST`, `PGPORT`, `PGUSER` and the variables `PG_CREDIT_*`.
 
+mod cards;
 mod cluster;
 mod database;
 mod random;
 mod server;
 mod session;
 
+pub use cards::price_of;
 pub use cluster::{Cluster, Stop};
 pub use database::Database;
 pub use postgres::{Client, Error, Statement};

@@ -1,36 +1,11 @@
 //! Many charges in one call: a batch is its charges one by one, a request is one posting or nothing, and neither deadlocks.
 
-use pg_credit_clients::{Client, Database, Random, Session, quote};
+use pg_credit_clients::{Client, Database, Random, Session, price_of, quote};
 
 const INSUFFICIENT: &str = "23514";
 const INVALID: &str = "22023";
 const KEY_REUSED: &str = "23505";
 const UNKNOWN: &str = "P0002";
-
-/// A card with one rate of each kind, and an account that uses it.
-fn database_with_card() -> (Database, Client) {
-    let database = Database::new();
-    let mut client = database.connect();
-    client.run(
-        "SELECT credit_rate_card('list', unit => 'credit');
-         SELECT credit_rate('list', 'input', credits => 0.25, per => 1000);
-         SELECT credit_rate('list', 'output', credits => 1, per => 1000);
-         SELECT credit_rate('list', 'output', credits => 0.5, per => 1000, dimensions => '{\"model\": \"mini\"}');
-         SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true);
-         SELECT credit_rate('list', 'search', credits => 3, per => 1000, minimum => 0.5);
-         SELECT credit_rate('list', 'image', credits => 1, tier_from => '{100,1000}', tier_credits => '{0.5,0.25}', tier_scope => 'month');
-         SELECT credit_publish('list');
-         SELECT credit_account('acme', rate_card => 'list');
-         SELECT credit_grant('acme', 100000)",
-    );
-    (database, client)
-}
-
-/// What a call of credit_charge() debited.
-fn price_of(client: &mut Client, charge: &str) -> String {
-    let posting = client.text(&format!("SELECT {charge}"));
-    client.text(&format!("SELECT trim_scale(- sum(amount)) FROM credit.entry WHERE posting = {posting}"))
-}
 
 fn used(client: &mut Client) -> String {
     client.text("SELECT 100000 - credit_balance('acme')")
@@ -38,7 +13,7 @@ fn used(client: &mut Client) -> String {
 
 #[test]
 fn operations_of_one_request_are_one_posting_or_nothing() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     let request = "SELECT credit_charge_request('acme', ARRAY['input','output','report'], ARRAY[4808,1000,11], member => 'alice', key => 'r-1')";
     let posting = client.text(request);
     assert_eq!(client.text(request), posting);
@@ -68,7 +43,7 @@ fn operations_of_one_request_are_one_posting_or_nothing() {
 
 #[test]
 fn in_mode_each_what_does_not_fit_uses_nothing() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_account('small', rate_card => 'list'); SELECT credit_grant('small', 120)");
     let rows = client.rows(
         "SELECT item, posting IS NOT NULL, amount, shortfall FROM credit_charge_many(array_fill('small'::text, ARRAY[4]),
@@ -178,7 +153,7 @@ fn books_of(client: &mut Client, account: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn a_batch_of_charges_is_its_charges_one_by_one() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     let mut random = Random::new(4);
     for round in 0..12 {
         let (one, many) = (format!("one-{round}"), format!("many-{round}"));
@@ -209,7 +184,7 @@ fn a_batch_of_charges_is_its_charges_one_by_one() {
 
 #[test]
 fn a_refusal_names_the_item_although_others_cost_nothing() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     for call in [
         "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['input','output','input','report'], ARRAY[0,0,1,999999])",
         "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['image','image','input','report'], ARRAY[0,0,1,999999])",
@@ -227,7 +202,7 @@ fn a_refusal_names_the_item_although_others_cost_nothing() {
 
 #[test]
 fn keys_within_a_batch_count_to_a_period_once() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     for mode in ["all", "each"] {
         let batch = format!(
             "SELECT amount, posting = min(posting) OVER () FROM credit_charge_many(array_fill('acme'::text, ARRAY[3]), array_fill('image'::text, ARRAY[3]),
@@ -247,7 +222,7 @@ fn keys_within_a_batch_count_to_a_period_once() {
 /// Batches and requests in opposite orders, with single charges between them, on one lot that they all wait for.
 #[test]
 fn charges_of_periods_in_any_order_do_not_deadlock() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_rate('list', 'audio', credits => 1, tier_from => '{100}', tier_credits => '{0.5}', tier_scope => 'day'); SELECT credit_publish('list')");
     database.clients(8, |number, client| {
         client.run("SET credit.max_slots = 1");

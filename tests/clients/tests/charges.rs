@@ -3,37 +3,12 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Cluster, Database, Session, wait_until, wait_until_blocked};
+use pg_credit_clients::{Client, Cluster, Database, Session, price_of, wait_until, wait_until_blocked};
 
 const INSUFFICIENT: &str = "23514";
 const INVALID: &str = "22023";
 const KEY_REUSED: &str = "23505";
 const UNKNOWN: &str = "P0002";
-
-/// A card with one rate of each kind, and an account that uses it.
-fn database_with_card() -> (Database, Client) {
-    let database = Database::new();
-    let mut client = database.connect();
-    client.run(
-        "SELECT credit_rate_card('list', unit => 'credit');
-         SELECT credit_rate('list', 'input', credits => 0.25, per => 1000);
-         SELECT credit_rate('list', 'output', credits => 1, per => 1000);
-         SELECT credit_rate('list', 'output', credits => 0.5, per => 1000, dimensions => '{\"model\": \"mini\"}');
-         SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true);
-         SELECT credit_rate('list', 'search', credits => 3, per => 1000, minimum => 0.5);
-         SELECT credit_rate('list', 'image', credits => 1, tier_from => '{100,1000}', tier_credits => '{0.5,0.25}', tier_scope => 'month');
-         SELECT credit_publish('list');
-         SELECT credit_account('acme', rate_card => 'list');
-         SELECT credit_grant('acme', 100000)",
-    );
-    (database, client)
-}
-
-/// What a call of credit_charge() debited.
-fn price_of(client: &mut Client, charge: &str) -> String {
-    let posting = client.text(&format!("SELECT {charge}"));
-    client.text(&format!("SELECT trim_scale(- sum(amount)) FROM credit.entry WHERE posting = {posting}"))
-}
 
 fn used(client: &mut Client) -> String {
     client.text("SELECT 100000 - credit_balance('acme')")
@@ -69,7 +44,7 @@ fn the_lines_of_the_readme_of_the_feature_run_as_they_stand() {
 
 #[test]
 fn a_charge_debits_what_the_price_says_and_keeps_quantity_and_rate() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     for (operation, quantity, dimensions, expected) in [
         ("input", "4808", "NULL", "1.202"),
         ("input", "1", "NULL", "0.00025"),
@@ -122,7 +97,7 @@ fn a_price_is_rounded_once_as_the_unit_says() {
 
 #[test]
 fn a_change_in_another_session_is_seen_at_once_and_only_when_it_commits() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     let mut publisher = database.connect();
     let price = "credit_charge('acme', 'input', 1000)";
     client.run("BEGIN");
@@ -155,7 +130,7 @@ fn a_change_in_another_session_is_seen_at_once_and_only_when_it_commits() {
 
 #[test]
 fn the_version_at_the_instant_of_the_usage_prices_it() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_rate('list', 'input', credits => 0.5, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')");
     for (clock, expected) in
         [("2089-12-31 23:59:59.999999+00", "0.25"), ("2090-01-01 00:00:00+00", "0.5"), ("2090-01-01 00:00:00.000001+00", "0.5")]
@@ -177,7 +152,7 @@ fn the_version_at_the_instant_of_the_usage_prices_it() {
 
 #[test]
 fn a_repeated_charge_returns_the_first_whatever_became_of_the_rate() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     let charge = "SELECT credit_charge('acme', 'input', 1000, member => 'alice', key => 'request-1')";
     let posting = client.text(charge);
     client.run("SELECT credit_rate('list', 'input', credits => 9, per => 1000); SELECT credit_publish('list')");
@@ -201,7 +176,7 @@ fn a_repeated_charge_returns_the_first_whatever_became_of_the_rate() {
 
 #[test]
 fn a_key_used_by_many_charges_at_once_posts_once() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     let postings = database.clients(8, |_, client| {
         (0..20)
             .map(|round| client.number(&format!("SELECT credit_charge('acme', 'image', 10, key => 'image-{round}')")))
@@ -216,7 +191,7 @@ fn a_key_used_by_many_charges_at_once_posts_once() {
 /// What is free up to a bound uses it up all the same, and a repetition does not use it up twice.
 #[test]
 fn a_charge_that_costs_nothing_uses_its_key_and_its_period() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_rate('list', 'trial', credits => 0, tier_from => '{100}', tier_credits => '{1}', tier_scope => 'month'); SELECT credit_publish('list')");
     for _ in 0..2 {
         assert_eq!(client.ask("SELECT credit_charge('acme', 'trial', 60, key => 'free')"), Ok(None));
@@ -245,7 +220,7 @@ fn a_charge_that_costs_nothing_uses_its_key_and_its_period() {
 
 #[test]
 fn tiers_of_a_period_count_every_charge_of_the_account_once() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     database.clients(8, |number, client| {
         for round in 0..30 {
             let quantity = 1 + (number + round) % 9;
@@ -268,7 +243,7 @@ fn tiers_of_a_period_count_every_charge_of_the_account_once() {
 
 #[test]
 fn a_period_is_one_of_the_accounts_calendar() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run(
         "SELECT credit_account('berlin', rate_card => 'list', time_zone => 'Europe/Berlin'); SELECT credit_grant('berlin', 1000)",
     );
@@ -286,7 +261,7 @@ fn a_period_is_one_of_the_accounts_calendar() {
 
 #[test]
 fn what_is_rolled_back_was_not_used() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("BEGIN; SELECT credit_charge('acme', 'image', 60); SAVEPOINT s; SELECT credit_charge('acme', 'image', 60)");
     client.run("ROLLBACK TO s; SELECT credit_charge('acme', 'image', 40); COMMIT");
     assert_eq!(used(&mut client), "100");
@@ -299,7 +274,7 @@ fn what_is_rolled_back_was_not_used() {
 
 #[test]
 fn a_charge_of_a_period_waits_for_the_one_before_it() {
-    let (database, mut first) = database_with_card();
+    let (database, mut first) = Database::with_rates_of_each_kind();
     let mut second = database.connect();
     let backend = second.backend();
     first.run("BEGIN; SELECT credit_charge('acme', 'image', 100)");
@@ -317,7 +292,7 @@ fn a_charge_of_a_period_waits_for_the_one_before_it() {
 
 #[test]
 fn the_quantity_of_a_charge_that_several_lots_pay_adds_up() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_account('small', rate_card => 'list')");
     for amount in ["0.1", "0.033333", "0.000001", "1"] {
         client.run(&format!("SELECT credit_grant('small', {amount})"));
@@ -335,7 +310,7 @@ fn the_quantity_of_a_charge_that_several_lots_pay_adds_up() {
 
 #[test]
 fn malformed_charges_are_refused_and_change_nothing() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_account('without card')");
     for (call, code) in [
         ("credit_charge('acme', 'input', -1)", INVALID),
@@ -370,7 +345,7 @@ fn malformed_charges_are_refused_and_change_nothing() {
 
 #[test]
 fn the_default_card_of_the_unit_prices_accounts_without_their_own() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     client.run("SELECT credit_account('plain'); SELECT credit_grant('plain', 10)");
     client.refusal("SELECT credit_charge('plain', 'input', 1000)").expect(UNKNOWN);
     client.run("SELECT credit_rate_card('list', is_default => true)");
@@ -382,7 +357,7 @@ fn the_default_card_of_the_unit_prices_accounts_without_their_own() {
 
 #[test]
 fn a_crowd_charges_one_pool_exactly() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     database.clients(16, |number, client| {
         for _ in 0..50 {
             client.run(&format!("SELECT credit_charge('acme', 'input', 1000, member => 'm{number}')"));
@@ -395,7 +370,7 @@ fn a_crowd_charges_one_pool_exactly() {
 
 #[test]
 fn under_the_stricter_levels_charges_are_repeated_like_debits() {
-    let (database, mut client) = database_with_card();
+    let (database, mut client) = Database::with_rates_of_each_kind();
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
         client.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT credit_charge('acme', 'input', 1000); SELECT credit_charge('acme', 'image', 1); COMMIT"));
     }
@@ -424,7 +399,7 @@ fn a_standby_prices() {
 
 #[test]
 fn a_price_of_a_snapshot_is_that_of_the_snapshot() {
-    let (database, mut reader) = database_with_card();
+    let (database, mut reader) = Database::with_rates_of_each_kind();
     reader.run("BEGIN ISOLATION LEVEL REPEATABLE READ");
     assert_eq!(reader.text("SELECT credit_price('list', 'input', 1000)"), "0.25");
     database.connect().run("SELECT credit_rate('list', 'input', credits => 0.5, per => 1000); SELECT credit_publish('list')");

@@ -11,27 +11,13 @@ const WRONG_STATE: &str = "55000";
 const FORBIDDEN: &str = "42501";
 const OVERLAP: &str = "23P01";
 
-/// A card with one published rate.
-fn database_with_card(notice: &str) -> (Database, Client) {
-    let database = Database::new();
-    let mut client = database.connect();
-    client.run(&format!(
-        "SELECT credit_grant('acme', 1000);
-         SELECT credit_rate_card('list', unit => 'credit', notice => interval '{notice}');
-         SELECT credit_rate('list', 'chat', credits => 1, per => 1000);
-         SELECT credit_publish('list');
-         SELECT credit_account('acme', rate_card => 'list')"
-    ));
-    (database, client)
-}
-
 fn versions(client: &mut Client) -> Vec<Vec<String>> {
     client.rows("SELECT credits, ended_at IS NULL FROM credit.rate WHERE operation = 'chat' ORDER BY effective_at, rate")
 }
 
 #[test]
 fn a_change_ends_the_old_version_where_the_new_one_begins() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     let draft = client.text("SELECT credit_rate('list', 'chat', credits => 2, per => 1000)");
     assert_eq!(versions(&mut client), [["1", "t"]], "a draft is no version");
     assert_eq!(client.text("SELECT credit_price('list', 'chat', 1000)"), "1");
@@ -47,7 +33,7 @@ fn a_change_ends_the_old_version_where_the_new_one_begins() {
 
 #[test]
 fn versions_never_change() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     for statement in [
         "UPDATE credit.rate SET credits = 2",
         "UPDATE credit.rate SET effective_at = '2001-01-01'",
@@ -73,7 +59,7 @@ fn versions_never_change() {
 
 #[test]
 fn two_publishers_at_once_take_turns() {
-    let (database, mut first) = database_with_card("0");
+    let (database, mut first) = Database::with_notice("0");
     let mut second = database.connect();
     let backend = second.backend();
     first.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000)");
@@ -88,7 +74,7 @@ fn two_publishers_at_once_take_turns() {
 
 #[test]
 fn many_publishers_leave_one_chain_of_versions() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     database.clients(8, |number, client| {
         for round in 0..10 {
             client.run(&format!("SELECT credit_rate('list', 'chat', credits => {number}.{round}, per => 1000)"));
@@ -105,7 +91,7 @@ fn many_publishers_leave_one_chain_of_versions() {
 
 #[test]
 fn history_is_not_rewritten() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.run("SELECT credit_charge('acme', 'chat', 1000); SELECT credit_rate('list', 'chat', credits => 2, per => 1000)");
     for past in ["now() - interval '1 second'", "'2020-01-01'"] {
         client.refusal(&format!("SELECT credit_publish('list', effective_at => {past})")).expect(WRONG_STATE);
@@ -121,7 +107,7 @@ fn history_is_not_rewritten() {
 
 #[test]
 fn an_announced_version_is_only_superseded_on_purpose() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')");
     client.run("SELECT credit_rate('list', 'chat', credits => 3, per => 1000)");
     client.refusal("SELECT credit_publish('list', effective_at => '2080-01-01 00:00:00+00')").expect(WRONG_STATE);
@@ -135,7 +121,7 @@ fn an_announced_version_is_only_superseded_on_purpose() {
 
 #[test]
 fn a_worse_rate_needs_its_notice() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000)");
     let refusal = client.refusal("SELECT credit_publish('list', effective_at => now() + interval '10 days')").expect(WRONG_STATE);
     assert!(refusal.hint.as_deref().unwrap_or_default().contains("override_reason"), "{refusal}");
@@ -160,7 +146,7 @@ fn a_worse_rate_needs_its_notice() {
 
 #[test]
 fn notice_also_protects_from_what_looks_harmless() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     for worse in [
         "credits => 1, per => 1000, minimum => 0.01",
         "credits => 1, per => 1000, block => true",
@@ -186,7 +172,7 @@ fn notice_also_protects_from_what_looks_harmless() {
 /// A rate for two dimensions outdoes a cheaper one for a third, for usage that has all of them.
 #[test]
 fn notice_protects_usage_that_a_more_specific_rate_takes_over() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run(
         "SELECT credit_rate('list', 'chat', credits => 0.5, per => 1000, dimensions => '{\"region\": \"eu\"}');
          SELECT credit_publish('list');
@@ -221,7 +207,7 @@ fn a_card_that_nobody_uses_needs_no_notice() {
 
 #[test]
 fn rates_between_which_a_usage_could_not_choose_are_refused() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.run(
         "SELECT credit_rate('list', 'chat', credits => 2, dimensions => '{\"model\": \"a\"}');
          SELECT credit_rate('list', 'chat', credits => 3, dimensions => '{\"region\": \"eu\"}')",
@@ -246,7 +232,7 @@ fn rates_between_which_a_usage_could_not_choose_are_refused() {
 
 #[test]
 fn malformed_cards_and_rates_are_refused() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.run("SELECT credit_rate_card('empty', unit => 'credit')");
     for (call, code) in [
         ("credit_unit('u', decimals => 10)", INVALID),
@@ -297,7 +283,7 @@ fn malformed_cards_and_rates_are_refused() {
 
 #[test]
 fn five_thousand_rates_are_published_in_one_step_and_do_not_matter_to_a_charge() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run("SELECT count(credit_rate('list', 'operation ' || i, credits => i, per => 1000)) FROM generate_series(1, 5000) i");
     assert_eq!(client.text("SELECT credit_publish('list')"), "5000");
     assert_eq!(client.text("SELECT credit_price('list', 'operation 4321', 1000)"), "4321");
@@ -309,7 +295,7 @@ fn five_thousand_rates_are_published_in_one_step_and_do_not_matter_to_a_charge()
 /// A model may be a dimension instead of an operation of its own.
 #[test]
 fn thousands_of_rates_of_one_operation_do_not_matter_to_a_charge_either() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run("SELECT count(credit_rate('list', 'chat', credits => 0.0001 * i, per => 1000, dimensions => jsonb_build_object('model', 'm' || i)))
         FROM generate_series(1, 5000) i");
     assert_eq!(client.text("SELECT credit_publish('list')"), "5000");

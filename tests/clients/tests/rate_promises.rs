@@ -1,28 +1,14 @@
 //! What a card and a unit promise to customers cannot be got around: notice, units in use, versions that were charged by.
 
-use pg_credit_clients::{Client, Database, Session};
+use pg_credit_clients::{Database, Session};
 
 const WRONG_STATE: &str = "55000";
 const FORBIDDEN: &str = "42501";
 const SERIALIZATION: &str = "40001";
 
-/// A card with one published rate and a customer.
-fn database_with_card(notice: &str) -> (Database, Client) {
-    let database = Database::new();
-    let mut client = database.connect();
-    client.run(&format!(
-        "SELECT credit_grant('acme', 1000);
-         SELECT credit_rate_card('list', unit => 'credit', notice => interval '{notice}');
-         SELECT credit_rate('list', 'chat', credits => 1, per => 1000);
-         SELECT credit_publish('list');
-         SELECT credit_account('acme', rate_card => 'list')"
-    ));
-    (database, client)
-}
-
 #[test]
 fn a_shorter_notice_does_not_shorten_the_one_that_was_promised() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run(
         "SELECT credit_rate_card('list', notice => interval '0'); SELECT credit_rate('list', 'chat', credits => 2, per => 1000)",
     );
@@ -43,7 +29,7 @@ fn a_shorter_notice_does_not_shorten_the_one_that_was_promised() {
 
 #[test]
 fn a_default_card_keeps_its_notice_while_it_is_not_the_default() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     client.run(
         "SELECT credit_rate_card('general', unit => 'credit', notice => interval '30 days', is_default => true);
         SELECT credit_rate('general', 'chat', credits => 1); SELECT credit_publish('general'); SELECT credit_account('globex')",
@@ -58,7 +44,7 @@ fn a_default_card_keeps_its_notice_while_it_is_not_the_default() {
 /// Who had come to the cheap band of the general rate would begin again in the dear one of the model's own.
 #[test]
 fn a_rate_that_counts_its_period_anew_needs_notice() {
-    let (database, mut client) = database_with_card("30 days");
+    let (database, mut client) = Database::with_notice("30 days");
     let tiers = "tier_from => '{100}', tier_credits => '{0.1}', tier_scope => 'month'";
     client.run(&format!("SELECT credit_rate('list', 'image', credits => 1, {tiers}); SELECT credit_publish('list')"));
     client.run("SELECT credit_charge('acme', 'image', 100)");
@@ -76,7 +62,7 @@ fn a_rate_that_counts_its_period_anew_needs_notice() {
 
 #[test]
 fn what_shall_change_at_now_changes_now() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.run(
         "SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => now())",
     );
@@ -107,7 +93,7 @@ fn what_shall_change_at_now_changes_now() {
 /// A publisher who does not see what was published meanwhile could neither compare with it nor find a tie.
 #[test]
 fn a_publisher_with_an_older_snapshot_fails() {
-    let (database, mut first) = database_with_card("0");
+    let (database, mut first) = Database::with_notice("0");
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
         let mut second = database.connect();
         first.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT credit_price('list', 'chat', 1)"));
@@ -126,7 +112,7 @@ fn a_publisher_with_an_older_snapshot_fails() {
 
 #[test]
 fn the_end_of_a_version_only_comes_nearer() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     client.refusal("UPDATE credit.rate SET ended_at = now() - interval '1 second'").expect(FORBIDDEN);
     client.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01')");
     client.refusal("UPDATE credit.rate SET ended_at = '2091-01-01' WHERE credits = 1").expect(FORBIDDEN);
@@ -136,7 +122,7 @@ fn the_end_of_a_version_only_comes_nearer() {
 
 #[test]
 fn a_unit_in_use_keeps_what_prices_depend_on() {
-    let (database, mut client) = database_with_card("0");
+    let (database, mut client) = Database::with_notice("0");
     for change in ["rounding = 'up'", "decimals = 2", "unit = 'other'"] {
         client.refusal(&format!("UPDATE credit.unit SET {change} WHERE unit = 'credit'")).expect(WRONG_STATE);
     }
