@@ -72,7 +72,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let parts = parts(request, &quoted, lot)?;
     let purchase = write(request, &quoted, &parts, now);
     if !request.is_pending {
-        grant(account, purchase, now)?;
+        grant(account, purchase, now, now);
     }
     Ok(lot)
 }
@@ -138,9 +138,9 @@ fn write(request: &Purchase<'_>, quoted: &Quoted, parts: &[Part], now: DateTime<
     purchase
 }
 
-/// Grants the lots of a purchase.
-fn grant(account: &str, purchase: i64, now: DateTime<Utc>) -> Result<()> {
-    for due in purchases::lots(account, purchase, now) {
+/// Grants the lots of a purchase; the first takes effect at `effective_at`.
+pub fn grant(account: &str, purchase: i64, effective_at: DateTime<Utc>, now: DateTime<Utc>) {
+    for due in purchases::lots(account, purchase, effective_at) {
         let DueLot { lot, category, granted, paid, paid_decimals, currency, unit, member, metadata, effective_at, expires_at } =
             due;
         let new = NewLot {
@@ -162,7 +162,6 @@ fn grant(account: &str, purchase: i64, now: DateTime<Utc>) -> Result<()> {
         };
         lots::grant(&new, now);
     }
-    Ok(())
 }
 
 /// Grants what was bought and is now paid; nothing when that was done before. The lot that was named.
@@ -178,7 +177,7 @@ pub fn activate(account: &str, lot: i64) -> Result<i64> {
         _ => {
             let now = clock::now();
             purchases::settle(account, purchase, "active", now);
-            grant(account, purchase, now)?;
+            grant(account, purchase, now, now);
             Ok(lot)
         }
     }
