@@ -26,7 +26,7 @@ pub fn change_at(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, period_en
     wrong_state(
         format!("the plan of account \"{account}\" cannot change at {}", at.to_rfc3339()),
         format!("account={} at={} now={}{end}", plain(account), at.to_rfc3339(), now.to_rfc3339()),
-        "Leave at out; or change now, or when the period ends. A preview can be of any instant until then.",
+        "Leave at out; or change now, or when the period ends. A preview can be of any later instant.",
     )
 }
 
@@ -63,6 +63,19 @@ pub fn anchor_is_set(account: &str, anchor: DateTime<Utc>) -> ErrorReport {
         format!("the periods of account \"{account}\" are counted from {} already", anchor.to_rfc3339()),
         format!("account={} anchor={}", plain(account), anchor.to_rfc3339()),
         "Leave anchor out; it can be given with the first subscription.",
+    )
+}
+
+/// 55000: so little is left of the period that nothing can be bought for it.
+pub fn nothing_left_of_period(account: &str, quantity: Amount, days_left: i32, days: i32, period_end: DateTime<Utc>) -> ErrorReport {
+    wrong_state(
+        format!("nothing is left of {quantity} credits until the period of account \"{account}\" ends at {}", period_end.to_rfc3339()),
+        format!(
+            "account={} quantity={quantity} days_left={days_left} days_in_period={days} period_end={}",
+            plain(account),
+            period_end.to_rfc3339()
+        ),
+        "Buy more, or when the next period has begun.",
     )
 }
 

@@ -6,13 +6,14 @@ use pgrx::prelude::*;
 use super::quote::{self, Asked, Quoted};
 use crate::domain::amount::Amount;
 use crate::domain::exact::split;
+use crate::domain::subscription::{Decimals, Segment, entitlement};
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
 use crate::store::lots::{self, NewLot};
 use crate::store::purchases::{self, DueLot, NewPurchase, Part};
-use crate::store::{Snapshot, accounts, plans};
+use crate::store::{Snapshot, accounts, plans, subscriptions};
 
 /// The priority of the lots of a purchase.
 const PRIORITY: i16 = 50;
@@ -39,6 +40,8 @@ pub struct Purchase<'a> {
     /// The bonus shares the cost basis, instead of costing nothing.
     pub blends: bool,
     pub lots: Lots,
+    /// Only what is left of the account's billing period is bought.
+    pub prorates: bool,
     pub member: Option<&'a str>,
     pub expiry: Option<Interval>,
     pub override_reason: Option<&'a str>,
@@ -49,7 +52,7 @@ pub struct Purchase<'a> {
 /// Buys; the first lot's id, or that of the same purchase made before under the same key.
 ///
 /// # Errors
-/// As [`quote::quote`]; 55000 below the floor without a reason; 23505 key reused; P0002 and 55000 for the member.
+/// As [`quote::quote`]; 55000 below the floor without a reason, or nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
 pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let account = request.account;
     let lot = lots::next_id();
@@ -69,12 +72,27 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(plan_name, &quoted));
     }
+    let quoted = if request.prorates { prorated(account, quoted, now)? } else { quoted };
     let parts = parts(request, &quoted, lot)?;
     let purchase = write(request, &quoted, &parts, now);
     if !request.is_pending {
         grant(account, purchase, now, now);
     }
     Ok(lot)
+}
+
+/// The part of a quantity and its price that is left of the account's billing period, by days; each is rounded once.
+fn prorated(account: &str, quoted: Quoted, now: DateTime<Utc>) -> Result<Quoted> {
+    let unit = &quoted.plan.unit;
+    let current = subscriptions::in_force(account, unit, now).ok_or_else(|| error::no_subscription(account, unit))?;
+    let period = subscriptions::period(account, &current.cycle, now);
+    let whole = Segment { days_left: period.days_left, quantity: quoted.quantity, price: quoted.total };
+    let decimals = Decimals { unit: quoted.plan.unit_decimals, currency: quoted.currency_decimals };
+    let left = entitlement(&[whole], period.days, decimals);
+    if left.granted.is_zero() {
+        return Err(error::nothing_left_of_period(account, quoted.quantity, period.days_left, period.days, period.ends_at));
+    }
+    Ok(Quoted { quantity: left.granted, total: left.charged, unit_price: None, lines: Vec::new(), ..quoted })
 }
 
 /// The lots of a purchase: they add up to what is paid, to the last decimal of the currency.

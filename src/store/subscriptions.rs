@@ -65,8 +65,8 @@ static PERIOD: Statement = Statement::new(
      FROM credit.account a
      CROSS JOIN LATERAL (SELECT $2 AT TIME ZONE a.time_zone AS anchor, $5 AT TIME ZONE a.time_zone AS at) AS local
      CROSS JOIN LATERAL (SELECT floor(((EXTRACT(year FROM local.at) - EXTRACT(year FROM local.anchor)) * 12
-         + EXTRACT(month FROM local.at) - EXTRACT(month FROM local.anchor) - $3)::numeric / $4)::integer AS number) AS guess
-     CROSS JOIN LATERAL generate_series(guess.number - 1, guess.number + 1) AS number
+         + EXTRACT(month FROM local.at) - EXTRACT(month FROM local.anchor) - $3)::numeric / $4)::integer AS near) AS guess
+     CROSS JOIN LATERAL generate_series(guess.near - 1, guess.near + 1) AS number
      CROSS JOIN LATERAL (SELECT credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) AS starts_at,
          credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) AS ends_at) AS period
      WHERE a.account = $1 AND period.starts_at <= $5 AND period.ends_at > $5",

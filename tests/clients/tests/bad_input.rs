@@ -56,6 +56,9 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_end_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
     ("credit_quote", &[("plan", "'api'"), ("quantity", "1")]),
     ("credit_purchase", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "1")]),
+    ("credit_change_plan", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "7")]),
+    ("credit_renew", &[("account", "'acme'")]),
+    ("credit_cancel_plan", &[("account", "'acme'")]),
     ("credit_activate", &[("account", "'acme'"), ("lot", "(SELECT min(lot) FROM credit.purchase_lot)")]),
     ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
     ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
@@ -215,6 +218,21 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("key", Kind::OptionalName),
         ],
     ),
+    (
+        "credit_change_plan",
+        &[
+            ("account", Kind::Name),
+            ("plan", Kind::Name),
+            ("quantity", Kind::Amount),
+            ("at", Kind::Instant),
+            ("billing_period", Kind::Word),
+            ("anchor", Kind::Instant),
+            ("override_reason", Kind::OptionalName),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    ("credit_renew", &[("account", Kind::Name), ("at", Kind::Instant), ("unit", Kind::OptionalName)]),
+    ("credit_cancel_plan", &[("account", Kind::Name), ("unit", Kind::OptionalName), ("override_reason", Kind::OptionalName)]),
     ("credit_activate", &[("account", Kind::Name)]),
     (
         "credit_convert",
@@ -562,7 +580,8 @@ impl World {
              SELECT credit_plan('api', unit => 'credit', currency => 'USD', list_price => 1);
              SELECT credit_tier('api', 'one', 0, discount => 0);
              SELECT credit_agreement('acme', 'api');
-             SELECT credit_purchase('acme', 'api', 1, pending => true)",
+             SELECT credit_purchase('acme', 'api', 1, pending => true);
+             SELECT credit_change_plan('acme', 'api', 5)",
         );
         session.run("SELECT credit_account('strict', require_members => true), credit_grant('strict', 100)");
         session.run("SELECT credit_account('acme'), credit_grant('acme', 5, unit => 'token')");

@@ -6,7 +6,7 @@ CREATE EXTENSION pg_credit;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
-SET credit.clock = '2026-06-01 00:00:00+00';
+SET credit.clock = '2024-01-01 00:00:00+00';
 
 SELECT credit_plan('small', unit => 'credit', currency => 'USD', list_price => 0.01);
 SELECT credit_tier('small', 'list', 0, discount => 0) > 0 AS priced;
@@ -14,6 +14,7 @@ SELECT credit_plan('large', unit => 'credit', currency => 'USD', list_price => 0
 SELECT credit_tier('large', 'list', 0, discount => 0) > 0 AS priced;
 
 -- The first one: a whole month is bought at once. June has 30 days.
+SET credit.clock = '2026-06-01 00:00:00+00';
 SELECT * FROM credit_change_plan('acme', 'small', 1000);
 SELECT granted, paid, cost_basis, source FROM credit.lots WHERE account = 'acme';
 
@@ -44,6 +45,12 @@ SELECT to_plan, charge, credit, granted, returned FROM credit_change_plan('acme'
 SELECT to_plan, charge, credit, granted, returned FROM credit_change_plan('acme', 'large', 3000);
 SELECT credit_change_plan('acme', 'large', 3000);
 
+-- The rest of the period, bought besides: 15 of 30 days.
+SELECT credit_purchase('acme', 'small', 333, prorate => true) > 0 AS bought;
+SELECT quantity, unit_price, paid FROM credit.purchase WHERE account = 'acme' ORDER BY purchase DESC LIMIT 1;
+SELECT credit_purchase('acme', 'small', 0.000001, prorate => true);
+SELECT credit_purchase('newcomer', 'small', 333, prorate => true);
+
 -- Renewal: once, and after months without one each period with its own dates.
 SET credit.clock = '2026-07-01 00:00:00+00';
 SELECT period_start, period_end, granted, paid FROM credit_renew('acme');
@@ -73,8 +80,6 @@ SET credit.clock = '2026-03-31 22:00:00+00';
 SELECT days_left, charge, granted FROM credit_change_plan('berlin', 'small', 620, preview => true);
 
 -- Another billing period: dearer at once, with a new period; cheaper when the period ends, counted from the same anchor.
-SET credit.clock = '2026-06-16 00:00:00+00';
-SELECT credit_account('longer');
 SET credit.clock = '2026-01-31 00:00:00+00';
 SELECT charge FROM credit_change_plan('longer', 'small', 1000);
 SET credit.clock = '2026-02-10 00:00:00+00';
