@@ -35,6 +35,7 @@ CREATE TABLE credit.subscription (
     expiry           interval,
     recorded_by      text COLLATE "C" NOT NULL,
     override_reason  text COLLATE "C",
+    end_reason       text COLLATE "C",
     metadata         jsonb,
     PRIMARY KEY (account, subscription)
 );

@@ -3,7 +3,7 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- The end of a version may be set, and moved as long as it has not come. Everything else of it stays.
+-- The end of a version may be set, with its reason, and moved as long as it has not come. Everything else of it stays.
 CREATE TRIGGER subscription_90_refuse_update BEFORE UPDATE ON credit.subscription
     FOR EACH ROW WHEN (NEW.ended_at IS NULL OR OLD.ended_at <= credit.now() OR ROW(
         OLD.subscription, OLD.origin, OLD.predecessor, OLD.effective_at, OLD.agreed_at, OLD.anchor, OLD.committed_until, OLD.recorded_at,

@@ -27,6 +27,7 @@ COMMENT ON COLUMN credit.subscription.unit_price IS 'What one credit costs in th
 COMMENT ON COLUMN credit.subscription.expiry IS 'How long its lots live; NULL for ever.';
 COMMENT ON COLUMN credit.subscription.recorded_by IS 'The login role of the session that recorded it.';
 COMMENT ON COLUMN credit.subscription.override_reason IS 'Why it may be below the floor margin, or leave a commitment.';
+COMMENT ON COLUMN credit.subscription.end_reason IS 'Why it was cancelled before its commitment ended.';
 COMMENT ON COLUMN credit.subscription.metadata IS 'Your own data. Not interpreted.';
 
 COMMENT ON TABLE credit.plan_change IS 'What each call of credit_change_plan() did, as it returned it.';
@@ -124,11 +125,11 @@ COMMENT ON COLUMN credit.subscriptions.period_start IS 'When the current period 
 COMMENT ON COLUMN credit.subscriptions.period_end IS 'When it ends.';
 
 COMMENT ON FUNCTION credit_change_plan(text, text, numeric, timestamptz, boolean, text, timestamptz, text, text, jsonb) IS
-'Puts an account on a plan with so many credits (quantity) for each billing period, or changes that; quantity stays as it was unless given. What costs more for the same time takes effect at once: it grants and charges what the days that are left entitle to, less what the period granted and charged already. What costs less takes effect when the period ends; with at => now() unused credits that the period does not entitle to any more are taken back and credited at their cost basis. Lots are kept. at: now, or the end of the period. preview: nothing changes, and the row is what applying it at that instant gives. billing_period: month, quarter or year; as the tier says, or as before. anchor: what periods are counted from, for the first subscription. override_reason: why a commitment may be left, or a price be below the floor; it is recorded. Under a key, a repetition changes nothing and returns the same row. charge and credit: money in currency; granted and returned: credits.
+'Puts an account on a plan with so many credits (quantity) for each billing period, or changes that; quantity stays as it was unless given. What costs more for the same time takes effect at once: it grants and charges what the days that are left entitle to, less what the period granted and charged already. What costs less takes effect when the period ends; with at => now() unused credits that the period does not entitle to any more are taken back and credited at their cost basis, as far as the price of the days falls. Lots are kept. at: now, or the end of the period. preview: nothing changes, and the row is what applying it at that instant gives. billing_period: month, quarter or year; as the tier says, or as before. anchor: what periods are counted from, for the first subscription. override_reason: why a commitment may be left, or a price be below the floor; it is recorded. Under a key, a repetition changes nothing and returns the same row. charge and credit: money in currency; granted and returned: credits.
 Errors: as credit_quote(); 22023 no quantity for the first subscription; 55000 before a commitment ends, at another instant, or when nothing changes; 23505 key reused; 40001 when a lot expired while it was waited for.';
 COMMENT ON FUNCTION credit_renew(text, timestamptz, text) IS
 'Buys each period of an account''s subscriptions that has begun until at (now) and is not bought, in their order, usable from when it began. A period whose credits would have expired is passed over. Two at once buy once. A row for each period: granted in credits, paid in the currency.
 Errors: 22023 malformed argument; P0002 unknown account; 55000 an instant in the future.';
 COMMENT ON FUNCTION credit_cancel_plan(text, text, text) IS
-'Ends the subscription of an account in a unit (its own) with the current period, and drops what is announced. override_reason: why a commitment may be left. Returns when it ends.
+'Ends the subscription of an account in a unit (its own) with the current period, and drops what is announced. override_reason: why a commitment may be left; it is recorded. Returns when it ends.
 Errors: 22023 malformed argument; P0002 unknown account, or no subscription; 55000 before its commitment ends.';

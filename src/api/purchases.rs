@@ -174,7 +174,7 @@ fn split(by_band: bool, instalments: Option<i32>, period: Option<Interval>) -> R
         (true, None, None) => Ok(Lots::Bands),
         (false, None, None) => Ok(Lots::One),
         (true, _, _) => Err(error::two_splits("by_band", "instalments")),
-        (false, Some(number), Some(period)) if INSTALMENTS.contains(&number) => Ok(Lots::Instalments(number, period)),
+        (false, Some(number), period) if INSTALMENTS.contains(&number) => Ok(Lots::Instalments(number, period)),
         (false, number, _) => Err(error::invalid_instalments(number)),
     }
 }
@@ -184,7 +184,7 @@ fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
     let length = |length: Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
     let said = |flag: bool| flag.then_some(true);
     let instalments = match request.lots {
-        Lots::Instalments(number, period) => Some(format!("{number} {}", length(period))),
+        Lots::Instalments(number, period) => Some(format!("{number} {}", period.map(length).unwrap_or_default())),
         _ => None,
     };
     Fingerprint::of("credit_purchase")

@@ -106,25 +106,57 @@ pub fn outstanding(entitled: Moved, moved: Moved) -> Moved {
     Moved { granted, charged }
 }
 
-/// How many credits were granted that the period does not entitle to any more.
-pub fn excess(entitled: Moved, moved: Moved) -> Amount {
-    above(moved.granted, entitled.granted)
+/// What was granted and charged that the period does not come to any more.
+pub fn excess(entitled: Moved, moved: Moved) -> Moved {
+    Moved { granted: above(moved.granted, entitled.granted), charged: above(moved.charged, entitled.charged) }
 }
 
 fn above(one: Amount, other: Amount) -> Amount {
     one.checked_sub(other).filter(|more| more.is_positive()).unwrap_or(Amount::ZERO)
 }
 
-/// What is paid back for credits of a lot that are returned unused after others were before: their cost basis, to the last decimal of
-/// the currency. It never rounds up, and what is returned of a lot in parts comes to the same as at once; all of it is what was paid.
-pub fn paid_back(paid: Amount, granted: Amount, before: Amount, returned: Amount, currency_decimals: u32) -> Amount {
-    let worth = |credits: Amount| {
-        let exact = Fraction::from(paid).times(&Fraction::from(credits)).over(&Fraction::from(granted)).expect("a lot is granted");
-        exact.round(Precision { decimals: currency_decimals, rounding: Rounding::Down }).expect("a part of what was paid")
-    };
-    let after = before.checked_add(returned).expect("a part of what was granted");
-    assert!(after <= granted, "more than was granted is returned");
-    worth(after).checked_sub(worth(before)).expect("amounts in range")
+/// A lot of which something is returned.
+#[derive(Clone, Copy, Debug)]
+pub struct Returnable {
+    /// What it was granted with.
+    pub granted: Amount,
+    /// What was paid for that.
+    pub paid: Amount,
+    /// How much of it was returned before.
+    pub before: Amount,
+    /// How much of it is unused.
+    pub unused: Amount,
+}
+
+impl Returnable {
+    /// How much of the excess is returned of the lot, and what is paid back for it: no more than is unused, and no more money than is
+    /// in excess. A smaller plan at a similar price would pay back its price otherwise.
+    pub fn returns(&self, excess: Moved, decimals: Decimals) -> Moved {
+        let wanted = excess.granted.min(self.unused);
+        let credit = self.paid_back(wanted, decimals.currency);
+        if credit <= excess.charged {
+            return Moved { granted: wanted, charged: credit };
+        }
+        let money = self.worth(self.before, decimals.currency).checked_add(excess.charged).expect("a part of what was paid");
+        let worth_it = Fraction::from(self.granted).times(&Fraction::from(money)).over(&Fraction::from(self.paid));
+        let until = worth_it.and_then(|until| until.round(Precision { decimals: decimals.unit, rounding: Rounding::Down }));
+        let granted = above(until.expect("a part of what was granted"), self.before).min(wanted);
+        Moved { granted, charged: self.paid_back(granted, decimals.currency) }
+    }
+
+    /// What is paid back for credits: their cost basis, to the last decimal of the currency. It never rounds up, and what is returned of
+    /// a lot in parts comes to the same as at once; all of it is what was paid.
+    fn paid_back(&self, returned: Amount, currency_decimals: u32) -> Amount {
+        let after = self.before.checked_add(returned).expect("a part of what was granted");
+        assert!(after <= self.granted, "more than was granted is returned");
+        self.worth(after, currency_decimals).checked_sub(self.worth(self.before, currency_decimals)).expect("amounts in range")
+    }
+
+    fn worth(&self, credits: Amount, currency_decimals: u32) -> Amount {
+        let exact = Fraction::from(self.paid).times(&Fraction::from(credits)).over(&Fraction::from(self.granted));
+        let precision = Precision { decimals: currency_decimals, rounding: Rounding::Down };
+        exact.expect("a lot is granted").round(precision).expect("a part of what was paid")
+    }
 }
 
 /// What a commitment is worth: so many periods at their price.
@@ -180,11 +212,22 @@ mod tests {
 
     #[test]
     fn what_is_paid_back_in_parts_is_what_was_paid() {
-        let (paid, granted) = (amount("10"), amount("3"));
-        let one = amount("1");
-        let parts = [Amount::ZERO, one, amount("2")].map(|before| paid_back(paid, granted, before, one, 2));
+        let lot = |before| Returnable { granted: amount("3"), paid: amount("10"), before: amount(before), unused: amount("1") };
+        let excess = moved("3", "10");
+        let parts = ["0", "1", "2"].map(|before| lot(before).returns(excess, DECIMALS).charged);
         assert_eq!(parts, ["3.33", "3.33", "3.34"].map(amount));
-        assert_eq!(paid_back(amount("10"), granted, Amount::ZERO, one, 0), amount("3"));
+        assert_eq!(lot("0").returns(excess, Decimals { unit: 6, currency: 0 }), moved("1", "3"));
+    }
+
+    #[test]
+    fn no_more_is_paid_back_than_the_price_falls() {
+        let lot = Returnable { granted: amount("1000"), paid: amount("10"), before: Amount::ZERO, unused: amount("800") };
+        assert_eq!(lot.returns(moved("500", "5"), DECIMALS), moved("500", "5"));
+        assert_eq!(lot.returns(moved("500", "0.01"), DECIMALS), moved("1", "0.01"));
+        assert_eq!(lot.returns(moved("500", "0"), DECIMALS), Moved::default());
+        assert_eq!(lot.returns(moved("900", "10"), DECIMALS), moved("800", "8"));
+        let given = Returnable { paid: Amount::ZERO, ..lot };
+        assert_eq!(given.returns(moved("500", "0"), DECIMALS), moved("500", "0"));
     }
 
     #[test]
@@ -234,20 +277,23 @@ mod tests {
                     prop_assert_eq!(net.granted, entitled.granted, "a grant goes up to the entitlement, never beyond");
                     prop_assert!(net.charged >= entitled.charged);
                 }
-                let mut left = excess(entitled, net);
+                let before = net;
                 for lot in lots.iter_mut().rev() {
-                    let returned = left.min(lot.3);
-                    let back = paid_back(lot.1, lot.0, lot.2, returned, 2);
-                    lot.2 = lot.2.checked_add(returned).unwrap();
-                    lot.3 = lot.3.checked_sub(returned).unwrap();
-                    left = left.checked_sub(returned).unwrap();
+                    let returnable = Returnable { granted: lot.0, paid: lot.1, before: lot.2, unused: lot.3 };
+                    let back = returnable.returns(excess(entitled, net), decimals);
+                    lot.2 = lot.2.checked_add(back.granted).unwrap();
+                    lot.3 = lot.3.checked_sub(back.granted).unwrap();
                     net = Moved {
-                        granted: net.granted.checked_sub(returned).unwrap(),
-                        charged: net.charged.checked_sub(back).unwrap(),
+                        granted: net.granted.checked_sub(back.granted).unwrap(),
+                        charged: net.charged.checked_sub(back.charged).unwrap(),
                     };
                 }
-                prop_assert!(net.charged >= Amount::ZERO, "more was paid back than charged");
-                let kept: Amount = lots.iter().map(|lot| paid_back(lot.1, lot.0, Amount::ZERO, lot.2, 2)).sum();
+                prop_assert!(net.charged == before.charged || net.charged >= entitled.charged, "never below the price of the days");
+                prop_assert!(net.granted == before.granted || net.granted >= entitled.granted, "never below what is entitled to");
+                let worth = |lot: &(Amount, Amount, Amount, Amount)| {
+                    Returnable { granted: lot.0, paid: lot.1, before: Amount::ZERO, unused: lot.0 }.worth(lot.2, 2)
+                };
+                let kept: Amount = lots.iter().map(worth).sum();
                 let paid: Amount = lots.iter().map(|lot| lot.1).sum();
                 prop_assert_eq!(paid.checked_sub(kept).unwrap(), net.charged, "to the cent");
             }

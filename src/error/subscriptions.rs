@@ -1,9 +1,10 @@
 //! Refusals of subscriptions and their changes.
 
 use chrono::{DateTime, Utc};
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{not_found, plain, wrong_state};
+use super::{not_found, plain, report, wrong_state};
 use crate::domain::amount::Amount;
 use crate::domain::subscription::BillingPeriod;
 
@@ -67,9 +68,18 @@ pub fn anchor_is_set(account: &str, anchor: DateTime<Utc>) -> ErrorReport {
 }
 
 /// 55000: so little is left of the period that nothing can be bought for it.
-pub fn nothing_left_of_period(account: &str, quantity: Amount, days_left: i32, days: i32, period_end: DateTime<Utc>) -> ErrorReport {
+pub fn nothing_left_of_period(
+    account: &str,
+    quantity: Amount,
+    days_left: i32,
+    days: i32,
+    period_end: DateTime<Utc>,
+) -> ErrorReport {
     wrong_state(
-        format!("nothing is left of {quantity} credits until the period of account \"{account}\" ends at {}", period_end.to_rfc3339()),
+        format!(
+            "nothing is left of {quantity} credits until the period of account \"{account}\" ends at {}",
+            period_end.to_rfc3339()
+        ),
         format!(
             "account={} quantity={quantity} days_left={days_left} days_in_period={days} period_end={}",
             plain(account),
@@ -85,5 +95,17 @@ pub fn renewal_too_early(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -
         format!("the periods of account \"{account}\" cannot be renewed until {}", at.to_rfc3339()),
         format!("account={} at={} now={}", plain(account), at.to_rfc3339(), now.to_rfc3339()),
         "A period is bought when it has begun: leave at out, or name an instant in the past.",
+    )
+}
+
+// 40001 serialization_failure
+
+/// 40001: the change was of a period that is over.
+pub fn period_passed(account: &str, period_end: DateTime<Utc>) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        format!("the period of account \"{account}\" ended, or its lots expired, while they were waited for"),
+        format!("account={} period_end={}", plain(account), period_end.to_rfc3339()),
+        "Try the transaction again.",
     )
 }

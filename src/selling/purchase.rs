@@ -25,8 +25,8 @@ pub enum Lots {
     One,
     /// One for each band of the price list, with what the band cost.
     Bands,
-    /// So many equal ones, each a length of time after the one before.
-    Instalments(i32, Interval),
+    /// So many equal ones, each a length of time after the one before: the billing period of the tier, unless given.
+    Instalments(i32, Option<Interval>),
 }
 
 /// A purchase as the caller said it.
@@ -73,7 +73,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
         return Err(error::quote_below_floor(plan_name, &quoted));
     }
     let quoted = if request.prorates { prorated(account, quoted, now)? } else { quoted };
-    let parts = parts(request, &quoted, lot)?;
+    let parts = parts(request, &quoted, lot, now)?;
     let purchase = write(request, &quoted, &parts, now);
     if !request.is_pending {
         grant(account, purchase, now, now);
@@ -96,13 +96,15 @@ fn prorated(account: &str, quoted: Quoted, now: DateTime<Utc>) -> Result<Quoted>
 }
 
 /// The lots of a purchase: they add up to what is paid, to the last decimal of the currency.
-fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64) -> Result<Vec<Part>> {
+fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64, now: DateTime<Utc>) -> Result<Vec<Part>> {
     let decimals = quoted.plan.unit_decimals;
     let paid = |granted, paid, steps| Part { lot: 0, category: "paid", granted, paid, steps };
     let mut parts: Vec<Part> = match request.lots {
         Lots::One => vec![paid(quoted.quantity, quoted.total, None)],
         Lots::Bands => quoted.lines.iter().map(|line| paid(line.quantity, line.amount, None)).collect(),
         Lots::Instalments(number, step) => {
+            let step = step.or_else(|| billing_period(request.account, quoted, now));
+            let step = step.ok_or_else(|| error::invalid_instalments(Some(number)))?;
             let equal = vec![Amount::from_nanos(1).expect("a weight"); number as usize];
             let quantities = split(quoted.quantity, &equal, decimals);
             if quantities.iter().any(|quantity| !quantity.is_positive()) {
@@ -128,6 +130,13 @@ fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64) -> Result<Vec<Part
     }
     assert_eq!(parts.iter().map(|part| part.paid).sum::<Amount>(), quoted.total, "the parts of a purchase");
     Ok(parts)
+}
+
+/// How often the tier that is reached is billed, if it says so.
+fn billing_period(account: &str, quoted: &Quoted, now: DateTime<Utc>) -> Option<Interval> {
+    let tier_version = quoted.tier.as_ref().map(|tier| tier.version);
+    let period = subscriptions::terms(account, None, tier_version, now).billing_period?;
+    Some(Interval::new(period.months(), 0, 0).expect("a billing period"))
 }
 
 /// Writes what was bought at which price, and its lots as they are planned.

@@ -89,6 +89,6 @@ pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> 
         return Err(error::still_committed(name, &current.plan, until, ends_at));
     }
     subscriptions::drop_announced(name, &context.unit, now);
-    subscriptions::end(name, current.subscription, ends_at);
+    subscriptions::end(name, current.subscription, ends_at, override_reason);
     Ok(ends_at)
 }

@@ -2,7 +2,7 @@
 //!
 //! Lots keep their cost basis, always. A dearer plan takes effect at once: it grants and charges what the days that are left entitle to
 //! besides what was granted and charged for the period already. A cheaper one waits for the end of the period; asked for at once it
-//! takes back what is unused of what the period does not entitle to any more, at its cost basis. A preview is a change that is undone.
+//! takes back what is unused of what the period does not come to any more, at its cost basis. A preview is a change that is undone.
 
 use chrono::{DateTime, Utc};
 
@@ -63,17 +63,22 @@ fn preview(request: &Change<'_>) -> Result<Changed> {
     Ok(changed.expect("a change that was applied"))
 }
 
+fn unit_of(plan: &str) -> Result<String> {
+    plans::plan(plan, Snapshot::Fresh).map(|plan| plan.unit).ok_or_else(|| error::unknown_plan(plan))
+}
+
 fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
-    let plan = plans::plan(request.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(request.plan))?;
-    account::find_or_create(request.account, Some(&plan.unit), None, clock::now())?;
+    account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
     accounts::lock(request.account);
     plans::share(request.plan);
+    // The waits may have been long: only now the plan and what the account is on stay as they are.
+    let unit = unit_of(request.plan)?;
     let now = match request.at {
         Some(at) if request.preview && at > clock::now() => at,
         _ => clock::now(),
     };
-    renewal::due(request.account, Some(&plan.unit), now, now);
-    let current = subscriptions::in_force(request.account, &plan.unit, now);
+    renewal::due(request.account, Some(&unit), now, now);
+    let current = subscriptions::in_force(request.account, &unit, now);
     let quantity = request.quantity.or(current.as_ref().map(|current| current.quantity));
     let quantity = quantity.ok_or_else(|| error::null_argument("quantity"))?;
     let asked =
@@ -82,7 +87,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(request.plan, &quoted));
     }
-    let step = Step { request, change, unit: &plan.unit, quoted: &quoted, now };
+    let step = Step { request, change, unit: &unit, quoted: &quoted, now };
     match current {
         None => step.begin()?,
         Some(current) => step.go_on(&current)?,
@@ -100,7 +105,7 @@ struct Step<'a> {
 }
 
 /// The subscription that a change begins.
-struct New {
+struct Begun {
     id: i64,
     origin: i64,
     cycle: Cycle,
@@ -126,7 +131,7 @@ impl Step<'_> {
         let anchor = self.request.anchor.unwrap_or(self.now);
         let cycle = Cycle { anchor, phase: 0, billing_period: self.billing_period(&terms, None) };
         let id = subscriptions::next_id();
-        let new = New { id, origin: id, cycle, effective_at: self.now, terms };
+        let new = Begun { id, origin: id, cycle, effective_at: self.now, terms };
         let period = subscriptions::period(self.request.account, &cycle, self.now);
         self.add(&new, None);
         let bought = self.buy_rest(&new, &period, true);
@@ -158,9 +163,9 @@ impl Step<'_> {
         if effective_at == now && !continues && (!is_dearer || self.quoted.plan.currency != current.currency) {
             return Err(error::not_within_a_period(request.account, billing_period, period.ends_at));
         }
-        let new = self.new(current, continues, billing_period, effective_at);
+        let new = self.successor(current, continues, billing_period, effective_at);
         self.check_commitment(current, &new)?;
-        subscriptions::end(request.account, current.subscription, effective_at);
+        subscriptions::end(request.account, current.subscription, effective_at, None);
         self.add(&new, Some(current.subscription));
         let (shown, mut effect) = self.move_credits(current, &new, period, is_dearer)?;
         if was_announced {
@@ -179,17 +184,21 @@ impl Step<'_> {
     }
 
     /// The subscription after the current one: it shares the periods, or has its own from when it begins.
-    fn new(&self, current: &Subscription, continues: bool, billing_period: BillingPeriod, effective_at: DateTime<Utc>) -> New {
+    fn successor(
+        &self,
+        current: &Subscription,
+        continues: bool,
+        billing_period: BillingPeriod,
+        effective_at: DateTime<Utc>,
+    ) -> Begun {
         let id = subscriptions::next_id();
         let terms = self.terms(effective_at);
         let (origin, cycle) = match (continues, effective_at == self.now) {
             (true, _) => (current.origin, current.cycle),
             (false, true) => (id, Cycle { anchor: effective_at, phase: 0, billing_period }),
-            (false, false) => {
-                (id, subscriptions::continued(self.request.account, &current.cycle, effective_at, billing_period))
-            }
+            (false, false) => (id, subscriptions::continued(self.request.account, &current.cycle, effective_at, billing_period)),
         };
-        New { id, origin, cycle, effective_at, terms }
+        Begun { id, origin, cycle, effective_at, terms }
     }
 
     fn terms(&self, effective_at: DateTime<Utc>) -> Terms {
@@ -204,7 +213,7 @@ impl Step<'_> {
     }
 
     /// A commitment binds until it ends, unless the new one is worth at least what is left of it, or somebody says why not.
-    fn check_commitment(&self, current: &Subscription, new: &New) -> Result<()> {
+    fn check_commitment(&self, current: &Subscription, new: &Begun) -> Result<()> {
         let account = self.request.account;
         let Some(until) = current.committed_until.filter(|until| *until > new.effective_at) else { return Ok(()) };
         let left = subscriptions::periods_between(account, &current.cycle, new.effective_at, until);
@@ -218,7 +227,7 @@ impl Step<'_> {
     }
 
     /// Buys, or gives back, what the change comes to; the period that it shows.
-    fn move_credits(&self, current: &Subscription, new: &New, period: Period, is_dearer: bool) -> Result<(Period, Effect)> {
+    fn move_credits(&self, current: &Subscription, new: &Begun, period: Period, is_dearer: bool) -> Result<(Period, Effect)> {
         let mut effect = Effect::default();
         if new.effective_at > self.now {
             effect.notes.push("takes effect when the period ends; nothing is charged or paid back until then".to_owned());
@@ -226,7 +235,7 @@ impl Step<'_> {
         }
         if new.origin != current.origin {
             effect.given_back = self.give_back(current.origin, &period, new)?;
-            effect.notes.extend(effect.given_back.note());
+            effect.notes.extend(effect.given_back.notes());
             effect.notes.push(format!("a new {} begins", new.cycle.billing_period));
             let own = subscriptions::period(self.request.account, &new.cycle, self.now);
             effect.bought = self.buy_rest(new, &own, true);
@@ -239,7 +248,7 @@ impl Step<'_> {
             }
         } else {
             effect.given_back = self.give_back(current.origin, &period, new)?;
-            effect.notes.extend(effect.given_back.note());
+            effect.notes.extend(effect.given_back.notes());
         }
         Ok((period, effect))
     }
@@ -249,7 +258,7 @@ impl Step<'_> {
     }
 
     /// Buys what the period entitles to until it ends, less what it granted and charged already.
-    fn buy_rest(&self, new: &New, period: &Period, is_period: bool) -> Moved {
+    fn buy_rest(&self, new: &Begun, period: &Period, is_period: bool) -> Moved {
         let account = self.request.account;
         let segments = subscriptions::segments(account, new.origin, period);
         let entitled = rules::entitlement(&segments, period.days, self.decimals());
@@ -273,7 +282,7 @@ impl Step<'_> {
     }
 
     /// Takes back what is unused of what a period does not entitle to any more.
-    fn give_back(&self, origin: i64, period: &Period, new: &New) -> Result<GivenBack> {
+    fn give_back(&self, origin: i64, period: &Period, new: &Begun) -> Result<GivenBack> {
         let account = self.request.account;
         let mut segments = subscriptions::segments(account, origin, period);
         if new.origin != origin {
@@ -288,13 +297,13 @@ impl Step<'_> {
             excess,
             subscription: new.id,
             change: self.change,
-            unit_decimals: self.quoted.plan.unit_decimals,
+            decimals: self.decimals(),
             metadata: self.request.metadata,
         };
         giving_back::give_back(&taking, self.now)
     }
 
-    fn add(&self, new: &New, predecessor: Option<i64>) {
+    fn add(&self, new: &Begun, predecessor: Option<i64>) {
         let agreement = self.quoted.agreement.as_ref();
         subscriptions::add(
             &NewSubscription {
@@ -322,7 +331,7 @@ impl Step<'_> {
         );
     }
 
-    fn record(&self, new: &New, from: Option<&Subscription>, period: Period, effect: Effect) {
+    fn record(&self, new: &Begun, from: Option<&Subscription>, period: Period, effect: Effect) {
         let Effect { bought, given_back, mut notes } = effect;
         if self.quoted.is_below_floor {
             notes.push("the margin is below the floor of the plan".to_owned());

@@ -41,9 +41,9 @@ static DUE: Statement = Statement::new(
 static BUY: Statement = Statement::new(
     "WITH bought AS (
          INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity,
-             list_price, discount, unit_price, paid, currency, unit, expiry, recorded_by, override_reason, metadata)
+             list_price, discount, unit_price, paid, currency, unit, expiry, recorded_by, metadata)
          SELECT account, nextval('credit.purchase_id'), $10, $10, 'active', plan, agreement, tier_version, tier, $4, list_price, discount,
-             CASE WHEN quantity = $4 AND price = $5 THEN unit_price END, round($5, $6), currency, unit, expiry, session_user, override_reason, metadata
+             CASE WHEN quantity = $4 AND price = $5 THEN unit_price END, round($5, $6), currency, unit, expiry, session_user, metadata
          FROM credit.subscription WHERE account = $1 AND subscription = $2
          RETURNING purchase
      ), part AS (

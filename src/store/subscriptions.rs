@@ -17,8 +17,9 @@ static IN_FORCE: Statement = Statement::new(
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.subscription_id')", &[]);
 
 static END: Statement = Statement::by_index(
-    "UPDATE credit.subscription SET ended_at = $3 WHERE account = $1 AND subscription = $2 AND ended_at IS DISTINCT FROM $3",
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID],
+    "UPDATE credit.subscription SET ended_at = $3, end_reason = COALESCE($4, end_reason)
+     WHERE account = $1 AND subscription = $2 AND ended_at IS DISTINCT FROM $3",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID],
 );
 
 // What was announced and does not come has ended when it was to begin.
@@ -151,8 +152,8 @@ pub fn next_id() -> i64 {
 }
 
 /// Ends a subscription, or moves its end as long as that has not come.
-pub fn end(account: &str, subscription: i64, at: DateTime<Utc>) {
-    END.run(&[&account, &subscription, &at]);
+pub fn end(account: &str, subscription: i64, at: DateTime<Utc>, reason: Option<&str>) {
+    END.run(&[&account, &subscription, &at, &reason]);
 }
 
 /// Drops what is announced for after an instant; whether there was anything.

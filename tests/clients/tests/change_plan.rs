@@ -247,6 +247,20 @@ fn going_back_and_forth_refreshes_nothing() {
     database.verify();
 }
 
+/// The price of a smaller plan is paid, however much dearer its credits are.
+#[test]
+fn no_plan_is_held_for_less_than_its_price() {
+    let (database, mut client) = database_with_plans();
+    client.run(
+        "SELECT credit_plan('dear', unit => 'whole', currency => 'USD', list_price => 0.0199);
+         SELECT credit_tier('dear', 'list', 0, discount => 0); SELECT credit_change_plan('acme', 'small', 1000)",
+    );
+    let down = "SELECT returned, credit, note FROM credit_change_plan('acme', 'dear', 500, at => '2026-01-01')";
+    assert_eq!(client.rows(down), [["5", "0.05", "495 credits stay: the price does not fall by what they cost"]]);
+    assert_eq!(client.text("SELECT sum(charge) - sum(credit) FROM credit.plan_change"), "9.95");
+    database.verify();
+}
+
 #[test]
 fn what_was_subscribed_never_changes() {
     let (database, mut client) = database_with_plans();
@@ -264,6 +278,29 @@ fn what_was_subscribed_never_changes() {
         client.refusal(statement).expect(FORBIDDEN);
     }
     database.verify();
+}
+
+/// Whoever can switch triggers off can write anything; the proof finds it.
+#[test]
+fn the_proof_finds_what_was_forged() {
+    let (database, mut client) = database_with_plans();
+    client.run("SELECT credit_change_plan('acme', 'large', 310); SET credit.clock = '2026-01-16'");
+    client.run("SELECT credit_change_plan('acme', 'small', 31, at => '2026-01-16'); SET credit.clock = '2026-02-01'; SELECT credit_renew('acme')");
+    database.verify();
+    for (table, forgery, invariant) in [
+        ("subscription", "UPDATE credit.subscription SET ended_at = '2026-01-20' WHERE ended_at IS NOT NULL", "do not overlap"),
+        ("subscription", "UPDATE credit.subscription SET quantity = 1 WHERE ended_at IS NULL", "a whole period at its price"),
+        ("subscription", "UPDATE credit.subscription SET plan = 'none'", "every plan that is named exists"),
+        ("subscription_purchase", "DELETE FROM credit.subscription_purchase", "a change of plan moved what it says"),
+        ("plan_change", "UPDATE credit.plan_change SET charge = charge + 1", "a change of plan moved what it says"),
+        ("subscription_return", "UPDATE credit.subscription_return SET credit = 0", "paid back at its cost basis"),
+        ("subscription_return", "DELETE FROM credit.subscription_return", "what is returned is in the ledger"),
+    ] {
+        client.run(&format!("BEGIN; ALTER TABLE credit.{table} DISABLE TRIGGER USER; {forgery}"));
+        let found = format!("SELECT count(*) FROM credit_verify() WHERE invariant LIKE '%{invariant}%'");
+        assert!(client.number(&found) > 0, "{forgery}");
+        client.run("ROLLBACK");
+    }
 }
 
 /// A lot of the model: granted, what it cost in cents, what was returned, what remains.
@@ -308,9 +345,16 @@ impl Model {
             return (grant, charge, 0, 0);
         }
         let (mut left, mut returned, mut credited) = ((granted - entitled).max(0), 0, 0);
+        let mut money = (self.charged - self.credited - price).max(0);
         for lot in self.lots.iter_mut().rev() {
-            let taken = left.min(lot.3);
-            credited += lot.1 * (lot.2 + taken) / lot.0 - lot.1 * lot.2 / lot.0;
+            let (all, paid) = (lot.0, lot.1);
+            let worth = |credits: i64| paid * credits / all;
+            let mut taken = left.min(lot.3);
+            if worth(lot.2 + taken) - worth(lot.2) > money {
+                taken = taken.min((all * (worth(lot.2) + money) / paid - lot.2).max(0));
+            }
+            let back = worth(lot.2 + taken) - worth(lot.2);
+            (credited, money) = (credited + back, money - back);
             (lot.2, lot.3, left, returned) = (lot.2 + taken, lot.3 - taken, left - taken, returned + taken);
         }
         self.credited += credited;
@@ -355,7 +399,9 @@ fn chains_of_changes_at_random_instants_agree_with_a_model() {
             }
             let day = client.number(&format!("SELECT timestamptz '{clock}'::date - date '2026-03-01'")) as usize;
             let (plan, quantity, price) = choose(&mut random);
-            let call = format!("SELECT granted, charge * 100, returned, credit * 100 FROM credit_change_plan('{account}', '{plan}', {quantity}, at => '{clock}')");
+            let call = format!(
+                "SELECT granted, charge * 100, returned, credit * 100 FROM credit_change_plan('{account}', '{plan}', {quantity}, at => '{clock}')"
+            );
             let expected = model.change(day, (quantity, price));
             let row: Vec<i64> = client.rows(&call)[0].iter().map(|text| text.parse::<f64>().unwrap() as i64).collect();
             assert_eq!(row, [expected.0, expected.1, expected.2, expected.3], "seed {seed} turn {turn}: {call}");

@@ -102,6 +102,9 @@ SELECT plan, ended_at FROM credit.subscriptions WHERE account = 'bound';
 -- Instalments, which add up to what was paid.
 SELECT credit_purchase('parts', 'small', 1000, instalments => 3, instalment_period => '1 month') > 0 AS bought;
 SELECT line, due_at, amount, currency, granted, is_due FROM credit.instalments WHERE account = 'parts' ORDER BY line;
+SELECT credit_purchase('billed', 'large', 1000, instalments => 2) > 0 AS bought;
+SELECT line, due_at, amount, billing_period FROM credit.instalments WHERE account = 'billed' ORDER BY line;
+SELECT credit_purchase('billed', 'small', 1000, instalments => 2);
 SELECT sum(i.amount) = b.paid AS adds_up FROM credit.instalments i JOIN credit.purchase b USING (account, purchase) WHERE account = 'parts' GROUP BY b.paid;
 
 -- Refused.
