@@ -4,7 +4,7 @@
 //! - [`store`]: every SQL text, kept as a plan
 //! - [`posting`]: what changes credits, one file each; here are the locks and their order
 //! - [`rating`]: units, rate cards, and what an operation costs
-//! - [`selling`]: plans, agreements, quotes and purchases
+//! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
 

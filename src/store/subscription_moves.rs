@@ -37,7 +37,8 @@ static DUE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// What a part of a period costs has no price for one credit: that of the subscription is for a whole one.
+// What a part of a period costs has no price for one credit: that of the subscription is for a whole one. Where the account's row is
+// locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
 static BUY: Statement = Statement::new(
     "WITH bought AS (
          INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity,
@@ -53,6 +54,7 @@ static BUY: Statement = Statement::new(
      INSERT INTO credit.subscription_purchase (account, purchase, subscription, origin, change, period_start, period_end, reason)
      SELECT $1, bought.purchase, $2, s.origin, $7, $8, $9, CASE WHEN $11 THEN 'period' ELSE 'change' END
      FROM bought, credit.subscription s WHERE s.account = $1 AND s.subscription = $2
+     ON CONFLICT DO NOTHING
      RETURNING purchase",
     &[
         TEXTOID, INT8OID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,

@@ -29,6 +29,7 @@ static DROP_ANNOUNCED: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+// Nothing conflicts but what a REPEATABLE READ transaction cannot see: it gets 40001.
 static ADD: Statement = Statement::new(
     "INSERT INTO credit.subscription (account, subscription, origin, predecessor, effective_at, agreed_at, anchor, phase, committed_until,
          recorded_at, agreement, tier_version, unit, plan, tier, billing_period, quantity, price, currency, list_price, discount,
@@ -37,7 +38,8 @@ static ADD: Statement = Statement::new(
          round($16, $17), p.currency, $18, $19, $20,
          COALESCE((SELECT expiry FROM credit.agreement WHERE account = $1 AND agreement = $11),
              (SELECT expiry FROM credit.tier WHERE version = $12), p.expiry), session_user, $21, $22::jsonb
-     FROM credit.plan p WHERE p.plan = $13",
+     FROM credit.plan p WHERE p.plan = $13
+     ON CONFLICT DO NOTHING",
     &[
         TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
         INT8OID, INT8OID, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, INT4OID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID,
