@@ -127,7 +127,23 @@ SELECT account, charged, would_be, difference, change_percent FROM credit_repric
 SELECT severity, finding, subject FROM credit_check_design();
 \set ECHO none
 
-\echo '11. The proof of the books: a row for each violated invariant. None, so they are right.'
+\echo '11. Selling credits: Starter, Growth, Scale, and an Enterprise deal that was negotiated.'
+\o /dev/null
+SELECT credit_standard_plan('api', 'credit', 'USD', 0.01);
+SELECT credit_plan('api', floor_margin => 0.3);
+SELECT credit_plan_cost('api', 0.004), credit_plan_cost('api', 0.003, from_quantity => 1000000);
+SELECT credit_agreement('umbrella', 'api', unit_price => 0.0055, committed_quantity => ARRAY[10000000, 15000000, 20000000], expiry => '24 months');
+\o
+\set ECHO queries
+SELECT q.tier, n AS credits, q.unit_price, q.total, q.margin_percent, q.next_tier, q.warning
+FROM unnest(ARRAY[20000, 99999, 250000, 2000000]) AS n, credit_quote('api', n) AS q;
+SELECT credit_purchase('small', 'api', 20000) AS starter, credit_purchase('middle', 'api', 250000) AS growth,
+    credit_purchase('large', 'api', 2000000) AS scale, credit_purchase('umbrella', 'api', 10000000) AS enterprise;
+SELECT tier, unit_price, unit_cost, margin_percent, customers, credits_sold, revenue FROM credit.tier_economics ORDER BY from_quantity;
+SELECT account, year, committed_quantity, bought, missing_quantity FROM credit.commitments;
+\set ECHO none
+
+\echo '12. The proof of the books: a row for each violated invariant. None, so they are right.'
 \set ECHO queries
 SELECT * FROM credit_verify();
 \set ECHO none

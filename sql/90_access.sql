@@ -17,7 +17,10 @@ FROM (
         ('{read,spend,admin}', 'credit_price'), ('{spend,admin}', 'credit_charge'), ('{spend,admin}', 'credit_charge_request'),
         ('{spend,admin}', 'credit_charge_many'), ('{admin}', 'credit_unit'), ('{admin}', 'credit_rate_card'), ('{admin}', 'credit_rate'),
         ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
-        ('{admin}', 'credit_verify'), ('{read,admin}', 'now')
+        ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
+        ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
+        ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
+        ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -42,6 +45,21 @@ FROM (
         ('{admin}', 'SELECT', 'TABLE', 'credit.rate'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.rate_draft'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.rate_usage'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_price'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.tier'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.agreement'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_change'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_return'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.instalments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscriptions'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.plan_cost'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.tier_economics'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.slot'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.entry'),

@@ -73,8 +73,16 @@ pub fn positive_amount(argument: &str, value: Option<&AnyNumeric>) -> Result<Amo
 /// # Errors
 /// As [`amount`], and 22023 when it is NULL or negative.
 pub fn quantity(value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
-    let value = amount("quantity", required("quantity", value)?)?;
-    if value >= Amount::ZERO { Ok(value) } else { Err(error::negative_quantity(&value.to_string())) }
+    quantity_of("quantity", value)
+}
+
+/// The same under another name.
+///
+/// # Errors
+/// As [`quantity`].
+pub fn quantity_of(argument: &str, value: Option<&AnyNumeric>) -> Result<Amount, ErrorReport> {
+    let value = amount(argument, required(argument, value)?)?;
+    if value >= Amount::ZERO { Ok(value) } else { Err(error::negative_quantity(argument, &value.to_string())) }
 }
 
 /// A rate, a cost or a bound of a tier: at most 28 digits, none of which is lost.
@@ -115,6 +123,21 @@ pub fn dimensions(value: Option<&JsonText>) -> Result<Option<Dimensions>, ErrorR
 /// The amount as a numeric.
 pub fn numeric(amount: Amount) -> AnyNumeric {
     unsafe { AnyNumeric::from_datum(numeric_datum(amount), false) }.expect("a value that is not NULL")
+}
+
+/// Money with all the decimals of its currency: 2200.00.
+pub fn money_text(amount: Amount, decimals: u32) -> String {
+    let text = amount.to_string();
+    match (text.split_once('.'), decimals as usize) {
+        (Some((_, fraction)), decimals) => format!("{text}{}", "0".repeat(decimals.saturating_sub(fraction.len()))),
+        (None, 0) => text,
+        (None, decimals) => format!("{text}.{}", "0".repeat(decimals)),
+    }
+}
+
+/// The same as a numeric.
+pub fn money(amount: Amount, decimals: u32) -> AnyNumeric {
+    numeric_of_text(&money_text(amount, decimals))
 }
 
 /// The amount as a numeric that the server made, without trailing zeros. Most amounts fit a whole number of their last decimal;

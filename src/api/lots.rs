@@ -6,16 +6,20 @@ use crate::convert;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account, expiry, withdraw};
+use crate::selling::purchase;
 use crate::store::connected;
 
-/// Voids what is left of a lot; how much that was.
+/// Voids what is left of a lot, or a purchase that is pending; how much that was.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonText>, "NULL")) -> Result<AnyNumeric> {
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
     let metadata = metadata.map(|metadata| metadata.0);
-    let voided = connected(|| withdraw::void(account, lot, metadata.as_deref()))?;
+    let voided = connected(|| match purchase::void_pending(account, lot) {
+        Some(given_up) => Ok(given_up),
+        None => withdraw::void(account, lot, metadata.as_deref()),
+    })?;
     Ok(convert::numeric(voided))
 }
 

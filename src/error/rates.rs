@@ -56,10 +56,10 @@ pub fn invalid_number(argument: &str, value: &str, broken: DecimalError) -> Erro
 }
 
 /// 22023: a quantity below zero.
-pub fn negative_quantity(quantity: &str) -> ErrorReport {
+pub fn negative_quantity(argument: &str, quantity: &str) -> ErrorReport {
     invalid(
-        format!("quantity must not be negative: {quantity}"),
-        format!("argument=quantity value={quantity}"),
+        format!("{argument} must not be negative: {quantity}"),
+        format!("argument={argument} value={quantity}"),
         "Charge what was used; what was charged wrongly is corrected by an adjustment.",
     )
 }

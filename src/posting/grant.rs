@@ -94,6 +94,7 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
         priority: priority as i16,
         granted: request.amount,
         paid: terms.price.as_ref().map(|price| price.paid),
+        paid_decimals: None,
         currency: terms.price.map(|price| price.currency),
         applies_to,
         effective_at,

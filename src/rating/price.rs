@@ -85,11 +85,16 @@ fn remembered<T>(
 /// # Errors
 /// P0002 when there is none.
 pub fn card_of(account: &str) -> Result<Rc<Card>> {
-    remembered(
-        account.to_owned(),
-        |remembered| &mut remembered.cards,
-        || rate_cards::card_of_account(account).ok_or_else(|| error::no_card(account)),
-    )
+    let read = || rate_cards::card_of_account(account, clock::now()).ok_or_else(|| error::no_card(account));
+    let card = remembered(account.to_owned(), |remembered| &mut remembered.cards, read)?;
+    match card.until.filter(|until| *until <= clock::now()) {
+        // An agreement has begun or ended since: no change that was announced, but time that passed.
+        Some(_) => {
+            REMEMBERED.with_borrow_mut(|remembered| remembered.cards.remove(account));
+            remembered(account.to_owned(), |remembered| &mut remembered.cards, read)
+        }
+        None => Ok(card),
+    }
 }
 
 /// The price of a charge. Where the bands of the rate are counted over a period, the quantity is counted to it.
@@ -137,7 +142,9 @@ fn versions_of(card: &Card, operation: &str) -> Rc<Versions> {
 pub fn quote(card: Option<&str>, usage: &Usage<'_>) -> Result<Price> {
     let card = match (card, usage.account) {
         (Some(card), _) => rate_cards::card_for_reader(card).ok_or_else(|| error::unknown_card(card))?,
-        (None, Some(account)) => rate_cards::card_of_account_for_reader(account).ok_or_else(|| error::no_card(account))?,
+        (None, Some(account)) => {
+            rate_cards::card_of_account_for_reader(account, clock::now()).ok_or_else(|| error::no_card(account))?
+        }
         (None, None) => return Err(error::null_argument("card")),
     };
     let versions = versions::read_for_reader(&card.card, usage.operation);

@@ -194,7 +194,8 @@ impl Plan {
     /// Usage with further dimensions may have been priced by another rate, which this one now outdoes. It suffices to try the
     /// usage that has just the dimensions of both: the most specific rate for it is the one for all usage that both decide.
     fn gets_worse(&self, dimensions: &Dimensions, from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> bool {
-        let others = self.before.iter().chain(self.after.iter()).map(|version| &version.dimensions);
+        // Versions only end, so what was before is there afterwards, too.
+        let others = self.after.iter().map(|version| &version.dimensions);
         let usages: BTreeSet<_> = others
             .filter(|other| other.meet(dimensions))
             .map(|other| other.union(dimensions))
@@ -226,13 +227,16 @@ fn changes(
     let change = |draft: &Draft| {
         let plan = &plans[&draft.operation];
         let effective_at = draft.effective_at.unwrap_or(default_at);
+        let worse = plan.gets_worse(&draft.dimensions, effective_at, None);
         Change {
             draft: draft.clone(),
             effective_at,
             before: plan.before.applying(&draft.dimensions, effective_at).map(|version| version.terms.clone()),
             after: plan.after.applying(&draft.dimensions, effective_at).map(|version| version.terms.clone()),
-            worse: plan.gets_worse(&draft.dimensions, effective_at, None),
-            too_soon: effective_at < notice_until && plan.gets_worse(&draft.dimensions, effective_at, Some(notice_until)),
+            worse,
+            too_soon: worse
+                && effective_at < notice_until
+                && plan.gets_worse(&draft.dimensions, effective_at, Some(notice_until)),
         }
     };
     drafts.iter().map(change).collect()

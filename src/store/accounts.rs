@@ -89,6 +89,8 @@ static CHANGE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID],
 );
 
+static LOCK: Statement = Statement::by_index("SELECT true FROM credit.account WHERE account = $1 FOR NO KEY UPDATE", &[TEXTOID]);
+
 static ADD_INTERVAL: Statement = Statement::new(
     "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
@@ -169,6 +171,11 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
     let AccountTerms { unit, pooling, time_zone, require_members, rate_card, metadata } = terms;
     let changed = CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card]);
     assert_eq!(changed.count(), 1, "account {account} to change");
+}
+
+/// Locks the account's row: its purchases and agreements happen one after the other. No debit waits for it.
+pub fn lock(account: &str) {
+    LOCK.run(&[&account]);
 }
 
 /// `at` plus a length of time by the account's calendar.

@@ -60,7 +60,8 @@ static GRANT: Statement = Statement::new(
     "WITH lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, metadata, recorded_at, recorded_by, posted)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, trim_scale($9 / $8), $11, $12, $13, $14::jsonb, $15, session_user, true)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $16 IS NULL THEN $9 ELSE round($9, $16) END, $10, trim_scale($9 / $8),
+             $11, $12, $13, $14::jsonb, $15, session_user, true)
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $2, 0, $8)
      )
@@ -84,6 +85,7 @@ static GRANT: Statement = Statement::new(
         TIMESTAMPTZOID,
         TEXTOID,
         TIMESTAMPTZOID,
+        INT4OID,
     ],
 );
 
@@ -229,6 +231,8 @@ pub struct NewLot<'a> {
     pub priority: i16,
     pub granted: Amount,
     pub paid: Option<Amount>,
+    /// So many decimals of it are shown, trailing zeros too; as many as it takes when that is not said.
+    pub paid_decimals: Option<i32>,
     pub currency: Option<String>,
     pub applies_to: Option<Vec<String>>,
     pub effective_at: DateTime<Utc>,
@@ -254,6 +258,7 @@ pub fn grant(new: &NewLot<'_>, now: DateTime<Utc>) {
         &new.expires_at,
         &new.metadata,
         &now,
+        &new.paid_decimals,
     ]);
     assert_eq!(written.count(), 1, "the grant entry of lot {}", new.lot);
 }

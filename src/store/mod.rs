@@ -4,6 +4,7 @@ mod statement;
 
 pub mod access;
 pub mod accounts;
+pub mod agreements;
 pub mod balances;
 pub mod conversion_table;
 pub mod conversions;
@@ -11,12 +12,16 @@ pub mod design;
 pub mod eligible;
 pub mod entries;
 pub mod lots;
+pub mod plans;
+pub mod purchases;
 pub mod rate_cards;
 pub mod rates;
 pub mod repricing;
 pub mod requests;
 pub mod slots;
+pub mod subscription_moves;
+pub mod subscriptions;
 pub mod units;
 pub mod verify;
 
-pub use statement::{Column, Parameter, connected};
+pub use statement::{Column, Parameter, Snapshot, connected};

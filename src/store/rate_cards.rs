@@ -14,20 +14,30 @@ pub struct Card {
     pub unit: String,
     /// How its prices are written.
     pub precision: Precision,
+    /// Until then it is the account's card, unless something changes.
+    pub until: Option<DateTime<Utc>>,
 }
 
 static CARD: Statement = Statement::by_index(
-    "SELECT c.card, c.unit, u.decimals, u.rounding FROM credit.rate_card c JOIN credit.unit u ON u.unit = c.unit WHERE c.card = $1",
+    "SELECT c.card, c.unit, u.decimals, u.rounding, NULL::timestamptz FROM credit.rate_card c JOIN credit.unit u ON u.unit = c.unit WHERE c.card = $1",
     &[TEXTOID],
 );
 
-// The account's own card, or the default one of its unit.
+// The account's own card, that of the newest agreement that names one or whose plan does, or the default one of its unit; and the
+// instant at which an agreement begins or ends next.
 static CARD_OF_ACCOUNT: Statement = Statement::by_index(
-    "SELECT c.card, c.unit, u.decimals, u.rounding
+    "SELECT c.card, c.unit, u.decimals, u.rounding,
+         (SELECT min(bound.at) FROM credit.agreement g, LATERAL (VALUES (g.effective_at), (g.ended_at)) AS bound (at)
+          WHERE g.account = a.account AND bound.at > $2)
      FROM credit.account a
-     JOIN credit.rate_card c ON c.card = COALESCE(a.rate_card, (SELECT d.card FROM credit.rate_card d WHERE d.unit = a.unit AND d.is_default))
+     JOIN credit.rate_card c ON c.card = COALESCE(a.rate_card,
+         (SELECT COALESCE(g.rate_card, p.rate_card) FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan
+          WHERE g.account = a.account AND g.effective_at <= $2 AND (g.ended_at IS NULL OR g.ended_at > $2)
+              AND COALESCE(g.rate_card, p.rate_card) IS NOT NULL
+          ORDER BY g.effective_at DESC, g.agreement DESC LIMIT 1),
+         (SELECT d.card FROM credit.rate_card d WHERE d.unit = a.unit AND d.is_default))
      JOIN credit.unit u ON u.unit = c.unit WHERE a.account = $1",
-    &[TEXTOID],
+    &[TEXTOID, TIMESTAMPTZOID],
 );
 
 // The notice is a promise to customers everywhere, so its days are not those of whoever's session publishes.
@@ -71,21 +81,30 @@ static HAS_RATES: Statement = Statement::new("SELECT EXISTS (SELECT FROM credit.
 static USERS: Statement = Statement::new(
     "SELECT count(*) FROM credit.account a
      WHERE a.rate_card = $1 OR (a.rate_card IS NULL
-         AND EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit))",
+         AND (EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)
+             OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan
+                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1 AND (g.ended_at IS NULL OR g.ended_at > credit.now()))))",
     &[TEXTOID],
 );
 
 static IS_USED: Statement = Statement::new(
     "SELECT EXISTS (SELECT FROM credit.account a
      WHERE a.rate_card = $1 OR (a.rate_card IS NULL
-         AND EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)))",
+         AND (EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)
+             OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan
+                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1 AND (g.ended_at IS NULL OR g.ended_at > credit.now())))))",
     &[TEXTOID],
 );
 
 fn card_of_rows(rows: Rows) -> Option<Card> {
     rows.first().map(|row: Row<'_>| {
         let rounding: Rounding = row.get::<String>(4).parse().expect("a rounding that the table allows");
-        Card { card: row.get(1), unit: row.get(2), precision: Precision { decimals: row.get::<i16>(3) as u32, rounding } }
+        Card {
+            card: row.get(1),
+            unit: row.get(2),
+            precision: Precision { decimals: row.get::<i16>(3) as u32, rounding },
+            until: row.optional(5),
+        }
     })
 }
 
@@ -98,14 +117,14 @@ pub fn card_for_reader(card: &str) -> Option<Card> {
     card_of_rows(CARD.read(&[&card]))
 }
 
-/// The card an account uses: its own, or the default one of its unit.
-pub fn card_of_account(account: &str) -> Option<Card> {
-    card_of_rows(CARD_OF_ACCOUNT.run(&[&account]))
+/// The card an account uses at an instant: its own, that of an agreement or its plan, or the default one of its unit.
+pub fn card_of_account(account: &str, at: DateTime<Utc>) -> Option<Card> {
+    card_of_rows(CARD_OF_ACCOUNT.run(&[&account, &at]))
 }
 
 /// The same as the calling query sees it, for readers.
-pub fn card_of_account_for_reader(account: &str) -> Option<Card> {
-    card_of_rows(CARD_OF_ACCOUNT.read(&[&account]))
+pub fn card_of_account_for_reader(account: &str, at: DateTime<Utc>) -> Option<Card> {
+    card_of_rows(CARD_OF_ACCOUNT.read(&[&account, &at]))
 }
 
 /// A card as a publisher sees it.

@@ -18,8 +18,8 @@ pub fn connected<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// What a statement sees.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Snapshot {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshot {
     /// What the calling query sees: for readers, also on a standby.
     OfCaller,
     /// All that is committed now (READ COMMITTED) and all that this transaction wrote.
@@ -56,7 +56,8 @@ impl Statement {
         self.execute(Snapshot::Fresh, parameters)
     }
 
-    fn execute(&self, snapshot: Snapshot, parameters: &[&dyn Parameter]) -> Rows {
+    /// Reads with the snapshot that is named: the same rules serve readers and writers.
+    pub fn execute(&self, snapshot: Snapshot, parameters: &[&dyn Parameter]) -> Rows {
         assert_eq!(parameters.len(), self.types.len(), "parameters of: {}", self.sql);
         let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();

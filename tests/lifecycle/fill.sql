@@ -59,5 +59,28 @@ SELECT credit_rate('list', 'chat', credits => 0.5, per => 1000);
 SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00');
 SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true);
 
+-- A plan with versions and costs, agreements past and present, and purchases: paid at once, pending, and void.
+SELECT credit_standard_plan('api', 'credit', 'USD', 0.01);
+SELECT credit_plan_cost('api', 0.002), credit_plan_cost('api', 0.001, from_quantity => 1000000);
+SELECT credit_tier('api', 'growth', 50000, discount => 0.15, expiry => '18 months', note => 'again');
+SELECT credit_agreement('buyer', 'api', discount => 0.3, committed_money => '{1000, 2000}', note => 'first');
+SELECT credit_agreement('buyer', 'api', unit_price => 0.005, expiry => '2 years', ended_at => '2090-01-01 00:00:00+00');
+SELECT credit_purchase('buyer', 'api', 1000, bonus => 7, key => 'first order');
+SELECT credit_purchase('buyer', 'api', budget => 12.34, instalments => 3, instalment_period => '1 month', member => 'alice');
+SELECT credit_purchase('buyer', 'api', 500, pending => true, metadata => '{"order": 3}');
+SELECT credit_void('buyer', credit_purchase('buyer', 'api', 5, pending => true));
+
+-- Subscriptions: begun, changed within a period, given back, announced, cancelled; in time zones and with a commitment.
+SET credit.clock = '2090-01-31 12:00:00+00';
+SELECT credit_plan('monthly', unit => 'credit', currency => 'JPY', list_price => 2), credit_tier('monthly', 'list', 0, discount => 0, commitment => '6 months');
+SELECT credit_account('subscriber', time_zone => 'Asia/Tokyo');
+SELECT credit_change_plan('subscriber', 'monthly', 700, key => 'first plan');
+SET credit.clock = '2090-02-10 12:00:00+00';
+SELECT credit_change_plan('subscriber', 'monthly', 1000);
+SELECT credit_change_plan('subscriber', 'monthly', 10, at => '2090-02-10 12:00:00+00', override_reason => 'smaller');
+SELECT credit_change_plan('subscriber', 'api', 1000, billing_period => 'year', override_reason => 'longer');
+SELECT credit_change_plan('leaver', 'api', 100), credit_cancel_plan('leaver');
+RESET credit.clock;
+
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
 SELECT credit_grant('crowd', 100000);

@@ -48,6 +48,18 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_export_rate_card", &[("card", "'list'")]),
     ("credit_import_rate_card", &[("document", "credit_export_rate_card('list')")]),
     ("credit_check_design", &[]),
+    ("credit_plan", &[("plan", "'api'")]),
+    ("credit_tier", &[("plan", "'api'"), ("tier", "'one'"), ("from_quantity", "0"), ("discount", "0")]),
+    ("credit_plan_cost", &[("plan", "'api'"), ("unit_cost", "0.1")]),
+    ("credit_standard_plan", &[("plan", "'standard'"), ("unit", "'credit'"), ("currency", "'USD'"), ("list_price", "1")]),
+    ("credit_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
+    ("credit_end_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
+    ("credit_quote", &[("plan", "'api'"), ("quantity", "1")]),
+    ("credit_purchase", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "1")]),
+    ("credit_change_plan", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "7")]),
+    ("credit_renew", &[("account", "'acme'")]),
+    ("credit_cancel_plan", &[("account", "'acme'")]),
+    ("credit_activate", &[("account", "'acme'"), ("lot", "(SELECT min(lot) FROM credit.purchase_lot)")]),
     ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
     ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
 ];
@@ -155,6 +167,73 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
         &[("account", Kind::Name), ("member", Kind::OptionalName), ("at", Kind::Instant), ("key", Kind::OptionalName)],
     ),
     ("credit_charge_many", &[("mode", Kind::Word)]),
+    (
+        "credit_plan",
+        &[
+            ("plan", Kind::Name),
+            ("unit", Kind::OptionalName),
+            ("currency", Kind::Word),
+            ("model", Kind::Word),
+            ("reach", Kind::Word),
+            ("below_floor", Kind::Word),
+        ],
+    ),
+    (
+        "credit_tier",
+        &[
+            ("plan", Kind::Name),
+            ("tier", Kind::Name),
+            ("from_quantity", Kind::Price),
+            ("billing_period", Kind::Word),
+            ("effective_at", Kind::Instant),
+            ("override_reason", Kind::OptionalName),
+        ],
+    ),
+    (
+        "credit_agreement",
+        &[
+            ("account", Kind::Name),
+            ("plan", Kind::Name),
+            ("tier", Kind::OptionalName),
+            ("pooling", Kind::Word),
+            ("rate_card", Kind::OptionalName),
+            ("effective_at", Kind::Instant),
+            ("ended_at", Kind::Instant),
+        ],
+    ),
+    ("credit_end_agreement", &[("account", Kind::Name), ("plan", Kind::Name), ("ended_at", Kind::Instant)]),
+    (
+        "credit_quote",
+        &[("plan", Kind::Name), ("quantity", Kind::Amount), ("account", Kind::OptionalName), ("currency", Kind::Word)],
+    ),
+    (
+        "credit_purchase",
+        &[
+            ("account", Kind::Name),
+            ("plan", Kind::Name),
+            ("quantity", Kind::Amount),
+            ("currency", Kind::Word),
+            ("member", Kind::OptionalName),
+            ("override_reason", Kind::OptionalName),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    (
+        "credit_change_plan",
+        &[
+            ("account", Kind::Name),
+            ("plan", Kind::Name),
+            ("quantity", Kind::Amount),
+            ("at", Kind::Instant),
+            ("billing_period", Kind::Word),
+            ("anchor", Kind::Instant),
+            ("override_reason", Kind::OptionalName),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    ("credit_renew", &[("account", Kind::Name), ("at", Kind::Instant), ("unit", Kind::OptionalName)]),
+    ("credit_cancel_plan", &[("account", Kind::Name), ("unit", Kind::OptionalName), ("override_reason", Kind::OptionalName)]),
+    ("credit_activate", &[("account", Kind::Name)]),
     (
         "credit_convert",
         &[
@@ -391,6 +470,40 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_grant", "paid => 1, currency => ''", INVALID, "currency"),
     ("credit_grant", "paid => 1, currency => 'ÄB'", INVALID, "ÄB"),
     ("credit_grant", "paid => 1, currency => 'USD', category => 'promotional'", INVALID, "promotional"),
+    // Plans and purchases.
+    ("credit_plan", "currency => 'XXX'", INVALID, "XXX"),
+    ("credit_plan", "unit => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_plan", "unit => 'token'", WRONG_STATE, "unit"),
+    ("credit_plan", "floor_margin => 1", INVALID, "floor_margin"),
+    ("credit_plan", "list_price => 0.0000000000001", INVALID, "list_price"),
+    ("credit_plan", "expiry => '-1 day'", INVALID, "expiry"),
+    ("credit_tier", "discount => 1.1", INVALID, "discount"),
+    ("credit_tier", "unit_price => 1", INVALID, "price"),
+    ("credit_tier", "from_quantity => 5", INVALID, "5"),
+    ("credit_tier", "plan => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_agreement", "tier => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_agreement", "committed_quantity => '{}'", INVALID, "commitment"),
+    ("credit_agreement", "effective_at => '2020-01-01'", WRONG_STATE, "acme"),
+    ("credit_end_agreement", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_quote", "currency => 'EUR'", INVALID, "EUR"),
+    ("credit_quote", "budget => 1", INVALID, "budget"),
+    ("credit_purchase", "bonus => 0", INVALID, "bonus"),
+    ("credit_purchase", "bonus => 0.0000001", INVALID, "bonus"),
+    ("credit_purchase", "bonus => 1e15", OUT_OF_RANGE, "bonus"),
+    ("credit_purchase", "plan => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_purchase", "member => 'gone'", WRONG_STATE, "gone"),
+    ("credit_purchase", "instalments => 3", INVALID, "instalments"),
+    ("credit_purchase", "prorate => true, by_band => true", INVALID, "by_band"),
+    ("credit_change_plan", "plan => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_change_plan", "quantity => 5", WRONG_STATE, "5 credits already"),
+    ("credit_change_plan", "at => '2020-01-01'", WRONG_STATE, "2020-01-01"),
+    ("credit_change_plan", "at => '2026-01-17'", WRONG_STATE, "2026-01-17"),
+    ("credit_change_plan", "anchor => '2026-01-01'", WRONG_STATE, "counted from"),
+    ("credit_change_plan", "account => 'fresh', quantity => NULL", INVALID, "quantity"),
+    ("credit_change_plan", "key => 'used'", KEY_REUSED, "used"),
+    ("credit_renew", "at => '2040-01-01'", WRONG_STATE, "2040-01-01"),
+    ("credit_cancel_plan", "unit => 'token'", UNKNOWN, "token"),
+    ("credit_activate", "lot => 123456789", UNKNOWN, "123456789"),
     // Decimals of the unit: token has two.
     ("credit_grant", "account => 'new', unit => 'token', amount => 0.001", INVALID, "0.001"),
     ("credit_debit", "unit => 'token', amount => 0.001", INVALID, "0.001"),
@@ -473,7 +586,12 @@ impl World {
         session.run("INSERT INTO credit.unit (unit, decimals) VALUES ('token', 2)");
         session.run(
             "SELECT credit_rate_card('list', unit => 'credit', is_default => true); SELECT credit_rate('list', 'chat', credits => 1);
-             SELECT credit_publish('list')",
+             SELECT credit_publish('list');
+             SELECT credit_plan('api', unit => 'credit', currency => 'USD', list_price => 1);
+             SELECT credit_tier('api', 'one', 0, discount => 0);
+             SELECT credit_agreement('acme', 'api');
+             SELECT credit_purchase('acme', 'api', 1, pending => true);
+             SELECT credit_change_plan('acme', 'api', 5)",
         );
         session.run("SELECT credit_account('strict', require_members => true), credit_grant('strict', 100)");
         session.run("SELECT credit_account('acme'), credit_grant('acme', 5, unit => 'token')");

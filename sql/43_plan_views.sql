@@ -1,0 +1,62 @@
+-- Views of plans and purchases.
+
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
+-- One row per tier in force, and one per plan for what was sold by agreements with a price of their own (tier NULL).
+CREATE VIEW credit.tier_economics AS
+SELECT p.plan, t.tier, t.from_quantity, p.currency, price.list_price, trim_scale(round(1 - price.unit_price / NULLIF(price.list_price, 0), 6)) AS discount,
+    trim_scale(price.unit_price) AS unit_price, cost.unit_cost,
+    round(100 * (1 - cost.unit_cost / NULLIF(price.unit_price, 0)), 2) AS margin_percent, p.floor_margin,
+    COALESCE(price.unit_price * (1 - p.floor_margin) < cost.unit_cost, false) AS below_floor,
+    sold.customers, sold.quantity AS credits_sold, sold.revenue
+FROM credit.plan p
+CROSS JOIN (SELECT credit.now() AS now) AS clock
+CROSS JOIN LATERAL (
+    SELECT v.tier, v.from_quantity, v.discount, v.unit_price, v.negotiated, v.flat FROM credit.tier v
+    WHERE v.plan = p.plan AND v.effective_at <= clock.now AND (v.ended_at IS NULL OR v.ended_at > clock.now)
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, true, NULL
+    WHERE EXISTS (SELECT FROM credit.purchase b WHERE b.plan = p.plan AND b.tier IS NULL AND b.status = 'active')
+) AS t
+LEFT JOIN LATERAL (
+    SELECT v.list_price, CASE
+        WHEN t.negotiated THEN NULL
+        WHEN p.model IN ('package', 'stairstep') AND t.from_quantity > 0 THEN
+            COALESCE(t.unit_price, v.list_price * (1 - t.discount), 0) + COALESCE(t.flat, 0) / t.from_quantity
+        ELSE COALESCE(t.unit_price, v.list_price * (1 - t.discount)) END AS unit_price
+    FROM credit.plan_price v WHERE v.plan = p.plan AND v.effective_at <= clock.now ORDER BY v.effective_at DESC LIMIT 1
+) AS price ON true
+LEFT JOIN LATERAL (
+    SELECT c.unit_cost FROM credit.plan_cost c WHERE c.plan = p.plan AND c.from_quantity <= t.from_quantity AND c.effective_at <= clock.now
+    ORDER BY c.from_quantity DESC, c.effective_at DESC LIMIT 1
+) AS cost ON true
+CROSS JOIN LATERAL (
+    SELECT count(DISTINCT b.account) AS customers, COALESCE(sum(b.quantity), 0) AS quantity, COALESCE(sum(b.paid), 0) AS revenue
+    FROM credit.purchase b WHERE b.plan = p.plan AND b.tier IS NOT DISTINCT FROM t.tier AND b.status = 'active'
+) AS sold;
+
+-- One row per year of a commitment that has begun: what was promised, what was bought, what is missing.
+CREATE VIEW credit.commitments AS
+SELECT a.account, a.agreement, a.plan, year.number AS year, year.starts_at, year.ends_at,
+    a.committed_quantity[year.number] AS committed_quantity, a.committed_money[year.number] AS committed_money, p.currency,
+    bought.quantity AS bought, bought.paid,
+    GREATEST(a.committed_quantity[year.number] - bought.quantity, 0) AS missing_quantity,
+    GREATEST(a.committed_money[year.number] - bought.paid, 0) AS missing_money
+FROM credit.agreement a
+JOIN credit.plan p ON p.plan = a.plan
+JOIN credit.account o ON o.account = a.account
+CROSS JOIN (SELECT credit.now() AS now) AS clock
+CROSS JOIN LATERAL (
+    SELECT number, credit.add_interval(a.effective_at, make_interval(years => number - 1), o.time_zone) AS starts_at,
+        LEAST(credit.add_interval(a.effective_at, make_interval(years => number), o.time_zone), a.ended_at) AS ends_at
+    FROM generate_series(1, cardinality(COALESCE(a.committed_quantity, a.committed_money))) AS number
+) AS year
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(b.quantity), 0) AS quantity, COALESCE(sum(b.paid), 0) AS paid
+    FROM credit.purchase b WHERE b.account = a.account AND b.plan = a.plan AND b.status = 'active'
+        AND b.recorded_at >= year.starts_at AND b.recorded_at < year.ends_at
+) AS bought
+WHERE year.starts_at <= clock.now AND year.starts_at < year.ends_at;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

@@ -1,0 +1,94 @@
+//! What was agreed with an account about a plan.
+
+use chrono::{DateTime, Utc};
+
+use super::{plan, quote};
+use crate::domain::amount::Amount;
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::server::clock;
+use crate::store::accounts::{self, AccountTerms};
+use crate::store::agreements::{self, NewAgreement};
+use crate::store::{Snapshot, plans, rate_cards};
+
+/// Agrees: the agreement before ends where the new one begins. Its id. `effective_at` of `new` counts if it is given.
+///
+/// # Errors
+/// P0002 unknown plan, tier or rate card; 22023 what contradicts itself; 55000 in the past, before an agreement that is announced, or
+/// below the floor without a reason.
+pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> Result<i64> {
+    let terms = plans::plan(new.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(new.plan))?;
+    if let Some(card) = new.rate_card.filter(|card| rate_cards::card(card).is_none()) {
+        return Err(error::unknown_card(card));
+    }
+    account::find_or_create(new.account, Some(&terms.unit), None, clock::now())?;
+    accounts::lock(new.account);
+    plans::share(new.plan);
+    let now = clock::now();
+    new.effective_at = effective_at.unwrap_or(now);
+    if new.effective_at < now {
+        return Err(error::agreement_in_force(new.account, new.plan, new.effective_at, now));
+    }
+    if new.ended_at.is_some_and(|ended_at| ended_at <= new.effective_at) {
+        return Err(error::agreement_without_life(new.account, new.plan));
+    }
+    if let Some(later) = agreements::announced(new.account, new.plan, new.effective_at) {
+        return Err(error::agreement_announced(new.account, new.plan, later));
+    }
+    check_price(&new, now)?;
+    agreements::end(new.account, new.plan, new.effective_at);
+    let agreement = agreements::add(&new, now);
+    if new.pooling.is_some() {
+        accounts::change(new.account, AccountTerms { pooling: new.pooling, ..AccountTerms::default() });
+    }
+    Ok(agreement)
+}
+
+/// Whether the price that is agreed, if one is, leaves the margin that the plan asks for.
+fn check_price(new: &NewAgreement<'_>, now: DateTime<Utc>) -> Result<()> {
+    let terms = plans::plan(new.plan, Snapshot::Fresh).expect("a plan that is locked");
+    let list_price = plans::list_price(new.plan, now, Snapshot::Fresh).ok_or_else(|| error::no_list_price(new.plan, now))?;
+    let mut tiers = plans::tiers_from(new.plan, now, Snapshot::Fresh);
+    tiers.retain(|tier| tier.is_in_force(now));
+    let agreed = agreements::Agreement {
+        agreement: 0,
+        agreed_at: now,
+        tier: new.tier.map(str::to_owned),
+        unit_price: new.unit_price,
+        discount: new.discount,
+        is_excused: new.override_reason.is_some(),
+    };
+    if let Some(tier) = new.tier
+        && !tiers.iter().any(|known| known.tier == tier && !known.is_negotiated)
+    {
+        return Err(error::unknown_tier(new.plan, tier));
+    }
+    let Some(price) = quote::own_price(&agreed, &tiers, list_price)? else { return Ok(()) };
+    if agreed.is_excused || terms.flags_only {
+        return Ok(());
+    }
+    // What it commits to buy in its first year says what a credit will cost.
+    let quantity = new.committed_quantity.as_ref().and_then(|years| years.first().copied()).filter(|year| year.is_positive());
+    let quantity = quantity.unwrap_or(Amount::from_nanos(1_000_000_000).expect("one credit"));
+    match plans::unit_cost(new.plan, quantity, now, Snapshot::Fresh) {
+        Some(cost) => plan::check_price(new.plan, &terms, price, None, quantity, cost),
+        None => Ok(()),
+    }
+}
+
+/// Ends the agreement of an account about a plan.
+///
+/// # Errors
+/// P0002 when there is none; 55000 in the past.
+pub fn end(account: &str, plan: &str, ended_at: Option<DateTime<Utc>>) -> Result<()> {
+    accounts::lock(account);
+    let now = clock::now();
+    let ended_at = ended_at.unwrap_or(now);
+    if ended_at < now {
+        return Err(error::agreement_in_force(account, plan, ended_at, now));
+    }
+    if let Some(later) = agreements::announced(account, plan, now) {
+        return Err(error::agreement_announced(account, plan, later));
+    }
+    if agreements::end(account, plan, ended_at) { Ok(()) } else { Err(error::unknown_agreement(account, plan)) }
+}

@@ -1,0 +1,145 @@
+//! The table `credit.agreement`.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{INT8OID, INTERVALOID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::prelude::*;
+use rust_decimal::Decimal;
+
+use super::statement::{Snapshot, Statement};
+use crate::domain::amount::Amount;
+
+static IN_FORCE: Statement = Statement::new(
+    "SELECT agreement, agreed_at, tier, unit_price, discount, override_reason IS NOT NULL
+     FROM credit.agreement WHERE account = $1 AND plan = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3)",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+// What was bought since the last anniversary of the agreement, by the account's calendar. A purchase that was voided does not count.
+static BOUGHT: Statement = Statement::new(
+    "SELECT COALESCE(sum(b.quantity), 0)
+     FROM credit.agreement g JOIN credit.account a ON a.account = g.account
+     JOIN credit.purchase b ON b.account = g.account AND b.plan = g.plan AND b.status <> 'void'
+     WHERE g.account = $1 AND g.agreement = $2 AND b.recorded_at <= $3 AND b.recorded_at >= (
+         SELECT max(credit.add_interval(g.effective_at, make_interval(years => year), a.time_zone))
+         FROM generate_series(0, (EXTRACT(year FROM $3) - EXTRACT(year FROM g.effective_at))::integer + 1) AS year
+         WHERE year = 0 OR credit.add_interval(g.effective_at, make_interval(years => year), a.time_zone) <= $3)",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID],
+);
+
+static FUTURE: Statement = Statement::new(
+    "SELECT min(effective_at) FROM credit.agreement
+     WHERE account = $1 AND plan = $2 AND effective_at > $3 AND ended_at IS DISTINCT FROM effective_at",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static END: Statement = Statement::new(
+    "UPDATE credit.agreement SET ended_at = $3
+     WHERE account = $1 AND plan = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3)",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static ADD: Statement = Statement::new(
+    "INSERT INTO credit.agreement (account, agreement, plan, effective_at, ended_at, agreed_at, tier, unit_price, discount,
+         committed_quantity, committed_money, expiry, pooling, rate_card, override_reason, note, recorded_at, recorded_by)
+     VALUES ($1, nextval('credit.agreement_id'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $5, session_user)
+     RETURNING agreement",
+    &[
+        TEXTOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICARRAYOID,
+        NUMERICARRAYOID,
+        INTERVALOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+    ],
+);
+
+/// What was agreed with an account about a plan, as its quotes and purchases see it.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    pub agreement: i64,
+    /// The plan counts as it was at this instant.
+    pub agreed_at: DateTime<Utc>,
+    /// All credits at this tier's price, whatever the quantity.
+    pub tier: Option<String>,
+    pub unit_price: Option<Decimal>,
+    pub discount: Option<Decimal>,
+    /// A reason was recorded why it may be below the floor.
+    pub is_excused: bool,
+}
+
+/// The agreement that is valid at an instant.
+pub fn in_force(account: &str, plan: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Option<Agreement> {
+    IN_FORCE.execute(snapshot, &[&account, &plan, &at]).first().map(|row| Agreement {
+        agreement: row.get(1),
+        agreed_at: row.get(2),
+        tier: row.optional(3),
+        unit_price: row.optional(4),
+        discount: row.optional(5),
+        is_excused: row.get(6),
+    })
+}
+
+/// How much the account bought in the agreement's current year.
+pub fn bought(account: &str, agreement: i64, at: DateTime<Utc>, snapshot: Snapshot) -> Amount {
+    BOUGHT.execute(snapshot, &[&account, &agreement, &at]).first().expect("one row").get(1)
+}
+
+/// When an agreement begins that is announced for after an instant.
+pub fn announced(account: &str, plan: &str, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    FUTURE.run(&[&account, &plan, &after]).first().and_then(|row| row.optional(1))
+}
+
+/// Ends the agreement that is valid at an instant, then; whether there was one.
+pub fn end(account: &str, plan: &str, at: DateTime<Utc>) -> bool {
+    END.run(&[&account, &plan, &at]).count() > 0
+}
+
+/// An agreement to be written.
+#[derive(Clone)]
+pub struct NewAgreement<'a> {
+    pub account: &'a str,
+    pub plan: &'a str,
+    pub effective_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub tier: Option<&'a str>,
+    pub unit_price: Option<Decimal>,
+    pub discount: Option<Decimal>,
+    pub committed_quantity: Option<Vec<Amount>>,
+    pub committed_money: Option<Vec<Amount>>,
+    pub expiry: Option<Interval>,
+    pub pooling: Option<&'a str>,
+    pub rate_card: Option<&'a str>,
+    pub override_reason: Option<&'a str>,
+    pub note: Option<&'a str>,
+}
+
+/// Writes an agreement; its id.
+pub fn add(new: &NewAgreement<'_>, now: DateTime<Utc>) -> i64 {
+    let written = ADD.run(&[
+        &new.account,
+        &new.plan,
+        &new.effective_at,
+        &new.ended_at,
+        &now,
+        &new.tier,
+        &new.unit_price,
+        &new.discount,
+        &new.committed_quantity.as_deref(),
+        &new.committed_money.as_deref(),
+        &new.expiry,
+        &new.pooling,
+        &new.rate_card,
+        &new.override_reason,
+        &new.note,
+    ]);
+    written.first().expect("the agreement that was written").get(1)
+}

@@ -1,0 +1,186 @@
+//! Plans and purchases with real connections: keys, payments and tiers that two want at once, and what a rollback takes back.
+
+use std::thread;
+
+use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
+
+const WRONG_STATE: &str = "55000";
+const KEY_REUSED: &str = "23505";
+const FORBIDDEN: &str = "42501";
+
+/// A plan whose second tier, from 100 credits on, costs half.
+fn database_with_plan(reach: &str) -> (Database, Client) {
+    let database = Database::new();
+    let mut client = database.connect();
+    client.run(&format!(
+        "SELECT credit_plan('api', unit => 'credit', currency => 'USD', list_price => 1, reach => '{reach}');
+         SELECT credit_tier('api', 'one', 0, discount => 0);
+         SELECT credit_tier('api', 'two', 100, discount => 0.5)"
+    ));
+    (database, client)
+}
+
+#[test]
+fn two_purchases_under_one_key_are_one() {
+    let (database, mut first) = database_with_plan("purchase");
+    let mut second = database.connect();
+    let backend = second.backend();
+    first.run("BEGIN");
+    let lot = first.text("SELECT credit_purchase('acme', 'api', 10, key => 'order')");
+    let waiting = thread::spawn(move || second.text("SELECT credit_purchase('acme', 'api', 10.0, key => 'order')"));
+    wait_until_blocked(&mut database.connect(), backend);
+    first.run("COMMIT");
+    assert_eq!(waiting.join().unwrap(), lot);
+    assert_eq!(first.number("SELECT count(*) FROM credit.purchase"), 1);
+    first.refusal("SELECT credit_purchase('acme', 'api', 11, key => 'order')").expect(KEY_REUSED);
+    database.verify();
+}
+
+#[test]
+fn a_rollback_takes_purchase_lot_and_key_back() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run("BEGIN; SAVEPOINT before; SELECT credit_purchase('acme', 'api', 10, key => 'order'); ROLLBACK TO before; COMMIT");
+    assert_eq!(client.number("SELECT count(*) FROM credit.purchase"), 0);
+    assert_eq!(client.number("SELECT count(*) FROM credit.purchase_lot"), 0);
+    client.run("SELECT credit_purchase('acme', 'api', 20, key => 'order')");
+    assert_eq!(client.text("SELECT credit_balance('acme')"), "20");
+    database.verify();
+}
+
+#[test]
+fn a_purchase_that_is_refused_changes_nothing() {
+    let (database, mut client) = database_with_plan("purchase");
+    for refused in [
+        "credit_purchase('acme', 'api', 10, currency => 'EUR', key => 'order')",
+        "credit_purchase('acme', 'none', 10, key => 'order')",
+        "credit_purchase('acme', 'api', 0.0000001, key => 'order')",
+        "credit_purchase('acme', 'api', 1, instalments => 1, instalment_period => '1 month', key => 'order')",
+    ] {
+        client.refusal(&format!("SELECT {refused}"));
+    }
+    for table in ["account", "request", "purchase", "purchase_lot", "lot"] {
+        assert_eq!(client.number(&format!("SELECT count(*) FROM credit.{table}")), 0, "{table}");
+    }
+    database.verify();
+}
+
+#[test]
+fn payment_and_void_at_once_end_a_purchase_one_way() {
+    let (database, mut first) = database_with_plan("purchase");
+    let lot = first.text("SELECT credit_purchase('acme', 'api', 10, pending => true)");
+    assert_eq!(first.text("SELECT credit_balance('acme')"), "0", "nothing is usable before it is paid");
+    let mut second = database.connect();
+    let backend = second.backend();
+    first.run(&format!("BEGIN; SELECT credit_void('acme', {lot})"));
+    let activate = format!("SELECT credit_activate('acme', {lot})");
+    let waiting = thread::spawn(move || second.refusal(&activate).expect(WRONG_STATE));
+    wait_until_blocked(&mut database.connect(), backend);
+    first.run("COMMIT");
+    waiting.join().unwrap();
+    assert_eq!(first.number("SELECT count(*) FROM credit.lot"), 0);
+    database.verify();
+}
+
+#[test]
+fn two_activations_grant_once() {
+    let (database, mut client) = database_with_plan("purchase");
+    let lot = client.text("SELECT credit_purchase('acme', 'api', 10, bonus => 5, pending => true)");
+    database.clients(8, |_, client| client.run(&format!("SELECT credit_activate('acme', {lot})")));
+    assert_eq!(client.text("SELECT credit_balance('acme')"), "15");
+    // What is active is voided like any lot: the bonus is a lot of its own.
+    assert_eq!(client.text(&format!("SELECT credit_void('acme', {lot})")), "10");
+    database.verify();
+}
+
+#[test]
+fn purchases_at_once_reach_a_cumulative_tier_once() {
+    let (database, mut client) = database_with_plan("cumulative");
+    client.run("SELECT credit_agreement('acme', 'api')");
+    database.clients(8, |_, client| {
+        for _ in 0..5 {
+            client.run("SELECT credit_purchase('acme', 'api', 10)");
+        }
+    });
+    // 90 credits at 1, and from the purchase that reaches 100 on 310 at a half.
+    assert_eq!(client.text("SELECT sum(paid) = 90 + 155 FROM credit.purchase"), "t");
+    database.verify();
+}
+
+#[test]
+fn a_price_does_not_change_between_quote_and_purchase() {
+    let (database, mut first) = database_with_plan("purchase");
+    let mut second = database.connect();
+    let backend = second.backend();
+    first.run("BEGIN; SELECT credit_purchase('acme', 'api', 10)");
+    let waiting = thread::spawn(move || second.run("SELECT credit_plan('api', list_price => 3)"));
+    wait_until_blocked(&mut database.connect(), backend);
+    first.run("SELECT credit_purchase('acme', 'api', 10); COMMIT");
+    waiting.join().unwrap();
+    first.run("SELECT credit_purchase('acme', 'api', 10)");
+    assert_eq!(first.text("SELECT sum(paid) FROM credit.purchase"), "50.00");
+    database.verify();
+}
+
+#[test]
+fn every_way_to_split_a_purchase_adds_up() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run(
+        "SELECT credit_plan('bands', unit => 'credit', currency => 'KWD', list_price => 0.0137, model => 'graduated');
+         SELECT credit_tier('bands', 'one', 0, discount => 0), credit_tier('bands', 'two', 7, discount => 0.333333),
+             credit_tier('bands', 'three', 1000, unit_price => 0.001);
+         SELECT credit_purchase('a', 'bands', n * 7.7, by_band => true),
+             credit_purchase('b', 'bands', n * 3.3, instalments => 7, instalment_period => '1 month'),
+             credit_purchase('c', 'bands', n * 5, bonus => n, blend => true),
+             credit_purchase('d', 'bands', budget => n) FROM generate_series(1, 200, 13) AS n",
+    );
+    let broken = "SELECT count(*) FROM credit.purchase b WHERE paid <> (SELECT sum(l.paid) FROM credit.purchase_lot p
+            JOIN credit.lot l USING (account, lot) WHERE p.account = b.account AND p.purchase = b.purchase)";
+    assert_eq!(client.number(broken), 0);
+    assert_eq!(client.number("SELECT count(*) FROM credit.lot WHERE paid <> round(paid, 3) OR cost_basis <> paid / granted"), 0);
+    database.verify();
+}
+
+#[test]
+fn what_was_agreed_or_bought_never_changes() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run("SELECT credit_agreement('acme', 'api', unit_price => 0.4); SELECT credit_purchase('acme', 'api', 10)");
+    for statement in [
+        "UPDATE credit.tier SET discount = 0.9 WHERE discount = 0.5",
+        "UPDATE credit.agreement SET unit_price = 0.1",
+        "UPDATE credit.purchase SET paid = 0",
+        "UPDATE credit.purchase SET status = 'void'",
+        "UPDATE credit.purchase_lot SET paid = 0",
+        "UPDATE credit.plan_price SET list_price = 2",
+        "DELETE FROM credit.purchase",
+        "TRUNCATE credit.purchase_lot",
+    ] {
+        client.refusal(statement).expect(FORBIDDEN);
+    }
+    assert_eq!(client.text("SELECT paid FROM credit.purchase"), "4.00");
+    database.verify();
+}
+
+#[test]
+fn an_agreement_brings_its_rate_card_while_it_is_valid() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run(
+        "SELECT credit_rate_card('list', unit => 'credit', is_default => true), credit_rate_card('own', unit => 'credit');
+         SELECT credit_rate('list', 'chat', credits => 2), credit_rate('own', 'chat', credits => 1);
+         SET credit.clock = '2026-01-01'; SELECT credit_publish('list'), credit_publish('own');
+         SELECT credit_grant('acme', 100)",
+    );
+    let charge = |client: &mut Client, clock: &str| {
+        client.run(&format!("SET credit.clock = '{clock}'; SELECT credit_charge('acme', 'chat', 1)"));
+        client.text("SELECT credit_balance('acme')")
+    };
+    assert_eq!(charge(&mut client, "2026-01-02"), "98");
+    client.run("SELECT credit_plan('later', unit => 'credit', currency => 'USD', list_price => 1)");
+    client.run(
+        "SELECT credit_agreement('acme', 'later', rate_card => 'own', effective_at => '2026-02-01', ended_at => '2026-03-01')",
+    );
+    assert_eq!(charge(&mut client, "2026-01-31 23:59:59"), "96");
+    assert_eq!(charge(&mut client, "2026-02-01"), "95");
+    assert_eq!(charge(&mut client, "2026-02-28 23:59:59"), "94");
+    assert_eq!(charge(&mut client, "2026-03-01"), "92");
+    database.verify();
+}
