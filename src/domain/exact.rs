@@ -140,6 +140,12 @@ impl Fraction {
     }
 }
 
+impl From<i128> for Fraction {
+    fn from(number: i128) -> Fraction {
+        Fraction { numerator: BigInt::from(number), denominator: BigInt::from(1) }
+    }
+}
+
 impl From<Decimal> for Fraction {
     fn from(decimal: Decimal) -> Fraction {
         Fraction { numerator: BigInt::from(decimal.mantissa()), denominator: BigInt::from(10).pow(decimal.scale()) }
