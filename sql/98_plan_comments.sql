@@ -110,7 +110,7 @@ COMMENT ON INDEX credit.agreement_current IS 'An account has one open agreement 
 COMMENT ON INDEX credit.purchase_by_plan IS 'What an account bought by a plan.';
 COMMENT ON INDEX credit.purchase_lot_by_purchase IS 'The lots of a purchase in their order.';
 
-COMMENT ON VIEW credit.tier_economics IS 'One row per tier in force: its price, cost and margin, and what was sold in it. Sales at agreed prices have a row without a tier.';
+COMMENT ON VIEW credit.tier_economics IS 'One row per tier in force: its price, cost and margin, and what was sold in it. A tier that is over has a row without a price as long as something was sold in it; sales at agreed prices have one without a tier.';
 COMMENT ON COLUMN credit.tier_economics.plan IS 'The plan.';
 COMMENT ON COLUMN credit.tier_economics.tier IS 'The tier; NULL for what was sold at agreed prices.';
 COMMENT ON COLUMN credit.tier_economics.from_quantity IS 'From how many credits on.';
@@ -178,17 +178,17 @@ COMMENT ON FUNCTION credit_standard_plan(text, text, text, numeric, numeric, num
 'Installs the standard structure as a plan by volume: starter at the list price and growth 12 % below it, billed by the month; scale 25 % below it, billed by the year; enterprise by agreement only. growth_from, scale_from, enterprise_from: from how many credits on. Every tier can be changed with credit_tier() afterwards. Returns the plan.
 Errors: as credit_plan() and credit_tier().';
 COMMENT ON FUNCTION credit_agreement(text, text, text, numeric, numeric, numeric[], numeric[], interval, text, text, timestamptz, timestamptz, text, text) IS
-'Agrees with an account about a plan, from effective_at (now) until ended_at; it ends the agreement before. tier: all credits at that tier''s price; or unit_price, or discount off the list price; without any of them the plan''s prices as they are now. committed_quantity or committed_money: what it commits to buy or pay in each year. expiry, pooling, rate_card: its own. override_reason: why it may be below the plan''s floor margin; it is recorded. Returns the agreement.
+'Agrees with an account about a plan, from effective_at (now) until ended_at; it ends the agreement before. tier: all credits at that tier''s price; or unit_price, or discount off the list price; without any of them the plan''s prices as they are now. committed_quantity or committed_money: what it commits to buy or pay in each year. expiry, pooling, rate_card: its own; pooling is set at the account, and stays when the agreement ends. override_reason: why it may be below the plan''s floor margin; it is recorded. Returns the agreement.
 Errors: 22023 malformed or contradictory argument; P0002 unknown plan, tier or rate card; 55000 in the past, before an agreement that is announced, or below the floor margin.';
 COMMENT ON FUNCTION credit_end_agreement(text, text, timestamptz) IS
-'Ends what was agreed with an account about a plan, at ended_at (now). Returns the account.
+'Ends what was agreed with an account about a plan, at ended_at (now). How the account pools its credits stays as it is. Returns the account.
 Errors: 22023 malformed argument; P0002 no agreement; 55000 in the past, or when another agreement is announced.';
 COMMENT ON FUNCTION credit_quote(text, numeric, text, numeric, text) IS
-'What a quantity of credits costs by a plan, or how many credits a budget buys. With an account, by what was agreed with it: agreement says by which. total is rounded once, to the currency. lines: each band or bundle, they add up to the total. next_tier: how many more credits (next_quantity) reach it, what one of them costs (marginal_price) and the total then (next_total). warning: where more credits cost less, or the margin is below the floor.
+'What a quantity of credits costs by a plan, or how many credits a budget buys. With an account, by what was agreed with it: agreement says by which. total is rounded once, to the currency. lines: each band or bundle, they add up to the total. next_tier: how many more credits (next_quantity) reach it, what one of them costs (marginal_price) and the total then (next_total). warning: where more credits cost less, or the margin is below the floor. margin_percent and that warning are for roles that may read credit.plan_cost.
 Errors: 22023 malformed argument, another currency than the plan''s, neither or both of quantity and budget; P0002 unknown plan; 55000 a quantity that needs an agreement, or a price below the floor margin; 22003 a total out of range.';
 COMMENT ON FUNCTION credit_purchase(text, text, numeric, numeric, text, boolean, numeric, boolean, boolean, integer, interval, text, interval, text, text, jsonb) IS
-'Buys credits as credit_quote() says, and grants them as a lot; by_band: one for each band; instalments: so many, an instalment_period apart. pending: nothing is granted before credit_activate(); credit_void() gives it up. bonus: credits on top, as a promotional lot, or with blend as a paid one that shares the cost basis. member: whose lots. expiry: how long they live. override_reason: why it may be below the plan''s floor margin; it is recorded. Under a key, a repetition buys nothing. Returns the first lot.
-Errors: as credit_quote(); 23505 key reused; P0002 unregistered and 55000 inactive member.';
+'Buys credits as credit_quote() says, and grants them as a lot; by_band: one for each band; instalments: so many, an instalment_period apart. pending: nothing is granted before credit_activate(); credit_void() gives it up. bonus: credits on top, as a promotional lot, or with blend as a paid one that shares the cost basis; it counts to the costs. member: whose lots. expiry: how long they live. override_reason: why it may be below the plan''s floor margin; it is recorded. Under a key, a repetition buys nothing. Returns the first lot.
+Errors: as credit_quote(); 22023 so few that nothing is left of their price when it is rounded; 23505 key reused; P0002 unregistered and 55000 inactive member.';
 COMMENT ON FUNCTION credit_activate(text, bigint) IS
 'Grants a purchase that is pending: its payment is confirmed. Its lots live from now on. Nothing when that was done before. Returns the lot.
-Errors: 22023 malformed argument; P0002 no such lot of a purchase; 55000 when the purchase was voided.';
+Errors: 22023 malformed argument; P0002 no such lot of a purchase; 55000 when the purchase was voided, or its member is inactive.';

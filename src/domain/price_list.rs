@@ -102,6 +102,8 @@ pub struct Quote {
     pub quantity: Amount,
     /// Rounded once, to the currency's decimals.
     pub total: Amount,
+    /// It has a price, of which nothing is left when it is rounded.
+    pub is_too_small: bool,
     /// Band by band.
     pub lines: Vec<Line>,
 }
@@ -224,7 +226,7 @@ impl PriceList {
             lines.push(Line { tier: *tier, quantity: *quantity, amount: up_to_here.checked_sub(total)? });
             total = up_to_here;
         }
-        Some(Quote { tier, quantity, total, lines })
+        Some(Quote { tier, quantity, total, is_too_small: total.is_zero() && !so_far.is_zero(), lines })
     }
 }
 
@@ -325,6 +327,11 @@ mod tests {
                 .to_string()
         };
         assert_eq!([total(0), total(2), total(3)], ["2", "1.66", "1.665"]);
+        let is_too_small = |price, quantity| {
+            let list = PriceList::new(Model::Volume, vec![tier("a", "0", price, None)], 1, 2).unwrap();
+            list.quote(amount(quantity), Amount::ZERO).unwrap().is_too_small
+        };
+        assert_eq!([is_too_small("0.01", "0.5"), is_too_small("0.01", "0.6"), is_too_small("0", "1")], [true, false, false]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Plans and purchases with real connections: keys, payments and tiers that two want at once, and what a rollback takes back.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
-use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked, with_retries};
 
 const WRONG_STATE: &str = "55000";
+const INVALID: &str = "22023";
 const KEY_REUSED: &str = "23505";
 const FORBIDDEN: &str = "42501";
 
@@ -182,5 +184,103 @@ fn an_agreement_brings_its_rate_card_while_it_is_valid() {
     assert_eq!(charge(&mut client, "2026-02-01"), "95");
     assert_eq!(charge(&mut client, "2026-02-28 23:59:59"), "94");
     assert_eq!(charge(&mut client, "2026-03-01"), "92");
+    database.verify();
+}
+
+#[test]
+fn what_a_credit_costs_is_not_told_to_who_may_not_read_it() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run("SELECT credit_plan('api', floor_margin => 0.3, below_floor => 'flag'); SELECT credit_plan_cost('api', 0.8)");
+    let quote = "SELECT margin_percent, warning, total FROM credit_quote('api', 10)";
+    for (level, shows) in [("read", false), ("spend", false), ("admin", true)] {
+        let role = database.create_role(level);
+        client.run(&format!("SELECT credit_allow('{role}', '{level}')"));
+        let row = database.connect_as(&role).rows(quote).remove(0);
+        let expected = if shows { ["20", "the margin is below the floor of the plan", "10.00"] } else { ["", "", "10.00"] };
+        assert_eq!(row, expected, "{level}");
+        // A function of the owner does not lend its rights to its caller.
+        client.run(
+            "CREATE OR REPLACE FUNCTION lent() RETURNS text LANGUAGE sql SECURITY DEFINER
+             RETURN (SELECT margin_percent::text FROM credit_quote('api', 10))",
+        );
+        let lent = database.connect_as(&role).rows("SELECT lent()").remove(0).remove(0);
+        assert_eq!(lent, expected[0], "{level}");
+    }
+    client.run("SELECT credit_plan('api', below_floor => 'refuse')");
+    let role = database.create_role("refused");
+    client.run(&format!("SELECT credit_allow('{role}', 'spend')"));
+    let refusal = database.connect_as(&role).refusal("SELECT * FROM credit_quote('api', 10)").expect(WRONG_STATE);
+    assert!(refusal.detail.as_deref().is_some_and(|detail| detail.contains("margin_percent= ")), "{refusal}");
+}
+
+#[test]
+fn crumbs_are_not_free() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.refusal("SELECT credit_purchase('acme', 'api', 0.005)").expect(INVALID);
+    client.refusal("SELECT credit_purchase('acme', 'api', budget => 0.001)").expect(INVALID);
+    client.run("SELECT credit_purchase('acme', 'api', 0.006)");
+    assert_eq!(client.text("SELECT paid FROM credit.purchase"), "0.01");
+    client.run(
+        "SELECT credit_plan('free', unit => 'credit', currency => 'USD', list_price => 1), credit_tier('free', 'free', 0, discount => 1)",
+    );
+    client.run("SELECT credit_purchase('acme', 'free', 0.005)");
+    client.refusal("SELECT * FROM credit_quote('free', budget => 1)").expect(INVALID);
+    database.verify();
+}
+
+/// How long clients buy at once.
+const BUYING: Duration = Duration::from_secs(4);
+
+/// One of 400 orders, which several ask for, under a key that says what it asks for; a pending one is sometimes paid or given up.
+fn order(account: &str, random: &mut Random, client: &mut Client) {
+    let (order, pending) = (random.below(400), random.below(4) == 0);
+    let buy = format!(
+        "SELECT credit_purchase('{account}', 'api', {}, key => 'order {order} {pending}', bonus => {}, pending => {pending}, member => 'm{}')",
+        order % 7 + 1,
+        order % 5 + 1,
+        order % 3
+    );
+    let settle = ["credit_void", "credit_activate", ""][if pending { random.below(3) as usize } else { 2 }];
+    let is_undone = random.below(8) == 0;
+    let isolation = ["READ COMMITTED", "REPEATABLE READ"][random.below(2) as usize];
+    let outcome = with_retries(client, &format!("BEGIN ISOLATION LEVEL {isolation}"), 1000, |client| {
+        client.try_rows("SAVEPOINT before")?;
+        let lot = client.ask(&buy)?.expect("a lot");
+        if !settle.is_empty() {
+            client.try_rows(&format!("SELECT {settle}('{account}', {lot})"))?;
+        }
+        if is_undone { client.try_rows("ROLLBACK TO before").map(drop) } else { Ok(()) }
+    });
+    // Somebody else gave it up.
+    outcome.unwrap_or_else(|refusal| drop(refusal.expect(WRONG_STATE)));
+}
+
+#[test]
+fn many_buy_at_once_with_the_same_keys_and_others() {
+    let (database, mut client) = database_with_plan("cumulative");
+    client.run("SELECT credit_agreement('acme', 'api'); SELECT credit_agreement('globex', 'api', tier => 'two')");
+    database.clients(10, |number, client| {
+        let mut random = Random::new(number as u64);
+        let end = Instant::now() + BUYING;
+        while Instant::now() < end {
+            let account = ["acme", "globex"][random.below(2) as usize];
+            order(account, &mut random, client);
+            let debit = format!("SELECT credit_try_debit('{account}', 1, member => 'm1')");
+            with_retries(client, "BEGIN", 1000, |client| client.try_rows(&debit)).expect("a debit, or NULL");
+        }
+    });
+    let purchases = client.number("SELECT count(*) FROM credit.purchase");
+    assert!(purchases > 100, "{purchases} purchases");
+    assert_eq!(purchases, client.number("SELECT count(*) FROM credit.request WHERE function = 'credit_purchase'"), "one for each key");
+    let differs = "SELECT count(*) FROM (SELECT account, sum(paid) AS paid FROM credit.purchase WHERE status = 'active' GROUP BY 1) b
+         FULL JOIN (SELECT account, sum(paid) AS paid FROM credit.lot GROUP BY 1) l USING (account) WHERE b.paid IS DISTINCT FROM l.paid";
+    assert_eq!(client.number(differs), 0, "accounts whose lots cost something else than their purchases");
+    // In the order in which they were bought, whoever had not bought 100 was in the first tier. What was given up may have counted or not.
+    let wrong = "SELECT count(*) FROM (
+             SELECT tier, sum(quantity) OVER w AS most, COALESCE(sum(quantity) FILTER (WHERE status <> 'void') OVER w, 0) AS least
+             FROM credit.purchase WHERE account = 'acme' WINDOW w AS (ORDER BY purchase)) b
+         WHERE tier = 'one' AND least >= 100 OR tier = 'two' AND most < 100";
+    assert_eq!(client.number(wrong), 0, "purchases in the wrong tier");
+    assert_eq!(client.number("SELECT count(*) FROM credit.purchase WHERE account = 'globex' AND tier <> 'two'"), 0);
     database.verify();
 }
