@@ -70,8 +70,13 @@ impl Fraction {
         Fraction { numerator: BigInt::from(number), denominator: BigInt::from(1) }
     }
 
-    /// The sum.
+    /// The sum. A denominator that is a multiple of the other one, as among decimals, serves both: long sums stay short.
     pub fn plus(&self, other: &Fraction) -> Fraction {
+        let (fine, coarse) = if self.denominator >= other.denominator { (self, other) } else { (other, self) };
+        if &fine.denominator % &coarse.denominator == BigInt::ZERO {
+            let numerator = &fine.numerator + &coarse.numerator * (&fine.denominator / &coarse.denominator);
+            return Fraction { numerator, denominator: fine.denominator.clone() };
+        }
         let numerator = &self.numerator * &other.denominator + &other.numerator * &self.denominator;
         Fraction { numerator, denominator: &self.denominator * &other.denominator }
     }

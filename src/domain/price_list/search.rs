@@ -25,8 +25,11 @@ impl PriceList {
         Some(NextTier { tier, more, total })
     }
 
-    /// The smallest quantity that is more, and costs less in total: the cliff of prices by volume.
+    /// The smallest quantity that is more, and costs less in total: the cliff of prices by volume. Bands and bundles have none.
     pub fn cheaper_and_more(&self, quantity: Amount, before: Amount) -> Option<(Amount, Amount)> {
+        if matches!(self.model, Model::Graduated | Model::Package) {
+            return None;
+        }
         let total = self.quote(quantity, before)?.total;
         let above = |tier: &&Tier| before.checked_add(quantity).is_some_and(|reached_at| tier.from > reached_at);
         let mut candidates = self.tiers.iter().filter(above).filter_map(|tier| {
