@@ -26,9 +26,12 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
     accounts::lock(new.account);
     plans::share(new.plan);
     let now = clock::now();
-    new.effective_at = effective_at.unwrap_or(now);
+    new.effective_at = clock::of_now(effective_at.unwrap_or(now), now);
     if new.effective_at < now {
         return Err(error::agreement_in_force(new.account, new.plan, new.effective_at, now));
+    }
+    if new.pooling.is_some() && new.effective_at > now {
+        return Err(error::pooling_later(new.account));
     }
     if new.ended_at.is_some_and(|ended_at| ended_at <= new.effective_at) {
         return Err(error::agreement_without_life(new.account, new.plan));
@@ -96,7 +99,7 @@ fn check_tier(new: &NewAgreement<'_>, plan: &plans::Plan, tier: Option<&plans::T
 pub fn end(account: &str, plan: &str, ended_at: Option<DateTime<Utc>>) -> Result<()> {
     accounts::lock(account);
     let now = clock::now();
-    let ended_at = ended_at.unwrap_or(now);
+    let ended_at = clock::of_now(ended_at.unwrap_or(now), now);
     if ended_at < now {
         return Err(error::agreement_in_force(account, plan, ended_at, now));
     }

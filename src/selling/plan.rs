@@ -144,7 +144,7 @@ fn locked(plan: &str, effective_at: Option<DateTime<Utc>>) -> Result<(DateTime<U
         return Err(error::unknown_plan(plan));
     }
     let now = clock::now();
-    let from = effective_at.unwrap_or(now);
+    let from = clock::of_now(effective_at.unwrap_or(now), now);
     if from < now {
         return Err(error::price_in_force(plan, "effective_at", from, now));
     }

@@ -214,6 +214,23 @@ fn what_a_credit_costs_is_not_told_to_who_may_not_read_it() {
 }
 
 #[test]
+fn now_means_now() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run(
+        "SELECT credit_tier('api', 'two', 100, discount => 0.4, effective_at => now());
+         SELECT credit_agreement('acme', 'api', unit_price => 0.1, pooling => 'per_seat', effective_at => now());
+         SELECT credit_end_agreement('acme', 'api', ended_at => now());
+         SELECT credit_tier('api', 'two', withdraw => true, effective_at => now())",
+    );
+    assert_eq!(client.text("SELECT pooling FROM credit.account WHERE account = 'acme'"), "per_seat");
+    client.refusal("SELECT credit_tier('api', 'one', 0, discount => 0.1, effective_at => now() - interval '1 second')").expect(WRONG_STATE);
+    client
+        .refusal("SELECT credit_agreement('acme', 'api', pooling => 'pooled', effective_at => now() + interval '1 day')")
+        .expect(INVALID);
+    database.verify();
+}
+
+#[test]
 fn crumbs_are_not_free() {
     let (database, mut client) = database_with_plan("purchase");
     client.refusal("SELECT credit_purchase('acme', 'api', 0.005)").expect(INVALID);
@@ -226,6 +243,66 @@ fn crumbs_are_not_free() {
     client.run("SELECT credit_purchase('acme', 'free', 0.005)");
     client.refusal("SELECT * FROM credit_quote('free', budget => 1)").expect(INVALID);
     database.verify();
+}
+
+#[test]
+fn the_parts_of_random_purchases_are_exact_shares() {
+    let (database, mut client) = database_with_plan("purchase");
+    let mut random = Random::new(5);
+    for (number, (currency, decimals)) in (0..60).zip([("JPY", 0), ("USD", 2), ("KWD", 3)].into_iter().cycle()) {
+        let mut price = || format!("{}.{:06}", random.below(20), random.below(1_000_000));
+        let (low, high) = (price(), price());
+        let model = ["volume", "graduated"][random.below(2) as usize];
+        let quantity = format!("{}.{}", random.below(5_000) + 20, random.below(1_000_000));
+        let (bonus, instalments) = (random.below(500) + 1, random.below(30) + 2);
+        client.run(&format!(
+            "SELECT credit_plan('p{number}', unit => 'credit', currency => '{currency}', list_price => 1, model => '{model}');
+             SELECT credit_tier('p{number}', 'one', 0, unit_price => {low}), credit_tier('p{number}', 'two', 1000, unit_price => {high});
+             SELECT credit_purchase('instalments {decimals}', 'p{number}', {quantity}, instalments => {instalments}, instalment_period => '1 month'),
+                 credit_purchase('blend {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true),
+                 credit_purchase('both {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true,
+                     instalments => {instalments}, instalment_period => '1 day'),
+                 credit_purchase('bonus {decimals}', 'p{number}', {quantity}, bonus => {bonus}, instalments => 2, instalment_period => '1 day'),
+                 credit_purchase('bands {decimals}', 'p{number}', {quantity}, by_band => true)"
+        ));
+    }
+    let parts = "credit.purchase b JOIN credit.purchase_lot p USING (account, purchase) JOIN credit.lot l USING (account, lot)";
+    let broken = format!(
+        "SELECT count(*) FROM (SELECT b.paid, sum(l.paid) AS parts, b.quantity + COALESCE(b.bonus, 0) AS all_credits, sum(l.granted) AS granted
+             FROM {parts} GROUP BY b.account, b.purchase) s WHERE paid <> parts OR all_credits <> granted"
+    );
+    assert_eq!(client.number(&broken), 0, "purchases that their lots do not add up to");
+    // Each part is the exact share of its credits, to less than the smallest money; a bonus that is not blended costs nothing.
+    let shares = format!(
+        "SELECT count(*) FROM {parts} WHERE b.account NOT LIKE 'bands%' AND CASE
+             WHEN b.account LIKE 'bonus%' AND l.category = 'promotional' THEN l.paid <> 0
+             ELSE abs(l.paid - b.paid * l.granted / (b.quantity + CASE WHEN b.account LIKE 'bonus%' THEN 0 ELSE COALESCE(b.bonus, 0) END))
+                 >= power(10::numeric, - right(b.account, 1)::integer) END"
+    );
+    assert_eq!(client.number(&shares), 0, "lots that do not cost their share");
+    assert_eq!(client.number("SELECT count(*) FROM credit.lot WHERE paid <> round(paid, right(account, 1)::integer)"), 0);
+    assert!(client.number("SELECT count(*) FROM credit.lot WHERE account LIKE 'bands%'") > 60, "purchases of two bands");
+    database.verify();
+}
+
+#[test]
+fn what_was_bought_before_is_read_once_by_its_index() {
+    let (database, mut client) = database_with_plan("cumulative");
+    client.run(
+        "SELECT credit_agreement('acme', 'api');
+         SELECT credit_purchase('acme', 'api', 3), credit_purchase('other', 'api', 3) FROM generate_series(1, 200);
+         SELECT count(*) FROM credit_quote('api', 1, 'acme')",
+    );
+    let mut read = || {
+        client.run("SELECT pg_stat_force_next_flush()");
+        client.rows("SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'credit.purchase'::regclass").remove(0)
+    };
+    let before = read();
+    database.connect().run("SELECT count(*) FROM credit_quote('api', 1, 'acme'); SELECT pg_stat_force_next_flush()");
+    let after = read();
+    assert_eq!(before[0], after[0], "no scan of the whole table");
+    let fetched = |row: &[String]| row[1].parse::<i64>().expect("a number");
+    assert_eq!(fetched(&after) - fetched(&before), 200, "each purchase of the account once");
 }
 
 /// How long clients buy at once.
