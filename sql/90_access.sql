@@ -19,6 +19,7 @@ FROM (
         ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
+        ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -51,6 +52,12 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_change'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_return'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.instalments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscriptions'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.plan_cost'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.tier_economics'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),
