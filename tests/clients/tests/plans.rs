@@ -235,6 +235,7 @@ fn crumbs_are_not_free() {
     let (database, mut client) = database_with_plan("purchase");
     client.refusal("SELECT credit_purchase('acme', 'api', 0.005)").expect(INVALID);
     client.refusal("SELECT credit_purchase('acme', 'api', budget => 0.001)").expect(INVALID);
+    client.refusal("SELECT credit_change_plan('acme', 'api', 0.005)").expect(INVALID);
     client.run("SELECT credit_purchase('acme', 'api', 0.006)");
     assert_eq!(client.text("SELECT paid FROM credit.purchase"), "0.01");
     client.run(
