@@ -70,7 +70,7 @@ CREATE TRIGGER purchase_lot_92_refuse_truncate BEFORE TRUNCATE ON credit.purchas
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 
 -- Which rate card an account uses follows from its agreements and their plans.
-CREATE TRIGGER plan_95_announce AFTER INSERT OR UPDATE ON credit.plan
+CREATE TRIGGER plan_95_announce AFTER INSERT OR UPDATE OF plan, unit, rate_card ON credit.plan
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
 CREATE TRIGGER agreement_95_announce AFTER INSERT OR UPDATE ON credit.agreement
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();

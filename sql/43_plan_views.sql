@@ -3,22 +3,29 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- One row per tier in force, and one per plan for what was sold by agreements with a price of their own (tier NULL).
+-- One row per tier in force, and one for each that is not but was sold; what was sold by agreements with a price of their own is a tier NULL.
 CREATE VIEW credit.tier_economics AS
+WITH sold AS (
+    SELECT plan, tier, count(DISTINCT account) AS customers, sum(quantity) AS quantity, sum(paid) AS revenue
+    FROM credit.purchase WHERE status = 'active' GROUP BY plan, tier
+), known AS (
+    SELECT v.plan, v.tier, v.from_quantity, v.discount, v.unit_price, v.negotiated, v.flat
+    FROM credit.tier v CROSS JOIN (SELECT credit.now() AS now) AS clock
+    WHERE v.effective_at <= clock.now AND (v.ended_at IS NULL OR v.ended_at > clock.now)
+)
 SELECT p.plan, t.tier, t.from_quantity, p.currency, price.list_price, trim_scale(round(1 - price.unit_price / NULLIF(price.list_price, 0), 6)) AS discount,
     trim_scale(price.unit_price) AS unit_price, cost.unit_cost,
     round(100 * (1 - cost.unit_cost / NULLIF(price.unit_price, 0)), 2) AS margin_percent, p.floor_margin,
     COALESCE(price.unit_price * (1 - p.floor_margin) < cost.unit_cost, false) AS below_floor,
-    sold.customers, sold.quantity AS credits_sold, sold.revenue
+    COALESCE(sold.customers, 0) AS customers, COALESCE(sold.quantity, 0) AS credits_sold, COALESCE(sold.revenue, 0) AS revenue
 FROM credit.plan p
 CROSS JOIN (SELECT credit.now() AS now) AS clock
-CROSS JOIN LATERAL (
-    SELECT v.tier, v.from_quantity, v.discount, v.unit_price, v.negotiated, v.flat FROM credit.tier v
-    WHERE v.plan = p.plan AND v.effective_at <= clock.now AND (v.ended_at IS NULL OR v.ended_at > clock.now)
+JOIN (
+    SELECT plan, tier, from_quantity, discount, unit_price, negotiated, flat FROM known
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, true, NULL
-    WHERE EXISTS (SELECT FROM credit.purchase b WHERE b.plan = p.plan AND b.tier IS NULL AND b.status = 'active')
-) AS t
+    SELECT s.plan, s.tier, NULL, NULL, NULL, true, NULL FROM sold s
+    WHERE NOT EXISTS (SELECT FROM known k WHERE k.plan = s.plan AND k.tier = s.tier)
+) AS t ON t.plan = p.plan
 LEFT JOIN LATERAL (
     SELECT v.list_price, CASE
         WHEN t.negotiated THEN NULL
@@ -31,10 +38,7 @@ LEFT JOIN LATERAL (
     SELECT c.unit_cost FROM credit.plan_cost c WHERE c.plan = p.plan AND c.from_quantity <= t.from_quantity AND c.effective_at <= clock.now
     ORDER BY c.from_quantity DESC, c.effective_at DESC LIMIT 1
 ) AS cost ON true
-CROSS JOIN LATERAL (
-    SELECT count(DISTINCT b.account) AS customers, COALESCE(sum(b.quantity), 0) AS quantity, COALESCE(sum(b.paid), 0) AS revenue
-    FROM credit.purchase b WHERE b.plan = p.plan AND b.tier IS NOT DISTINCT FROM t.tier AND b.status = 'active'
-) AS sold;
+LEFT JOIN sold ON sold.plan = p.plan AND sold.tier IS NOT DISTINCT FROM t.tier;
 
 -- One row per year of a commitment that has begun: what was promised, what was bought, what is missing.
 CREATE VIEW credit.commitments AS

@@ -213,9 +213,6 @@ fn credit_agreement(
 ) -> Result<i64> {
     let account = convert::name("account", account)?;
     let effective_at = convert::optional_instant("effective_at", effective_at)?;
-    if pooling.is_some() && effective_at.is_some() {
-        return Err(error::pooling_later(account));
-    }
     let new = NewAgreement {
         account,
         plan: convert::name("plan", plan)?,

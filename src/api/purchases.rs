@@ -12,7 +12,7 @@ use crate::posting::idempotency::Keyed;
 use crate::selling::purchase::{self, Lots, Purchase};
 use crate::selling::quote::{self, Asked, Line, Quoted};
 use crate::server::clock;
-use crate::store::{Snapshot, connected};
+use crate::store::{Snapshot, access, connected};
 
 /// The most instalments of a purchase.
 const INSTALMENTS: std::ops::RangeInclusive<i32> = 2..=120;
@@ -53,6 +53,8 @@ fn credit_quote(
     let asked = asked(plan, convert::optional_name("account", account)?, quantity, budget, currency)?;
     let quoted = connected(|| {
         let quoted = quote::quote(asked, clock::now(), Snapshot::OfCaller)?;
+        // What a credit costs the provider is not for whoever may only read or spend, nor is what it can be computed from.
+        let quoted = if access::caller_sees_costs() { quoted } else { quoted.without_costs() };
         match quoted.is_refused() {
             true => Err(error::quote_below_floor(asked.plan, &quoted)),
             false => Ok(quoted),
@@ -73,7 +75,7 @@ fn credit_quote(
         quoted.margin_percent().map(convert::numeric_of_decimal),
         next.map(|next| next.tier.clone()),
         next.map(|next| convert::numeric(next.more)),
-        next.map(|next| convert::numeric_of_decimal(next.unit_price)),
+        next.and_then(|next| next.unit_price).map(convert::numeric_of_decimal),
         next.map(|next| money(next.total)),
         warning(&quoted),
         quoted.agreement.as_ref().map(|agreement| agreement.agreement),
@@ -102,7 +104,8 @@ fn lines(quoted: &Quoted) -> String {
     let line = |line: &Line| {
         let tier = line.tier.as_ref().map_or("null".to_owned(), |tier| serde_json::Value::from(tier.as_str()).to_string());
         let amount = convert::money_text(line.amount, quoted.currency_decimals);
-        format!(r#"{{"tier": {tier}, "quantity": {}, "unit_price": {}, "amount": {amount}}}"#, line.quantity, line.unit_price)
+        let unit_price = line.unit_price.map_or_else(|| "null".to_owned(), |price| price.to_string());
+        format!(r#"{{"tier": {tier}, "quantity": {}, "unit_price": {unit_price}, "amount": {amount}}}"#, line.quantity)
     };
     format!("[{}]", quoted.lines.iter().map(line).collect::<Vec<_>>().join(", "))
 }
@@ -113,7 +116,8 @@ fn warning(quoted: &Quoted) -> Option<String> {
         let total = convert::money_text(total, quoted.currency_decimals);
         format!("{quantity} credits would be cheaper: {total} {}", quoted.plan.currency)
     });
-    let below = quoted.is_below_floor.then(|| "the margin is below the floor of the plan".to_owned());
+    let shows_margin = quoted.is_below_floor && quoted.unit_cost.is_some();
+    let below = shows_margin.then(|| "the margin is below the floor of the plan".to_owned());
     let warnings: Vec<_> = cheaper.into_iter().chain(below).collect();
     (!warnings.is_empty()).then(|| warnings.join("; "))
 }

@@ -70,8 +70,13 @@ impl Fraction {
         Fraction { numerator: BigInt::from(number), denominator: BigInt::from(1) }
     }
 
-    /// The sum.
+    /// The sum. A denominator that is a multiple of the other one, as among decimals, serves both: long sums stay short.
     pub fn plus(&self, other: &Fraction) -> Fraction {
+        let (fine, coarse) = if self.denominator >= other.denominator { (self, other) } else { (other, self) };
+        if &fine.denominator % &coarse.denominator == BigInt::ZERO {
+            let numerator = &fine.numerator + &coarse.numerator * (&fine.denominator / &coarse.denominator);
+            return Fraction { numerator, denominator: fine.denominator.clone() };
+        }
         let numerator = &self.numerator * &other.denominator + &other.numerator * &self.denominator;
         Fraction { numerator, denominator: &self.denominator * &other.denominator }
     }
@@ -137,6 +142,12 @@ impl Fraction {
     pub fn round_decimal(&self, decimals: u32, rounding: Rounding) -> Option<Decimal> {
         let scaled = i128::try_from(self.scaled(decimals, rounding)).ok()?;
         Decimal::try_from_i128_with_scale(scaled, decimals).ok().map(|decimal| decimal.normalize())
+    }
+}
+
+impl From<i128> for Fraction {
+    fn from(number: i128) -> Fraction {
+        Fraction { numerator: BigInt::from(number), denominator: BigInt::from(1) }
     }
 }
 

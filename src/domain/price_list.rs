@@ -11,6 +11,10 @@ use rust_decimal::Decimal;
 use super::amount::Amount;
 use super::exact::{Fraction, Precision, Rounding};
 
+#[cfg(test)]
+mod model;
+pub mod search;
+
 /// How the tiers of a plan make a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
@@ -98,19 +102,10 @@ pub struct Quote {
     pub quantity: Amount,
     /// Rounded once, to the currency's decimals.
     pub total: Amount,
+    /// It has a price, of which nothing is left when it is rounded.
+    pub is_too_small: bool,
     /// Band by band.
     pub lines: Vec<Line>,
-}
-
-/// The next step up from a quantity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextTier {
-    /// Its position.
-    pub tier: usize,
-    /// How many more credits reach it.
-    pub more: Amount,
-    /// What the quantity that reaches it costs.
-    pub total: Amount,
 }
 
 impl PriceList {
@@ -189,24 +184,30 @@ impl PriceList {
         bands
     }
 
-    /// The smallest bundle that holds the quantity; above the largest one, as many of it as fit, and one for the rest.
+    /// Whole bundles that hold the quantity, the largest first.
     fn bundles(&self, quantity: Amount) -> Option<Quote> {
-        let largest = self.tiers.len() - 1;
-        let size = self.tiers[largest].from.nanos();
-        let (whole, rest) = (quantity.nanos() / size, quantity.nanos() % size);
         let mut exact = Vec::new();
-        if whole > 0 {
-            let sold = Amount::from_nanos(whole.checked_mul(size)?)?;
-            let price = self.bundle(largest).times(&Fraction::whole(i64::try_from(whole).ok()?));
-            exact.push((largest, sold, price));
+        let mut sold = Amount::ZERO;
+        for (tier, number) in self.covering(self.tiers.len() - 1, quantity.nanos()) {
+            let holds = Amount::from_nanos(number.checked_mul(self.tiers[tier].from.nanos())?)?;
+            sold = sold.checked_add(holds)?;
+            exact.push((tier, holds, self.bundle(tier).times(&Fraction::from(number))));
         }
-        if rest > 0 {
-            let holds =
-                self.tiers.iter().position(|tier| tier.from.nanos() >= rest).expect("the largest bundle holds a rest of it");
-            exact.push((holds, self.tiers[holds].from, self.bundle(holds)));
-        }
-        let sold = exact.iter().try_fold(Amount::ZERO, |sum, (_, quantity, _)| sum.checked_add(*quantity))?;
         self.rounded(exact[0].0, sold, &exact)
+    }
+
+    /// As many bundles of a tier as fit, and for the rest smaller ones, or one more of it where that costs no more. So the total never
+    /// falls when the quantity grows.
+    fn covering(&self, tier: usize, nanos: i128) -> Vec<(usize, i128)> {
+        let size = self.tiers[tier].from.nanos();
+        let (whole, rest) = (nanos / size, nanos % size);
+        let of_smaller = if rest > 0 && tier > 0 { self.covering(tier - 1, rest) } else { Vec::new() };
+        let price = |(tier, number): &(usize, i128)| self.bundle(*tier).times(&Fraction::from(*number));
+        let costs = of_smaller.iter().fold(Fraction::zero(), |sum, bundles| sum.plus(&price(bundles)));
+        let takes_smaller = !of_smaller.is_empty() && costs < self.bundle(tier);
+        let number = whole + i128::from(rest > 0 && !takes_smaller);
+        let own = (number > 0).then_some((tier, number));
+        own.into_iter().chain(of_smaller.into_iter().filter(|_| takes_smaller)).collect()
     }
 
     /// The price of one bundle.
@@ -225,63 +226,13 @@ impl PriceList {
             lines.push(Line { tier: *tier, quantity: *quantity, amount: up_to_here.checked_sub(total)? });
             total = up_to_here;
         }
-        Some(Quote { tier, quantity, total, lines })
-    }
-
-    /// The step above the one that a quantity reaches; `None` at the top, and for bundles, which are bought one by one.
-    pub fn next(&self, quantity: Amount, before: Amount) -> Option<NextTier> {
-        let reached_at = before.checked_add(quantity)?;
-        let tier = self.reached(reached_at) + 1;
-        let from = self.tiers.get(tier).filter(|_| self.model != Model::Package)?.from;
-        let more = from.checked_sub(reached_at)?;
-        let total = self.quote(quantity.checked_add(more)?, before)?.total;
-        Some(NextTier { tier, more, total })
-    }
-
-    /// The smallest quantity that is more, and costs less in total: the cliff of prices by volume.
-    pub fn cheaper_and_more(&self, quantity: Amount, before: Amount) -> Option<(Amount, Amount)> {
-        let total = self.quote(quantity, before)?.total;
-        let above = |tier: &&Tier| before.checked_add(quantity).is_some_and(|reached_at| tier.from > reached_at);
-        let candidates = self.tiers.iter().filter(above).filter_map(|tier| {
-            let candidate = tier.from.checked_sub(before).filter(|candidate| candidate.is_positive())?;
-            Some((candidate, self.quote(candidate, before)?.total))
-        });
-        let mut cheaper: Vec<_> = candidates.filter(|(_, price)| *price < total).collect();
-        cheaper.sort_by_key(|(quantity, _)| *quantity);
-        cheaper.into_iter().next()
-    }
-
-    /// The most credits that a budget buys; `None` when it buys nothing, or everything (a last step without an end).
-    pub fn buys(&self, budget: Amount, before: Amount) -> Option<Amount> {
-        let step = 10_i128.pow(super::amount::MAX_DECIMALS - self.unit_decimals);
-        let costs_at_most = |steps: i128| -> bool {
-            let quantity = steps.checked_mul(step).and_then(Amount::from_nanos);
-            quantity.and_then(|quantity| self.quote(quantity, before)).is_some_and(|quote| quote.total <= budget)
-        };
-        // Within a tier the total only grows, so each tier's part is searched by halving; the last that fits wins.
-        let limit = super::amount::LIMIT_UNITS * 10_i128.pow(self.unit_decimals) - before.nanos() / step - 1;
-        let bounds: Vec<i128> = self.tiers.iter().map(|tier| (tier.from.nanos() - before.nanos()).div_euclid(step)).collect();
-        let starts = std::iter::once(1).chain(bounds.iter().copied().filter(|bound| *bound > 1));
-        let mut starts: Vec<i128> = starts.collect();
-        starts.dedup();
-        let end_of = |index: usize| starts.get(index + 1).map_or(limit, |next| next - 1);
-        let best = (0..starts.len()).rev().find(|index| costs_at_most(starts[*index]))?;
-        let (mut fits, mut too_much) = (starts[best], end_of(best) + 1);
-        if self.model == Model::Stairstep && best + 1 == starts.len() {
-            return None;
-        }
-        while too_much - fits > 1 {
-            let middle = fits + (too_much - fits) / 2;
-            if costs_at_most(middle) { fits = middle } else { too_much = middle }
-        }
-        Amount::from_nanos(fits * step)
+        Some(Quote { tier, quantity, total, is_too_small: total.is_zero() && !so_far.is_zero(), lines })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn amount(text: &str) -> Amount {
         Amount::parse(text).unwrap()
@@ -350,8 +301,11 @@ mod tests {
             (quote.quantity.to_string(), quote.total.to_string())
         };
         assert_eq!(quote("1"), ("1000".into(), "9".into()));
-        assert_eq!(quote("1000.5"), ("10000".into(), "80".into()));
+        assert_eq!(quote("1000.5"), ("2000".into(), "18".into()));
         assert_eq!(quote("20500"), ("21000".into(), "169".into()));
+        // Eight small ones are cheaper than a large one, nine are not.
+        assert_eq!(quote("8000"), ("8000".into(), "72".into()));
+        assert_eq!(quote("8000.5"), ("10000".into(), "80".into()));
     }
 
     #[test]
@@ -373,6 +327,11 @@ mod tests {
                 .to_string()
         };
         assert_eq!([total(0), total(2), total(3)], ["2", "1.66", "1.665"]);
+        let is_too_small = |price, quantity| {
+            let list = PriceList::new(Model::Volume, vec![tier("a", "0", price, None)], 1, 2).unwrap();
+            list.quote(amount(quantity), Amount::ZERO).unwrap().is_too_small
+        };
+        assert_eq!([is_too_small("0.01", "0.5"), is_too_small("0.01", "0.6"), is_too_small("0", "1")], [true, false, false]);
     }
 
     #[test]
@@ -395,59 +354,10 @@ mod tests {
         let whole = PriceList::new(Model::Volume, vec![tier("a", "0", "3", None)], 0, 2).unwrap();
         assert_eq!(whole.buys(amount("2.99"), Amount::ZERO), None);
         assert_eq!(whole.buys(amount("7"), Amount::ZERO), Some(amount("2")));
-    }
-
-    fn any_list(model: Model) -> impl Strategy<Value = PriceList> {
-        prop::collection::btree_map(1_i64..60, (0_i64..50, prop::option::of(0_i64..20)), 0..4).prop_map(move |tiers| {
-            let first = Tier { name: "first".into(), from: Amount::ZERO, unit_price: Decimal::new(37, 1), flat: None };
-            let others = tiers.into_iter().map(|(from, (price, flat))| Tier {
-                name: from.to_string(),
-                from: Amount::from_nanos(i128::from(from) * 1_000_000_000).unwrap(),
-                unit_price: Decimal::new(price, 1),
-                flat: flat.map(Decimal::from),
-            });
-            PriceList::new(model, std::iter::once(first).chain(others).collect(), 0, 2).unwrap()
-        })
-    }
-
-    fn whole(quantity: i128) -> Amount {
-        Amount::from_nanos(quantity * 1_000_000_000).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn graduated_equals_pricing_credit_by_credit(list in any_list(Model::Graduated), quantity in 1_i128..80, before in 0_i128..40) {
-            let price_of = |number: i128| {
-                let tier = list.tiers.iter().rev().find(|tier| tier.from <= whole(number)).unwrap();
-                let flat = if tier.from == whole(number) { tier.flat.map_or_else(Fraction::zero, Fraction::from) } else { Fraction::zero() };
-                Fraction::from(tier.unit_price).plus(&flat)
-            };
-            let exact = (before..before + quantity).fold(Fraction::zero(), |sum, number| sum.plus(&price_of(number)));
-            let quote = list.quote(whole(quantity), whole(before)).unwrap();
-            prop_assert_eq!(Some(quote.total), exact.round(list.money));
-            prop_assert_eq!(quote.lines.iter().map(|line| line.amount).sum::<Amount>(), quote.total);
-            prop_assert_eq!(quote.lines.iter().map(|line| line.quantity).sum::<Amount>(), whole(quantity));
-        }
-
-        #[test]
-        fn graduated_totals_grow(list in any_list(Model::Graduated), quantity in 1_i128..80, more in 0_i128..40) {
-            let total = |quantity| list.quote(whole(quantity), Amount::ZERO).unwrap().total;
-            prop_assert!(total(quantity) <= total(quantity + more));
-        }
-
-        #[test]
-        fn the_cliff_is_found_where_there_is_one(list in any_list(Model::Volume), quantity in 1_i128..80) {
-            let total = |quantity| list.quote(whole(quantity), Amount::ZERO).unwrap().total;
-            let cheapest_above = (quantity + 1..140).find(|more| total(*more) < total(quantity));
-            prop_assert_eq!(list.cheaper_and_more(whole(quantity), Amount::ZERO).map(|(more, _)| more), cheapest_above.map(whole));
-        }
-
-        #[test]
-        fn a_budget_buys_the_most_that_fits(list in any_list(Model::Volume), budget in 0_i128..200) {
-            let total = |quantity| list.quote(whole(quantity), Amount::ZERO).unwrap().total;
-            let most = (1..3000).rev().find(|quantity| total(*quantity) <= whole(budget));
-            prop_assume!(most != Some(2999));
-            prop_assert_eq!(list.buys(whole(budget), Amount::ZERO), most.map(whole));
-        }
+        // What has no end, or costs nothing, has no most.
+        let step = PriceList::new(Model::Stairstep, vec![tier("a", "0", "0", Some("5"))], 0, 2).unwrap();
+        assert_eq!([step.buys(amount("4.99"), Amount::ZERO), step.buys(amount("5"), Amount::ZERO)], [None, None]);
+        let free = PriceList::new(Model::Volume, vec![tier("a", "0", "0", None)], 6, 2).unwrap();
+        assert_eq!(free.buys(amount("1"), amount("10")), None);
     }
 }

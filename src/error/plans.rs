@@ -47,6 +47,15 @@ pub fn budget_buys_no_quantity(plan: &str, budget: Amount) -> ErrorReport {
     )
 }
 
+/// 22023: credits whose price is rounded to nothing: bought again and again they would be free.
+pub fn costs_too_little(plan: &str, quantity: Amount, currency: &str) -> ErrorReport {
+    invalid(
+        format!("{quantity} credits of plan \"{plan}\" cost less than can be paid in {currency}"),
+        format!("argument=quantity plan={} quantity={quantity} currency={currency} total=0", plain(plan)),
+        "Buy more of them at once.",
+    )
+}
+
 /// 22023: a number that must be a part of one.
 pub fn not_a_fraction(argument: &str, value: Decimal) -> ErrorReport {
     invalid(
@@ -172,6 +181,24 @@ pub fn priced_above_negotiated(plan: &str, tier: &str, negotiated: &str) -> Erro
     )
 }
 
+/// 22023: a step of a stairstep plan as the price of every quantity.
+pub fn step_for_every_quantity(plan: &str, tier: &str) -> ErrorReport {
+    invalid(
+        format!("tier \"{tier}\" of plan \"{plan}\" is the price of a range of quantities, not of every one"),
+        format!("argument=tier plan={} tier={}", plain(plan), plain(tier)),
+        "Agree on unit_price or discount, or on nothing but the plan's prices as they are.",
+    )
+}
+
+/// 22023: a step without its price, or with one for each credit.
+pub fn step_without_flat(plan: &str, tier: &str) -> ErrorReport {
+    invalid(
+        format!("tier \"{tier}\" of plan \"{plan}\" must have a flat price, and no other"),
+        format!("argument=flat plan={} tier={}", plain(plan), plain(tier)),
+        "In a stairstep plan every quantity of a step costs the same: give flat instead of discount or unit_price.",
+    )
+}
+
 // P0002 no_data_found
 
 /// P0002: no such plan.
@@ -256,12 +283,14 @@ pub fn below_floor(plan: &str, price: Decimal, cost: Decimal, floor: Decimal) ->
 /// 55000: a quote that leaves less than the plan's floor margin.
 pub fn quote_below_floor(plan: &str, quoted: &Quoted) -> ErrorReport {
     let text = |value: Option<Decimal>| value.map(|value| value.to_string()).unwrap_or_default();
+    let with_bonus = quoted.bonus.map(|bonus| format!(" and a bonus of {bonus}")).unwrap_or_default();
     wrong_state(
-        format!("{} credits for {} are below the floor margin of plan \"{plan}\"", quoted.quantity, quoted.total),
+        format!("{} credits{with_bonus} for {} are below the floor margin of plan \"{plan}\"", quoted.quantity, quoted.total),
         format!(
-            "plan={} quantity={} total={} margin_percent={} floor_margin={}",
+            "plan={} quantity={} bonus={} total={} margin_percent={} floor_margin={}",
             plain(plan),
             quoted.quantity,
+            quoted.bonus.map(|bonus| bonus.to_string()).unwrap_or_default(),
             quoted.total,
             text(quoted.margin_percent()),
             text(quoted.plan.floor_margin)

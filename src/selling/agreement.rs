@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{plan, quote};
 use crate::domain::amount::Amount;
+use crate::domain::price_list::Model;
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::server::clock;
@@ -25,9 +26,12 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
     accounts::lock(new.account);
     plans::share(new.plan);
     let now = clock::now();
-    new.effective_at = effective_at.unwrap_or(now);
+    new.effective_at = clock::of_now(effective_at.unwrap_or(now), now);
     if new.effective_at < now {
         return Err(error::agreement_in_force(new.account, new.plan, new.effective_at, now));
+    }
+    if new.pooling.is_some() && new.effective_at > now {
+        return Err(error::pooling_later(new.account));
     }
     if new.ended_at.is_some_and(|ended_at| ended_at <= new.effective_at) {
         return Err(error::agreement_without_life(new.account, new.plan));
@@ -58,21 +62,33 @@ fn check_price(new: &NewAgreement<'_>, now: DateTime<Utc>) -> Result<()> {
         discount: new.discount,
         is_excused: new.override_reason.is_some(),
     };
-    if let Some(tier) = new.tier
-        && !tiers.iter().any(|known| known.tier == tier && !known.is_negotiated)
-    {
-        return Err(error::unknown_tier(new.plan, tier));
-    }
-    let Some(price) = quote::own_price(&agreed, &tiers, list_price)? else { return Ok(()) };
+    let tier = quote::own_tier(&agreed, &terms, &tiers);
+    check_tier(new, &terms, tier.as_ref())?;
+    let (price, flat) = match (&tier, quote::own_price(&agreed, list_price)?) {
+        (_, Some(price)) => (price, None),
+        (Some(tier), None) => (quote::unit_price(tier, list_price)?, tier.flat),
+        (None, None) => return Ok(()),
+    };
     if agreed.is_excused || terms.flags_only {
         return Ok(());
     }
-    // What it commits to buy in its first year says what a credit will cost.
-    let quantity = new.committed_quantity.as_ref().and_then(|years| years.first().copied()).filter(|year| year.is_positive());
-    let quantity = quantity.unwrap_or(Amount::from_nanos(1_000_000_000).expect("one credit"));
+    // What it commits to buy in its first year says what a credit will cost; a bundle is as large as it is.
+    let committed = new.committed_quantity.as_ref().and_then(|years| years.first().copied());
+    let bundle = tier.map(|tier| tier.from).filter(|from| from.is_positive());
+    let quantity = bundle.or(committed).unwrap_or(Amount::from_nanos(1_000_000_000).expect("one credit"));
     match plans::unit_cost(new.plan, quantity, now, Snapshot::Fresh) {
-        Some(cost) => plan::check_price(new.plan, &terms, price, None, quantity, cost),
+        Some(cost) => plan::check_price(new.plan, &terms, price, flat, quantity, cost),
         None => Ok(()),
+    }
+}
+
+/// Whether the tier that is agreed, if one is, has a price for every quantity.
+fn check_tier(new: &NewAgreement<'_>, plan: &plans::Plan, tier: Option<&plans::TierVersion>) -> Result<()> {
+    let Some(name) = new.tier else { return Ok(()) };
+    match tier {
+        Some(tier) if !tier.is_negotiated && plan.model != Model::Stairstep => Ok(()),
+        Some(tier) if !tier.is_negotiated => Err(error::step_for_every_quantity(new.plan, name)),
+        _ => Err(error::unknown_tier(new.plan, name)),
     }
 }
 
@@ -83,7 +99,7 @@ fn check_price(new: &NewAgreement<'_>, now: DateTime<Utc>) -> Result<()> {
 pub fn end(account: &str, plan: &str, ended_at: Option<DateTime<Utc>>) -> Result<()> {
     accounts::lock(account);
     let now = clock::now();
-    let ended_at = ended_at.unwrap_or(now);
+    let ended_at = clock::of_now(ended_at.unwrap_or(now), now);
     if ended_at < now {
         return Err(error::agreement_in_force(account, plan, ended_at, now));
     }

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::quote;
 use crate::domain::amount::Amount;
+use crate::domain::price_list::Model;
 use crate::error::{self, Result};
 use crate::server::clock;
 use crate::store::plans::{self, PlanTerms, TierTerms, TierVersion};
@@ -97,6 +98,9 @@ pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     tier.from
         .within(plan.unit_decimals)
         .map_err(|_| error::too_many_decimals("from_quantity", &tier.from.to_string(), plan.unit_decimals))?;
+    if plan.model == Model::Stairstep && !tier.is_negotiated && (tier.flat.is_none() || tier.discount.or(tier.unit_price).is_some()) {
+        return Err(error::step_without_flat(tier.plan, tier.tier));
+    }
     let new = TierVersion {
         version: plans::next_tier_id(),
         tier: tier.tier.to_owned(),
@@ -140,7 +144,7 @@ fn locked(plan: &str, effective_at: Option<DateTime<Utc>>) -> Result<(DateTime<U
         return Err(error::unknown_plan(plan));
     }
     let now = clock::now();
-    let from = effective_at.unwrap_or(now);
+    let from = clock::of_now(effective_at.unwrap_or(now), now);
     if from < now {
         return Err(error::price_in_force(plan, "effective_at", from, now));
     }

@@ -52,7 +52,8 @@ pub struct Purchase<'a> {
 /// Buys; the first lot's id, or that of the same purchase made before under the same key.
 ///
 /// # Errors
-/// As [`quote::quote`]; 55000 below the floor without a reason, or nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
+/// As [`quote::quote`]; 22023 so few that nothing is left of their price when it is rounded; 55000 below the floor without a reason, or
+/// nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
 pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let account = request.account;
     let lot = lots::next_id();
@@ -68,11 +69,19 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     plans::share(plan_name);
     let now = clock::now();
     account::active_member(account, request.member, &context, now)?;
-    let quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
+    let mut quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
+    if request.prorates {
+        quoted = prorated(account, quoted, now)?;
+    }
+    if quoted.is_too_small {
+        return Err(error::costs_too_little(plan_name, quoted.quantity, &quoted.plan.currency));
+    }
+    if let Some(bonus) = request.bonus {
+        quoted = quoted.with_bonus(bonus).ok_or_else(|| error::amount_out_of_range("bonus", &bonus.to_string()))?;
+    }
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(plan_name, &quoted));
     }
-    let quoted = if request.prorates { prorated(account, quoted, now)? } else { quoted };
     let parts = parts(request, &quoted, lot, now)?;
     let purchase = write(request, &quoted, &parts, now);
     if !request.is_pending {
@@ -92,7 +101,8 @@ fn prorated(account: &str, quoted: Quoted, now: DateTime<Utc>) -> Result<Quoted>
     if left.granted.is_zero() {
         return Err(error::nothing_left_of_period(account, quoted.quantity, period.days_left, period.days, period.ends_at));
     }
-    Ok(Quoted { quantity: left.granted, total: left.charged, unit_price: None, lines: Vec::new(), ..quoted })
+    let is_too_small = quoted.is_too_small || (left.charged.is_zero() && !quoted.total.is_zero());
+    Ok(Quoted { quantity: left.granted, total: left.charged, is_too_small, unit_price: None, lines: Vec::new(), ..quoted })
 }
 
 /// The lots of a purchase: they add up to what is paid, to the last decimal of the currency.
@@ -157,7 +167,7 @@ fn write(request: &Purchase<'_>, quoted: &Quoted, parts: &[Part], now: DateTime<
         currency_decimals,
         member: request.member,
         expiry: request.expiry,
-        override_reason: request.override_reason.filter(|_| quoted.is_refused()),
+        override_reason: request.override_reason.filter(|_| quoted.is_below_floor),
         metadata: request.metadata,
     };
     let purchase = purchases::add(&new, now);
@@ -194,7 +204,7 @@ pub fn grant(account: &str, purchase: i64, effective_at: DateTime<Utc>, now: Dat
 /// Grants what was bought and is now paid; nothing when that was done before. The lot that was named.
 ///
 /// # Errors
-/// P0002 no such lot of a purchase; 55000 when the purchase was voided.
+/// P0002 no such lot of a purchase; 55000 when the purchase was voided, or when its member has become inactive.
 pub fn activate(account: &str, lot: i64) -> Result<i64> {
     let purchase = purchases::of_lot(account, lot).ok_or_else(|| error::unknown_purchase(account, lot))?;
     let (status, _) = purchases::lock(account, purchase).expect("the purchase of a lot");
@@ -203,11 +213,19 @@ pub fn activate(account: &str, lot: i64) -> Result<i64> {
         "void" => Err(error::purchase_void(account, lot)),
         _ => {
             let now = clock::now();
+            check_member(account, purchase)?;
             purchases::settle(account, purchase, "active", now);
             grant(account, purchase, now, now);
             Ok(lot)
         }
     }
+}
+
+/// Whether the member that a purchase is for may still be granted credits.
+fn check_member(account: &str, purchase: i64) -> Result<()> {
+    let member = purchases::member(account, purchase);
+    let context = account::find(account, None, member.as_deref())?;
+    account::check_member(account, member.as_deref(), &context)
 }
 
 /// Gives up a purchase that is pending; how many credits that was. `None` when the lot is none of a pending purchase.

@@ -6,7 +6,8 @@ use rust_decimal::Decimal;
 use crate::domain::amount::Amount;
 use crate::domain::currency;
 use crate::domain::exact::{Fraction, MAX_RATE_DECIMALS, Rounding};
-use crate::domain::price_list::{self, Model, NextTier, PriceList};
+use crate::domain::price_list::search::NextTier;
+use crate::domain::price_list::{self, Model, PriceList};
 use crate::error::{self, Result};
 use crate::store::Snapshot;
 use crate::store::agreements::{self, Agreement};
@@ -31,7 +32,8 @@ pub struct Line {
     /// `None` where the price is agreed.
     pub tier: Option<String>,
     pub quantity: Amount,
-    pub unit_price: Decimal,
+    /// `None` where only the flat price counts.
+    pub unit_price: Option<Decimal>,
     pub amount: Amount,
 }
 
@@ -41,8 +43,8 @@ pub struct Next {
     pub tier: String,
     /// How many more credits reach it.
     pub more: Amount,
-    /// What one credit costs there.
-    pub unit_price: Decimal,
+    /// What one credit costs there; `None` where only the flat price counts.
+    pub unit_price: Option<Decimal>,
     pub total: Amount,
 }
 
@@ -58,11 +60,17 @@ pub struct Quoted {
     pub discount: Option<Decimal>,
     pub unit_price: Option<Decimal>,
     pub total: Amount,
+    /// It has a price, of which nothing is left when it is rounded.
+    pub is_too_small: bool,
     pub currency_decimals: u32,
     pub lines: Vec<Line>,
     /// More that costs less: the quantity and its total.
     pub cheaper: Option<(Amount, Amount)>,
     pub next: Option<Next>,
+    /// What one credit costs the provider, if that is known.
+    pub unit_cost: Option<Decimal>,
+    /// So many credits come on top of it.
+    pub bonus: Option<Amount>,
     /// The part of the total that is left after costs, if they are known.
     pub margin: Option<Fraction>,
     /// Its margin is below the plan's floor.
@@ -81,14 +89,28 @@ impl Quoted {
         self.margin.as_ref()?.times(&Fraction::whole(100)).round_decimal(2, Rounding::HalfEven)
     }
 
-    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be.
+    /// The same with so many credits on top of it: they cost too, and bring nothing.
+    pub fn with_bonus(mut self, bonus: Amount) -> Option<Quoted> {
+        let quantity = self.quantity.checked_add(bonus)?;
+        (self.margin, self.is_below_floor) = margin(&self.plan, quantity, self.total, self.unit_cost);
+        self.bonus = Some(bonus);
+        Some(self)
+    }
+
+    /// The same for somebody who may not know what a credit costs: only whether it is refused can be seen.
+    pub fn without_costs(self) -> Quoted {
+        Quoted { unit_cost: None, margin: None, ..self }
+    }
+
+    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be. A reason for the price of
+    /// a tier or an agreement is none for a bonus on top.
     pub fn is_refused(&self) -> bool {
         let is_excused = match (&self.agreement, &self.tier) {
             (Some(agreement), _) if agreement.is_excused => true,
             (_, Some(tier)) => tier.is_excused,
             _ => false,
         };
-        self.is_below_floor && !self.plan.flags_only && !is_excused
+        self.is_below_floor && !self.plan.flags_only && (!is_excused || self.bonus.is_some())
     }
 }
 
@@ -190,11 +212,14 @@ fn ladder(asked: Asked<'_>, now: DateTime<Utc>, snapshot: Snapshot) -> Result<La
         (Some(agreement), Some(account)) if plan.is_cumulative => agreements::bought(account, agreement.agreement, now, snapshot),
         _ => Amount::ZERO,
     };
-    if let Some(own) = agreement.as_ref().map(|agreement| own_price(agreement, &tiers, list_price)).transpose()?.flatten() {
+    if let Some(own) = agreement.as_ref().map(|agreement| own_price(agreement, list_price)).transpose()?.flatten() {
         let tier = price_list::Tier { name: asked.plan.to_owned(), from: Amount::ZERO, unit_price: own, flat: None };
         let decimals = currency_decimals(&plan.currency)?;
         let list = PriceList::new(Model::Volume, vec![tier], plan.unit_decimals, decimals).expect("one tier from zero on");
         return Ok(Ladder { plan, agreement, list_price, tiers: Vec::new(), list, negotiated_from: None, before });
+    }
+    if let Some(tier) = agreement.as_ref().and_then(|agreement| own_tier(agreement, &plan, &tiers)) {
+        tiers = vec![tier];
     }
     let negotiated_from = tiers.iter().find(|tier| tier.is_negotiated).map(|tier| tier.from);
     let list = price_list(asked.plan, &plan, &tiers, list_price)?;
@@ -202,38 +227,42 @@ fn ladder(asked: Asked<'_>, now: DateTime<Utc>, snapshot: Snapshot) -> Result<La
     Ok(Ladder { plan, agreement, list_price, tiers, list, negotiated_from, before })
 }
 
-/// The price of one credit that was agreed, if one was: its own, a discount, or that of a tier.
-pub fn own_price(agreement: &Agreement, tiers: &[TierVersion], list_price: Decimal) -> Result<Option<Decimal>> {
-    if let Some(discount) = agreement.discount {
-        return discounted(list_price, discount).map(Some);
-    }
-    let of_tier = agreement.tier.as_ref().and_then(|agreed| tiers.iter().find(|tier| tier.tier == *agreed));
-    match of_tier {
-        Some(tier) => unit_price(tier, list_price).map(Some),
+/// The price of one credit that was agreed, if one was: its own, or a discount off the list price.
+pub fn own_price(agreement: &Agreement, list_price: Decimal) -> Result<Option<Decimal>> {
+    match agreement.discount {
+        Some(discount) => discounted(list_price, discount).map(Some),
         None => Ok(agreement.unit_price),
     }
+}
+
+/// The tier that was agreed for every quantity, if one was. A bundle keeps its size.
+pub fn own_tier(agreement: &Agreement, plan: &Plan, tiers: &[TierVersion]) -> Option<TierVersion> {
+    let agreed = agreement.tier.as_ref()?;
+    let tier = tiers.iter().find(|tier| tier.tier == *agreed)?.clone();
+    Some(if plan.model == Model::Package { tier } else { TierVersion { from: Amount::ZERO, ..tier } })
 }
 
 impl Ladder {
     fn quoted(self, account: Option<&str>, quote: price_list::Quote, asked: Amount, cost: Option<Decimal>) -> Quoted {
         let tiers = self.list.tiers();
         let name = |position: usize| (!self.tiers.is_empty()).then(|| tiers[position].name.clone());
+        let has_unit_prices = matches!(self.list_model(), Model::Volume | Model::Graduated);
+        let unit_price = |position: usize| has_unit_prices.then_some(tiers[position].unit_price);
         let lines = quote.lines.iter().map(|line| Line {
             tier: name(line.tier),
             quantity: line.quantity,
-            unit_price: tiers[line.tier].unit_price,
+            unit_price: unit_price(line.tier),
             amount: line.amount,
         });
         let lines = lines.collect();
         let next = self.list.next(asked, self.before).map(|NextTier { tier, more, total }| Next {
             tier: tiers[tier].name.clone(),
             more,
-            unit_price: tiers[tier].unit_price,
+            unit_price: unit_price(tier),
             total,
         });
         let reached = &tiers[quote.tier];
-        let has_unit_price = matches!(self.list_model(), Model::Volume | Model::Graduated);
-        let unit_price = has_unit_price.then_some(reached.unit_price);
+        let unit_price = unit_price(quote.tier);
         let (margin, is_below_floor) = margin(&self.plan, quote.quantity, quote.total, cost);
         let agreed = self.agreement.filter(|_| account.is_some());
         let price = unit_price.map(Fraction::from);
@@ -246,10 +275,13 @@ impl Ladder {
             discount: price.and_then(|price| discount(self.list_price, &price)),
             unit_price,
             total: quote.total,
+            is_too_small: quote.is_too_small,
             currency_decimals: currency::decimals(&self.plan.currency).expect("a currency that was checked"),
             lines,
             cheaper: self.list.cheaper_and_more(asked, self.before),
             next,
+            unit_cost: cost,
+            bonus: None,
             margin,
             is_below_floor,
             plan: self.plan,
@@ -269,7 +301,7 @@ fn discount(list_price: Decimal, price: &Fraction) -> Option<Decimal> {
 }
 
 /// The margin, and whether it is below the plan's floor. What is given away has no margin, and is below any floor when it costs.
-pub fn margin(plan: &Plan, quantity: Amount, total: Amount, unit_cost: Option<Decimal>) -> (Option<Fraction>, bool) {
+fn margin(plan: &Plan, quantity: Amount, total: Amount, unit_cost: Option<Decimal>) -> (Option<Fraction>, bool) {
     let Some(unit_cost) = unit_cost else { return (None, false) };
     let costs = Fraction::from(unit_cost).times(&Fraction::from(quantity));
     let total = Fraction::from(total);

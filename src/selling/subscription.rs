@@ -84,6 +84,9 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     let asked =
         Asked { plan: request.plan, account: Some(request.account), quantity: Some(quantity), budget: None, currency: None };
     let quoted = quote::quote(asked, now, Snapshot::Fresh)?;
+    if quoted.is_too_small {
+        return Err(error::costs_too_little(asked.plan, quoted.quantity, &quoted.plan.currency));
+    }
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(request.plan, &quoted));
     }

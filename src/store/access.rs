@@ -1,6 +1,6 @@
 //! The table `credit.access`, and the grants behind each level. The server quotes every name in the statements it builds.
 
-use pgrx::pg_sys::TEXTOID;
+use pgrx::pg_sys::{INT8OID, TEXTOID};
 use pgrx::prelude::*;
 
 use super::statement::Statement;
@@ -25,6 +25,16 @@ static FORGET: Statement = Statement::new("DELETE FROM credit.access WHERE role 
 static LEVELS: Statement = Statement::new("SELECT level FROM credit.access WHERE role = $1 ORDER BY level", &[TEXTOID]);
 
 static ROLE_EXISTS: Statement = Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)", &[TEXTOID]);
+
+// Whom it asks about is the role that called, not the owner of the function that it called.
+static SEES_COSTS: Statement =
+    Statement::new("SELECT pg_catalog.has_table_privilege($1::oid, 'credit.plan_cost', 'SELECT')", &[INT8OID]);
+
+/// Whether the role that called may read what a credit costs the provider.
+pub fn caller_sees_costs() -> bool {
+    let caller = unsafe { pgrx::pg_sys::GetOuterUserId() };
+    SEES_COSTS.read(&[&i64::from(caller.to_u32())]).first().expect("one row").get(1)
+}
 
 pub fn grant(role: &str, level: &str) {
     run_each(&GRANTS, role, level);

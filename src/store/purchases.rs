@@ -38,6 +38,9 @@ static LOCK: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
+static MEMBER: Statement =
+    Statement::by_index("SELECT member FROM credit.purchase WHERE account = $1 AND purchase = $2", &[TEXTOID, INT8OID]);
+
 static SETTLE: Statement = Statement::by_index(
     "UPDATE credit.purchase SET status = $3, settled_at = $4 WHERE account = $1 AND purchase = $2 AND status = 'pending'",
     &[TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID],
@@ -135,6 +138,11 @@ pub fn of_lot(account: &str, lot: i64) -> Option<i64> {
 /// Locks a purchase: its status, and how many credits it is.
 pub fn lock(account: &str, purchase: i64) -> Option<(String, Amount)> {
     LOCK.run(&[&account, &purchase]).first().map(|row| (row.get(1), row.get(2)))
+}
+
+/// The member whose lots those of a purchase are.
+pub fn member(account: &str, purchase: i64) -> Option<String> {
+    MEMBER.run(&[&account, &purchase]).first().and_then(|row| row.optional(1))
 }
 
 /// Ends the wait of a locked purchase that is pending.

@@ -1,10 +1,12 @@
 //! Plans and purchases with real connections: keys, payments and tiers that two want at once, and what a rollback takes back.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
-use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked, with_retries};
 
 const WRONG_STATE: &str = "55000";
+const INVALID: &str = "22023";
 const KEY_REUSED: &str = "23505";
 const FORBIDDEN: &str = "42501";
 
@@ -182,5 +184,181 @@ fn an_agreement_brings_its_rate_card_while_it_is_valid() {
     assert_eq!(charge(&mut client, "2026-02-01"), "95");
     assert_eq!(charge(&mut client, "2026-02-28 23:59:59"), "94");
     assert_eq!(charge(&mut client, "2026-03-01"), "92");
+    database.verify();
+}
+
+#[test]
+fn what_a_credit_costs_is_not_told_to_who_may_not_read_it() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run("SELECT credit_plan('api', floor_margin => 0.3, below_floor => 'flag'); SELECT credit_plan_cost('api', 0.8)");
+    let quote = "SELECT margin_percent, warning, total FROM credit_quote('api', 10)";
+    for (level, shows) in [("read", false), ("spend", false), ("admin", true)] {
+        let role = database.create_role(level);
+        client.run(&format!("SELECT credit_allow('{role}', '{level}')"));
+        let row = database.connect_as(&role).rows(quote).remove(0);
+        let expected = if shows { ["20", "the margin is below the floor of the plan", "10.00"] } else { ["", "", "10.00"] };
+        assert_eq!(row, expected, "{level}");
+        // A function of the owner does not lend its rights to its caller.
+        client.run(
+            "CREATE OR REPLACE FUNCTION lent() RETURNS text LANGUAGE sql SECURITY DEFINER
+             RETURN (SELECT margin_percent::text FROM credit_quote('api', 10))",
+        );
+        let lent = database.connect_as(&role).rows("SELECT lent()").remove(0).remove(0);
+        assert_eq!(lent, expected[0], "{level}");
+    }
+    client.run("SELECT credit_plan('api', below_floor => 'refuse')");
+    let role = database.create_role("refused");
+    client.run(&format!("SELECT credit_allow('{role}', 'spend')"));
+    let refusal = database.connect_as(&role).refusal("SELECT * FROM credit_quote('api', 10)").expect(WRONG_STATE);
+    assert!(refusal.detail.as_deref().is_some_and(|detail| detail.contains("margin_percent= ")), "{refusal}");
+}
+
+#[test]
+fn now_means_now() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.run(
+        "SELECT credit_tier('api', 'two', 100, discount => 0.4, effective_at => now());
+         SELECT credit_agreement('acme', 'api', unit_price => 0.1, pooling => 'per_seat', effective_at => now());
+         SELECT credit_end_agreement('acme', 'api', ended_at => now());
+         SELECT credit_tier('api', 'two', withdraw => true, effective_at => now())",
+    );
+    assert_eq!(client.text("SELECT pooling FROM credit.account WHERE account = 'acme'"), "per_seat");
+    client.refusal("SELECT credit_tier('api', 'one', 0, discount => 0.1, effective_at => now() - interval '1 second')").expect(WRONG_STATE);
+    client
+        .refusal("SELECT credit_agreement('acme', 'api', pooling => 'pooled', effective_at => now() + interval '1 day')")
+        .expect(INVALID);
+    database.verify();
+}
+
+#[test]
+fn crumbs_are_not_free() {
+    let (database, mut client) = database_with_plan("purchase");
+    client.refusal("SELECT credit_purchase('acme', 'api', 0.005)").expect(INVALID);
+    client.refusal("SELECT credit_purchase('acme', 'api', budget => 0.001)").expect(INVALID);
+    client.refusal("SELECT credit_change_plan('acme', 'api', 0.005)").expect(INVALID);
+    client.run("SELECT credit_purchase('acme', 'api', 0.006)");
+    assert_eq!(client.text("SELECT paid FROM credit.purchase"), "0.01");
+    client.run(
+        "SELECT credit_plan('free', unit => 'credit', currency => 'USD', list_price => 1), credit_tier('free', 'free', 0, discount => 1)",
+    );
+    client.run("SELECT credit_purchase('acme', 'free', 0.005)");
+    client.refusal("SELECT * FROM credit_quote('free', budget => 1)").expect(INVALID);
+    database.verify();
+}
+
+#[test]
+fn the_parts_of_random_purchases_are_exact_shares() {
+    let (database, mut client) = database_with_plan("purchase");
+    let mut random = Random::new(5);
+    for (number, (currency, decimals)) in (0..60).zip([("JPY", 0), ("USD", 2), ("KWD", 3)].into_iter().cycle()) {
+        let mut price = || format!("{}.{:06}", random.below(20), random.below(1_000_000));
+        let (low, high) = (price(), price());
+        let model = ["volume", "graduated"][random.below(2) as usize];
+        let quantity = format!("{}.{}", random.below(5_000) + 20, random.below(1_000_000));
+        let (bonus, instalments) = (random.below(500) + 1, random.below(30) + 2);
+        client.run(&format!(
+            "SELECT credit_plan('p{number}', unit => 'credit', currency => '{currency}', list_price => 1, model => '{model}');
+             SELECT credit_tier('p{number}', 'one', 0, unit_price => {low}), credit_tier('p{number}', 'two', 1000, unit_price => {high});
+             SELECT credit_purchase('instalments {decimals}', 'p{number}', {quantity}, instalments => {instalments}, instalment_period => '1 month'),
+                 credit_purchase('blend {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true),
+                 credit_purchase('both {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true,
+                     instalments => {instalments}, instalment_period => '1 day'),
+                 credit_purchase('bonus {decimals}', 'p{number}', {quantity}, bonus => {bonus}, instalments => 2, instalment_period => '1 day'),
+                 credit_purchase('bands {decimals}', 'p{number}', {quantity}, by_band => true)"
+        ));
+    }
+    let parts = "credit.purchase b JOIN credit.purchase_lot p USING (account, purchase) JOIN credit.lot l USING (account, lot)";
+    let broken = format!(
+        "SELECT count(*) FROM (SELECT b.paid, sum(l.paid) AS parts, b.quantity + COALESCE(b.bonus, 0) AS all_credits, sum(l.granted) AS granted
+             FROM {parts} GROUP BY b.account, b.purchase) s WHERE paid <> parts OR all_credits <> granted"
+    );
+    assert_eq!(client.number(&broken), 0, "purchases that their lots do not add up to");
+    // Each part is the exact share of its credits, to less than the smallest money; a bonus that is not blended costs nothing.
+    let shares = format!(
+        "SELECT count(*) FROM {parts} WHERE b.account NOT LIKE 'bands%' AND CASE
+             WHEN b.account LIKE 'bonus%' AND l.category = 'promotional' THEN l.paid <> 0
+             ELSE abs(l.paid - b.paid * l.granted / (b.quantity + CASE WHEN b.account LIKE 'bonus%' THEN 0 ELSE COALESCE(b.bonus, 0) END))
+                 >= power(10::numeric, - right(b.account, 1)::integer) END"
+    );
+    assert_eq!(client.number(&shares), 0, "lots that do not cost their share");
+    assert_eq!(client.number("SELECT count(*) FROM credit.lot WHERE paid <> round(paid, right(account, 1)::integer)"), 0);
+    assert!(client.number("SELECT count(*) FROM credit.lot WHERE account LIKE 'bands%'") > 60, "purchases of two bands");
+    database.verify();
+}
+
+#[test]
+fn what_was_bought_before_is_read_once_by_its_index() {
+    let (database, mut client) = database_with_plan("cumulative");
+    client.run(
+        "SELECT credit_agreement('acme', 'api');
+         SELECT credit_purchase('acme', 'api', 3), credit_purchase('other', 'api', 3) FROM generate_series(1, 200);
+         SELECT count(*) FROM credit_quote('api', 1, 'acme')",
+    );
+    let mut read = || {
+        client.run("SELECT pg_stat_force_next_flush()");
+        client.rows("SELECT seq_scan, idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'credit.purchase'::regclass").remove(0)
+    };
+    let before = read();
+    database.connect().run("SELECT count(*) FROM credit_quote('api', 1, 'acme'); SELECT pg_stat_force_next_flush()");
+    let after = read();
+    assert_eq!(before[0], after[0], "no scan of the whole table");
+    let fetched = |row: &[String]| row[1].parse::<i64>().expect("a number");
+    assert_eq!(fetched(&after) - fetched(&before), 200, "each purchase of the account once");
+}
+
+/// How long clients buy at once.
+const BUYING: Duration = Duration::from_secs(4);
+
+/// One of 400 orders, which several ask for, under a key that says what it asks for; a pending one is sometimes paid or given up.
+fn order(account: &str, random: &mut Random, client: &mut Client) {
+    let (order, pending) = (random.below(400), random.below(4) == 0);
+    let buy = format!(
+        "SELECT credit_purchase('{account}', 'api', {}, key => 'order {order} {pending}', bonus => {}, pending => {pending}, member => 'm{}')",
+        order % 7 + 1,
+        order % 5 + 1,
+        order % 3
+    );
+    let settle = ["credit_void", "credit_activate", ""][if pending { random.below(3) as usize } else { 2 }];
+    let is_undone = random.below(8) == 0;
+    let isolation = ["READ COMMITTED", "REPEATABLE READ"][random.below(2) as usize];
+    let outcome = with_retries(client, &format!("BEGIN ISOLATION LEVEL {isolation}"), 1000, |client| {
+        client.try_rows("SAVEPOINT before")?;
+        let lot = client.ask(&buy)?.expect("a lot");
+        if !settle.is_empty() {
+            client.try_rows(&format!("SELECT {settle}('{account}', {lot})"))?;
+        }
+        if is_undone { client.try_rows("ROLLBACK TO before").map(drop) } else { Ok(()) }
+    });
+    // Somebody else gave it up.
+    outcome.unwrap_or_else(|refusal| drop(refusal.expect(WRONG_STATE)));
+}
+
+#[test]
+fn many_buy_at_once_with_the_same_keys_and_others() {
+    let (database, mut client) = database_with_plan("cumulative");
+    client.run("SELECT credit_agreement('acme', 'api'); SELECT credit_agreement('globex', 'api', tier => 'two')");
+    database.clients(10, |number, client| {
+        let mut random = Random::new(number as u64);
+        let end = Instant::now() + BUYING;
+        while Instant::now() < end {
+            let account = ["acme", "globex"][random.below(2) as usize];
+            order(account, &mut random, client);
+            let debit = format!("SELECT credit_try_debit('{account}', 1, member => 'm1')");
+            with_retries(client, "BEGIN", 1000, |client| client.try_rows(&debit)).expect("a debit, or NULL");
+        }
+    });
+    let purchases = client.number("SELECT count(*) FROM credit.purchase");
+    assert!(purchases > 100, "{purchases} purchases");
+    assert_eq!(purchases, client.number("SELECT count(*) FROM credit.request WHERE function = 'credit_purchase'"), "one for each key");
+    let differs = "SELECT count(*) FROM (SELECT account, sum(paid) AS paid FROM credit.purchase WHERE status = 'active' GROUP BY 1) b
+         FULL JOIN (SELECT account, sum(paid) AS paid FROM credit.lot GROUP BY 1) l USING (account) WHERE b.paid IS DISTINCT FROM l.paid";
+    assert_eq!(client.number(differs), 0, "accounts whose lots cost something else than their purchases");
+    // In the order in which they were bought, whoever had not bought 100 was in the first tier. What was given up may have counted or not.
+    let wrong = "SELECT count(*) FROM (
+             SELECT tier, sum(quantity) OVER w AS most, COALESCE(sum(quantity) FILTER (WHERE status <> 'void') OVER w, 0) AS least
+             FROM credit.purchase WHERE account = 'acme' WINDOW w AS (ORDER BY purchase)) b
+         WHERE tier = 'one' AND least >= 100 OR tier = 'two' AND most < 100";
+    assert_eq!(client.number(wrong), 0, "purchases in the wrong tier");
+    assert_eq!(client.number("SELECT count(*) FROM credit.purchase WHERE account = 'globex' AND tier <> 'two'"), 0);
     database.verify();
 }
