@@ -88,7 +88,7 @@ CREATE TRIGGER unit_90_check BEFORE UPDATE OR DELETE ON credit.unit
     FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
 
 -- Debits remember accounts, units and members; they hear of a change when it commits.
-CREATE TRIGGER account_95_announce AFTER UPDATE OR DELETE ON credit.account
+CREATE TRIGGER account_95_announce AFTER UPDATE OF account, unit, pooling, time_zone, require_members, rate_card, metadata OR DELETE ON credit.account
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
 CREATE TRIGGER member_95_announce AFTER UPDATE ON credit.member
     FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();

@@ -19,6 +19,8 @@ FROM (
         ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
+        ('{admin}', 'credit_schedule'), ('{admin}', 'credit_standard_schedule'), ('{admin}', 'credit_end_schedule'),
+        ('{read,admin}', 'credit_schedule_preview'), ('{admin}', 'credit_refresh'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -49,6 +51,9 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.tier'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.agreement'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.plan_cost'),

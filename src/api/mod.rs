@@ -20,5 +20,6 @@ pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
 pub mod reprice;
+pub mod schedules;
 pub mod trigger;
 pub mod units;

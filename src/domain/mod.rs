@@ -4,10 +4,11 @@
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
-//! been paid by it ([`replay`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
+//! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
+pub mod calendar;
 pub mod conversion;
 pub mod currency;
 pub mod dimensions;
@@ -22,4 +23,6 @@ pub mod rate;
 pub mod replay;
 pub mod reprice;
 pub mod request;
+pub mod rollover;
+pub mod schedule;
 pub mod terms;

@@ -11,10 +11,12 @@ use crate::domain::amount::Amount;
 use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
+mod cycles;
 mod plans;
 mod rates;
 mod reports;
 
+pub use cycles::*;
 pub use plans::*;
 pub use rates::*;
 pub use reports::*;

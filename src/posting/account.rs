@@ -89,6 +89,11 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
     Ok(context)
 }
 
+/// Forgets what was remembered of the account, so that it is read again: it said that something is due which may have been issued.
+pub fn forget(account: &str, unit: Option<&str>, member: Option<&str>) {
+    REMEMBERED.with_borrow_mut(|remembered| remembered.contexts.remove(&text((account, unit, member))));
+}
+
 /// The account as the calling query sees it.
 ///
 /// # Errors
@@ -150,6 +155,13 @@ pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> R
         (Some(name), Some(member)) if !member.active => Err(error::inactive_member(account, name)),
         (Some(name), None) if context.require_members => Err(error::unknown_member(account, name)),
         _ => Ok(()),
+    }
+}
+
+/// A member who was named for the first time has a seat from now on, with what schedules give to seats.
+pub fn seat_added(account: &str, member: Option<&str>, before: &Context, now: DateTime<Utc>) {
+    if member.is_some() && before.member.is_none() && before.refresh_at.is_some() {
+        accounts::seat_added(account, now);
     }
 }
 
