@@ -111,7 +111,7 @@ impl<'a> Request<'a> {
     fn blank(&self) -> NewSchedule<'a> {
         NewSchedule {
             account: "",
-            unit: "",
+            unit: String::new(),
             amount: Default::default(),
             every: self.every,
             anchor: DateTime::default(),

@@ -13,8 +13,8 @@ use crate::server::clock;
 use crate::store::schedules::{self, AccountCalendar, NewSchedule};
 use crate::store::{Snapshot, accounts};
 
-/// So many periods may lie between the start of a schedule and now.
-const MAX_PERIODS_BEHIND: i64 = 10_000;
+/// So many periods are looked through at most: between the start of a schedule and now, say.
+const MAX_PERIODS: i64 = 10_000;
 
 /// The shortest period.
 const SHORTEST: i64 = 3_600_000_000;
@@ -32,7 +32,7 @@ pub fn declare(mut new: NewSchedule<'_>, unit: Option<&str>, starts_at: Option<D
     }
     let context = account::find_or_create(new.account, unit, None, clock::now())?;
     account::check_decimals("amount", new.amount, &context)?;
-    new.unit = &context.unit;
+    new.unit.clone_from(&context.unit);
     let category = category.map(str::parse::<Category>).transpose().map_err(|known| error::unknown_option("category", category.unwrap_or_default(), &known.0))?;
     let currency = new.currency.clone();
     let price = terms::price(new.paid, currency.as_deref(), context.currency.as_deref()).map_err(|broken| {
@@ -69,13 +69,19 @@ fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
     if new.expires_at.is_some_and(|expires_at| expires_at <= new.starts_at.max(now)) {
         return Err(error::schedule_without_life(new.starts_at, new.expires_at));
     }
-    let distance = |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).num_microseconds().map(i64::abs);
-    let mean = cycle.every.mean_microseconds();
-    let far = |from, to| distance(from, to).is_none_or(|distance| distance / mean > MAX_PERIODS_BEHIND);
-    if far(new.anchor, new.starts_at) || (new.starts_at < now && far(new.starts_at, now)) {
-        return Err(error::too_many_periods(MAX_PERIODS_BEHIND));
+    if new.starts_at < now {
+        check_distance(cycle, "starts_at", new.starts_at, now)?;
     }
-    Ok(())
+    check_distance(cycle, "anchor", new.anchor, new.starts_at)
+}
+
+/// Checks that there are not too many periods between two instants.
+fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
+    let periods = (to - from).num_microseconds().map(|distance| (distance / cycle.every.mean_microseconds()).abs());
+    match periods.filter(|periods| *periods <= MAX_PERIODS) {
+        Some(_) => Ok(()),
+        None => Err(error::too_many_periods(argument, MAX_PERIODS)),
+    }
 }
 
 /// Ends a schedule: no period begins at `ends_at` or later.
@@ -108,5 +114,6 @@ pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec
     account::find_for_reader(account, None, None)?;
     let known = schedules::schedules(account, Snapshot::OfCaller).into_iter().find(|known| known.id == schedule);
     let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;
+    check_distance(known.terms.cycle, "until", known.terms.starts_at, until)?;
     Ok(schedule::preview(&known.terms, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
 }

@@ -54,7 +54,7 @@ pub struct Line {
 }
 
 /// A lot of the line, in the ledger or only planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LotId {
     Known(i64),
     Planned(usize),

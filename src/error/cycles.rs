@@ -23,12 +23,12 @@ pub fn schedule_without_life(starts_at: DateTime<Utc>, ends_at: Option<DateTime<
     )
 }
 
-/// 22023: so far in the past that it would issue more than anybody wants.
-pub fn too_many_periods(most: i64) -> ErrorReport {
+/// 22023: so far away that there are more periods between than anybody wants.
+pub fn too_many_periods(argument: &str, most: i64) -> ErrorReport {
     invalid(
-        format!("a schedule must not start more than {most} periods ago, nor so far from its anchor"),
-        format!("argument=starts_at most={most}"),
-        "Start it later, or give longer periods.",
+        format!("{argument} is more than {most} periods away"),
+        format!("argument={argument} most={most}"),
+        "Start later, look less far ahead, or give longer periods.",
     )
 }
 

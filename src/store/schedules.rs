@@ -280,7 +280,7 @@ pub fn lots_of_leaver(account: &str, member: &str, now: DateTime<Utc>) -> Vec<(S
 /// A schedule to be written.
 pub struct NewSchedule<'a> {
     pub account: &'a str,
-    pub unit: &'a str,
+    pub unit: String,
     pub amount: Amount,
     pub every: Interval,
     pub anchor: DateTime<Utc>,
