@@ -1,9 +1,11 @@
 //! What an account's schedules bring, line by line.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 
 use crate::domain::rollover::{Drawn, Rollover};
-use crate::domain::schedule::{self, Due, Line};
+use crate::domain::schedule::{self, Due, Held, Line};
 use crate::store::Snapshot;
 use crate::store::schedules::{self, AccountCalendar, HeldRow, LineRow, Schedule};
 
@@ -32,27 +34,27 @@ impl State {
         let held = schedules::held(account, snapshot);
         let mut lines = schedules::lines(account, snapshot);
         // Whoever gave up the seat gets nothing, but what is held still ends.
-        for row in &held {
-            if !lines.iter().any(|line| (line.schedule, &line.member) == (row.schedule, &row.member)) {
-                let line = Line { since: None, issued: None };
-                lines.push(LineRow { schedule: row.schedule, member: row.member.clone(), line });
-            }
-        }
+        let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.member.clone())).collect();
+        let given_up: BTreeSet<_> = held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
+        let line = Line { since: None, issued: None };
+        lines.extend(given_up.into_iter().map(|(schedule, member)| LineRow { schedule, member, line }));
         let schedules = schedules::schedules(account, snapshot);
         State { schedules, lines, held, calendar: AccountCalendar::of(account, snapshot) }
     }
 
     /// What is due up to an instant.
     pub fn due(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
-        self.lines.iter().map(|line| self.of_line(line, until)).collect()
-    }
-
-    fn of_line<'a>(&'a self, line: &'a LineRow, until: DateTime<Utc>) -> LineDue<'a> {
-        let schedule = self.schedule(line.schedule);
-        let of_line = self.held.iter().filter(|row| (row.schedule, &row.member) == (line.schedule, &line.member));
-        let held = of_line.map(|row| row.held).collect();
-        let due = schedule::due(&schedule.terms, line.line, held, until, &self.calendar);
-        LineDue { schedule, member: &line.member, due }
+        let mut held: BTreeMap<(i64, &str), Vec<Held>> = BTreeMap::new();
+        for row in &self.held {
+            held.entry((row.schedule, &row.member)).or_default().push(row.held);
+        }
+        let of_line = |line| {
+            let LineRow { schedule, member, line } = line;
+            let held = held.remove(&(*schedule, member.as_str())).unwrap_or_default();
+            let schedule = self.schedule(*schedule);
+            LineDue { schedule, member, due: schedule::due(&schedule.terms, *line, held, until, &self.calendar) }
+        };
+        self.lines.iter().map(of_line).collect()
     }
 
     /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.

@@ -28,6 +28,9 @@ use crate::store::{Snapshot, accounts, entries, lots, schedules};
 pub fn first_touch(account: &str) -> Result<()> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        if accounts::refresh_at(account).is_none_or(|refresh_at| refresh_at > clock::now()) {
+            return Ok(());
+        }
         if !wait_for_lots(account)? {
             accounts::lock(account);
             if issue(account, clock::now()).is_some() {
@@ -80,12 +83,12 @@ fn issue(account: &str, until: DateTime<Utc>) -> Option<i64> {
             continue;
         }
         let whole = whole_lot::lock_if_free(account, row.lot)?;
-        left.insert(LotId::Known(row.lot), OpenLot { lot: row.lot, slots: whole.slots.len(), remaining: whole.remaining() });
+        left.insert(row.lot, OpenLot { lot: row.lot, slots: whole.slots.len(), remaining: whole.remaining() });
         state.held[index].held.remaining = whole.remaining();
     }
     let due = state.due(until);
     let now = clock::now();
-    let issued = due.iter().map(|line| Writer { account, line, now, left: left.clone() }.write()).sum();
+    let issued = due.iter().map(|line| Writer { account, line, now, known: &mut left, planned: Vec::new() }.write()).sum();
     let next = due.iter().filter_map(|line| line.due.next).chain(state.next_of_members(until)).min();
     accounts::set_refresh_at(account, next);
     Some(issued)
@@ -104,8 +107,10 @@ struct Writer<'a> {
     account: &'a str,
     line: &'a LineDue<'a>,
     now: DateTime<Utc>,
-    /// What the lots hold that are settled; a closed one is not among them.
-    left: HashMap<LotId, OpenLot>,
+    /// The lots in hand that were there before; a closed one is not among them.
+    known: &'a mut HashMap<i64, OpenLot>,
+    /// Those that came to be.
+    planned: Vec<OpenLot>,
 }
 
 impl Writer<'_> {
@@ -136,21 +141,30 @@ impl Writer<'_> {
                 schedules::issue(account, (line.schedule.id, line.member), lot, planned, settled, due_at, self.now)
             }
             Some(parent) => {
-                let parent = self.left.get_mut(&parent).expect("a lot that is in hand");
+                let parent = self.open(parent).expect("a lot that is in hand");
                 parent.remaining = parent.remaining.checked_sub(planned.granted).expect("a part of what is left");
-                schedules::roll(account, parent.lot, lot, planned, line.priority(planned.rolled), due_at, self.now);
+                let from = parent.lot;
+                schedules::roll(account, from, lot, planned, line.priority(planned.rolled), due_at, self.now);
                 true
             }
         };
         assert!(begun, "period {} of schedule {} was issued already", planned.period, line.schedule.id);
-        self.left.insert(LotId::Planned(index), OpenLot { lot, slots: 1, remaining: planned.granted });
+        assert_eq!(self.planned.len(), index, "lots come to be in their order");
+        self.planned.push(OpenLot { lot, slots: 1, remaining: planned.granted });
         true
+    }
+
+    /// The lot, unless it ran empty: then it is closed, and nobody's.
+    fn open(&mut self, id: LotId) -> Option<&mut OpenLot> {
+        match id {
+            LotId::Known(lot) => self.known.get_mut(&lot),
+            LotId::Planned(index) => self.planned.get_mut(index),
+        }
     }
 
     fn lapse(&mut self, id: LotId, amount: Amount, at: DateTime<Utc>, ends: bool) {
         let account = self.account;
-        // A lot that ran empty is closed: nobody holds it, and nothing is left to write but that it is over.
-        let Some(open) = self.left.get_mut(&id) else {
+        let Some(open) = self.open(id) else {
             if let LotId::Known(lot) = id {
                 schedules::settle(account, lot);
             }

@@ -16,11 +16,6 @@ pub struct Span {
 }
 
 impl Span {
-    /// So many months.
-    pub fn of_months(months: i32) -> Span {
-        Span { months, ..Span::default() }
-    }
-
     /// So many times the length; `None` when that is beyond any calendar.
     pub fn times(self, number: i64) -> Option<Span> {
         let of = |part: i32| i32::try_from(i64::from(part).checked_mul(number)?).ok();
@@ -77,6 +72,12 @@ pub mod tests {
     use super::*;
     use chrono::{Datelike, Months, NaiveDate, TimeDelta};
     use proptest::prelude::*;
+
+    impl Span {
+        pub fn of_months(months: i32) -> Span {
+            Span { months, ..Span::default() }
+        }
+    }
 
     /// A calendar that is always so many hours ahead of UTC.
     pub struct Ahead(pub i64);

@@ -65,6 +65,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     plans::share(plan_name);
     let now = clock::now();
     account::active_member(account, request.member, &context, now)?;
+    account::seat_added(account, request.member, &context, now);
     let quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(plan_name, &quoted));

@@ -85,7 +85,7 @@ SELECT credit_member('team', 'bob', active => true);
 SELECT credit_balance('team', 'alice') AS alice, credit_balance('team', 'bob') AS bob;
 SET credit.clock = '2026-08-01 00:00+00';
 SELECT credit_balance('team', 'alice') AS alice, credit_balance('team', 'bob') AS bob;
-SELECT credit_refresh() AS issued;
+SELECT credit_refresh(account => 'team') AS issued;
 SELECT member, balance FROM credit.balances WHERE account = 'team' ORDER BY 1;
 
 -- Refusals.
