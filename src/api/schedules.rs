@@ -62,7 +62,11 @@ fn credit_schedule(
         category,
         currency,
         priority: priority.unwrap_or(DEFAULT_PRIORITY),
-        validity: validity(expires, length("expires_after", expires_after)?, convert::optional_instant("expires_at", expires_at)?)?,
+        validity: validity(
+            expires,
+            length("expires_after", expires_after)?,
+            convert::optional_instant("expires_at", expires_at)?,
+        )?,
         rollover: rollover.as_deref(),
     };
     let new = NewSchedule {
@@ -141,7 +145,8 @@ impl<'a> Request<'a> {
         }
         new.priority = self.priority as i16;
         if let Some(json) = self.rollover {
-            Rollover::parse(json, |text| convert::span(&convert::interval_of_text(text))).map_err(|broken| error::invalid_rollover(&broken))?;
+            Rollover::parse(json, |text| convert::span(&convert::interval_of_text(text)))
+                .map_err(|broken| error::invalid_rollover(&broken))?;
             if self.validity.expires == "never" {
                 return Err(error::nothing_to_roll());
             }
@@ -296,7 +301,12 @@ fn credit_schedule_preview(
     let until = convert::instant("until", convert::required("until", until)?)?;
     let lots = connected(|| schedule::preview(account, id, until))?;
     let row = |lot: crate::domain::schedule::Planned| {
-        (lot.period, convert::numeric(lot.granted), convert::timestamptz(lot.effective_at), lot.expires_at.map(convert::timestamptz))
+        (
+            lot.period,
+            convert::numeric(lot.granted),
+            convert::timestamptz(lot.effective_at),
+            lot.expires_at.map(convert::timestamptz),
+        )
     };
     Ok(TableIterator::new(lots.into_iter().map(row).collect::<Vec<_>>()))
 }

@@ -35,7 +35,8 @@ impl State {
         let mut lines = schedules::lines(account, snapshot);
         // Whoever gave up the seat gets nothing, but what is held still ends.
         let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.member.clone())).collect();
-        let given_up: BTreeSet<_> = held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
+        let given_up: BTreeSet<_> =
+            held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
         let line = Line { since: None, issued: None };
         lines.extend(given_up.into_iter().map(|(schedule, member)| LineRow { schedule, member, line }));
         let schedules = schedules::schedules(account, snapshot);

@@ -43,7 +43,9 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> P
         pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, at)));
         let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.held.expires_at.is_none_or(|end| end > at));
         let trims = line.due.steps.iter().filter_map(|step| match *step {
-            Step::Lapse { lot: LotId::Known(lot), amount, at: when, ends: false } if line.counts_from(when) <= at && living(lot) => {
+            Step::Lapse { lot: LotId::Known(lot), amount, at: when, ends: false }
+                if line.counts_from(when) <= at && living(lot) =>
+            {
                 Some(PendingTrim { member: line.member.to_owned(), lot, amount })
             }
             _ => None,
@@ -60,7 +62,11 @@ fn pending_lot(line: &LineDue<'_>, index: usize, at: DateTime<Utc>) -> Option<Pe
         return None;
     }
     let lapsed = line.due.steps.iter().map(|step| match *step {
-        Step::Lapse { lot: LotId::Planned(lot), amount, at: when, ends: false } if lot == index && line.counts_from(when) <= at => amount,
+        Step::Lapse { lot: LotId::Planned(lot), amount, at: when, ends: false }
+            if lot == index && line.counts_from(when) <= at =>
+        {
+            amount
+        }
         _ => Amount::ZERO,
     });
     Some(PendingLot {

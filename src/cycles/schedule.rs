@@ -23,7 +23,14 @@ const SHORTEST: i64 = 3_600_000_000;
 ///
 /// # Errors
 /// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused.
-pub fn declare(mut new: NewSchedule<'_>, unit: Option<&str>, starts_at: Option<DateTime<Utc>>, anchor: Option<DateTime<Utc>>, category: Option<&str>, keyed: Option<Keyed<'_>>) -> Result<i64> {
+pub fn declare(
+    mut new: NewSchedule<'_>,
+    unit: Option<&str>,
+    starts_at: Option<DateTime<Utc>>,
+    anchor: Option<DateTime<Utc>>,
+    category: Option<&str>,
+    keyed: Option<Keyed<'_>>,
+) -> Result<i64> {
     let id = schedules::next_id();
     if let Some(keyed) = keyed
         && let Some(earlier) = idempotency::claim(new.account, keyed, id, clock::now())?
@@ -33,10 +40,17 @@ pub fn declare(mut new: NewSchedule<'_>, unit: Option<&str>, starts_at: Option<D
     let context = account::find_or_create(new.account, unit, None, clock::now())?;
     account::check_decimals("amount", new.amount, &context)?;
     new.unit.clone_from(&context.unit);
-    let category = category.map(str::parse::<Category>).transpose().map_err(|known| error::unknown_option("category", category.unwrap_or_default(), &known.0))?;
+    let category = category
+        .map(str::parse::<Category>)
+        .transpose()
+        .map_err(|known| error::unknown_option("category", category.unwrap_or_default(), &known.0))?;
     let currency = new.currency.clone();
     let price = terms::price(new.paid, currency.as_deref(), context.currency.as_deref()).map_err(|broken| {
-        error::invalid_price(broken, &new.paid.map(|paid| paid.to_string()).unwrap_or_default(), currency.as_deref().unwrap_or_default())
+        error::invalid_price(
+            broken,
+            &new.paid.map(|paid| paid.to_string()).unwrap_or_default(),
+            currency.as_deref().unwrap_or_default(),
+        )
     })?;
     let (category, _) = terms::classify(category, None, price.as_ref());
     if category == Category::Promotional && price.as_ref().is_some_and(|price| price.paid.is_positive()) {

@@ -29,17 +29,18 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let was_active = before.member.as_ref().map(|member| member.active);
     let leaves = was_active == Some(true) && active == Some(false);
     let comes = was_active != Some(true) && active != Some(false);
-    let concerns_schedules = before.refresh_at.is_some() && (leaves || comes);
-    if concerns_schedules {
+    // Lots of a schedule that has ended are given up too.
+    let gets_more = comes && before.refresh_at.is_some();
+    if leaves || gets_more {
         refresh::first_touch(account)?;
         accounts::lock(account);
     }
     let now = clock::now();
     accounts::save_member(account, member, department, active, metadata, now);
-    if leaves && concerns_schedules {
+    if leaves {
         give_up(account, member, now)?;
     }
-    if comes && concerns_schedules {
+    if gets_more {
         accounts::seat_added(account, now);
         refresh::first_touch(account)?;
     }

@@ -53,18 +53,24 @@ impl Rollover {
                 continue;
             }
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let fraction = || exact::parse_decimal(&text).ok().filter(|part| *part <= Decimal::ONE && part.scale() <= FRACTION_DECIMALS);
+            let fraction =
+                || exact::parse_decimal(&text).ok().filter(|part| *part <= Decimal::ONE && part.scale() <= FRACTION_DECIMALS);
             let amount = || Amount::parse(&text).ok().filter(|amount| *amount >= Amount::ZERO);
             match key.as_str() {
                 "fraction_of_unused" => {
-                    rollover.fraction_of_unused = Some(fraction().ok_or_else(|| refuse("must be between 0 and 1, with at most 6 decimals"))?);
+                    rollover.fraction_of_unused =
+                        Some(fraction().ok_or_else(|| refuse("must be between 0 and 1, with at most 6 decimals"))?);
                 }
                 "max_fraction_of_original" => {
                     rollover.max_fraction_of_original =
                         Some(fraction().ok_or_else(|| refuse("must be between 0 and 1, with at most 6 decimals"))?);
                 }
-                "max_amount" => rollover.max_amount = Some(amount().ok_or_else(|| refuse("must be an amount that is not negative"))?),
-                "min_amount" => rollover.min_amount = Some(amount().ok_or_else(|| refuse("must be an amount that is not negative"))?),
+                "max_amount" => {
+                    rollover.max_amount = Some(amount().ok_or_else(|| refuse("must be an amount that is not negative"))?)
+                }
+                "min_amount" => {
+                    rollover.min_amount = Some(amount().ok_or_else(|| refuse("must be an amount that is not negative"))?)
+                }
                 "max_periods" => {
                     let number = text.parse().ok().filter(|number| (0..=1000).contains(number));
                     rollover.max_periods = Some(number.ok_or_else(|| refuse("must be a whole number from 0 to 1000"))?);
@@ -170,7 +176,10 @@ mod tests {
     #[test]
     fn a_policy_is_read_as_it_is_written() {
         let month = |_: &str| Span::of_months(1);
-        let read = Rollover::parse(r#"{"fraction_of_unused": 0.5, "max_periods": 1, "expires_after": "1 month", "drawn": "first"}"#, month);
+        let read = Rollover::parse(
+            r#"{"fraction_of_unused": 0.5, "max_periods": 1, "expires_after": "1 month", "drawn": "first"}"#,
+            month,
+        );
         let expected = Rollover {
             fraction_of_unused: half(),
             max_periods: Some(1),

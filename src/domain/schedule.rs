@@ -358,7 +358,8 @@ mod tests {
         let granted: Vec<_> = due.lots.iter().map(|lot| (lot.period, lot.rolled, lot.granted.to_string())).collect();
         let expected = [(0, 0, "1000"), (0, 1, "500"), (1, 0, "1000"), (1, 1, "500"), (2, 0, "1000")];
         assert_eq!(granted, expected.map(|(period, rolled, granted)| (period, rolled, granted.to_owned())));
-        let lapsed: Amount = due.steps.iter().map(|step| if let Step::Lapse { amount, .. } = step { *amount } else { Amount::ZERO }).sum();
+        let lapsed: Amount =
+            due.steps.iter().map(|step| if let Step::Lapse { amount, .. } = step { *amount } else { Amount::ZERO }).sum();
         assert_eq!(lapsed, amount(1500));
     }
 

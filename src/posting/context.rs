@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
 use crate::server::heap::{self, read, relations};
-use crate::store::{Column, Parameter};
 use crate::store::accounts::{Context, Member};
+use crate::store::{Column, Parameter};
 
 /// The columns of sql/20_tables.sql that are read, counted from 0.
 mod column {

@@ -236,9 +236,15 @@ fn schedule_of_row(row: Row<'_>) -> Schedule {
             ends_at: row.optional(10),
             periods: row.optional(11),
             validity,
-            proration: Proration { first: matches!(proration.as_str(), "first" | "both"), last: matches!(proration.as_str(), "last" | "both") },
+            proration: Proration {
+                first: matches!(proration.as_str(), "first" | "both"),
+                last: matches!(proration.as_str(), "last" | "both"),
+            },
             rollover: rollover.map(|json| Rollover::parse(&json, length).expect("a policy that was checked when it was written")),
-            precision: Precision { decimals: row.get::<i32>(18) as u32, rounding: rounding.parse().expect("a rounding of the table") },
+            precision: Precision {
+                decimals: row.get::<i32>(18) as u32,
+                rounding: rounding.parse().expect("a rounding of the table"),
+            },
         },
     }
 }
@@ -345,11 +351,20 @@ pub fn end(account: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<U
 }
 
 /// Writes the lot of a period, unless it was issued before; whether it was written. `due_at` is when it was due.
-pub fn issue(account: &str, line: (i64, &str), lot: i64, planned: &Planned, settled: bool, due_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+pub fn issue(
+    account: &str,
+    line: (i64, &str),
+    lot: i64,
+    planned: &Planned,
+    settled: bool,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> bool {
     let (schedule, member) = line;
     let period = i32::try_from(planned.period).expect("a period near the present");
     let Planned { granted, effective_at, expires_at, .. } = planned;
-    ISSUE.run(&[&account, &lot, &schedule, &member, &period, granted, effective_at, expires_at, &due_at, &settled, &now]).count() == 1
+    ISSUE.run(&[&account, &lot, &schedule, &member, &period, granted, effective_at, expires_at, &due_at, &settled, &now]).count()
+        == 1
 }
 
 /// Writes the lot that part of another rolls to.

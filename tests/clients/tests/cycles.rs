@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Database, Session, wait_until, wait_until_blocked};
+use pg_credit_clients::{Client, Cluster, Database, Session, wait_until, wait_until_blocked};
 
 const INSUFFICIENT: &str = "23514";
 
@@ -203,6 +203,22 @@ fn a_reader_counts_what_it_cannot_issue() {
     database.verify();
 }
 
+#[test]
+fn a_standby_counts_what_it_cannot_issue() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster.server());
+    let mut client = monthly(&database, ROLLS);
+    client.run("SELECT credit_debit('acme', 30)");
+    let standby = cluster.standby();
+    let mut reader = standby.server().connect(database.name());
+    let written = client.text("SELECT pg_current_wal_lsn()");
+    wait_until("the standby has caught up", || reader.text(&format!("SELECT pg_last_wal_replay_lsn() >= '{written}'")) == "t");
+    set_clock(&mut reader, "2026-02-15 00:00+00");
+    assert_eq!(balance(&mut reader), "170");
+    assert_eq!(reader.text("SELECT sum(debited) FROM credit_explain_debit('acme', 170)"), "170");
+    reader.refusal("SELECT credit_debit('acme', 1)").expect("25006");
+}
+
 /// The same without a clock of our own: a transaction that began before the period uses what the period brings.
 #[test]
 fn a_transaction_from_before_the_period_spends_what_it_brings() {
@@ -277,7 +293,10 @@ fn seats_follow_the_members() {
     assert_eq!(client.text("SELECT -sum(amount) FROM credit.entry WHERE kind = 'expiry'"), "100");
     set_clock(&mut client, "2026-02-01 00:00+00");
     client.run("SELECT credit_refresh()");
-    assert_eq!(client.rows("SELECT member, balance FROM credit.balances ORDER BY member"), [["bob", "100"], ["carol", "100"], ["", "5"]]);
+    assert_eq!(
+        client.rows("SELECT member, balance FROM credit.balances ORDER BY member"),
+        [["bob", "100"], ["carol", "100"], ["", "5"]]
+    );
     // Two changes of one member at once follow each other.
     database.clients(4, |number, client| {
         set_clock(client, "2026-02-02 00:00+00");

@@ -134,7 +134,10 @@ impl Policy {
                 _ => "",
             };
             let most = rollover.max.map(|most| format!(r#", "max_amount": {}"#, money(most))).unwrap_or_default();
-            let life = rollover.life.map(|life| format!(r#", "expires_after": "{}""#, length(life).replace('\'', ""))).unwrap_or_default();
+            let life = rollover
+                .life
+                .map(|life| format!(r#", "expires_after": "{}""#, length(life).replace('\'', "")))
+                .unwrap_or_default();
             call += &format!(
                 r#", rollover => '{{"fraction_of_unused": {}, "max_fraction_of_original": {}, "min_amount": {}, "max_periods": {}{most}{life}{drawn}}}'"#,
                 money(rollover.percent_of_unused),
@@ -237,7 +240,9 @@ impl Model<'_> {
         }
         let period = policy.period_of(day);
         let (start, whole_end) = (policy.start(period), policy.start(period + 1));
-        if day != start.max(policy.starts) || policy.periods.is_some_and(|periods| period - policy.period_of(policy.starts) >= periods) {
+        if day != start.max(policy.starts)
+            || policy.periods.is_some_and(|periods| period - policy.period_of(policy.starts) >= periods)
+        {
             return;
         }
         let end = policy.ends.map_or(whole_end, |ends| ends.min(whole_end));
@@ -254,7 +259,16 @@ impl Model<'_> {
         };
         if amount > 0 && expires.is_none_or(|expires| expires > day) {
             self.granted += amount;
-            self.add(Lot { period, rolled: 0, original: amount, remaining: amount, effective: day, expires, priority: 50, number: 0 });
+            self.add(Lot {
+                period,
+                rolled: 0,
+                original: amount,
+                remaining: amount,
+                effective: day,
+                expires,
+                priority: 50,
+                number: 0,
+            });
         }
     }
 
@@ -296,7 +310,11 @@ fn live_through(client: &mut Client, seed: u64) {
     let account = format!("account {seed}");
     let instant = |day: NaiveDate, time: &str| format!("{day} {time}{}", policy.zone.1);
     let clock = |day: NaiveDate, time: &str| format!("SET credit.clock = '{}'", instant(day, time));
-    client.run(&format!("{}; SELECT credit_account('{account}', unit => 'cent', time_zone => '{}')", clock(policy.starts, "00:00"), policy.zone.0));
+    client.run(&format!(
+        "{}; SELECT credit_account('{account}', unit => 'cent', time_zone => '{}')",
+        clock(policy.starts, "00:00"),
+        policy.zone.0
+    ));
     client.run(&policy.declaration(&account));
     let mut model = Model { policy: &policy, lots: Vec::new(), made: 0, granted: 0, debited: 0, lapsed: 0 };
     let mut known = Vec::new();
@@ -305,7 +323,11 @@ fn live_through(client: &mut Client, seed: u64) {
         let midnight = model.balance();
         // Most days nobody looks: then what is due comes late.
         match random.below(40) {
-            0 => assert_eq!(cents(&client.text(&format!("{}; SELECT credit_balance('{account}')", clock(day, "00:00")))), midnight, "{day} {policy:?}"),
+            0 => assert_eq!(
+                cents(&client.text(&format!("{}; SELECT credit_balance('{account}')", clock(day, "00:00")))),
+                midnight,
+                "{day} {policy:?}"
+            ),
             1 => client.run(&format!("{}; SELECT credit_refresh(account => '{account}')", clock(day, "00:00"))),
             2 => client.run(&format!("{}; SELECT credit_expire('{account}')", clock(day, "00:00"))),
             3 if midnight > 0 => {
@@ -314,8 +336,16 @@ fn live_through(client: &mut Client, seed: u64) {
                 client.run(&format!("{}; SELECT credit_debit('{account}', {amount} / 100.0)", clock(day, "12:00")));
             }
             4 => {
-                let refusal = client.refusal(&format!("{}; SELECT credit_debit('{account}', {} / 100.0)", clock(day, "12:00"), midnight + 1));
-                assert_eq!(cents(refusal.expect("23514").detail_of("available").expect("a balance")), midnight, "{day} {policy:?}");
+                let refusal = client.refusal(&format!(
+                    "{}; SELECT credit_debit('{account}', {} / 100.0)",
+                    clock(day, "12:00"),
+                    midnight + 1
+                ));
+                assert_eq!(
+                    cents(refusal.expect("23514").detail_of("available").expect("a balance")),
+                    midnight,
+                    "{day} {policy:?}"
+                );
             }
             _ => {}
         }
@@ -337,7 +367,8 @@ fn live_through(client: &mut Client, seed: u64) {
         client.run(&format!("SELECT credit_refresh(account => '{account}'); SELECT credit_expire('{account}')"));
     }
     let sum = |client: &mut Client, kinds: &str| {
-        let sql = format!("SELECT COALESCE(sum(abs(amount)), 0) FROM credit.entry WHERE account = '{account}' AND kind IN ({kinds})");
+        let sql =
+            format!("SELECT COALESCE(sum(abs(amount)), 0) FROM credit.entry WHERE account = '{account}' AND kind IN ({kinds})");
         cents(&client.text(&sql))
     };
     let booked = [sum(client, "'grant'"), sum(client, "'debit'"), sum(client, "'expiry'")];
