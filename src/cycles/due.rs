@@ -49,13 +49,12 @@ impl State {
         for row in &self.held {
             held.entry((row.schedule, &row.member)).or_default().push(row.held);
         }
-        let of_line = |line| {
-            let LineRow { schedule, member, line } = line;
+        let of_line = self.lines.iter().map(|LineRow { schedule, member, line }| {
             let held = held.remove(&(*schedule, member.as_str())).unwrap_or_default();
             let schedule = self.schedule(*schedule);
             LineDue { schedule, member, due: schedule::due(&schedule.terms, *line, held, until, &self.calendar) }
-        };
-        self.lines.iter().map(of_line).collect()
+        });
+        of_line.collect()
     }
 
     /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.

@@ -16,6 +16,7 @@ use crate::error::{self, Result};
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
 use crate::server::clock;
+use crate::server::lock::SlotLock;
 use crate::server::subtransaction;
 use crate::store::schedules::HeldRow;
 use crate::store::slots::{self, Layout};
@@ -62,8 +63,10 @@ fn wait_for_lots(account: &str) -> Result<bool> {
     let held = schedules::held(account, Snapshot::Fresh);
     let changing = |row: &&HeldRow| row.held.rolled > 0 || row.held.expires_at.is_some_and(|expires_at| expires_at <= now);
     for row in held.iter().filter(|row| !row.closed).filter(changing) {
+        // The slots before the row: whoever holds one may want to lock the row next.
+        (0..row.slots).for_each(|slot| SlotLock::acquire(row.lot, slot).release());
         subtransaction::attempt(|| {
-            whole_lot::lock(account, row.lot);
+            lots::lock(account, row.lot);
             Ok(None::<()>)
         })?;
     }

@@ -77,7 +77,9 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
         return Ok(context);
     }
     let remembered_unit = |unit: &str| REMEMBERED.with_borrow(|remembered| remembered.unit(generation, unit));
-    let context = Rc::new(match context::read(account, unit, member, remembered_unit) {
+    // Read directly it would be newer than an older snapshot, which then lacks what was issued for the account.
+    let directly = if invalidation::sees_latest() { context::read(account, unit, member, remembered_unit) } else { Err(()) };
+    let context = Rc::new(match directly {
         Ok(found) => checked(account, found)?,
         Err(()) => find(account, unit, member)?,
     });

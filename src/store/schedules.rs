@@ -37,7 +37,7 @@ static LINES: Statement = Statement::by_index(
 );
 
 static HELD: Statement = Statement::by_index(
-    "SELECT p.schedule, p.member, p.period, p.rolled, p.original, p.lot, l.expires_at, l.closed,
+    "SELECT p.schedule, p.member, p.period, p.rolled, p.original, p.lot, l.expires_at, l.closed, l.slots,
          (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = p.account AND s.lot = p.lot)
      FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
      WHERE p.account = $1 AND NOT p.settled ORDER BY p.lot",
@@ -201,6 +201,7 @@ pub struct HeldRow {
     pub member: String,
     pub held: Held,
     pub lot: i64,
+    pub slots: i16,
     pub closed: bool,
 }
 
@@ -269,10 +270,11 @@ pub fn held(account: &str, snapshot: Snapshot) -> Vec<HeldRow> {
             period: row.get::<i32>(3).into(),
             rolled: row.get::<i16>(4).into(),
             original: row.get(5),
-            remaining: row.get(9),
+            remaining: row.get(10),
             expires_at: row.optional(7),
         },
         lot: row.get(6),
+        slots: row.get(9),
         closed: row.get(8),
     };
     HELD.execute(snapshot, &[&account]).iter().map(held).collect()

@@ -57,17 +57,17 @@ fn everything_that_spends_issues_first() {
     let mut client = monthly(&database, ROLLS);
     client.run("SELECT credit_unit('money', decimals => 2, currency => 'USD')");
     let statements = [
-        "SELECT credit_try_debit('acme', 150)",
-        "SELECT credit_debit('acme', 150, key => 'once', member => 'new')",
-        "SELECT credit_debit_many('{acme,acme}', '{75,75}')",
-        "SELECT credit_debit_many('{acme,acme}', '{75,75}', mode => 'each')",
-        "SELECT credit_convert('acme', 150, 'money', rate => 1)",
+        "SELECT credit_try_debit('acme', 100)",
+        "SELECT credit_debit('acme', 100, key => 'once', member => 'new')",
+        "SELECT credit_debit_many('{acme,acme}', '{50,50}')",
+        "SELECT credit_debit_many('{acme,acme}', '{50,50}', mode => 'each')",
+        "SELECT credit_convert('acme', 100, 'money', rate => 1)",
     ];
     for (month, statement) in (2..).zip(statements) {
         set_clock(&mut client, &format!("2026-{month:02}-01 00:00+00"));
         let before = client.number("SELECT credit_balance('acme')");
         client.run(statement);
-        assert_eq!(client.number("SELECT credit_balance('acme')"), before - 150, "{statement}");
+        assert_eq!(client.number("SELECT credit_balance('acme')"), before - 100, "{statement}");
     }
     set_clock(&mut client, "2026-07-01 00:00+00");
     client.run("SELECT credit_void('acme', max(lot)) FROM credit.lot WHERE unit = 'credit'");
@@ -198,7 +198,8 @@ fn a_reader_counts_what_it_cannot_issue() {
     assert_eq!(client.text("SELECT credit_balance('acme', at => '2026-01-31 23:59+00')"), "70");
     assert_eq!(client.text("SELECT sum(debited) FROM credit_explain_debit('acme', 170)"), "170");
     assert_eq!(client.text("SELECT pg_current_xact_id_if_assigned() IS NULL"), "t");
-    client.run("SET default_transaction_read_only = off; SELECT credit_debit('acme', 170)");
+    client.run("SET default_transaction_read_only = off");
+    client.run("SELECT credit_debit('acme', 170)");
     assert_eq!(balance(&mut client), "0");
     database.verify();
 }
@@ -250,8 +251,8 @@ fn a_schedule_is_declared_once_per_key() {
         database.clients(4, |_, client| client.text("SELECT credit_schedule('acme', 5, interval '1 month', key => 'l')"));
     assert!(others.windows(2).all(|pair| pair[0] == pair[1]), "{others:?}");
     client.refusal("SELECT credit_account('acme', time_zone => 'Asia/Tokyo')").expect("55000");
-    client.refusal("UPDATE credit.schedule SET amount = 7").expect("55000");
-    client.refusal("DELETE FROM credit.schedule_period").expect("55000");
+    client.refusal("UPDATE credit.schedule SET amount = 7").expect("42501");
+    client.refusal("DELETE FROM credit.schedule_period").expect("42501");
     database.verify();
 }
 
