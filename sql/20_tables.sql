@@ -23,8 +23,11 @@ CREATE TABLE credit.account (
     require_members  boolean NOT NULL DEFAULT false,
     rate_card        text COLLATE "C",
     metadata         jsonb,
-    created_at       timestamptz NOT NULL DEFAULT pg_catalog.now()
+    created_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    refresh_at       timestamptz
 );
+
+CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT NULL;
 
 CREATE TABLE credit.member (
     account     text COLLATE "C" NOT NULL,
@@ -33,6 +36,7 @@ CREATE TABLE credit.member (
     active      boolean NOT NULL DEFAULT true,
     metadata    jsonb,
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    seated_at   timestamptz,
     PRIMARY KEY (account, member)
 );
 

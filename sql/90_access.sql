@@ -20,6 +20,8 @@ FROM (
         ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
         ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
+        ('{admin}', 'credit_schedule'), ('{admin}', 'credit_standard_schedule'), ('{admin}', 'credit_end_schedule'),
+        ('{read,admin}', 'credit_schedule_preview'), ('{admin}', 'credit_refresh'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -50,6 +52,9 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.tier'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.agreement'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription'),

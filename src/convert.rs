@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 use rust_decimal::Decimal;
 
 use crate::domain::amount::{Amount, AmountError};
+use crate::domain::calendar::Span;
 use crate::domain::dimensions::Dimensions;
 use crate::domain::{exact, names};
 use crate::error;
@@ -193,6 +194,11 @@ pub fn optional_length(argument: &str, value: Option<Interval>) -> Result<Option
         }
         length => Ok(length),
     }
+}
+
+/// The parts of a length of time.
+pub fn span(length: &Interval) -> Span {
+    Span { months: length.months(), days: length.days(), microseconds: length.micros() }
 }
 
 /// A card's notice, which may be left out.

@@ -5,6 +5,7 @@
 //! - [`posting`]: what changes credits, one file each; here are the locks and their order
 //! - [`rating`]: units, rate cards, and what an operation costs
 //! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
+//! - [`cycles`]: schedules: what is granted again and again, and what rolls over
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
 
@@ -12,6 +13,7 @@ use pgrx::prelude::*;
 
 mod api;
 mod convert;
+mod cycles;
 mod domain;
 mod error;
 mod json;
@@ -40,15 +42,18 @@ extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema
 extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["tables"]);
 extension_sql_file!("../sql/23_plan_tables.sql", name = "plan_tables", requires = ["rate_tables"]);
 extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_tables", requires = ["plan_tables"]);
-extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["subscription_tables"]);
+extension_sql_file!("../sql/24_cycle_tables.sql", name = "cycle_tables", requires = ["subscription_tables"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["cycle_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_triggers", requires = ["plan_triggers"]);
-extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["subscription_triggers"]);
+extension_sql_file!("../sql/34_cycle_triggers.sql", name = "cycle_triggers", requires = ["subscription_triggers"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["cycle_triggers"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
+extension_sql_file!("../sql/44_cycle_views.sql", name = "cycle_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
@@ -129,6 +134,19 @@ extension_sql_file!(
         api::subscriptions::credit_cancel_plan,
         api::subscriptions::credit_change_plan,
         api::subscriptions::credit_renew,
+    ]
+);
+extension_sql_file!(
+    "../sql/99_cycle_comments.sql",
+    name = "cycle_comments",
+    requires = [
+        "subscription_comments",
+        "cycle_views",
+        api::schedules::credit_end_schedule,
+        api::schedules::credit_refresh,
+        api::schedules::credit_schedule,
+        api::schedules::credit_schedule_preview,
+        api::schedules::credit_standard_schedule,
     ]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

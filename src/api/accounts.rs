@@ -3,6 +3,7 @@
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::cycles::seats;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account as accounts, direct};
@@ -59,8 +60,9 @@ fn credit_member(
     let department = convert::optional_name("department", department)?;
     let metadata = metadata.map(|metadata| metadata.0);
     connected(|| {
-        accounts::find(account, None, None)?;
-        store::save_member(account, member, department, active, metadata.as_deref(), clock::now());
+        let before = accounts::find(account, None, Some(member))?;
+        let metadata = metadata.as_deref();
+        seats::save(seats::Change { account, member, department, active, metadata }, &before)?;
         Ok(member.to_owned())
     })
 }

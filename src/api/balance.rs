@@ -1,19 +1,25 @@
 //! credit_balance() and credit_explain_debit(): what could be spent, and what would pay.
 
+use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::cycles::pending;
 use crate::domain::amount::Amount;
-use crate::domain::drawdown::{self, Expiry};
+use crate::domain::drawdown::{self, Expiry, Rank, Source};
 use crate::error::Result;
 use crate::posting::account;
 use crate::server::clock;
+use crate::store::accounts::Context;
 use crate::store::balances::{self, Scope};
 use crate::store::connected;
 use crate::store::eligible::{self, Eligibility, Usable};
 
 /// So many lots are explained at most; an account with more is not explained to people anyway.
 const MAX_EXPLAINED_LOTS: i32 = 100_000;
+
+/// Lots that are due and not issued have no ids yet; these are beyond all that there can be.
+const FIRST_PENDING: i64 = 1 << 53;
 
 /// What is usable now, or was as of an instant.
 #[pg_extern(security_definer, stable, parallel_safe)]
@@ -34,12 +40,26 @@ fn credit_balance(
         let context = account::find_for_reader(name, unit, member)?;
         let scope = Scope { account: name, unit: &context.unit, member, pool: !context.per_seat, operation };
         let now = clock::now();
-        Ok(match at {
+        let pending = pending(scope, &context, at.unwrap_or(now), now);
+        let issued = match at {
             Some(at) if at < now => balances::as_of(scope, at),
             // No posting lies between now and the future: what is left then is what is in force then.
             _ => balances::in_force(scope, at.unwrap_or(now)),
-        })
+        };
+        Ok(pending.into_iter().fold(issued, |balance, amount| balance + convert::numeric(amount)))
     })
+}
+
+/// What is due and not issued yet, and what would be taken when it is.
+fn pending(scope: Scope<'_>, context: &Context, at: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Amount> {
+    if !context.is_due(at.min(now)) {
+        return Vec::new();
+    }
+    let pending = pending::at(scope.account, scope.unit, at, now);
+    let counts = |member: &str| scope.member.is_none_or(|asked| member == asked || (scope.pool && member.is_empty()));
+    let lots = pending.lots.iter().filter(|lot| counts(&lot.member)).map(|lot| lot.available);
+    let trims = pending.trims.iter().filter(|trim| counts(&trim.member)).map(|trim| trim.amount.negated());
+    lots.chain(trims).collect()
 }
 
 /// One lot's part of a debit that is only explained.
@@ -98,9 +118,43 @@ fn credit_explain_debit(
             pool: context.pool_pays(member),
             operation,
         };
-        Ok(eligible::usable_to_reader(eligible, clock::now(), MAX_EXPLAINED_LOTS))
+        let now = clock::now();
+        let mut usable = eligible::usable_to_reader(eligible, now, MAX_EXPLAINED_LOTS);
+        if context.is_due(now) {
+            add_pending(&mut usable, eligible, now);
+        }
+        Ok(usable)
     })?;
     Ok(TableIterator::new(steps(&usable, amount)))
+}
+
+/// Adds the lots that are due and not issued yet: the next debit would issue them first.
+fn add_pending(usable: &mut Vec<Usable>, eligible: Eligibility<'_>, now: DateTime<Utc>) {
+    let pending = pending::at(eligible.account, eligible.unit, now, now);
+    for trim in pending.trims {
+        for lot in usable.iter_mut().filter(|lot| lot.source.rank.lot == trim.lot) {
+            lot.source.available = lot.source.available.checked_sub(trim.amount).expect("a part of what is left");
+        }
+    }
+    let pays = |member: &str| if member.is_empty() { eligible.pool } else { member == eligible.member };
+    for (lot, pending) in (FIRST_PENDING..).zip(pending.lots.into_iter().filter(|lot| pays(&lot.member))) {
+        let rank = Rank {
+            pooled: pending.member.is_empty(),
+            priority: pending.priority,
+            general: true,
+            expiry: pending.expires_at.map_or(Expiry::Never, Expiry::At),
+            paid: pending.category == "paid",
+            effective_at: pending.effective_at,
+            lot,
+        };
+        usable.push(Usable {
+            source: Source { rank, available: pending.available },
+            category: pending.category,
+            origin: pending.source.to_owned(),
+            member: Some(pending.member).filter(|member| !member.is_empty()),
+        });
+    }
+    usable.sort_by_key(|lot| lot.source.rank);
 }
 
 /// The lots that would pay, and a last line without a lot where they do not cover the amount.
@@ -118,7 +172,7 @@ fn steps(usable: &[Usable], amount: Amount) -> Vec<Step> {
         };
         steps.push((
             step,
-            Some(draw.lot),
+            Some(draw.lot).filter(|lot| *lot < FIRST_PENDING),
             lot.member.clone(),
             Some(lot.category.clone()),
             Some(lot.origin.clone()),

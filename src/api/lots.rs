@@ -3,10 +3,12 @@
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::cycles::refresh;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account, expiry, withdraw};
 use crate::selling::purchase;
+use crate::server::clock;
 use crate::store::connected;
 
 /// Voids what is left of a lot, or a purchase that is pending; how much that was.
@@ -18,7 +20,10 @@ fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Optio
     let metadata = metadata.map(|metadata| metadata.0);
     let voided = connected(|| match purchase::void_pending(account, lot) {
         Some(given_up) => Ok(given_up),
-        None => withdraw::void(account, lot, metadata.as_deref()),
+        None => {
+            refresh::first_touch(account)?;
+            withdraw::void(account, lot, metadata.as_deref())
+        }
     })?;
     Ok(convert::numeric(voided))
 }
@@ -36,7 +41,10 @@ fn credit_set_expiry(
     let lot = convert::required("lot", lot)?;
     let expires_at = convert::optional_instant("expires_at", expires_at)?;
     let metadata = metadata.map(|metadata| metadata.0);
-    connected(|| withdraw::set_expiry(account, lot, expires_at, metadata.as_deref()))
+    connected(|| {
+        refresh::first_touch(account)?;
+        withdraw::set_expiry(account, lot, expires_at, metadata.as_deref())
+    })
 }
 
 /// Posts the expiries that are due, of one account or all; a row for each lot.
@@ -55,7 +63,11 @@ fn credit_expire(
     let account = convert::optional_name("account", account)?;
     let max_lots = batch("max_lots", max_lots)?;
     let expired = connected(|| {
-        account.map(|account| account::find(account, None, None)).transpose()?;
+        if let Some(account) = account {
+            account::find(account, None, None)?;
+            // What rolls over is not to lapse.
+            refresh::if_free(account, clock::now());
+        }
         Ok(expiry::expire(account, max_lots))
     })?;
     let rows =

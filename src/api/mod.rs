@@ -20,6 +20,7 @@ pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
 pub mod reprice;
+pub mod schedules;
 pub mod subscriptions;
 pub mod trigger;
 pub mod units;

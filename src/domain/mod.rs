@@ -5,10 +5,11 @@
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what a subscription grants and charges when its plan changes ([`subscription`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
-//! been paid by it ([`replay`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
+//! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
 
 pub mod amount;
 pub mod batch;
+pub mod calendar;
 pub mod conversion;
 pub mod currency;
 pub mod dimensions;
@@ -23,5 +24,7 @@ pub mod rate;
 pub mod replay;
 pub mod reprice;
 pub mod request;
+pub mod rollover;
+pub mod schedule;
 pub mod subscription;
 pub mod terms;

@@ -11,11 +11,13 @@ use crate::domain::amount::Amount;
 use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
+mod cycles;
 mod plans;
 mod rates;
 mod reports;
 mod subscriptions;
 
+pub use cycles::*;
 pub use plans::*;
 pub use rates::*;
 pub use reports::*;

@@ -77,7 +77,9 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
         return Ok(context);
     }
     let remembered_unit = |unit: &str| REMEMBERED.with_borrow(|remembered| remembered.unit(generation, unit));
-    let context = Rc::new(match context::read(account, unit, member, remembered_unit) {
+    // Read directly it would be newer than an older snapshot, which then lacks what was issued for the account.
+    let directly = if invalidation::sees_latest() { context::read(account, unit, member, remembered_unit) } else { Err(()) };
+    let context = Rc::new(match directly {
         Ok(found) => checked(account, found)?,
         Err(()) => find(account, unit, member)?,
     });
@@ -87,6 +89,11 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
         REMEMBERED.with_borrow_mut(|remembered| remembered.put(generation, key, context.clone()));
     }
     Ok(context)
+}
+
+/// Forgets what was remembered of the account, so that it is read again: it said that something is due which may have been issued.
+pub fn forget(account: &str, unit: Option<&str>, member: Option<&str>) {
+    REMEMBERED.with_borrow_mut(|remembered| remembered.contexts.remove(&text((account, unit, member))));
 }
 
 /// The account as the calling query sees it.
@@ -150,6 +157,13 @@ pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> R
         (Some(name), Some(member)) if !member.active => Err(error::inactive_member(account, name)),
         (Some(name), None) if context.require_members => Err(error::unknown_member(account, name)),
         _ => Ok(()),
+    }
+}
+
+/// A member who was named for the first time has a seat from now on, with what schedules give to seats.
+pub fn seat_added(account: &str, member: Option<&str>, before: &Context, now: DateTime<Utc>) {
+    if member.is_some() && before.member.is_none() && before.refresh_at.is_some() {
+        accounts::seat_added(account, now);
     }
 }
 

@@ -142,7 +142,7 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
         return None;
     }
     let now = clock::now();
-    if shares.iter().any(|share| share.has_expired(now)) {
+    if drawing.is_due(now) || shares.iter().any(|share| share.has_expired(now)) {
         return None;
     }
     let paid: Amount = shares.iter().map(|share| share.amount).sum();

@@ -1,16 +1,18 @@
 //! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first time.
 
+use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
 use crate::server::heap::{self, read, relations};
-use crate::store::Parameter;
 use crate::store::accounts::{Context, Member};
+use crate::store::{Column, Parameter};
 
 /// The columns of sql/20_tables.sql that are read, counted from 0.
 mod column {
     pub const ACCOUNT_UNIT: usize = 1;
     pub const ACCOUNT_POOLING: usize = 2;
     pub const ACCOUNT_REQUIRE_MEMBERS: usize = 4;
+    pub const ACCOUNT_REFRESH_AT: usize = 8;
     pub const UNIT_DECIMALS: usize = 1;
     pub const UNIT_CURRENCY: usize = 3;
     pub const MEMBER_DEPARTMENT: usize = 2;
@@ -45,6 +47,7 @@ pub fn read(
         decimals: None,
         currency: None,
         member: None,
+        refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
         relation: relations.account.table,
     });
     let Some(mut context) = found else { return Ok(None) };

@@ -6,6 +6,7 @@ use super::account;
 use super::collect::{self, Share};
 use super::debit::{MAX_ATTEMPTS, NO_LOT};
 use super::idempotency::{self, Keyed};
+use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::conversion::{self, ConversionError, Given, Got};
 use crate::domain::exact::Fraction;
@@ -47,6 +48,11 @@ pub fn convert(request: Convert<'_>) -> Result<i64> {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
         let context = check(&request)?;
+        if context.is_due(clock::now()) {
+            refresh::first_touch(request.account)?;
+            account::forget(request.account, request.from_unit, request.member);
+            continue;
+        }
         let eligible = Eligibility {
             account: request.account,
             unit: &context.unit,

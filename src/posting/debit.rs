@@ -17,6 +17,7 @@ use super::idempotency::{self, Keyed};
 use super::known_head;
 use super::whole_lot;
 use super::write::{self, Taking};
+use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::layout;
 use crate::error::{self, Result};
@@ -99,6 +100,15 @@ pub struct Drawing<'a> {
     pub posting: Option<i64>,
     /// What the account and the member were read under.
     pub generation: u64,
+    /// From this instant on something of the account's schedules must be issued first.
+    pub refresh_at: Option<DateTime<Utc>>,
+}
+
+impl Drawing<'_> {
+    /// Whether something of the account's schedules must be issued first.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.refresh_at.is_some_and(|refresh_at| refresh_at <= now)
+    }
 }
 
 /// A request whose account was found, and the generation of what was read for it.
@@ -176,11 +186,28 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     for _ in 0..MAX_ATTEMPTS {
         let member = account::active_member(request.account, request.member, &checked.context, now)?;
         match draw(&drawing(request, &checked, member, posting))? {
-            Some(outcome) => return Ok(outcome),
-            None => checked = check(request)?,
+            Some(outcome) => {
+                if matches!(outcome, Outcome::Posted(_)) {
+                    account::seat_added(request.account, request.member, &checked.context, now);
+                }
+                return Ok(outcome);
+            }
+            None => {
+                issue_what_is_due(request, &checked.context)?;
+                checked = check(request)?;
+            }
         }
     }
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
+}
+
+/// Issues what the account's schedules bring by now, and sees to it that the account is read again.
+fn issue_what_is_due(request: Debit<'_>, context: &Context) -> Result<()> {
+    if context.is_due(clock::now()) {
+        refresh::first_touch(request.account)?;
+        account::forget(request.account, request.unit, request.member);
+    }
+    Ok(())
 }
 
 fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Member>, posting: Option<i64>) -> Drawing<'a> {
@@ -198,22 +225,24 @@ fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Memb
         decimals: context.unit_decimals(),
         posting,
         generation: checked.generation,
+        refresh_at: context.refresh_at,
     }
 }
 
-/// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait.
+/// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait, or something
+/// of its schedules must be issued first.
 fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut waited_for: Option<SlotLock> = None;
     let mut tried = None;
     for attempt in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        if invalidation::generation() != drawing.generation {
+        let now = clock::now();
+        if invalidation::generation() != drawing.generation || drawing.is_due(now) {
             if let Some(lock) = waited_for {
                 lock.release();
             }
             return Ok(None);
         }
-        let now = clock::now();
         if attempt == 0
             && let Some(known) = known_head::get(drawing.eligible, now)
         {
@@ -241,6 +270,9 @@ fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         // Also without a head: its own and the pooled lots were looked up one after the other, and credit may have moved between.
         let survey = eligible::survey(drawing.eligible, head.map_or(NO_LOT, |head| head.lot), drawing.amount);
         if survey.available < drawing.amount {
+            if drawing.is_due(clock::now()) {
+                return Ok(None);
+            }
             return Ok(Some(Outcome::Insufficient { available: survey.available }));
         }
         let Some(head) = head else { continue };

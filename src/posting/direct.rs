@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::account;
 use super::whole_lot::{self, WholeLot};
+use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::layout;
 use crate::error::{self, Result};
@@ -47,7 +48,11 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     account::check_decimals("amount", entry.amount, &context)?;
     check_kind(entry, &terms)?;
+    if context.is_due(clock::now()) {
+        refresh::first_touch(account)?;
+    }
     let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
+    account::seat_added(account, entry.member.as_deref(), &context, clock::now());
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
     let now = clock::now();
     let occurred_at = entry.occurred_at.unwrap_or(now);

@@ -69,6 +69,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     plans::share(plan_name);
     let now = clock::now();
     account::active_member(account, request.member, &context, now)?;
+    account::seat_added(account, request.member, &context, now);
     let mut quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
     if request.prorates {
         quoted = prorated(account, quoted, now)?;

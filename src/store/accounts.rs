@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
-use pgrx::pg_sys::{BOOLOID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::statement::{Row, Statement};
@@ -22,6 +22,8 @@ pub struct Context {
     pub currency: Option<String>,
     /// The member that was asked for, if registered.
     pub member: Option<Member>,
+    /// From this instant on something of its schedules is due that was not issued yet.
+    pub refresh_at: Option<DateTime<Utc>>,
     /// The id of the table credit.account, whose invalidation ends what is remembered of it.
     pub relation: pg_sys::Oid,
 }
@@ -30,6 +32,11 @@ impl Context {
     /// The decimals of the unit, which a context that was checked has.
     pub fn unit_decimals(&self) -> u32 {
         self.decimals.expect("a context with a unit")
+    }
+
+    /// Whether something of the account's schedules must be issued before it is known what is usable.
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.refresh_at.is_some_and(|refresh_at| refresh_at <= now)
     }
 
     /// Whether pooled lots pay for a debit that names this member, or none.
@@ -60,7 +67,7 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling = 'per_seat', a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -93,17 +100,43 @@ static CHANGE: Statement = Statement::new(
 static LOCK: Statement =
     Statement::by_index("UPDATE credit.account SET created_at = created_at WHERE account = $1", &[TEXTOID]);
 
+static LOCK_IF_FREE: Statement =
+    Statement::by_index("SELECT true FROM credit.account WHERE account = $1 FOR NO KEY UPDATE SKIP LOCKED", &[TEXTOID]);
+
+static REFRESH_AT: Statement = Statement::by_index("SELECT refresh_at FROM credit.account WHERE account = $1", &[TEXTOID]);
+
+static SET_REFRESH_AT: Statement = Statement::by_index(
+    "UPDATE credit.account SET refresh_at = $2 WHERE account = $1 AND refresh_at IS DISTINCT FROM $2",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
+// Only an account that has schedules is ever due.
+static SEAT_ADDED: Statement = Statement::by_index(
+    "UPDATE credit.account a SET refresh_at = $2 WHERE account = $1 AND (refresh_at IS NULL OR refresh_at > $2)
+         AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
+static DUE: Statement = Statement::by_index(
+    "SELECT account FROM credit.account WHERE refresh_at <= $1 ORDER BY refresh_at LIMIT $2",
+    &[TIMESTAMPTZOID, INT4OID],
+);
+
 static ADD_INTERVAL: Statement = Statement::new(
     "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
 );
 
 static IS_IN_USE: Statement = Statement::new(
-    "SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1) OR EXISTS (SELECT FROM credit.member WHERE account = $1)",
+    "SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1) OR EXISTS (SELECT FROM credit.member WHERE account = $1)
+         OR EXISTS (SELECT FROM credit.schedule WHERE account = $1)",
     &[TEXTOID],
 );
 
-static HAS_LOTS: Statement = Statement::new("SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1)", &[TEXTOID]);
+static HAS_LOTS: Statement = Statement::new(
+    "SELECT EXISTS (SELECT FROM credit.lot WHERE account = $1) OR EXISTS (SELECT FROM credit.schedule WHERE account = $1)",
+    &[TEXTOID],
+);
 
 static TIME_ZONE_EXISTS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
@@ -117,6 +150,7 @@ static SAVE_MEMBER: Statement = Statement::new(
     "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at)
      VALUES ($1, $2, $3, COALESCE($4, true), $5::jsonb, $6)
      ON CONFLICT (account, member) DO UPDATE SET department = COALESCE($3, m.department),
+         seated_at = CASE WHEN $4 AND NOT m.active THEN $6 ELSE m.seated_at END,
          active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
 );
@@ -130,6 +164,7 @@ fn context_of_row(row: Row<'_>) -> Context {
         currency: row.optional(5),
         member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
         relation: row.get(8),
+        refresh_at: row.optional(9),
     }
 }
 
@@ -180,11 +215,37 @@ pub fn lock(account: &str) {
     LOCK.run(&[&account]);
 }
 
+/// Locks the account's row if nobody holds it; whether it did.
+pub fn lock_if_free(account: &str) -> bool {
+    LOCK_IF_FREE.run(&[&account]).count() == 1
+}
+
+/// When something of the account's schedules is due next.
+pub fn refresh_at(account: &str) -> Option<DateTime<Utc>> {
+    REFRESH_AT.run(&[&account]).first().and_then(|row| row.optional(1))
+}
+
+/// Says when something of the account's schedules is due next.
+pub fn set_refresh_at(account: &str, refresh_at: Option<DateTime<Utc>>) {
+    SET_REFRESH_AT.run(&[&account, &refresh_at]);
+}
+
+/// Says that a seat was added: where schedules give to seats, something is due.
+pub fn seat_added(account: &str, now: DateTime<Utc>) {
+    SEAT_ADDED.run(&[&account, &now]);
+}
+
+/// Accounts of which something is due, the longest overdue first.
+pub fn due(now: DateTime<Utc>, limit: i32) -> Vec<String> {
+    DUE.run(&[&now, &limit]).iter().map(|row| row.get(1)).collect()
+}
+
 /// `at` plus a length of time by the account's calendar.
 pub fn add_interval(account: &str, at: DateTime<Utc>, length: Interval) -> DateTime<Utc> {
     ADD_INTERVAL.run(&[&account, &at, &length]).first().expect("an existing account").get(1)
 }
 
+/// Whether the account has lots, or schedules that will bring some.
 pub fn has_lots(account: &str) -> bool {
     HAS_LOTS.run(&[&account]).first().expect("one row").get(1)
 }

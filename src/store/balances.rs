@@ -27,11 +27,12 @@ static IN_FORCE: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
 );
 
+// What a schedule brings counts from when it was due, however late it was issued: nothing was spent between.
 static AS_OF: Statement = Statement::new(
     concat!(
         "SELECT trim_scale(COALESCE(sum(e.amount), 0))
          FROM credit.lot l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot
-         WHERE e.account = $1 AND e.recorded_at <= $5 AND ",
+         WHERE e.account = $1 AND (e.recorded_at <= $5 OR e.kind IN ('grant', 'roll_in', 'expiry') AND e.occurred_at <= $5) AND ",
         in_scope!()
     ),
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],

@@ -35,13 +35,18 @@ static CLOSE: Statement = Statement::by_index(
 static REOPEN: Statement =
     Statement::by_index("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
+// What rolls over is settled by the refresh of its schedule, not by the sweep.
 static DUE: Statement = Statement::by_index(
-    "SELECT account, lot FROM credit.lot WHERE NOT closed AND expires_at <= $1 ORDER BY expires_at, account, lot LIMIT $2",
+    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+         WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
+     ORDER BY expires_at, account, lot LIMIT $2",
     &[TIMESTAMPTZOID, INT4OID],
 );
 
 static DUE_OF_ACCOUNT: Statement = Statement::by_index(
-    "SELECT lot FROM credit.lot WHERE account = $1 AND NOT closed AND COALESCE(expires_at, 'infinity') <= $2 LIMIT $3",
+    "SELECT lot FROM credit.lot l WHERE account = $1 AND NOT closed AND COALESCE(expires_at, 'infinity') <= $2
+         AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
+     LIMIT $3",
     &[TEXTOID, TIMESTAMPTZOID, INT4OID],
 );
 
@@ -126,6 +131,26 @@ static MOVE: Statement = Statement::new(
          $7, $7, session_user, $6::jsonb, true
      FROM moved, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
     &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+// To the pool, with the same life.
+static RETURN: Statement = Statement::new(
+    "WITH left_behind AS (SELECT * FROM credit.lot WHERE account = $1 AND lot = $2), moved AS (
+         INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, paid, currency, cost_basis,
+             applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
+         SELECT account, $3, unit, category, source, priority, $4,
+             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(trunc(paid * $4 / granted, 9)) END, currency, cost_basis,
+             applies_to, effective_at, expires_at, lot, metadata, $5, session_user, true
+         FROM left_behind
+     ), slot AS (
+         INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
+     ), posting AS MATERIALIZED (SELECT nextval('credit.posting_id') AS posting)
+     INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+         recorded_by, posted)
+     SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, l.member,
+         (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = l.member), $5, $5, session_user, true
+     FROM left_behind l, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
+    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID],
 );
 
 /// A lot whose row is locked.
@@ -280,4 +305,10 @@ pub fn write_move(
 ) {
     let written = MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now]);
     assert_eq!(written.count(), 2, "the two entries of a move from lot {from}");
+}
+
+/// Writes the pooled lot that takes over `amount` of a member's lot `from`, and the two entries of the move.
+pub fn write_return(account: &str, from: i64, to: i64, amount: Amount, now: DateTime<Utc>) {
+    let written = RETURN.run(&[&account, &from, &to, &amount, &now]);
+    assert_eq!(written.count(), 2, "the two entries of a return of lot {from}");
 }

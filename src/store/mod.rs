@@ -18,6 +18,7 @@ pub mod rate_cards;
 pub mod rates;
 pub mod repricing;
 pub mod requests;
+pub mod schedules;
 pub mod slots;
 pub mod subscription_moves;
 pub mod subscriptions;

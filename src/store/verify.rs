@@ -21,8 +21,8 @@ static VIOLATIONS: Statement = Statement::new(
              min(slot) AS first, max(slot) AS last
          FROM credit.slot WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      ), entries AS MATERIALIZED (
-         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in')) AS grants,
-             sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in')) AS granted
+         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS grants,
+             sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      ), debits AS (
          SELECT e.*, l.member AS owner, l.applies_to, l.effective_at, l.expires_at
@@ -52,8 +52,8 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'every line is of a known kind, and of its sign', account, lot, 'a kind and its sign', kind || ' ' || amount || ' in posting ' || posting
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND NOT CASE
-         WHEN kind IN ('grant', 'move_in', 'convert_in') THEN amount > 0
-         WHEN kind IN ('debit', 'void', 'expiry', 'move_out', 'convert_out', 'return') THEN amount < 0
+         WHEN kind IN ('grant', 'move_in', 'convert_in', 'roll_in') THEN amount > 0
+         WHEN kind IN ('debit', 'void', 'expiry', 'move_out', 'convert_out', 'return', 'roll_out') THEN amount < 0
          WHEN kind = 'adjustment' THEN amount <> 0 ELSE false END
      UNION ALL
      SELECT 'every row is posted', account, lot, 'posted', 'lot not posted' FROM lots WHERE NOT posted
@@ -77,7 +77,7 @@ static VIOLATIONS: Statement = Statement::new(
      WHERE scale(trim_scale(e.amount)) > u.decimals
      UNION ALL
      SELECT 'a move between lots adds up to nothing', account, NULL, '0', sum(amount) || ' in posting ' || posting
-     FROM credit.entry WHERE kind IN ('move_out', 'move_in') AND ($1 IS NULL OR account = $1)
+     FROM credit.entry WHERE kind IN ('move_out', 'move_in', 'roll_out', 'roll_in') AND ($1 IS NULL OR account = $1)
      GROUP BY account, posting HAVING sum(amount) <> 0
      UNION ALL
      SELECT 'a moved lot keeps its cost basis, and never more than its price', l.account, l.lot, p.cost_basis || ' of ' || p.paid,
@@ -241,6 +241,33 @@ static VIOLATIONS: Statement = Statement::new(
          UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
      UNION ALL
+     SELECT 'every period of a schedule has its lot, and every rollover its parent', p.account, p.lot,
+         'schedule ' || p.schedule || ' period ' || p.period || ' rolled ' || p.rolled || ' of ' || p.original,
+         COALESCE(l.source || ' of ' || l.granted || COALESCE(' for ' || l.member, ''), 'no lot')
+     FROM credit.schedule_period p LEFT JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     LEFT JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+     LEFT JOIN credit.schedule_period o ON o.account = p.account AND o.lot = l.parent
+     WHERE ($1 IS NULL OR p.account = $1) AND NOT COALESCE(l.unit = s.unit AND COALESCE(l.member, '') = p.member AND CASE WHEN p.rolled = 0
+         THEN l.source = 'allocation' AND l.granted = p.original
+         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.rolled + 1, o.original)
+             = (p.schedule, p.member, p.period, p.rolled, p.original) END, false)
+     UNION ALL
+     SELECT 'a lot whose rollover is settled is closed', p.account, p.lot, 'closed', 'open'
+     FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+     JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     WHERE ($1 IS NULL OR p.account = $1) AND p.settled AND s.rollover IS NOT NULL AND NOT l.closed
+     UNION ALL
+     SELECT 'an account is looked at when its schedules bring something', a.account, NULL, min(v.due_at)::text, COALESCE(a.refresh_at::text, 'never')
+     FROM credit.account a JOIN (
+         SELECT p.account, l.expires_at AS due_at FROM credit.schedule_period p JOIN lots l ON l.account = p.account AND l.lot = p.lot
+         WHERE NOT p.settled AND l.expires_at IS NOT NULL
+         UNION ALL
+         SELECT s.account, s.starts_at FROM credit.schedule s WHERE NOT s.per_member AND (s.ends_at IS NULL OR s.ends_at > s.starts_at)
+             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule)
+             AND s.proration = 'none' AND s.expires IN ('never', 'period_end')) v ON v.account = a.account
+     WHERE $1 IS NULL OR a.account = $1
+     GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
+     UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
      FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
              ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
@@ -269,6 +296,9 @@ static VIOLATIONS: Statement = Statement::new(
              ('plan_change', 'plan_change_92_refuse_truncate', 'A'), ('subscription_purchase', 'subscription_purchase_90_refuse_change', 'A'),
              ('subscription_purchase', 'subscription_purchase_92_refuse_truncate', 'A'),
              ('subscription_return', 'subscription_return_90_refuse_change', 'A'), ('subscription_return', 'subscription_return_92_refuse_truncate', 'A'),
+             ('schedule', 'schedule_90_refuse_update', 'A'), ('schedule', 'schedule_91_refuse_delete', 'A'), ('schedule', 'schedule_92_refuse_truncate', 'A'),
+             ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
+             ('schedule_period', 'schedule_period_92_refuse_truncate', 'A'), ('account', 'account_96_announce_due', 'A'),
              ('plan', 'plan_95_announce', 'A'), ('agreement', 'agreement_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
      WHERE g.tgenabled::text IS DISTINCT FROM t.enabled",

@@ -70,6 +70,19 @@ BEGIN
     ASSERT (SELECT max(subscription) FROM credit.subscription) > last_subscription, 'a subscription id that is new';
 END $$;
 
+-- What schedules brought comes once, and what is due comes at first touch.
+DO $$
+DECLARE
+    before numeric := credit_balance('cyclic', 'alice');
+    last_period integer := (SELECT max(period) FROM credit.schedule_period WHERE account = 'cyclic');
+BEGIN
+    PERFORM credit_debit('cyclic', 1, member => 'alice');
+    ASSERT credit_balance('cyclic', 'alice') = before - 1, format('%s after %s', credit_balance('cyclic', 'alice'), before);
+    ASSERT (SELECT max(period) FROM credit.schedule_period WHERE account = 'cyclic') > last_period, 'a period that was due';
+    ASSERT credit_standard_schedule('cyclic b2b', 1000, years => 2, key => 'contract')
+        = (SELECT schedule FROM credit.schedules WHERE account = 'cyclic b2b');
+END $$;
+
 -- A row written past the functions is applied once, and history still cannot be changed.
 DO $$
 DECLARE

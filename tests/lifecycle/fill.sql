@@ -82,5 +82,17 @@ SELECT credit_change_plan('subscriber', 'api', 1000, billing_period => 'year', o
 SELECT credit_change_plan('leaver', 'api', 100), credit_cancel_plan('leaver');
 RESET credit.clock;
 
+-- Schedules: issued, due but not issued, rolled over, ended, and for members.
+SET credit.clock = '2026-01-31 00:00:00+00';
+SELECT credit_schedule('cyclic', 100, interval '1 month', paid => 1, currency => 'USD', rollover => '{"fraction_of_unused": 0.5, "max_amount": 70}');
+SELECT credit_schedule('cyclic', 10, interval '7 days', per_member => true, on_leave => 'return', metadata => '{"for": "seats"}');
+SELECT credit_member('cyclic', 'alice'), credit_member('cyclic', 'bob'), credit_member('cyclic', 'bob', active => false);
+SELECT credit_member('cyclic', 'bob', active => true);
+SET credit.clock = '2026-04-15 00:00:00+00';
+SELECT credit_refresh(account => 'cyclic');
+SELECT credit_standard_schedule('cyclic b2b', 1000, years => 2, key => 'contract');
+SELECT credit_end_schedule('cyclic b2b', schedule, '2090-01-01 00:00:00+00') FROM credit.schedules WHERE account = 'cyclic b2b';
+RESET credit.clock;
+
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
 SELECT credit_grant('crowd', 100000);

@@ -17,6 +17,7 @@ use super::account;
 use super::debit::{self, Debit};
 use super::idempotency;
 use super::write;
+use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::{self, Result};
@@ -156,6 +157,7 @@ impl<'a> Attempt<'a> {
     fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
         let now = clock::now();
         self.claim_keys(now)?;
+        self.issue_what_is_due(now)?;
         let groups = self.groups();
         let lots = self.read_lots(&groups);
         let registered = self.register_members(&groups, &lots, now)?;
@@ -178,7 +180,21 @@ impl<'a> Attempt<'a> {
         if registered.iter().any(|index| matches!(outcomes[*index], ItemOutcome::Short { .. })) {
             return Ok(None);
         }
-        Ok(self.write(&taken, &outcomes).then_some(outcomes))
+        if self.contexts.iter().any(|context| !context.is_due(now) && context.is_due(clock::now())) {
+            return Ok(None);
+        }
+        let has_written = self.write(&taken, &outcomes);
+        for index in registered {
+            account::seat_added(self.items[index].account, self.items[index].member, &self.contexts[index], now);
+        }
+        Ok(has_written.then_some(outcomes))
+    }
+
+    /// Issues what the accounts' schedules bring by now, in the order of their names.
+    fn issue_what_is_due(&self, now: DateTime<Utc>) -> Result<()> {
+        let due = self.items.iter().zip(self.contexts).filter(|(_, context)| context.is_due(now));
+        let accounts: BTreeSet<&str> = due.map(|(item, _)| item.account).collect();
+        accounts.into_iter().try_for_each(refresh::first_touch)
     }
 
     /// Claims every key for its item's posting, in the order of accounts and keys, so that two batches cannot deadlock.

@@ -1,0 +1,101 @@
+-- Comments of schedules.
+
+COMMENT ON TABLE credit.schedule IS 'Schedules: what accounts are granted again and again. What they declare never changes, but their end.';
+COMMENT ON COLUMN credit.schedule.schedule IS 'The schedule''s id.';
+COMMENT ON COLUMN credit.schedule.anchor IS 'Where period 0 begins. It sets the phase: period n begins at anchor + n * every, by the calendar of the account''s time zone.';
+COMMENT ON COLUMN credit.schedule.starts_at IS 'The first period is the one that contains this instant; its lot takes effect here.';
+COMMENT ON COLUMN credit.schedule.ends_at IS 'No period begins from here on; the last one ends here. NULL for a schedule without an end.';
+COMMENT ON COLUMN credit.schedule.expires_at IS 'When all lots expire, where expires is at.';
+COMMENT ON COLUMN credit.schedule.recorded_at IS 'When it was declared. What was due before counts from here on.';
+COMMENT ON COLUMN credit.schedule.every IS 'The length of a period.';
+COMMENT ON COLUMN credit.schedule.expires_after IS 'How long a lot lives from its effect on, where expires is after.';
+COMMENT ON COLUMN credit.schedule.periods IS 'So many periods at most. NULL for no limit.';
+COMMENT ON COLUMN credit.schedule.expires_periods IS 'A lot lives to the end of so many periods, its own counted, where expires is periods.';
+COMMENT ON COLUMN credit.schedule.priority IS 'The priority of its lots.';
+COMMENT ON COLUMN credit.schedule.per_member IS 'Whether every active member gets the amount, instead of the pool.';
+COMMENT ON COLUMN credit.schedule.account IS 'The account.';
+COMMENT ON COLUMN credit.schedule.unit IS 'The unit of its lots.';
+COMMENT ON COLUMN credit.schedule.amount IS 'What a whole period brings.';
+COMMENT ON COLUMN credit.schedule.category IS 'paid or promotional.';
+COMMENT ON COLUMN credit.schedule.paid IS 'Money paid for a whole period; for a part of it the same part, cut to 9 decimals.';
+COMMENT ON COLUMN credit.schedule.currency IS 'ISO 4217 code of that money.';
+COMMENT ON COLUMN credit.schedule.expires IS 'When lots expire: never, period_end, periods, after or at.';
+COMMENT ON COLUMN credit.schedule.proration IS 'Which incomplete periods get a part only, by the days of theirs: none, first, last or both. Rounded as the unit says.';
+COMMENT ON COLUMN credit.schedule.on_leave IS 'What becomes of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
+COMMENT ON COLUMN credit.schedule.true_up IS 'How often the account is trued up. Not interpreted yet.';
+COMMENT ON COLUMN credit.schedule.recorded_by IS 'The login role of the session that declared it.';
+COMMENT ON COLUMN credit.schedule.rollover IS 'What of a lot''s unused part goes on when it expires. NULL: nothing. Keys: fraction_of_unused, max_fraction_of_original, max_amount, min_amount, max_periods, expires_after, drawn.';
+COMMENT ON COLUMN credit.schedule.metadata IS 'Given to its lots. Not interpreted.';
+
+COMMENT ON TABLE credit.schedule_period IS 'Which period of a schedule became which lot, and which lots it was rolled to. The key makes each of them happen once.';
+COMMENT ON COLUMN credit.schedule_period.schedule IS 'The schedule.';
+COMMENT ON COLUMN credit.schedule_period.lot IS 'The lot.';
+COMMENT ON COLUMN credit.schedule_period.recorded_at IS 'When it was issued; when it was due is the lot''s effective_at.';
+COMMENT ON COLUMN credit.schedule_period.period IS 'The number of the period that the credits were issued for.';
+COMMENT ON COLUMN credit.schedule_period.rolled IS 'How often they were rolled.';
+COMMENT ON COLUMN credit.schedule_period.settled IS 'Whether nothing is left to do when the lot expires: nothing rolls, or it did.';
+COMMENT ON COLUMN credit.schedule_period.account IS 'The account.';
+COMMENT ON COLUMN credit.schedule_period.member IS 'The member; empty for the pool.';
+COMMENT ON COLUMN credit.schedule_period.original IS 'What was issued for the period.';
+
+COMMENT ON SEQUENCE credit.schedule_id IS 'Ids of schedules.';
+COMMENT ON INDEX credit.schedule_period_by_lot IS 'The period of a lot.';
+COMMENT ON INDEX credit.schedule_period_unsettled IS 'The lots of an account whose end has not been settled.';
+COMMENT ON INDEX credit.account_due IS 'The accounts of which something is due.';
+COMMENT ON COLUMN credit.account.refresh_at IS 'When its schedules bring something next that was not issued yet. NULL for never.';
+COMMENT ON COLUMN credit.member.seated_at IS 'When the member came back: its seat counts from here on. NULL: from created_at on.';
+
+COMMENT ON TRIGGER schedule_90_refuse_update ON credit.schedule IS 'Only the end of a schedule may be set, as long as it has not come (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_91_refuse_delete ON credit.schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_92_refuse_truncate ON credit.schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_period_90_refuse_update ON credit.schedule_period IS 'What was issued never changes; it may be settled, once (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_period_91_refuse_delete ON credit.schedule_period IS 'What was issued is never forgotten (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_period_92_refuse_truncate ON credit.schedule_period IS 'What was issued is never forgotten (ENABLE ALWAYS).';
+COMMENT ON TRIGGER account_96_announce_due ON credit.account IS 'Tells the backends that remember accounts when something is due earlier (ENABLE ALWAYS).';
+
+COMMENT ON VIEW credit.schedules IS 'One row per schedule, with what it has brought so far.';
+COMMENT ON COLUMN credit.schedules.account IS 'The account.';
+COMMENT ON COLUMN credit.schedules.schedule IS 'The schedule''s id.';
+COMMENT ON COLUMN credit.schedules.unit IS 'The unit of its lots.';
+COMMENT ON COLUMN credit.schedules.amount IS 'What a whole period brings.';
+COMMENT ON COLUMN credit.schedules.every IS 'The length of a period.';
+COMMENT ON COLUMN credit.schedules.anchor IS 'Where period 0 begins. It sets the phase: period n begins at anchor + n * every, by the calendar of the account''s time zone.';
+COMMENT ON COLUMN credit.schedules.starts_at IS 'The first period is the one that contains this instant; its lot takes effect here.';
+COMMENT ON COLUMN credit.schedules.ends_at IS 'No period begins from here on; the last one ends here. NULL for a schedule without an end.';
+COMMENT ON COLUMN credit.schedules.periods IS 'So many periods at most. NULL for no limit.';
+COMMENT ON COLUMN credit.schedules.expires IS 'When lots expire: never, period_end, periods, after or at.';
+COMMENT ON COLUMN credit.schedules.expires_periods IS 'A lot lives to the end of so many periods, its own counted, where expires is periods.';
+COMMENT ON COLUMN credit.schedules.expires_after IS 'How long a lot lives from its effect on, where expires is after.';
+COMMENT ON COLUMN credit.schedules.expires_at IS 'When all lots expire, where expires is at.';
+COMMENT ON COLUMN credit.schedules.proration IS 'Which incomplete periods get a part only, by the days of theirs: none, first, last or both. Rounded as the unit says.';
+COMMENT ON COLUMN credit.schedules.per_member IS 'Whether every active member gets the amount, instead of the pool.';
+COMMENT ON COLUMN credit.schedules.on_leave IS 'What becomes of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
+COMMENT ON COLUMN credit.schedules.rollover IS 'What of a lot''s unused part goes on when it expires. NULL: nothing. Keys: fraction_of_unused, max_fraction_of_original, max_amount, min_amount, max_periods, expires_after, drawn.';
+COMMENT ON COLUMN credit.schedules.category IS 'paid or promotional.';
+COMMENT ON COLUMN credit.schedules.paid IS 'Money paid for a whole period; for a part of it the same part, cut to 9 decimals.';
+COMMENT ON COLUMN credit.schedules.currency IS 'ISO 4217 code of that money.';
+COMMENT ON COLUMN credit.schedules.priority IS 'The priority of its lots.';
+COMMENT ON COLUMN credit.schedules.true_up IS 'How often the account is trued up. Not interpreted yet.';
+COMMENT ON COLUMN credit.schedules.status IS 'future, active or ended, now.';
+COMMENT ON COLUMN credit.schedules.issued_lots IS 'How many lots it has issued, without those that were rolled.';
+COMMENT ON COLUMN credit.schedules.issued IS 'How many credits it has issued, without those that were rolled.';
+COMMENT ON COLUMN credit.schedules.rolled IS 'How many credits were rolled, each time counted.';
+COMMENT ON COLUMN credit.schedules.recorded_at IS 'When it was declared. What was due before counts from here on.';
+COMMENT ON COLUMN credit.schedules.recorded_by IS 'The login role of the session that declared it.';
+COMMENT ON COLUMN credit.schedules.metadata IS 'Given to its lots. Not interpreted.';
+
+COMMENT ON FUNCTION credit_schedule(text, numeric, interval, timestamptz, timestamptz, timestamptz, integer, text, interval, timestamptz, text, boolean, text, jsonb, text, text, numeric, text, integer, interval, text, jsonb) IS
+'Declares what an account is granted again and again, issues what is due of it, and returns the schedule''s id. The first period is the one that contains starts_at (now by default). A lot expires at the end of its period, or as expires (never, 3 periods), expires_after or expires_at say.
+Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 unknown unit; 23505 key used for another request.';
+COMMENT ON FUNCTION credit_standard_schedule(text, numeric, timestamptz, integer, interval, numeric, text, text, text) IS
+'Declares the recommended setup for business customers: an allocation each year, lots that live 12 to 24 months from their effect on, a true-up each quarter. Returns the schedule''s id.
+Errors: as credit_schedule().';
+COMMENT ON FUNCTION credit_end_schedule(text, bigint, timestamptz) IS
+'Ends a schedule, now or at an instant ahead: no period begins from then on, and the last one ends there. What was issued stays. Returns the schedule''s id.
+Errors: 22023 malformed argument; P0002 unknown account or schedule; 55000 an end in the past, or a schedule that has ended.';
+COMMENT ON FUNCTION credit_schedule_preview(text, bigint, timestamptz) IS
+'The lots that a schedule brings the pool, or a member who is there all the time, from its start up to an instant, without what rolls over.
+Errors: 22023 malformed argument; P0002 unknown account or schedule.';
+COMMENT ON FUNCTION credit_refresh(timestamptz, text, integer) IS
+'Issues what was due until an instant (now by default), of one account or of at most max_accounts; how many lots came to be. It waits for nobody: what a running transaction holds is left to the next time. What is usable never depends on it.
+Errors: 22023 malformed argument, or an instant in the future; P0002 unknown account.';

@@ -1,0 +1,339 @@
+//! credit_schedule(), credit_standard_schedule(), credit_end_schedule(), credit_schedule_preview() and credit_refresh().
+
+use chrono::{DateTime, Utc};
+use pgrx::prelude::*;
+
+use super::lots::batch;
+use super::plans::{length, option};
+use crate::convert;
+use crate::cycles::{refresh, schedule};
+use crate::domain::request::Fingerprint;
+use crate::domain::rollover::Rollover;
+use crate::error::{self, Result};
+use crate::json::JsonText;
+use crate::posting::account as accounts;
+use crate::posting::idempotency::Keyed;
+use crate::server::clock;
+use crate::store::schedules::NewSchedule;
+use crate::store::{accounts as store, connected};
+
+/// The default of a lot's priority, and its range.
+const DEFAULT_PRIORITY: i32 = 50;
+const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
+
+/// The most periods that a schedule or its lots may live.
+const MAX_PERIODS: i32 = 100_000;
+
+/// Declares what an account is granted again and again; the schedule's id.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_schedule(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    every: Option<Interval>,
+    anchor: default!(Option<TimestampWithTimeZone>, "NULL"),
+    starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    periods: default!(Option<i32>, "NULL"),
+    expires: default!(Option<&str>, "NULL"),
+    expires_after: default!(Option<Interval>, "NULL"),
+    expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    proration: default!(Option<&str>, "'none'"),
+    per_member: default!(Option<bool>, "false"),
+    on_leave: default!(Option<&str>, "'expire'"),
+    rollover: default!(Option<JsonText>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    category: default!(Option<&str>, "NULL"),
+    paid: default!(Option<AnyNumeric>, "NULL"),
+    currency: default!(Option<&str>, "NULL"),
+    priority: default!(Option<i32>, "NULL"),
+    true_up: default!(Option<Interval>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
+) -> Result<i64> {
+    let key = convert::optional_name("key", key)?;
+    let (rollover, metadata) = (rollover.map(|json| json.0), metadata.map(|json| json.0));
+    let request = Request {
+        every: convert::required("every", length("every", every)?)?,
+        anchor: convert::optional_instant("anchor", anchor)?,
+        starts_at: convert::optional_instant("starts_at", starts_at)?,
+        unit: convert::optional_name("unit", unit)?,
+        category,
+        currency,
+        priority: priority.unwrap_or(DEFAULT_PRIORITY),
+        validity: validity(
+            expires,
+            length("expires_after", expires_after)?,
+            convert::optional_instant("expires_at", expires_at)?,
+        )?,
+        rollover: rollover.as_deref(),
+    };
+    let new = NewSchedule {
+        account: convert::name("account", account)?,
+        amount: convert::positive_amount("amount", amount.as_ref())?,
+        ends_at: convert::optional_instant("ends_at", ends_at)?,
+        periods: count("periods", periods)?,
+        proration: option("proration", Some(convert::required("proration", proration)?), &["none", "first", "last", "both"])?
+            .expect("a value that was given"),
+        per_member: convert::required("per_member", per_member)?,
+        on_leave: option("on_leave", Some(convert::required("on_leave", on_leave)?), &["expire", "return", "keep"])?
+            .expect("a value that was given"),
+        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        true_up: length("true_up", true_up)?,
+        metadata: metadata.as_deref(),
+        ..request.blank()
+    };
+    let fingerprint = request.fingerprint(&new);
+    let keyed = key.map(|key| Keyed { key, function: "credit_schedule", fingerprint });
+    connected(|| request.declare(new, keyed))
+}
+
+/// What a schedule is declared with, beside the values that are stored as they are.
+struct Request<'a> {
+    every: Interval,
+    anchor: Option<DateTime<Utc>>,
+    starts_at: Option<DateTime<Utc>>,
+    unit: Option<&'a str>,
+    category: Option<&'a str>,
+    currency: Option<&'a str>,
+    priority: i32,
+    validity: Validity,
+    rollover: Option<&'a str>,
+}
+
+/// How long the lots live, as the table says it.
+struct Validity {
+    expires: &'static str,
+    periods: Option<i32>,
+    after: Option<Interval>,
+    at: Option<DateTime<Utc>>,
+}
+
+impl<'a> Request<'a> {
+    /// A schedule with nothing of its own yet.
+    fn blank(&self) -> NewSchedule<'a> {
+        NewSchedule {
+            account: "",
+            unit: String::new(),
+            amount: Default::default(),
+            every: self.every,
+            anchor: DateTime::default(),
+            starts_at: DateTime::default(),
+            ends_at: None,
+            periods: None,
+            expires: self.validity.expires,
+            expires_periods: self.validity.periods,
+            expires_after: self.validity.after,
+            expires_at: self.validity.at,
+            proration: "none",
+            per_member: false,
+            on_leave: "expire",
+            rollover: self.rollover,
+            category: String::new(),
+            paid: None,
+            currency: self.currency.map(str::to_owned),
+            priority: DEFAULT_PRIORITY as i16,
+            true_up: None,
+            metadata: None,
+        }
+    }
+
+    fn declare(&self, mut new: NewSchedule<'_>, keyed: Option<Keyed<'_>>) -> Result<i64> {
+        if !PRIORITIES.contains(&self.priority) {
+            return Err(error::invalid_priority(self.priority));
+        }
+        new.priority = self.priority as i16;
+        if let Some(json) = self.rollover {
+            Rollover::parse(json, |text| convert::span(&convert::interval_of_text(text)))
+                .map_err(|broken| error::invalid_rollover(&broken))?;
+            if self.validity.expires == "never" {
+                return Err(error::nothing_to_roll());
+            }
+        }
+        schedule::declare(new, self.unit, self.starts_at, self.anchor, self.category, keyed)
+    }
+
+    fn fingerprint(&self, new: &NewSchedule<'_>) -> [u8; 32] {
+        let length = |length: &Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
+        Fingerprint::of("credit_schedule")
+            .with("account", Some(new.account))
+            .with("amount", Some(new.amount))
+            .with("every", Some(length(&self.every)))
+            .with("anchor", self.anchor.map(convert::microseconds))
+            .with("starts_at", self.starts_at.map(convert::microseconds))
+            .with("ends_at", new.ends_at.map(convert::microseconds))
+            .with("periods", new.periods)
+            .with("expires", Some(self.validity.expires))
+            .with("expires_periods", self.validity.periods)
+            .with("expires_after", self.validity.after.as_ref().map(length))
+            .with("expires_at", self.validity.at.map(convert::microseconds))
+            .with("proration", Some(new.proration))
+            .with("per_member", Some(new.per_member))
+            .with("on_leave", Some(new.on_leave))
+            .with("rollover", self.rollover)
+            .with("unit", self.unit)
+            .with("category", self.category)
+            .with("paid", new.paid)
+            .with("currency", self.currency)
+            .with("priority", Some(self.priority))
+            .with("true_up", new.true_up.as_ref().map(length))
+            .with("metadata", new.metadata)
+            .finish()
+    }
+}
+
+/// When lots expire: a word, a number of periods, a length or an instant; at the end of the period when nothing is said.
+fn validity(expires: Option<&str>, after: Option<Interval>, at: Option<DateTime<Utc>>) -> Result<Validity> {
+    if [expires.is_some(), after.is_some(), at.is_some()].iter().filter(|given| **given).count() > 1 {
+        return Err(error::several_validities());
+    }
+    let of = |expires| Validity { expires, periods: None, after: None, at: None };
+    if after.is_some() {
+        return Ok(Validity { after, ..of("after") });
+    }
+    if at.is_some() {
+        return Ok(Validity { at, ..of("at") });
+    }
+    match expires {
+        None | Some("period_end") => Ok(of("period_end")),
+        Some("never") => Ok(of("never")),
+        Some(text) => {
+            let number = text.strip_suffix(" periods").or(text.strip_suffix(" period")).and_then(|number| number.parse().ok());
+            match number.filter(|number| (1..=MAX_PERIODS).contains(number)) {
+                Some(periods) => Ok(Validity { periods: Some(periods), ..of("periods") }),
+                None => Err(error::unknown_option("expires", text, "period_end, never, 3 periods")),
+            }
+        }
+    }
+}
+
+/// A number of periods that may be left out.
+fn count(argument: &str, value: Option<i32>) -> Result<Option<i32>> {
+    match value {
+        Some(value) if !(1..=MAX_PERIODS).contains(&value) => Err(error::invalid_count(argument, value, MAX_PERIODS)),
+        value => Ok(value),
+    }
+}
+
+/// Declares the recommended setup for business customers: an allocation for a year, rolling expiry, a true-up each quarter.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_standard_schedule(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    anchor: default!(Option<TimestampWithTimeZone>, "NULL"),
+    years: default!(Option<i32>, "NULL"),
+    expires_after: default!(Option<Interval>, "'12 months'"),
+    paid: default!(Option<AnyNumeric>, "NULL"),
+    currency: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+) -> Result<i64> {
+    let months = |months| Interval::new(months, 0, 0).expect("a length of months");
+    let anchor = convert::optional_instant("anchor", anchor)?;
+    let expires_after = convert::required("expires_after", length("expires_after", expires_after)?)?;
+    if !(12..=24).contains(&expires_after.months()) || expires_after.days() != 0 || expires_after.micros() != 0 {
+        return Err(error::unusual_expiry());
+    }
+    let request = Request {
+        every: months(12),
+        anchor,
+        starts_at: anchor,
+        unit: convert::optional_name("unit", unit)?,
+        category: Some("paid"),
+        currency,
+        priority: DEFAULT_PRIORITY,
+        validity: validity(None, Some(expires_after), None)?,
+        rollover: None,
+    };
+    let new = NewSchedule {
+        account: convert::name("account", account)?,
+        amount: convert::positive_amount("amount", amount.as_ref())?,
+        periods: count("years", years)?,
+        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        true_up: Some(months(3)),
+        ..request.blank()
+    };
+    let fingerprint = request.fingerprint(&new);
+    let key = convert::optional_name("key", key)?;
+    let keyed = key.map(|key| Keyed { key, function: "credit_standard_schedule", fingerprint });
+    connected(|| request.declare(new, keyed))
+}
+
+/// Ends a schedule: no period begins then or later. What was issued stays.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_end_schedule(
+    account: Option<&str>,
+    schedule: Option<i64>,
+    ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+) -> Result<i64> {
+    let account = convert::name("account", account)?;
+    let id = convert::required("schedule", schedule)?;
+    let ends_at = convert::optional_instant("ends_at", ends_at)?;
+    connected(|| schedule::end(account, id, ends_at))?;
+    Ok(id)
+}
+
+/// The lots that a schedule brings the pool, or a member who is there all the time, up to an instant; as it stands.
+#[pg_extern(security_definer, stable, parallel_safe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_schedule_preview(
+    account: Option<&str>,
+    schedule: Option<i64>,
+    until: Option<TimestampWithTimeZone>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(period, i64),
+            name!(amount, AnyNumeric),
+            name!(effective_at, TimestampWithTimeZone),
+            name!(expires_at, Option<TimestampWithTimeZone>),
+        ),
+    >,
+> {
+    let account = convert::name("account", account)?;
+    let id = convert::required("schedule", schedule)?;
+    let until = convert::instant("until", convert::required("until", until)?)?;
+    let lots = connected(|| schedule::preview(account, id, until))?;
+    let row = |lot: crate::domain::schedule::Planned| {
+        (
+            lot.period,
+            convert::numeric(lot.granted),
+            convert::timestamptz(lot.effective_at),
+            lot.expires_at.map(convert::timestamptz),
+        )
+    };
+    Ok(TableIterator::new(lots.into_iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Issues what is due, of one account or of all; how many lots came to be.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_refresh(
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    account: default!(Option<&str>, "NULL"),
+    max_accounts: default!(Option<i32>, 1000),
+) -> Result<i64> {
+    let at = convert::optional_instant("at", at)?;
+    let account = convert::optional_name("account", account)?;
+    let max_accounts = batch("max_accounts", max_accounts)?;
+    connected(|| {
+        let now = clock::now();
+        if let Some(at) = at.filter(|at| *at > now) {
+            return Err(error::refresh_in_future(at, now));
+        }
+        let due = match account {
+            Some(account) => {
+                accounts::find(account, None, None)?;
+                vec![account.to_owned()]
+            }
+            None => store::due(at.unwrap_or(now), max_accounts),
+        };
+        Ok(due.iter().filter_map(|account| refresh::if_free(account, at.unwrap_or(now))).sum())
+    })
+}

@@ -1,0 +1,98 @@
+//! What an account's schedules bring, line by line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::rollover::{Drawn, Rollover};
+use crate::domain::schedule::{self, Due, Held, Line};
+use crate::store::Snapshot;
+use crate::store::schedules::{self, AccountCalendar, HeldRow, LineRow, Schedule};
+
+/// The priorities that a lot may have.
+const PRIORITIES: std::ops::RangeInclusive<i16> = 0..=1000;
+
+/// What an account's schedules are and have issued, as one snapshot shows it.
+pub struct State {
+    pub schedules: Vec<Schedule>,
+    pub lines: Vec<LineRow>,
+    pub held: Vec<HeldRow>,
+    calendar: AccountCalendar,
+}
+
+/// What is due of one line of a schedule.
+pub struct LineDue<'a> {
+    pub schedule: &'a Schedule,
+    /// Empty for the pool.
+    pub member: &'a str,
+    pub due: Due,
+}
+
+impl State {
+    /// Reads it.
+    pub fn read(account: &str, snapshot: Snapshot) -> State {
+        let held = schedules::held(account, snapshot);
+        let mut lines = schedules::lines(account, snapshot);
+        // Whoever gave up the seat gets nothing, but what is held still ends.
+        let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.member.clone())).collect();
+        let given_up: BTreeSet<_> =
+            held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
+        let line = Line { since: None, issued: None };
+        lines.extend(given_up.into_iter().map(|(schedule, member)| LineRow { schedule, member, line }));
+        let schedules = schedules::schedules(account, snapshot);
+        State { schedules, lines, held, calendar: AccountCalendar::of(account, snapshot) }
+    }
+
+    /// What is due up to an instant.
+    pub fn due(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
+        let mut held: BTreeMap<(i64, &str), Vec<Held>> = BTreeMap::new();
+        for row in &self.held {
+            held.entry((row.schedule, &row.member)).or_default().push(row.held);
+        }
+        let of_line = self.lines.iter().map(|LineRow { schedule, member, line }| {
+            let held = held.remove(&(*schedule, member.as_str())).unwrap_or_default();
+            let schedule = self.schedule(*schedule);
+            LineDue { schedule, member, due: schedule::due(&schedule.terms, *line, held, until, &self.calendar) }
+        });
+        of_line.collect()
+    }
+
+    /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.
+    pub fn next_of_members(&self, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let alive = |schedule: &&Schedule| schedule.per_member && schedule.terms.ends_at.is_none_or(|ends_at| ends_at > until);
+        let next = |schedule: &Schedule| {
+            let cycle = schedule.terms.cycle;
+            cycle.start(&self.calendar, cycle.containing(&self.calendar, until.max(schedule.terms.starts_at)) + 1)
+        };
+        self.schedules.iter().filter(alive).map(next).min()
+    }
+
+    pub fn schedule(&self, id: i64) -> &Schedule {
+        self.schedules.iter().find(|schedule| schedule.id == id).expect("the schedule of a line")
+    }
+
+    /// Whether the end of the lot, or a limit on what is carried, may take from it up to an instant.
+    pub fn may_change(&self, row: &HeldRow, until: DateTime<Utc>) -> bool {
+        let is_trimmed = || self.schedule(row.schedule).terms.rollover.as_ref().is_some_and(Rollover::trims);
+        row.held.expires_at.is_some_and(|expires_at| expires_at <= until) || (row.held.rolled > 0 && is_trimmed())
+    }
+}
+
+impl LineDue<'_> {
+    /// The priority of the line's lots: those that were rolled may be drawn before the others, or after them.
+    pub fn priority(&self, rolled: i32) -> i16 {
+        let own = self.schedule.priority;
+        let drawn = self.schedule.terms.rollover.as_ref().and_then(|rollover| rollover.drawn).filter(|_| rolled > 0);
+        let priority = match drawn {
+            Some(Drawn::First) => own - 1,
+            Some(Drawn::Last) => own + 1,
+            None => own,
+        };
+        priority.clamp(*PRIORITIES.start(), *PRIORITIES.end())
+    }
+
+    /// From when on it counts that something was due: not before the schedule was made.
+    pub fn counts_from(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.max(self.schedule.recorded_at)
+    }
+}

@@ -1,0 +1,81 @@
+//! What is due but not issued, for who only reads: a reader cannot issue it, and on a standby nobody can. It counts as if it were there.
+
+use chrono::{DateTime, Utc};
+
+use super::due::{LineDue, State};
+use crate::domain::amount::Amount;
+use crate::domain::rollover::less;
+use crate::domain::schedule::{LotId, Planned, Step};
+use crate::store::Snapshot;
+
+/// A lot that is due but not issued, as it would be at an instant.
+pub struct PendingLot {
+    /// Empty for the pool.
+    pub member: String,
+    pub category: String,
+    pub source: &'static str,
+    pub priority: i16,
+    pub effective_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub available: Amount,
+}
+
+/// What a limit on carried credits takes from a lot that is in the ledger.
+pub struct PendingTrim {
+    pub member: String,
+    pub lot: i64,
+    pub amount: Amount,
+}
+
+/// What is due of an account and unit by `now` and not issued.
+#[derive(Default)]
+pub struct Pending {
+    pub lots: Vec<PendingLot>,
+    pub trims: Vec<PendingTrim>,
+}
+
+/// What an instant would find of it, as the calling query sees the account.
+pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Pending {
+    let state = State::read(account, Snapshot::OfCaller);
+    let mut pending = Pending::default();
+    let due = state.due(now);
+    for line in due.iter().filter(|line| line.schedule.unit == unit) {
+        pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, at)));
+        let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.held.expires_at.is_none_or(|end| end > at));
+        let trims = line.due.steps.iter().filter_map(|step| match *step {
+            Step::Lapse { lot: LotId::Known(lot), amount, at: when, ends: false }
+                if line.counts_from(when) <= at && living(lot) =>
+            {
+                Some(PendingTrim { member: line.member.to_owned(), lot, amount })
+            }
+            _ => None,
+        });
+        pending.trims.extend(trims);
+    }
+    pending
+}
+
+/// The planned lot, if it is in force at the instant.
+fn pending_lot(line: &LineDue<'_>, index: usize, at: DateTime<Utc>) -> Option<PendingLot> {
+    let Planned { effective_at, expires_at, rolled, granted, .. } = line.due.lots[index];
+    if line.counts_from(effective_at) > at || expires_at.is_some_and(|expires_at| expires_at <= at) {
+        return None;
+    }
+    let lapsed = line.due.steps.iter().map(|step| match *step {
+        Step::Lapse { lot: LotId::Planned(lot), amount, at: when, ends: false }
+            if lot == index && line.counts_from(when) <= at =>
+        {
+            amount
+        }
+        _ => Amount::ZERO,
+    });
+    Some(PendingLot {
+        member: line.member.to_owned(),
+        category: line.schedule.category.clone(),
+        source: if rolled > 0 { "rollover" } else { "allocation" },
+        priority: line.priority(rolled),
+        effective_at,
+        expires_at,
+        available: less(granted, lapsed.sum()),
+    })
+}

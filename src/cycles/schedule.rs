@@ -1,0 +1,133 @@
+//! Declaring schedules, ending them, and what they will bring.
+
+use chrono::{DateTime, Utc};
+
+use super::refresh;
+use crate::domain::calendar::Cycle;
+use crate::domain::schedule::{self, Planned};
+use crate::domain::terms::{self, Category};
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::posting::idempotency::{self, Keyed};
+use crate::server::clock;
+use crate::store::schedules::{self, AccountCalendar, NewSchedule};
+use crate::store::{Snapshot, accounts};
+
+/// So many periods are looked through at most: between the start of a schedule and now, say.
+const MAX_PERIODS: i64 = 10_000;
+
+/// The shortest period.
+const SHORTEST: i64 = 3_600_000_000;
+
+/// Declares a schedule and issues what is due of it; its id.
+///
+/// # Errors
+/// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused.
+pub fn declare(
+    mut new: NewSchedule<'_>,
+    unit: Option<&str>,
+    starts_at: Option<DateTime<Utc>>,
+    anchor: Option<DateTime<Utc>>,
+    category: Option<&str>,
+    keyed: Option<Keyed<'_>>,
+) -> Result<i64> {
+    let id = schedules::next_id();
+    if let Some(keyed) = keyed
+        && let Some(earlier) = idempotency::claim(new.account, keyed, id, clock::now())?
+    {
+        return Ok(earlier);
+    }
+    let context = account::find_or_create(new.account, unit, None, clock::now())?;
+    account::check_decimals("amount", new.amount, &context)?;
+    new.unit.clone_from(&context.unit);
+    let category = category
+        .map(str::parse::<Category>)
+        .transpose()
+        .map_err(|known| error::unknown_option("category", category.unwrap_or_default(), &known.0))?;
+    let currency = new.currency.clone();
+    let price = terms::price(new.paid, currency.as_deref(), context.currency.as_deref()).map_err(|broken| {
+        error::invalid_price(
+            broken,
+            &new.paid.map(|paid| paid.to_string()).unwrap_or_default(),
+            currency.as_deref().unwrap_or_default(),
+        )
+    })?;
+    let (category, _) = terms::classify(category, None, price.as_ref());
+    if category == Category::Promotional && price.as_ref().is_some_and(|price| price.paid.is_positive()) {
+        return Err(error::invalid_price(terms::TermsError::PaidPromotion, "", ""));
+    }
+    (new.category, new.currency) = (category.to_string(), price.map(|price| price.currency));
+
+    // What was due before is issued by the schedules that were there.
+    refresh::first_touch(new.account)?;
+    accounts::lock(new.account);
+    let now = clock::now();
+    new.starts_at = starts_at.unwrap_or(now);
+    new.anchor = anchor.unwrap_or(new.starts_at);
+    check_times(&new, now)?;
+    schedules::add(id, &new, now);
+    let refresh_at = accounts::refresh_at(new.account).map_or(new.starts_at, |known| known.min(new.starts_at));
+    accounts::set_refresh_at(new.account, Some(refresh_at));
+    refresh::first_touch(new.account)?;
+    Ok(id)
+}
+
+fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
+    let cycle = Cycle { anchor: new.anchor, every: crate::convert::span(&new.every) };
+    if cycle.every.mean_microseconds() < SHORTEST {
+        return Err(error::period_too_short());
+    }
+    if new.ends_at.is_some_and(|ends_at| ends_at <= new.starts_at) {
+        return Err(error::schedule_without_life(new.starts_at, new.ends_at));
+    }
+    if new.expires_at.is_some_and(|expires_at| expires_at <= new.starts_at.max(now)) {
+        return Err(error::schedule_without_life(new.starts_at, new.expires_at));
+    }
+    if new.starts_at < now {
+        check_distance(cycle, "starts_at", new.starts_at, now)?;
+    }
+    check_distance(cycle, "anchor", new.anchor, new.starts_at)
+}
+
+/// Checks that there are not too many periods between two instants.
+fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
+    let periods = (to - from).num_microseconds().map(|distance| (distance / cycle.every.mean_microseconds()).abs());
+    match periods.filter(|periods| *periods <= MAX_PERIODS) {
+        Some(_) => Ok(()),
+        None => Err(error::too_many_periods(argument, MAX_PERIODS)),
+    }
+}
+
+/// Ends a schedule: no period begins at `ends_at` or later.
+///
+/// # Errors
+/// P0002 unknown schedule; 55000 one that has ended, or an end in the past.
+pub fn end(account: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<()> {
+    account::find(account, None, None)?;
+    refresh::first_touch(account)?;
+    accounts::lock(account);
+    let now = clock::now();
+    let known = schedules::schedules(account, Snapshot::Fresh).into_iter().find(|known| known.id == schedule);
+    let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;
+    let ends_at = ends_at.unwrap_or(now);
+    if ends_at < now {
+        return Err(error::schedule_end_passed(account, schedule, ends_at, now));
+    }
+    // One that has not begun ends where it begins.
+    if !schedules::end(account, schedule, ends_at.max(known.terms.starts_at), now) {
+        return Err(error::schedule_ended(account, schedule));
+    }
+    Ok(())
+}
+
+/// The lots that a schedule will bring each line after `from`, up to `until`, as it stands.
+///
+/// # Errors
+/// P0002 unknown account or schedule.
+pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec<Planned>> {
+    account::find_for_reader(account, None, None)?;
+    let known = schedules::schedules(account, Snapshot::OfCaller).into_iter().find(|known| known.id == schedule);
+    let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;
+    check_distance(known.terms.cycle, "until", known.terms.starts_at, until)?;
+    Ok(schedule::preview(&known.terms, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
+}
