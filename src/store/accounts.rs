@@ -97,8 +97,7 @@ static CHANGE: Statement = Statement::new(
 );
 
 // A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
-static LOCK: Statement =
-    Statement::by_index("UPDATE credit.account SET created_at = created_at WHERE account = $1", &[TEXTOID]);
+static LOCK: Statement = Statement::by_index("UPDATE credit.account SET created_at = created_at WHERE account = $1", &[TEXTOID]);
 
 static LOCK_IF_FREE: Statement =
     Statement::by_index("SELECT true FROM credit.account WHERE account = $1 FOR NO KEY UPDATE SKIP LOCKED", &[TEXTOID]);
