@@ -104,6 +104,7 @@ fn changes_at_once_grant_what_the_last_one_entitles_to() {
             }
         }
     });
+    client.run("SET credit.clock = '2026-01-16'");
     let entitled = "SELECT floor((100 * 15 + s.quantity * 16) / 31) FROM credit.subscription s WHERE ended_at IS NULL";
     assert_eq!(client.text("SELECT credit_balance('acme')"), client.text(entitled));
     let charged = "SELECT sum(charge) - sum(credit) FROM credit.plan_change";
