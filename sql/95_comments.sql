@@ -237,7 +237,7 @@ COMMENT ON FUNCTION credit_expire(text, integer) IS
 'Posts the expiries that are due, of one account or of all, at most max_lots; a row for each lot. Nothing usable depends on it: an expired lot is never drawn. Lots that a running transaction holds are left to the next run.
 Errors: 22023 malformed argument.';
 COMMENT ON FUNCTION credit_maintain(integer) IS
-'Housekeeping: posts expiries, closes empty lots, forgets keys older than credit.key_retention_days, at most max_rows of each; a row for each task. Safe to run twice at once.
+'Maintenance in the caller''s transaction: posts expiries, closes empty lots, forgets keys older than credit.key_retention_days and runs older than 90 days, at most max_rows of each; a row for each task. Safe to run twice at once.
 Errors: 22023 malformed argument.';
 COMMENT ON FUNCTION credit_verify(text) IS
 'Proves the books of one account or of all: a row for each violated invariant, none when all of them hold. Reads the whole ledger.

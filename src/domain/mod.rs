@@ -4,7 +4,8 @@
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
-//! been paid by it ([`replay`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
+//! been paid by it ([`replay`]), how a card is written as a document ([`document`]) and a table for people ([`markdown`]), and what will
+//! expire unused ([`forecast`]).
 
 pub mod amount;
 pub mod batch;
@@ -14,6 +15,7 @@ pub mod dimensions;
 pub mod document;
 pub mod drawdown;
 pub mod exact;
+pub mod forecast;
 pub mod layout;
 pub mod markdown;
 pub mod names;

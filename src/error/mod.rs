@@ -14,10 +14,12 @@ use crate::domain::terms::TermsError;
 mod plans;
 mod rates;
 mod reports;
+mod upkeep;
 
 pub use plans::*;
 pub use rates::*;
 pub use reports::*;
+pub use upkeep::*;
 
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
