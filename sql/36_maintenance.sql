@@ -55,4 +55,12 @@ BEGIN
 END
 $$;
 
+-- What expired is never forgotten.
+CREATE TRIGGER breakage_91_refuse_delete BEFORE DELETE ON credit.breakage
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER breakage_92_refuse_truncate BEFORE TRUNCATE ON credit.breakage
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+ALTER TABLE credit.breakage ENABLE ALWAYS TRIGGER breakage_91_refuse_delete;
+ALTER TABLE credit.breakage ENABLE ALWAYS TRIGGER breakage_92_refuse_truncate;
+
 SET LOCAL search_path TO @extschema@, pg_temp;

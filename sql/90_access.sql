@@ -36,6 +36,7 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_soon'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_member'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_account'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.breakage'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.maintenance_run'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.units'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.conversion_table'),

@@ -1,4 +1,15 @@
--- Comments of maintenance and of what expires soon.
+-- Comments of maintenance, of what expires soon, and of late usage.
+
+COMMENT ON TABLE credit.breakage IS 'What lots lost to their expiry, and what late usage took back of it. One row per lot that lost something.';
+COMMENT ON COLUMN credit.breakage.lot IS 'The lot.';
+COMMENT ON COLUMN credit.breakage.posting IS 'The posting of its (last) expiry entry, which what is taken back corrects.';
+COMMENT ON COLUMN credit.breakage.expires_at IS 'When it expired, whenever that was posted.';
+COMMENT ON COLUMN credit.breakage.account IS 'The account.';
+COMMENT ON COLUMN credit.breakage.expired IS 'What its expiry entries took, in its unit.';
+COMMENT ON COLUMN credit.breakage.taken_back IS 'What late usage took back, in its unit; at most what expired.';
+COMMENT ON INDEX credit.breakage_expires_at IS 'Finds what expired after usage that comes late.';
+COMMENT ON TRIGGER breakage_91_refuse_delete ON credit.breakage IS 'What expired is never forgotten.';
+COMMENT ON TRIGGER breakage_92_refuse_truncate ON credit.breakage IS 'What expired is never forgotten.';
 
 COMMENT ON SEQUENCE credit.maintenance_run_id IS 'Ids of runs of maintenance.';
 

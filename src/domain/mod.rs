@@ -5,7 +5,7 @@
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
 //! been paid by it ([`replay`]), how a card is written as a document ([`document`]) and a table for people ([`markdown`]), and what will
-//! expire unused ([`forecast`]).
+//! expire unused ([`forecast`]); what happens to usage that comes late ([`late`]).
 
 pub mod amount;
 pub mod batch;
@@ -16,6 +16,7 @@ pub mod document;
 pub mod drawdown;
 pub mod exact;
 pub mod forecast;
+pub mod late;
 pub mod layout;
 pub mod markdown;
 pub mod names;

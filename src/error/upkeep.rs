@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, wrong_state};
+use super::{invalid, not_found, plain, wrong_state};
+use crate::store::breakage::Late;
 
 /// 22023: a length of time that ends before it begins, or at once.
 pub fn window_without_length(argument: &str, begin: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
@@ -38,5 +39,30 @@ pub fn run_has_ended(run: i64) -> ErrorReport {
         format!("run {run} of maintenance has ended"),
         format!("run={run}"),
         "Runs are made by CALL credit_maintain(time_limit => '5 minutes').",
+    )
+}
+
+/// 22023: a time of grace below zero.
+pub fn negative_grace(argument: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} must not be negative"),
+        format!("argument={argument}"),
+        "Give how long after a lot's expiry usage of its life may arrive, such as '1 hour'; 0 for not at all.",
+    )
+}
+
+/// 55000: usage that came after a lot's expiry and the account's grace.
+pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &Late) -> ErrorReport {
+    let (expires_at, until) = (late.expires_at.to_rfc3339(), late.accepted_until.to_rfc3339());
+    wrong_state(
+        format!("usage of account \"{account}\" at {} comes too late: lot {} expired at {expires_at}", at.to_rfc3339(), late.lot),
+        format!(
+            "account={} lot={} at={} now={} expires_at={expires_at} accepted_until={until}",
+            plain(account),
+            late.lot,
+            at.to_rfc3339(),
+            now.to_rfc3339()
+        ),
+        "The account rejects late usage (credit_account(late_usage => ...)). Debit it without a time, or correct the ledger.",
     )
 }

@@ -22,6 +22,7 @@ pub mod expiry;
 pub mod grant;
 pub mod head;
 pub mod idempotency;
+pub mod late;
 pub mod whole_lot;
 pub mod withdraw;
 pub mod write;

@@ -6,6 +6,7 @@ pub mod access;
 pub mod accounts;
 pub mod agreements;
 pub mod balances;
+pub mod breakage;
 pub mod conversion_table;
 pub mod conversions;
 pub mod design;

@@ -86,7 +86,7 @@ enum Kind {
 const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     (
         "credit_account",
-        &[("account", Kind::Name), ("unit", Kind::OptionalName), ("pooling", Kind::Word), ("time_zone", Kind::Word)],
+        &[("account", Kind::Name), ("unit", Kind::OptionalName), ("pooling", Kind::Word), ("time_zone", Kind::Word), ("late_usage", Kind::Word)],
     ),
     ("credit_member", &[("account", Kind::Name), ("member", Kind::Name), ("department", Kind::OptionalName)]),
     (
@@ -414,6 +414,9 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_expiry_forecast", "burn_window => '20000 years'", INVALID, "20000"),
     // Words.
     ("credit_account", "pooling => 'POOLED'", INVALID, "POOLED"),
+    ("credit_account", "late_grace => '-1 hour'", INVALID, "late_grace"),
+    ("credit_account", "late_grace => '1 month -1 hour'", INVALID, "late_grace"),
+    ("credit_account", "late_grace => '20000 years'", INVALID, "20000"),
     ("credit_account", "time_zone => 'Atlantis'", INVALID, "Atlantis"),
     ("credit_account", "account => 'new', time_zone => 'Atlantis'", INVALID, "Atlantis"),
     ("credit_account", "time_zone => '../../etc/passwd'", INVALID, "passwd"),

@@ -87,6 +87,7 @@ const READABLE: &[&str] = &[
     "account",
     "agreement",
     "balances",
+    "breakage",
     "commitments",
     "conversion_table",
     "expiring_by_account",

@@ -26,7 +26,7 @@ FROM credit.expiring_by_account WHERE account = 'acme';
 
 -- Nothing was used in the last 30 days, which begin just after what was used; so all of it would be lost. In the last 31 days 30 were
 -- used of the pool, and 15 by alice. If that goes on, 7 days take 7 / 31 of it, each from what would pay. The third lot is not in
--- effect before March 15; until then the lot that never expires pays.
+-- effect before March 15; until then the fourth pays, and then the lot that never expires.
 SELECT sum(remaining), sum(forecast_used), sum(forecast_lost) FROM credit_expiry_forecast('acme');
 SELECT lot, member, remaining, expires_at, forecast_used, forecast_lost, lost_value, currency
 FROM credit_expiry_forecast('acme', burn_window => '31 days');
