@@ -38,8 +38,7 @@ fn credit_account(
     let late_grace = convert::grace("late_grace", late_grace)?;
     let metadata = metadata.map(|metadata| metadata.0);
     let metadata = metadata.as_deref();
-    let terms =
-        AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata };
+    let terms = AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata };
     connected(|| {
         if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
             return Err(error::unknown_time_zone(time_zone));

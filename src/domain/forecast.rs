@@ -223,7 +223,11 @@ mod tests {
         assert_eq!(used_and_lost(&[late, lot(2, 25, 20)], &[usage(30)], pace(30)), [(1, 2, 23), (2, 18, 7)]);
         let alice = Some("alice".to_owned());
         let own = Lot { rank: Rank { pooled: false, ..lot(1, 0, 10).rank }, member: alice.clone(), ..lot(1, 5, 10) };
-        let chat = Lot { rank: Rank { general: false, ..lot(2, 0, 10).rank }, applies_to: Some(vec!["chat".to_owned()]), ..lot(2, 5, 10) };
+        let chat = Lot {
+            rank: Rank { general: false, ..lot(2, 0, 10).rank },
+            applies_to: Some(vec!["chat".to_owned()]),
+            ..lot(2, 5, 10)
+        };
         let lots = [own, chat, lot(3, 5, 10)];
         let hers = Usage { member: alice, ..usage(30) };
         assert_eq!(used_and_lost(&lots, &[hers.clone()], pace(30)), [(1, 5, 0), (2, 0, 5), (3, 5, 0)]);

@@ -194,17 +194,8 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
 /// Changes what is given.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
     let AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata } = terms;
-    let changed = CHANGE.run(&[
-        &account,
-        &unit,
-        &pooling,
-        &time_zone,
-        &require_members,
-        &metadata,
-        &rate_card,
-        &late_usage,
-        &late_grace,
-    ]);
+    let changed =
+        CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card, &late_usage, &late_grace]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 

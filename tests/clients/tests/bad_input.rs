@@ -86,7 +86,13 @@ enum Kind {
 const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     (
         "credit_account",
-        &[("account", Kind::Name), ("unit", Kind::OptionalName), ("pooling", Kind::Word), ("time_zone", Kind::Word), ("late_usage", Kind::Word)],
+        &[
+            ("account", Kind::Name),
+            ("unit", Kind::OptionalName),
+            ("pooling", Kind::Word),
+            ("time_zone", Kind::Word),
+            ("late_usage", Kind::Word),
+        ],
     ),
     ("credit_member", &[("account", Kind::Name), ("member", Kind::Name), ("department", Kind::OptionalName)]),
     (
