@@ -20,7 +20,7 @@ remove_staging() {
 }
 
 if [[ ! -d $INSTALLED ]]; then
-    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail "There is no apt here to fetch $PACKAGE with."
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then fail "There is no apt here to fetch $PACKAGE with."; fi
     mkdir -p "$CACHE_DIRECTORY"
     trap remove_staging EXIT
     STAGING=$(mktemp -d "$CACHE_DIRECTORY/staging.XXXXXX")

@@ -230,7 +230,7 @@ mod tests {
         };
         let lots = [own, chat, lot(3, 5, 10)];
         let hers = Usage { member: alice, ..usage(30) };
-        assert_eq!(used_and_lost(&lots, &[hers.clone()], pace(30)), [(1, 5, 0), (2, 0, 5), (3, 5, 0)]);
+        assert_eq!(used_and_lost(&lots, std::slice::from_ref(&hers), pace(30)), [(1, 5, 0), (2, 0, 5), (3, 5, 0)]);
         let per_seat = Pace { per_seat: true, ..pace(30) };
         assert_eq!(used_and_lost(&lots, &[hers], per_seat), [(1, 5, 0), (2, 0, 5), (3, 0, 5)]);
         let chats = Usage { operation: Some("chat".to_owned()), ..usage(30) };

@@ -14,6 +14,8 @@ SELECT credit_member('acme', 'bob', department => 'sales', active => false);
 SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-02-01 00:00:00+00', key => 'welcome');
 SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-03-01 00:00:00+00');
 SELECT credit_debit('acme', 12.345678, member => 'alice', key => 'first debit');
+SELECT * FROM credit_maintain();
+CALL credit_maintain(time_limit => '1 minute', max_rows => 10);
 SET credit.clock = '2024-02-10 00:00:00+00';
 SELECT credit_expire('acme');
 
@@ -25,8 +27,6 @@ SELECT credit_debit('late', 101.5, at => '2024-02-10 12:00:00+00', key => 'late'
 SELECT credit_grant('late', 9, expires_at => '2024-02-13 00:00:00+00');
 SET credit.clock = '2024-02-14 00:00:00+00';
 SELECT credit_debit('late', 2.5, at => '2024-02-12 12:00:00+00');
-SELECT * FROM credit_maintain();
-CALL credit_maintain(time_limit => '1 minute', max_rows => 10);
 RESET credit.clock;
 
 -- Now: lots of all kinds, a unit of money, debits across lots, a void, a changed expiry.
