@@ -21,6 +21,7 @@ FROM (
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
         ('{read,admin}', 'credit_expiry_forecast'), ('{admin}', 'maintenance_steps'), ('{admin}', 'maintenance_deadline'),
         ('{admin}', 'begin_maintenance'), ('{admin}', 'maintain_batch'), ('{admin}', 'end_maintenance'),
+        ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
@@ -58,6 +59,12 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_change'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription_return'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.instalments'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscriptions'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.plan_cost'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.tier_economics'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.lot'),

@@ -80,7 +80,7 @@ COMMENT ON COLUMN credit.entry.rate IS 'The version of the rate that priced the 
 COMMENT ON COLUMN credit.entry.line IS 'The line''s number within its posting, from 1, in drawdown order.';
 COMMENT ON COLUMN credit.entry.posted IS 'The line has been applied to the lot''s slots. True in every committed row; restored rows arrive posted, so triggers do not apply them again.';
 COMMENT ON COLUMN credit.entry.account IS 'The account that owns the lot.';
-COMMENT ON COLUMN credit.entry.kind IS 'debit: used. grant: the lot''s first line. void: withdrawn. expiry: lapsed unused. expiry_reversal: taken back of that for late usage, which the next line debits. move_out and move_in: moved to another lot. adjustment: a correction.';
+COMMENT ON COLUMN credit.entry.kind IS 'debit: used. grant: the lot''s first line. void: withdrawn. expiry: lapsed unused. expiry_reversal: taken back of that for late usage, which the next line debits. move_out and move_in: moved to another lot. return: taken back unused by a change of plan. adjustment: a correction.';
 COMMENT ON COLUMN credit.entry.amount IS 'What the lot gains (positive) or loses (negative), in the lot''s unit.';
 COMMENT ON COLUMN credit.entry.member IS 'The member who spent, or who owns the lot; NULL for none.';
 COMMENT ON COLUMN credit.entry.department IS 'The member''s department when the line was written.';
@@ -146,7 +146,7 @@ COMMENT ON VIEW credit.ledger IS 'One row per ledger line, with the terms of its
 COMMENT ON COLUMN credit.ledger.account IS 'The account.';
 COMMENT ON COLUMN credit.ledger.posting IS 'The posting: all lines of one call.';
 COMMENT ON COLUMN credit.ledger.line IS 'The line''s number within its posting, in drawdown order.';
-COMMENT ON COLUMN credit.ledger.kind IS 'debit, grant, void, expiry, expiry_reversal, move_out, move_in or adjustment.';
+COMMENT ON COLUMN credit.ledger.kind IS 'debit, grant, void, expiry, expiry_reversal, move_out, move_in, return or adjustment.';
 COMMENT ON COLUMN credit.ledger.amount IS 'What the lot gains (positive) or loses (negative).';
 COMMENT ON COLUMN credit.ledger.unit IS 'The unit of the amount.';
 COMMENT ON COLUMN credit.ledger.lot IS 'The lot.';

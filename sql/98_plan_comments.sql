@@ -40,8 +40,8 @@ COMMENT ON COLUMN credit.tier.from_quantity IS 'From how many credits on it coun
 COMMENT ON COLUMN credit.tier.discount IS 'Part of the list price that is taken off: 0.12 is 12 %.';
 COMMENT ON COLUMN credit.tier.unit_price IS 'Money for one credit.';
 COMMENT ON COLUMN credit.tier.flat IS 'Money besides: for whoever reaches the tier, or enters the band; the price of a bundle or step.';
-COMMENT ON COLUMN credit.tier.billing_period IS 'How often it is billed: month, quarter or year. For your billing; not interpreted.';
-COMMENT ON COLUMN credit.tier.commitment IS 'For how long the customer commits. For your contracts; not interpreted.';
+COMMENT ON COLUMN credit.tier.billing_period IS 'How often it is billed: month, quarter or year. The billing period of subscriptions in it.';
+COMMENT ON COLUMN credit.tier.commitment IS 'For how long a subscription in it commits.';
 COMMENT ON COLUMN credit.tier.expiry IS 'How long the lots live that are bought in it. NULL as the plan says.';
 COMMENT ON COLUMN credit.tier.recorded_by IS 'The login role of the session that recorded it.';
 COMMENT ON COLUMN credit.tier.override_reason IS 'Why it may be below the floor margin.';
@@ -186,9 +186,9 @@ Errors: 22023 malformed argument; P0002 no agreement; 55000 in the past, or when
 COMMENT ON FUNCTION credit_quote(text, numeric, text, numeric, text) IS
 'What a quantity of credits costs by a plan, or how many credits a budget buys. With an account, by what was agreed with it: agreement says by which. total is rounded once, to the currency. lines: each band or bundle, they add up to the total. next_tier: how many more credits (next_quantity) reach it, what one of them costs (marginal_price) and the total then (next_total). warning: where more credits cost less, or the margin is below the floor.
 Errors: 22023 malformed argument, another currency than the plan''s, neither or both of quantity and budget; P0002 unknown plan; 55000 a quantity that needs an agreement, or a price below the floor margin; 22003 a total out of range.';
-COMMENT ON FUNCTION credit_purchase(text, text, numeric, numeric, text, boolean, numeric, boolean, boolean, integer, interval, text, interval, text, text, jsonb) IS
-'Buys credits as credit_quote() says, and grants them as a lot; by_band: one for each band; instalments: so many, an instalment_period apart. pending: nothing is granted before credit_activate(); credit_void() gives it up. bonus: credits on top, as a promotional lot, or with blend as a paid one that shares the cost basis. member: whose lots. expiry: how long they live. override_reason: why it may be below the plan''s floor margin; it is recorded. Under a key, a repetition buys nothing. Returns the first lot.
-Errors: as credit_quote(); 23505 key reused; P0002 unregistered and 55000 inactive member.';
+COMMENT ON FUNCTION credit_purchase(text, text, numeric, numeric, text, boolean, numeric, boolean, boolean, integer, interval, boolean, text, interval, text, text, jsonb) IS
+'Buys credits as credit_quote() says, and grants them as a lot; by_band: one for each band; instalments: so many, an instalment_period apart (the billing period of the tier). prorate: only the part, of the quantity and its price, that is left of the account''s billing period by days. pending: nothing is granted before credit_activate(); credit_void() gives it up. bonus: credits on top, as a promotional lot, or with blend as a paid one that shares the cost basis. member: whose lots. expiry: how long they live. override_reason: why it may be below the plan''s floor margin; it is recorded. Under a key, a repetition buys nothing. Returns the first lot.
+Errors: as credit_quote(); 23505 key reused; P0002 unregistered and 55000 inactive member; to prorate, P0002 no subscription, and 55000 nothing left of its period.';
 COMMENT ON FUNCTION credit_activate(text, bigint) IS
 'Grants a purchase that is pending: its payment is confirmed. Its lots live from now on. Nothing when that was done before. Returns the lot.
 Errors: 22023 malformed argument; P0002 no such lot of a purchase; 55000 when the purchase was voided.';

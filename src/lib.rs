@@ -4,7 +4,7 @@
 //! - [`store`]: every SQL text, kept as a plan
 //! - [`posting`]: what changes credits, one file each; here are the locks and their order
 //! - [`rating`]: units, rate cards, and what an operation costs
-//! - [`selling`]: plans, agreements, quotes and purchases
+//! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`upkeep`]: the steps of maintenance and their log
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
@@ -41,15 +41,18 @@ extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
 extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["tables"]);
 extension_sql_file!("../sql/23_plan_tables.sql", name = "plan_tables", requires = ["rate_tables"]);
-extension_sql_file!("../sql/26_upkeep_tables.sql", name = "upkeep_tables", requires = ["plan_tables"]);
+extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_tables", requires = ["plan_tables"]);
+extension_sql_file!("../sql/26_upkeep_tables.sql", name = "upkeep_tables", requires = ["subscription_tables"]);
 extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["upkeep_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
-extension_sql_file!("../sql/36_maintenance.sql", name = "maintenance", requires = ["plan_triggers"]);
+extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_triggers", requires = ["plan_triggers"]);
+extension_sql_file!("../sql/36_maintenance.sql", name = "maintenance", requires = ["subscription_triggers"]);
 extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["maintenance"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
+extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
 extension_sql_file!("../sql/46_upkeep_views.sql", name = "upkeep_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
@@ -123,8 +126,19 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
+    "../sql/99_subscription_comments.sql",
+    name = "subscription_comments",
+    requires = [
+        "plan_comments",
+        "subscription_views",
+        api::subscriptions::credit_cancel_plan,
+        api::subscriptions::credit_change_plan,
+        api::subscriptions::credit_renew,
+    ]
+);
+extension_sql_file!(
     "../sql/99_upkeep_comments.sql",
     name = "upkeep_comments",
-    requires = ["plan_comments", "upkeep_views", api::forecast::credit_expiry_forecast]
+    requires = ["subscription_comments", "upkeep_views", api::forecast::credit_expiry_forecast]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

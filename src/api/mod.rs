@@ -21,5 +21,6 @@ pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
 pub mod reprice;
+pub mod subscriptions;
 pub mod trigger;
 pub mod units;

@@ -58,7 +58,7 @@ fn credit_plan(
 }
 
 /// One of the words that an argument may be.
-fn option<'a>(argument: &str, value: Option<&'a str>, known: &[&str]) -> Result<Option<&'a str>> {
+pub fn option<'a>(argument: &str, value: Option<&'a str>, known: &[&str]) -> Result<Option<&'a str>> {
     match value {
         Some(value) if !known.contains(&value) => Err(error::unknown_option(argument, value, &known.join(", "))),
         value => Ok(value),

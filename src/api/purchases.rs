@@ -134,6 +134,7 @@ fn credit_purchase(
     by_band: default!(Option<bool>, "false"),
     instalments: default!(Option<i32>, "NULL"),
     instalment_period: default!(Option<Interval>, "NULL"),
+    prorate: default!(Option<bool>, "false"),
     member: default!(Option<&str>, "NULL"),
     expiry: default!(Option<Interval>, "NULL"),
     override_reason: default!(Option<&str>, "NULL"),
@@ -149,6 +150,7 @@ fn credit_purchase(
         is_pending: convert::required("pending", pending)?,
         bonus: bonus.map(|bonus| convert::positive_amount("bonus", Some(&bonus))).transpose()?,
         blends: convert::required("blend", blend)?,
+        prorates: convert::required("prorate", prorate)?,
         lots: split(by_band, instalments, length("instalment_period", instalment_period)?)?,
         member: convert::optional_name("member", member)?,
         expiry: length("expiry", expiry)?,
@@ -158,6 +160,9 @@ fn credit_purchase(
     };
     if by_band && request.blends {
         return Err(error::two_splits("by_band", "blend"));
+    }
+    if by_band && request.prorates {
+        return Err(error::two_splits("by_band", "prorate"));
     }
     let key = convert::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_purchase", fingerprint: fingerprint(&request) });
@@ -169,7 +174,7 @@ fn split(by_band: bool, instalments: Option<i32>, period: Option<Interval>) -> R
         (true, None, None) => Ok(Lots::Bands),
         (false, None, None) => Ok(Lots::One),
         (true, _, _) => Err(error::two_splits("by_band", "instalments")),
-        (false, Some(number), Some(period)) if INSTALMENTS.contains(&number) => Ok(Lots::Instalments(number, period)),
+        (false, Some(number), period) if INSTALMENTS.contains(&number) => Ok(Lots::Instalments(number, period)),
         (false, number, _) => Err(error::invalid_instalments(number)),
     }
 }
@@ -179,7 +184,7 @@ fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
     let length = |length: Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
     let said = |flag: bool| flag.then_some(true);
     let instalments = match request.lots {
-        Lots::Instalments(number, period) => Some(format!("{number} {}", length(period))),
+        Lots::Instalments(number, period) => Some(format!("{number} {}", period.map(length).unwrap_or_default())),
         _ => None,
     };
     Fingerprint::of("credit_purchase")
@@ -193,6 +198,7 @@ fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
         .with("blend", said(request.blends))
         .with("by_band", said(matches!(request.lots, Lots::Bands)))
         .with("instalments", instalments)
+        .with("prorate", said(request.prorates))
         .with("member", request.member)
         .with("expiry", request.expiry.map(length))
         .with("override_reason", request.override_reason)

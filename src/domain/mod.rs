@@ -3,6 +3,7 @@
 //! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
+//! what a subscription grants and charges when its plan changes ([`subscription`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
 //! been paid by it ([`replay`]), how a card is written as a document ([`document`]) and a table for people ([`markdown`]), and what will
 //! expire unused ([`forecast`]); what happens to usage that comes late ([`late`]).
@@ -25,4 +26,5 @@ pub mod rate;
 pub mod replay;
 pub mod reprice;
 pub mod request;
+pub mod subscription;
 pub mod terms;

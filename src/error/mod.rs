@@ -14,11 +14,13 @@ use crate::domain::terms::TermsError;
 mod plans;
 mod rates;
 mod reports;
+mod subscriptions;
 mod upkeep;
 
 pub use plans::*;
 pub use rates::*;
 pub use reports::*;
+pub use subscriptions::*;
 pub use upkeep::*;
 
 /// What an operation returns that can be refused.

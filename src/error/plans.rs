@@ -83,9 +83,9 @@ pub fn not_a_length(argument: &str) -> ErrorReport {
 pub fn invalid_instalments(number: Option<i32>) -> ErrorReport {
     let value = number.map(|number| number.to_string()).unwrap_or_default();
     invalid(
-        "instalments and instalment_period must be given together, from 2 to 120 of them",
+        "instalments must be from 2 to 120, and have an instalment_period",
         format!("argument=instalments value={value}"),
-        "Give for example instalments => 12, instalment_period => '1 month'.",
+        "Give for example instalments => 12, instalment_period => '1 month'; without one the billing period of the tier counts.",
     )
 }
 

@@ -6,13 +6,14 @@ use pgrx::prelude::*;
 use super::quote::{self, Asked, Quoted};
 use crate::domain::amount::Amount;
 use crate::domain::exact::split;
+use crate::domain::subscription::{Decimals, Segment, entitlement};
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
 use crate::store::lots::{self, NewLot};
 use crate::store::purchases::{self, DueLot, NewPurchase, Part};
-use crate::store::{Snapshot, accounts, plans};
+use crate::store::{Snapshot, accounts, plans, subscriptions};
 
 /// The priority of the lots of a purchase.
 const PRIORITY: i16 = 50;
@@ -24,8 +25,8 @@ pub enum Lots {
     One,
     /// One for each band of the price list, with what the band cost.
     Bands,
-    /// So many equal ones, each a length of time after the one before.
-    Instalments(i32, Interval),
+    /// So many equal ones, each a length of time after the one before: the billing period of the tier, unless given.
+    Instalments(i32, Option<Interval>),
 }
 
 /// A purchase as the caller said it.
@@ -39,6 +40,8 @@ pub struct Purchase<'a> {
     /// The bonus shares the cost basis, instead of costing nothing.
     pub blends: bool,
     pub lots: Lots,
+    /// Only what is left of the account's billing period is bought.
+    pub prorates: bool,
     pub member: Option<&'a str>,
     pub expiry: Option<Interval>,
     pub override_reason: Option<&'a str>,
@@ -49,7 +52,7 @@ pub struct Purchase<'a> {
 /// Buys; the first lot's id, or that of the same purchase made before under the same key.
 ///
 /// # Errors
-/// As [`quote::quote`]; 55000 below the floor without a reason; 23505 key reused; P0002 and 55000 for the member.
+/// As [`quote::quote`]; 55000 below the floor without a reason, or nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
 pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let account = request.account;
     let lot = lots::next_id();
@@ -69,22 +72,39 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(plan_name, &quoted));
     }
-    let parts = parts(request, &quoted, lot)?;
+    let quoted = if request.prorates { prorated(account, quoted, now)? } else { quoted };
+    let parts = parts(request, &quoted, lot, now)?;
     let purchase = write(request, &quoted, &parts, now);
     if !request.is_pending {
-        grant(account, purchase, now)?;
+        grant(account, purchase, now, now);
     }
     Ok(lot)
 }
 
+/// The part of a quantity and its price that is left of the account's billing period, by days; each is rounded once.
+fn prorated(account: &str, quoted: Quoted, now: DateTime<Utc>) -> Result<Quoted> {
+    let unit = &quoted.plan.unit;
+    let current = subscriptions::in_force(account, unit, now).ok_or_else(|| error::no_subscription(account, unit))?;
+    let period = subscriptions::period(account, &current.cycle, now);
+    let whole = Segment { days_left: period.days_left, quantity: quoted.quantity, price: quoted.total };
+    let decimals = Decimals { unit: quoted.plan.unit_decimals, currency: quoted.currency_decimals };
+    let left = entitlement(&[whole], period.days, decimals);
+    if left.granted.is_zero() {
+        return Err(error::nothing_left_of_period(account, quoted.quantity, period.days_left, period.days, period.ends_at));
+    }
+    Ok(Quoted { quantity: left.granted, total: left.charged, unit_price: None, lines: Vec::new(), ..quoted })
+}
+
 /// The lots of a purchase: they add up to what is paid, to the last decimal of the currency.
-fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64) -> Result<Vec<Part>> {
+fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64, now: DateTime<Utc>) -> Result<Vec<Part>> {
     let decimals = quoted.plan.unit_decimals;
     let paid = |granted, paid, steps| Part { lot: 0, category: "paid", granted, paid, steps };
     let mut parts: Vec<Part> = match request.lots {
         Lots::One => vec![paid(quoted.quantity, quoted.total, None)],
         Lots::Bands => quoted.lines.iter().map(|line| paid(line.quantity, line.amount, None)).collect(),
         Lots::Instalments(number, step) => {
+            let step = step.or_else(|| billing_period(request.account, quoted, now));
+            let step = step.ok_or_else(|| error::invalid_instalments(Some(number)))?;
             let equal = vec![Amount::from_nanos(1).expect("a weight"); number as usize];
             let quantities = split(quoted.quantity, &equal, decimals);
             if quantities.iter().any(|quantity| !quantity.is_positive()) {
@@ -110,6 +130,13 @@ fn parts(request: &Purchase<'_>, quoted: &Quoted, first: i64) -> Result<Vec<Part
     }
     assert_eq!(parts.iter().map(|part| part.paid).sum::<Amount>(), quoted.total, "the parts of a purchase");
     Ok(parts)
+}
+
+/// How often the tier that is reached is billed, if it says so.
+fn billing_period(account: &str, quoted: &Quoted, now: DateTime<Utc>) -> Option<Interval> {
+    let tier_version = quoted.tier.as_ref().map(|tier| tier.version);
+    let period = subscriptions::terms(account, None, tier_version, now).billing_period?;
+    Some(Interval::new(period.months(), 0, 0).expect("a billing period"))
 }
 
 /// Writes what was bought at which price, and its lots as they are planned.
@@ -138,9 +165,9 @@ fn write(request: &Purchase<'_>, quoted: &Quoted, parts: &[Part], now: DateTime<
     purchase
 }
 
-/// Grants the lots of a purchase.
-fn grant(account: &str, purchase: i64, now: DateTime<Utc>) -> Result<()> {
-    for due in purchases::lots(account, purchase, now) {
+/// Grants the lots of a purchase; the first takes effect at `effective_at`.
+pub fn grant(account: &str, purchase: i64, effective_at: DateTime<Utc>, now: DateTime<Utc>) {
+    for due in purchases::lots(account, purchase, effective_at) {
         let DueLot { lot, category, granted, paid, paid_decimals, currency, unit, member, metadata, effective_at, expires_at } =
             due;
         let new = NewLot {
@@ -162,7 +189,6 @@ fn grant(account: &str, purchase: i64, now: DateTime<Utc>) -> Result<()> {
         };
         lots::grant(&new, now);
     }
-    Ok(())
 }
 
 /// Grants what was bought and is now paid; nothing when that was done before. The lot that was named.
@@ -178,7 +204,7 @@ pub fn activate(account: &str, lot: i64) -> Result<i64> {
         _ => {
             let now = clock::now();
             purchases::settle(account, purchase, "active", now);
-            grant(account, purchase, now)?;
+            grant(account, purchase, now, now);
             Ok(lot)
         }
     }

@@ -22,6 +22,8 @@ pub mod rates;
 pub mod repricing;
 pub mod requests;
 pub mod slots;
+pub mod subscription_moves;
+pub mod subscriptions;
 pub mod units;
 pub mod verify;
 

@@ -53,6 +53,23 @@ BEGIN
     END;
 END $$;
 
+-- A subscription goes on: its key is known, the period is not bought again, and the next one is by what was announced.
+DO $$
+DECLARE
+    periods bigint := (SELECT count(*) FROM credit.subscription_purchase);
+    last_subscription bigint;
+BEGIN
+    SET LOCAL credit.clock = '2090-02-10 12:00:00+00';
+    ASSERT (SELECT granted FROM credit_change_plan('subscriber', 'monthly', 700, key => 'first plan')) = 700;
+    ASSERT NOT EXISTS (SELECT FROM credit_renew('subscriber'));
+    ASSERT (SELECT count(*) FROM credit.subscription_purchase) = periods;
+    SET LOCAL credit.clock = '2090-03-01 12:00:00+00';
+    ASSERT (SELECT granted FROM credit_renew('subscriber')) = 1000;
+    last_subscription := (SELECT max(subscription) FROM credit.subscription);
+    PERFORM credit_change_plan('newcomer', 'api', 5);
+    ASSERT (SELECT max(subscription) FROM credit.subscription) > last_subscription, 'a subscription id that is new';
+END $$;
+
 -- A row written past the functions is applied once, and history still cannot be changed.
 DO $$
 DECLARE

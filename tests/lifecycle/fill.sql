@@ -81,5 +81,17 @@ SELECT credit_purchase('buyer', 'api', budget => 12.34, instalments => 3, instal
 SELECT credit_purchase('buyer', 'api', 500, pending => true, metadata => '{"order": 3}');
 SELECT credit_void('buyer', credit_purchase('buyer', 'api', 5, pending => true));
 
+-- Subscriptions: begun, changed within a period, given back, announced, cancelled; in time zones and with a commitment.
+SET credit.clock = '2090-01-31 12:00:00+00';
+SELECT credit_plan('monthly', unit => 'credit', currency => 'JPY', list_price => 2), credit_tier('monthly', 'list', 0, discount => 0, commitment => '6 months');
+SELECT credit_account('subscriber', time_zone => 'Asia/Tokyo');
+SELECT credit_change_plan('subscriber', 'monthly', 700, key => 'first plan');
+SET credit.clock = '2090-02-10 12:00:00+00';
+SELECT credit_change_plan('subscriber', 'monthly', 1000);
+SELECT credit_change_plan('subscriber', 'monthly', 10, at => '2090-02-10 12:00:00+00', override_reason => 'smaller');
+SELECT credit_change_plan('subscriber', 'api', 1000, billing_period => 'year', override_reason => 'longer');
+SELECT credit_change_plan('leaver', 'api', 100), credit_cancel_plan('leaver');
+RESET credit.clock;
+
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
 SELECT credit_grant('crowd', 100000);

@@ -57,6 +57,9 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_end_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
     ("credit_quote", &[("plan", "'api'"), ("quantity", "1")]),
     ("credit_purchase", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "1")]),
+    ("credit_change_plan", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "7")]),
+    ("credit_renew", &[("account", "'acme'")]),
+    ("credit_cancel_plan", &[("account", "'acme'")]),
     ("credit_activate", &[("account", "'acme'"), ("lot", "(SELECT min(lot) FROM credit.purchase_lot)")]),
     ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
     ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
@@ -223,6 +226,20 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("key", Kind::OptionalName),
         ],
     ),
+    (
+        "credit_change_plan",
+        &[
+            ("account", Kind::Name),
+            ("plan", Kind::Name),
+            ("at", Kind::Instant),
+            ("billing_period", Kind::Word),
+            ("anchor", Kind::Instant),
+            ("override_reason", Kind::OptionalName),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    ("credit_renew", &[("account", Kind::Name), ("at", Kind::Instant), ("unit", Kind::OptionalName)]),
+    ("credit_cancel_plan", &[("account", Kind::Name), ("unit", Kind::OptionalName), ("override_reason", Kind::OptionalName)]),
     ("credit_activate", &[("account", Kind::Name)]),
     (
         "credit_convert",
@@ -492,6 +509,20 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_purchase", "plan => 'nothing'", UNKNOWN, "nothing"),
     ("credit_purchase", "member => 'gone'", WRONG_STATE, "gone"),
     ("credit_purchase", "instalments => 3", INVALID, "instalments"),
+    ("credit_purchase", "prorate => true, by_band => true", INVALID, "by_band"),
+    ("credit_change_plan", "plan => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_change_plan", "quantity => 0", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 'NaN'", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 0.0000001", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 1e15", OUT_OF_RANGE, "quantity"),
+    ("credit_change_plan", "quantity => 5", WRONG_STATE, "5 credits already"),
+    ("credit_change_plan", "at => '2020-01-01'", WRONG_STATE, "2020-01-01"),
+    ("credit_change_plan", "at => '2026-01-17'", WRONG_STATE, "2026-01-17"),
+    ("credit_change_plan", "anchor => '2026-01-01'", WRONG_STATE, "counted from"),
+    ("credit_change_plan", "account => 'fresh', quantity => NULL", INVALID, "quantity"),
+    ("credit_change_plan", "key => 'used'", KEY_REUSED, "used"),
+    ("credit_renew", "at => '2040-01-01'", WRONG_STATE, "2040-01-01"),
+    ("credit_cancel_plan", "unit => 'token'", UNKNOWN, "token"),
     ("credit_activate", "lot => 123456789", UNKNOWN, "123456789"),
     // Decimals of the unit: token has two.
     ("credit_grant", "account => 'new', unit => 'token', amount => 0.001", INVALID, "0.001"),
@@ -579,7 +610,8 @@ impl World {
              SELECT credit_plan('api', unit => 'credit', currency => 'USD', list_price => 1);
              SELECT credit_tier('api', 'one', 0, discount => 0);
              SELECT credit_agreement('acme', 'api');
-             SELECT credit_purchase('acme', 'api', 1, pending => true)",
+             SELECT credit_purchase('acme', 'api', 1, pending => true);
+             SELECT credit_change_plan('acme', 'api', 5)",
         );
         session.run("SELECT credit_account('strict', require_members => true), credit_grant('strict', 100)");
         session.run("SELECT credit_account('acme'), credit_grant('acme', 5, unit => 'token')");

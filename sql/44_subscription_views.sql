@@ -1,0 +1,30 @@
+-- Views of subscriptions and of what is billed.
+
+-- Every name below is looked up here, whatever the search path of who installs it.
+SET LOCAL search_path TO pg_catalog, credit, pg_temp;
+
+-- One row per part of a purchase: when it is due and how much. The parts add up to what was paid.
+CREATE VIEW credit.instalments AS
+SELECT b.account, b.purchase, l.line, b.plan, b.tier, t.billing_period, b.status,
+    credit.add_interval(COALESCE(b.settled_at, b.recorded_at), COALESCE(l.step, interval '0'), a.time_zone) AS due_at,
+    l.paid AS amount, b.currency, l.granted, l.lot,
+    b.status = 'active' AND credit.add_interval(b.settled_at, COALESCE(l.step, interval '0'), a.time_zone) <= credit.now() AS is_due
+FROM credit.purchase b
+JOIN credit.account a ON a.account = b.account
+JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase
+LEFT JOIN credit.tier t ON t.version = b.tier_version;
+
+-- One row per subscription in force, and per change that is announced.
+CREATE VIEW credit.subscriptions AS
+SELECT s.account, s.unit, s.subscription, s.plan, s.tier, s.quantity, s.price, s.currency, s.billing_period, s.effective_at, s.ended_at,
+    s.committed_until, s.effective_at > clock.now AS is_announced, bought.period_start, bought.period_end
+FROM credit.subscription s
+CROSS JOIN (SELECT credit.now() AS now) AS clock
+LEFT JOIN LATERAL (
+    SELECT p.period_start, p.period_end FROM credit.subscription_purchase p
+    WHERE p.account = s.account AND p.origin = s.origin AND p.period_start <= clock.now AND p.period_end > clock.now
+    ORDER BY p.period_start DESC LIMIT 1
+) AS bought ON true
+WHERE (s.ended_at IS NULL OR s.ended_at > clock.now) AND s.ended_at IS DISTINCT FROM s.effective_at;
+
+SET LOCAL search_path TO @extschema@, pg_temp;

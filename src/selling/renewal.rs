@@ -1,0 +1,94 @@
+//! Renewal: each billing period of a subscription is bought once, when it has begun.
+
+use chrono::{DateTime, Utc};
+
+use super::purchase;
+use crate::domain::amount::Amount;
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::server::clock;
+use crate::store::subscription_moves::{self as moves, Bought};
+use crate::store::{accounts, lots, subscriptions};
+
+/// A period that was bought.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewed {
+    pub subscription: i64,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub lot: i64,
+    pub granted: Amount,
+    pub paid: Amount,
+    pub currency_decimals: i32,
+}
+
+/// Buys the periods of an account that have begun until `at` (now) and are not bought, in their order. Two at once buy once.
+///
+/// # Errors
+/// P0002 unknown account; 55000 in the future.
+pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Result<Vec<Renewed>> {
+    account::find(name, unit, None)?;
+    accounts::lock(name);
+    let now = clock::now();
+    let until = at.map_or(now, |at| clock::of_now(at, now));
+    if until > now {
+        return Err(error::renewal_too_early(name, until, now));
+    }
+    Ok(due(name, unit, until, now))
+}
+
+/// The same in an account whose row is locked.
+pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Renewed> {
+    let due = moves::due(account, unit, until, now).into_iter().map(|period| {
+        let lot = lots::next_id();
+        let bought = Bought {
+            account,
+            subscription: period.subscription,
+            lot,
+            granted: period.quantity,
+            paid: period.price,
+            currency_decimals: period.currency_decimals,
+            change: None,
+            starts_at: period.starts_at,
+            ends_at: period.ends_at,
+            is_period: true,
+        };
+        buy(&bought, period.starts_at, now);
+        Renewed {
+            subscription: period.subscription,
+            starts_at: period.starts_at,
+            ends_at: period.ends_at,
+            lot,
+            granted: period.quantity,
+            paid: period.price,
+            currency_decimals: period.currency_decimals,
+        }
+    });
+    due.collect()
+}
+
+/// Buys a part of a subscription, usable from an instant on.
+pub fn buy(bought: &Bought<'_>, effective_at: DateTime<Utc>, now: DateTime<Utc>) {
+    let purchase = moves::buy(bought, now);
+    purchase::grant(bought.account, purchase, effective_at, now);
+}
+
+/// Ends the subscription of an account in a unit with its current period, and drops what is announced; when it ends.
+///
+/// # Errors
+/// P0002 unknown account, or no subscription; 55000 before its commitment ends without a reason.
+pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> Result<DateTime<Utc>> {
+    let context = account::find(name, unit, None)?;
+    accounts::lock(name);
+    let now = clock::now();
+    due(name, Some(&context.unit), now, now);
+    let current = subscriptions::in_force(name, &context.unit, now);
+    let current = current.ok_or_else(|| error::no_subscription(name, &context.unit))?;
+    let ends_at = subscriptions::period(name, &current.cycle, now).ends_at;
+    if let Some(until) = current.committed_until.filter(|until| *until > ends_at && override_reason.is_none()) {
+        return Err(error::still_committed(name, &current.plan, until, ends_at));
+    }
+    subscriptions::drop_announced(name, &context.unit, now);
+    subscriptions::end(name, current.subscription, ends_at, override_reason);
+    Ok(ends_at)
+}
