@@ -23,6 +23,7 @@ CLIENT_TESTS=$REPOSITORY/tests/clients/tests
 ONLY=()
 MAJORS=()
 RESULTS=()
+CRON_FILES=
 FAILURES=0
 
 contains() {
@@ -121,8 +122,27 @@ fetch_server() {
     PG_CONFIG=$(tail -n 1 "$log")
 }
 
+# The tests of pg_cron run where Debian has it for the server under test: it is built for that one and no other.
+fetch_cron() {
+    local log
+    CRON_FILES=
+    is_wanted clients || return 0
+    if [[ $PG_CONFIG == /usr/lib/postgresql/* ]] &&
+        run_step "fetch pg_cron for PostgreSQL $PG_MAJOR" "$PG_MAJOR/fetch_cron" "$SCRIPTS/fetch_cron.sh" "$PG_MAJOR"; then
+        log=$(log_path "$PG_MAJOR/fetch_cron")
+        CRON_FILES=$(tail -n 1 "$log")
+    else
+        say "  the test of pg_cron ... skipped: there is no package of it for this PostgreSQL $PG_MAJOR"
+    fi
+}
+
 start_server() {
+    unset PG_CREDIT_CRON
     create_throwaway "$(package_directory)"
+    if [[ -n $CRON_FILES ]]; then
+        add_to_throwaway "$CRON_FILES"
+        export PG_CREDIT_CRON=yes
+    fi
     initialise_throwaway 'fsync = off'
     start_throwaway
     export_throwaway
@@ -171,6 +191,7 @@ run_domain_layer() {
 
 run_server_layers() {
     needs_server || return 0
+    fetch_cron
     run_here "start a throwaway PostgreSQL $PG_MAJOR" start_server
     run_golden_layers
     run_client_layer

@@ -8,6 +8,7 @@
 # for root it runs as the user postgres, or nobody where there is none.
 #
 #   create_throwaway PACKAGE     a directory with the server's files and the built extension: THROWAWAY
+#   add_to_throwaway DIRECTORY   the files of another extension, unpacked there
 #   initialise_throwaway LINE...  a new cluster in it; each LINE goes into postgresql.conf
 #   start_throwaway, stop_throwaway, remove_throwaway
 #   export_throwaway             PGHOST, PGPORT, PGUSER and the PG_CREDIT_* variables for its clients
@@ -74,6 +75,12 @@ create_throwaway() {
     # Clients that are root may need to put files where a server of another user reads them.
     chmod 755 "$THROWAWAY" "$THROWAWAY/socket" "$THROWAWAY/scratch"
     locate_throwaway
+}
+
+# Another extension's files, laid out as in the root directory.
+add_to_throwaway() {
+    cp -R "$1/usr/lib" "$1/usr/share" "$THROWAWAY/tree/usr/"
+    chmod -R a+rX "$THROWAWAY/tree"
 }
 
 # Everything that follows from THROWAWAY and PG_CONFIG; also used when an earlier demo's directory is opened again.

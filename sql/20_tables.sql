@@ -24,6 +24,8 @@ CREATE TABLE credit.account (
     rate_card        text COLLATE "C",
     metadata         jsonb,
     created_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    late_usage       text COLLATE "C" NOT NULL DEFAULT 'current' CHECK (late_usage IN ('reject', 'current', 'original')),
+    late_grace       interval NOT NULL DEFAULT '0' CHECK (late_grace >= '0'),
     refresh_at       timestamptz
 );
 

@@ -6,7 +6,7 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 CREATE VIEW credit.access_rule AS
 SELECT level.level, rule.privilege, rule.kind, rule.object
 FROM (
-    SELECT f.levels, 'EXECUTE' AS privilege, 'FUNCTION' AS kind,
+    SELECT f.levels, 'EXECUTE' AS privilege, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS kind,
         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
@@ -19,6 +19,8 @@ FROM (
         ('{admin}', 'credit_discard_drafts'), ('{admin}', 'credit_publish'), ('{admin}', 'credit_publish_preview'),
         ('{read,spend,admin}', 'credit_quote'), ('{admin}', 'credit_purchase'), ('{admin}', 'credit_activate'), ('{admin}', 'credit_plan'),
         ('{admin}', 'credit_tier'), ('{admin}', 'credit_plan_cost'), ('{admin}', 'credit_standard_plan'), ('{admin}', 'credit_agreement'), ('{admin}', 'credit_end_agreement'),
+        ('{read,admin}', 'credit_expiry_forecast'), ('{admin}', 'maintenance_steps'), ('{admin}', 'maintenance_deadline'),
+        ('{admin}', 'begin_maintenance'), ('{admin}', 'maintain_batch'), ('{admin}', 'end_maintenance'),
         ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
         ('{admin}', 'credit_schedule'), ('{admin}', 'credit_standard_schedule'), ('{admin}', 'credit_end_schedule'),
         ('{read,admin}', 'credit_schedule_preview'), ('{admin}', 'credit_refresh'),
@@ -34,6 +36,11 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.balances'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.lots'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.ledger'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_soon'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_member'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_account'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.breakage'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.maintenance_run'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.units'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.conversion_table'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.rate_history'),
@@ -83,7 +90,7 @@ FROM (
 COMMENT ON VIEW credit.access_rule IS 'What each access level may do: the one list that credit_allow() grants from.';
 COMMENT ON COLUMN credit.access_rule.level IS 'The access level: read, spend or admin.';
 COMMENT ON COLUMN credit.access_rule.privilege IS 'The privilege, as GRANT spells it.';
-COMMENT ON COLUMN credit.access_rule.kind IS 'What the object is: FUNCTION, TABLE or SCHEMA.';
+COMMENT ON COLUMN credit.access_rule.kind IS 'What the object is: FUNCTION, PROCEDURE, TABLE or SCHEMA.';
 COMMENT ON COLUMN credit.access_rule.object IS 'The object, as GRANT spells it.';
 
 REVOKE ALL ON SCHEMA credit FROM PUBLIC;
@@ -102,7 +109,7 @@ BEGIN
         WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
             AND d.deptype OPERATOR(pg_catalog.=) 'e' AND x.extname OPERATOR(pg_catalog.=) 'pg_credit'
     LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
+        EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', function);
     END LOOP;
 END
 $$;

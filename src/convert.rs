@@ -213,6 +213,18 @@ pub fn notice(value: Option<Interval>) -> Result<Option<Interval>, ErrorReport> 
     }
 }
 
+/// A time of grace that may be left out.
+///
+/// # Errors
+/// 22023 when any part of it is negative, or it is longer than 10,000 years.
+pub fn grace(argument: &str, value: Option<Interval>) -> Result<Option<Interval>, ErrorReport> {
+    let is_negative = |length: &Interval| length.months() < 0 || length.days() < 0 || length.micros() < 0;
+    match optional_length(argument, value)? {
+        Some(length) if is_negative(&length) => Err(error::negative_grace(argument)),
+        length => Ok(length),
+    }
+}
+
 /// The instant that PostgreSQL counts in microseconds since 2000; `None` for infinities and beyond chrono's range.
 pub fn instant_from_microseconds(microseconds: i64) -> Option<DateTime<Utc>> {
     let finite = microseconds != i64::MAX && microseconds != i64::MIN;

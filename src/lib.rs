@@ -6,6 +6,7 @@
 //! - [`rating`]: units, rate cards, and what an operation costs
 //! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`cycles`]: schedules: what is granted again and again, and what rolls over
+//! - [`upkeep`]: the steps of maintenance and their log
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
 
@@ -25,6 +26,7 @@ mod settings;
 mod store;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+mod upkeep;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -43,17 +45,20 @@ extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires 
 extension_sql_file!("../sql/23_plan_tables.sql", name = "plan_tables", requires = ["rate_tables"]);
 extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_tables", requires = ["plan_tables"]);
 extension_sql_file!("../sql/24_cycle_tables.sql", name = "cycle_tables", requires = ["subscription_tables"]);
-extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["cycle_tables"]);
+extension_sql_file!("../sql/26_upkeep_tables.sql", name = "upkeep_tables", requires = ["cycle_tables"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["upkeep_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_triggers", requires = ["plan_triggers"]);
 extension_sql_file!("../sql/34_cycle_triggers.sql", name = "cycle_triggers", requires = ["subscription_triggers"]);
-extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["cycle_triggers"]);
+extension_sql_file!("../sql/36_maintenance.sql", name = "maintenance", requires = ["cycle_triggers"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["maintenance"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
 extension_sql_file!("../sql/44_cycle_views.sql", name = "cycle_views", requires = ["views"]);
+extension_sql_file!("../sql/46_upkeep_views.sql", name = "upkeep_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
@@ -148,5 +153,10 @@ extension_sql_file!(
         api::schedules::credit_schedule_preview,
         api::schedules::credit_standard_schedule,
     ]
+);
+extension_sql_file!(
+    "../sql/99_upkeep_comments.sql",
+    name = "upkeep_comments",
+    requires = ["cycle_comments", "upkeep_views", api::forecast::credit_expiry_forecast]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

@@ -4,6 +4,7 @@ use pgrx::prelude::*;
 
 use crate::convert;
 use crate::cycles::seats;
+use crate::domain::late::LateUsage;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account as accounts, direct};
@@ -14,6 +15,7 @@ use crate::store::{connected, rate_cards, units};
 /// Creates an account or changes what is given of it.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
 fn credit_account(
     account: Option<&str>,
     unit: default!(Option<&str>, "NULL"),
@@ -21,6 +23,8 @@ fn credit_account(
     time_zone: default!(Option<&str>, "NULL"),
     require_members: default!(Option<bool>, "NULL"),
     rate_card: default!(Option<&str>, "NULL"),
+    late_usage: default!(Option<&str>, "NULL"),
+    late_grace: default!(Option<Interval>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
@@ -29,8 +33,13 @@ fn credit_account(
     if let Some(pooling) = pooling.filter(|pooling| !matches!(*pooling, "pooled" | "per_seat")) {
         return Err(error::unknown_option("pooling", pooling, "pooled, per_seat"));
     }
+    if let Some(policy) = late_usage.filter(|policy| LateUsage::of_name(policy).is_none()) {
+        return Err(error::unknown_option("late_usage", policy, LateUsage::NAMES));
+    }
+    let late_grace = convert::grace("late_grace", late_grace)?;
     let metadata = metadata.map(|metadata| metadata.0);
-    let terms = AccountTerms { unit, pooling, time_zone, require_members, rate_card, metadata: metadata.as_deref() };
+    let metadata = metadata.as_deref();
+    let terms = AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata };
     connected(|| {
         if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
             return Err(error::unknown_time_zone(time_zone));

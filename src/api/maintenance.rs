@@ -1,32 +1,60 @@
 //! credit_maintain() and credit_verify().
 
-use chrono::TimeDelta;
 use pgrx::prelude::*;
 
 use super::lots::batch;
 use crate::convert;
-use crate::error::Result;
-use crate::posting::{account, expiry};
-use crate::server::clock;
-use crate::settings;
-use crate::store::{connected, requests, verify};
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::store::{connected, maintenance as log, verify};
+use crate::upkeep::{self, Step};
 
-/// Does the housekeeping: posts expiries, closes empty lots, forgets old keys; a row for each task.
+/// Does one batch of each step of maintenance in the caller's transaction; a row for each.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_maintain(
     max_rows: default!(Option<i32>, 1000),
 ) -> Result<TableIterator<'static, (name!(task, String), name!(done, i64))>> {
     let limit = batch("max_rows", max_rows)?;
-    let keys_before = clock::now() - TimeDelta::days(i64::from(settings::key_retention_days()));
-    let tasks = connected(|| {
-        vec![
-            ("expire lots".to_owned(), expiry::expire(None, limit).len() as i64),
-            ("close empty lots".to_owned(), expiry::close_empty(limit)),
-            ("forget keys".to_owned(), requests::forget(keys_before, limit)),
-        ]
-    });
-    Ok(TableIterator::new(tasks))
+    let done = connected(|| upkeep::maintain(limit));
+    Ok(TableIterator::new(done.into_iter().map(|(step, done)| (step.name().to_owned(), done))))
+}
+
+/// The steps of maintenance in their order, for the procedure of that name.
+#[pg_extern(sql = false)]
+fn maintenance_steps() -> Vec<String> {
+    Step::ALL.map(|step| step.name().to_owned()).to_vec()
+}
+
+/// The instant from which on the procedure begins no further batch; checks its arguments.
+#[pg_extern(sql = false)]
+fn maintenance_deadline(time_limit: Option<Interval>, max_rows: Option<i32>) -> Result<TimestampWithTimeZone> {
+    let time_limit = convert::required("time_limit", convert::optional_length("time_limit", time_limit)?)?;
+    batch("max_rows", max_rows)?;
+    let deadline = connected(|| log::deadline(time_limit)).ok_or_else(|| error::no_time("time_limit"))?;
+    Ok(convert::timestamptz(deadline))
+}
+
+/// Logs that a step begins; the run's id.
+#[pg_extern(sql = false)]
+fn begin_maintenance(step: Option<&str>) -> Result<i64> {
+    let step = convert::required("step", step)?;
+    connected(|| upkeep::begin(step))
+}
+
+/// Does one batch of a run's step; how much that was, or NULL while another session does that step.
+#[pg_extern(sql = false)]
+fn maintain_batch(run: Option<i64>, max_rows: Option<i32>) -> Result<Option<i64>> {
+    let run = convert::required("run", run)?;
+    let limit = batch("max_rows", max_rows)?;
+    connected(|| upkeep::batch(run, limit))
+}
+
+/// Logs that a run's step ended, and the error that ended it.
+#[pg_extern(sql = false)]
+fn end_maintenance(run: Option<i64>, error: Option<&str>) -> Result<()> {
+    let run = convert::required("run", run)?;
+    connected(|| upkeep::end(run, error))
 }
 
 /// Proves the books: a row for each violation, none when every invariant holds.

@@ -13,6 +13,7 @@ pub mod convert;
 pub mod debit;
 pub mod debit_many;
 pub mod design;
+pub mod forecast;
 pub mod grant;
 pub mod lots;
 pub mod maintenance;

@@ -20,7 +20,7 @@ use crate::server::lock::SlotLock;
 use crate::server::subtransaction;
 use crate::store::schedules::HeldRow;
 use crate::store::slots::{self, Layout};
-use crate::store::{Snapshot, accounts, entries, lots, schedules};
+use crate::store::{Snapshot, accounts, breakage, lots, schedules};
 
 /// Issues what is due now, waiting for whoever is just doing it.
 ///
@@ -55,6 +55,12 @@ pub fn if_free(account: &str, until: DateTime<Utc>) -> Option<i64> {
         return None;
     }
     issue(account, until)
+}
+
+/// Issues what is due of at most `limit` accounts that nobody holds; how many.
+pub fn all_free(limit: i32) -> i64 {
+    let now = clock::now();
+    accounts::due(now, limit).into_iter().filter(|account| if_free(account, now).is_some()).count() as i64
 }
 
 /// Waits until nobody holds the lots that the refresh may change, and lets them go again; whether any is unsettled.
@@ -182,7 +188,7 @@ impl Writer<'_> {
             lots::close(&[(account, lot)]);
         }
         if amount.is_positive() {
-            entries::withdraw(account, lot, "expiry", amount, self.line.counts_from(at), self.now, None);
+            breakage::expire(account, lot, amount, self.line.counts_from(at), self.now);
         }
         if ends {
             schedules::settle(account, lot);

@@ -5,7 +5,9 @@
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what a subscription grants and charges when its plan changes ([`subscription`]),
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
-//! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), and how a card is written as a document ([`document`]) and a table for people ([`markdown`]).
+//! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), how a card is written as a document
+//! ([`document`]) and a table for people ([`markdown`]), and what will expire unused ([`forecast`]); what happens to usage that comes
+//! late ([`late`]).
 
 pub mod amount;
 pub mod batch;
@@ -16,6 +18,8 @@ pub mod dimensions;
 pub mod document;
 pub mod drawdown;
 pub mod exact;
+pub mod forecast;
+pub mod late;
 pub mod layout;
 pub mod markdown;
 pub mod names;

@@ -16,12 +16,14 @@ mod plans;
 mod rates;
 mod reports;
 mod subscriptions;
+mod upkeep;
 
 pub use cycles::*;
 pub use plans::*;
 pub use rates::*;
 pub use reports::*;
 pub use subscriptions::*;
+pub use upkeep::*;
 
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
 use crate::server::heap::{self, read, relations};
-use crate::store::accounts::{Context, Member};
+use crate::store::accounts::{Context, Member, late_usage_of_name};
 use crate::store::{Column, Parameter};
 
 /// The columns of sql/20_tables.sql that are read, counted from 0.
@@ -12,7 +12,8 @@ mod column {
     pub const ACCOUNT_UNIT: usize = 1;
     pub const ACCOUNT_POOLING: usize = 2;
     pub const ACCOUNT_REQUIRE_MEMBERS: usize = 4;
-    pub const ACCOUNT_REFRESH_AT: usize = 8;
+    pub const ACCOUNT_LATE_USAGE: usize = 8;
+    pub const ACCOUNT_REFRESH_AT: usize = 10;
     pub const UNIT_DECIMALS: usize = 1;
     pub const UNIT_CURRENCY: usize = 3;
     pub const MEMBER_DEPARTMENT: usize = 2;
@@ -48,6 +49,7 @@ pub fn read(
         currency: None,
         member: None,
         refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
+        late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),
         relation: relations.account.table,
     });
     let Some(mut context) = found else { return Ok(None) };

@@ -15,6 +15,7 @@ use super::expiry;
 use super::head;
 use super::idempotency::{self, Keyed};
 use super::known_head;
+use super::late;
 use super::whole_lot;
 use super::write::{self, Taking};
 use crate::cycles::refresh;
@@ -65,6 +66,17 @@ pub struct Debit<'a> {
 }
 
 impl<'a> Debit<'a> {
+    /// Which lots may pay for it.
+    pub fn eligible(&self, context: &'a Context) -> Eligibility<'a> {
+        Eligibility {
+            account: self.account,
+            unit: &context.unit,
+            member: self.member.unwrap_or_default(),
+            pool: context.pool_pays(self.member),
+            operation: self.operation,
+        }
+    }
+
     /// What every line of the debit says; the department is the member's of now.
     pub fn line(&self, member: Option<&'a Member>) -> DebitLine<'a> {
         DebitLine {
@@ -185,7 +197,12 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     }
     for _ in 0..MAX_ATTEMPTS {
         let member = account::active_member(request.account, request.member, &checked.context, now)?;
-        match draw(&drawing(request, &checked, member, posting))? {
+        let drawing = drawing(request, &checked, member, posting);
+        let outcome = match late::instant(request.occurred_at, &checked.context) {
+            None => draw(&drawing),
+            Some(at) => late::draw(&drawing, checked.context.late_usage, at),
+        };
+        match outcome? {
             Some(outcome) => {
                 if matches!(outcome, Outcome::Posted(_)) {
                     account::seat_added(request.account, request.member, &checked.context, now);
@@ -213,13 +230,7 @@ fn issue_what_is_due(request: Debit<'_>, context: &Context) -> Result<()> {
 fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Member>, posting: Option<i64>) -> Drawing<'a> {
     let context: &Context = &checked.context;
     Drawing {
-        eligible: Eligibility {
-            account: request.account,
-            unit: &context.unit,
-            member: request.member.unwrap_or_default(),
-            pool: context.pool_pays(request.member),
-            operation: request.operation,
-        },
+        eligible: request.eligible(context),
         line: request.line(member),
         amount: request.amount,
         decimals: context.unit_decimals(),
@@ -231,7 +242,7 @@ fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Memb
 
 /// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait, or something
 /// of its schedules must be issued first.
-fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
+pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut waited_for: Option<SlotLock> = None;
     let mut tried = None;
     for attempt in 0..MAX_ATTEMPTS {

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::whole_lot;
+use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
 use crate::server::clock;
-use crate::store::{entries, lots};
+use crate::store::{breakage, lots};
 
 /// An expiry that was posted.
 #[derive(Clone, Debug)]
@@ -35,16 +35,25 @@ pub fn expire_if_many(account: &str, many: i32) {
     }
 }
 
+/// Posts the expiry of one lot, if it is due and nobody did yet, waiting for whoever holds the lot.
+pub fn expire_waiting(account: &str, lot: i64) -> Option<Expired> {
+    expire_locked(whole_lot::lock(account, lot).filter(|whole| !whole.state.closed)?)
+}
+
 fn expire_lot(account: String, lot: i64) -> Option<Expired> {
-    let whole = whole_lot::lock_if_free(&account, lot)?;
+    expire_locked(whole_lot::lock_if_free(&account, lot)?)
+}
+
+fn expire_locked(whole: WholeLot<'_>) -> Option<Expired> {
+    let (account, lot) = (whole.account, whole.lot);
     let now = clock::now();
     let expires_at = whole.state.expires_at.filter(|expires_at| *expires_at <= now)?;
     let amount = whole.remaining();
     whole.empty_and_close();
     if amount.is_positive() {
-        entries::withdraw(&account, lot, "expiry", amount, expires_at, now, None);
+        breakage::expire(account, lot, amount, expires_at, now);
     }
-    Some(Expired { account, lot, amount, expires_at })
+    Some(Expired { account: account.to_owned(), lot, amount, expires_at })
 }
 
 /// Closes at most `limit` open lots that hold nothing; how many.

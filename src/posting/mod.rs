@@ -5,6 +5,8 @@
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
 //! 3. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
+//! Late usage ([`late`]) first locks what expired lots lost, in drawdown order, and then draws like any debit.
+//!
 //! A batch ([`batch`]) takes its accounts in the order of their names, and obeys the same order within each.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
@@ -23,6 +25,7 @@ pub mod grant;
 pub mod head;
 pub mod idempotency;
 pub mod known_head;
+pub mod late;
 pub mod whole_lot;
 pub mod withdraw;
 pub mod write;

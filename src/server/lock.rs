@@ -9,6 +9,9 @@ use pgrx::pg_sys;
 /// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
 const SPACE: u16 = 20_293;
 
+/// The space of the locks of maintenance.
+const SPACE_OF_STEPS: u16 = 20_294;
+
 /// Lot ids stay below 2^53 and slots below 2^10: together they fit a lock's 64 bits without hashing.
 const SLOT_BITS: u32 = 10;
 
@@ -46,15 +49,25 @@ impl SlotLock {
 
 fn tag(lot: i64, slot: i16) -> pg_sys::LOCKTAG {
     assert!((0..1 << 53).contains(&lot) && (0..1 << SLOT_BITS).contains(&i64::from(slot)));
-    let id = ((lot as u64) << SLOT_BITS) | slot as u64;
+    advisory(SPACE, ((lot as u64) << SLOT_BITS) | slot as u64)
+}
+
+fn advisory(space: u16, id: u64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
         locktag_field2: (id >> 32) as u32,
         locktag_field3: id as u32,
-        locktag_field4: SPACE,
+        locktag_field4: space,
         locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
         locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
     }
+}
+
+/// Takes the lock of a step of maintenance until the transaction ends, if nobody else has it.
+pub fn try_acquire_step(step: u64) -> bool {
+    let tag = advisory(SPACE_OF_STEPS, step);
+    let granted = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
+    granted != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
 
 /// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.

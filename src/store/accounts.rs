@@ -6,6 +6,7 @@ use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::statement::{Row, Statement};
+use crate::domain::late::LateUsage;
 
 /// An account as a debit or grant of one of its units and members sees it.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Context {
     pub member: Option<Member>,
     /// From this instant on something of its schedules is due that was not issued yet.
     pub refresh_at: Option<DateTime<Utc>>,
+    /// What happens to usage that comes after a lot's expiry.
+    pub late_usage: LateUsage,
     /// The id of the table credit.account, whose invalidation ends what is remembered of it.
     pub relation: pg_sys::Oid,
 }
@@ -67,7 +70,7 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling = 'per_seat', a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -82,18 +85,20 @@ static CONTEXT: Statement = Statement::by_index(context!("a.unit"), &[TEXTOID, T
 static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
 
 static CREATE: Statement = Statement::new(
-    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card)
-     VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8)
+    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage, late_grace)
+     VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8, COALESCE($9, 'current'),
+         COALESCE($10, interval '0'))
      ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID],
 );
 
 static CHANGE: Statement = Statement::new(
     "UPDATE credit.account SET unit = COALESCE($2, unit), pooling = COALESCE($3, pooling),
          time_zone = COALESCE($4, time_zone), require_members = COALESCE($5, require_members),
-         metadata = COALESCE($6::jsonb, metadata), rate_card = COALESCE($7, rate_card)
+         metadata = COALESCE($6::jsonb, metadata), rate_card = COALESCE($7, rate_card),
+         late_usage = COALESCE($8, late_usage), late_grace = COALESCE($9, late_grace)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID],
 );
 
 // A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
@@ -154,6 +159,11 @@ static SAVE_MEMBER: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+/// The policy that an account's row names.
+pub fn late_usage_of_name(name: &str) -> LateUsage {
+    LateUsage::of_name(name).expect("a policy that the table allows")
+}
+
 fn context_of_row(row: Row<'_>) -> Context {
     Context {
         per_seat: row.get(1),
@@ -164,6 +174,7 @@ fn context_of_row(row: Row<'_>) -> Context {
         member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
         relation: row.get(8),
         refresh_at: row.optional(9),
+        late_usage: late_usage_of_name(&row.get::<String>(10)),
     }
 }
 
@@ -193,19 +204,34 @@ pub struct AccountTerms<'a> {
     pub time_zone: Option<&'a str>,
     pub require_members: Option<bool>,
     pub rate_card: Option<&'a str>,
+    pub late_usage: Option<&'a str>,
+    pub late_grace: Option<Interval>,
     pub metadata: Option<&'a str>,
 }
 
 /// Creates the account unless it exists; whether it did.
 pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> bool {
-    let AccountTerms { pooling, time_zone, require_members, rate_card, metadata, .. } = terms;
-    CREATE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &now, &rate_card]).count() == 1
+    let AccountTerms { pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata, .. } = terms;
+    let created = CREATE.run(&[
+        &account,
+        &unit,
+        &pooling,
+        &time_zone,
+        &require_members,
+        &metadata,
+        &now,
+        &rate_card,
+        &late_usage,
+        &late_grace,
+    ]);
+    created.count() == 1
 }
 
 /// Changes what is given.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
-    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, metadata } = terms;
-    let changed = CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card]);
+    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata } = terms;
+    let changed =
+        CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card, &late_usage, &late_grace]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 

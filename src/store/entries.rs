@@ -31,7 +31,7 @@ static TAKE: Statement = Statement::by_index(
     ],
 );
 
-// What ends a lot's life is the lot owner's: expiry is dated at the expiry, whenever it is swept.
+// What ends a lot's life is the lot owner's.
 static WITHDRAW: Statement = Statement::by_index(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)

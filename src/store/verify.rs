@@ -52,7 +52,7 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'every line is of a known kind, and of its sign', account, lot, 'a kind and its sign', kind || ' ' || amount || ' in posting ' || posting
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND NOT CASE
-         WHEN kind IN ('grant', 'move_in', 'convert_in', 'roll_in') THEN amount > 0
+         WHEN kind IN ('grant', 'move_in', 'convert_in', 'roll_in', 'expiry_reversal') THEN amount > 0
          WHEN kind IN ('debit', 'void', 'expiry', 'move_out', 'convert_out', 'return', 'roll_out') THEN amount < 0
          WHEN kind = 'adjustment' THEN amount <> 0 ELSE false END
      UNION ALL
@@ -63,7 +63,29 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'a debit falls into the life of its lot', account, lot, '[' || effective_at || ', ' || COALESCE(expires_at::text, 'never') || ')',
          'posting ' || posting || ' at ' || recorded_at
-     FROM debits WHERE recorded_at < effective_at OR recorded_at >= expires_at
+     FROM debits d WHERE CASE WHEN EXISTS (SELECT FROM credit.entry r WHERE r.account = d.account AND r.posting = d.posting
+             AND r.line = d.line - 1 AND r.lot = d.lot AND r.kind = 'expiry_reversal' AND r.amount = - d.amount)
+         THEN occurred_at < effective_at OR occurred_at >= expires_at ELSE recorded_at < effective_at OR recorded_at >= expires_at END
+     UNION ALL
+     SELECT 'what is taken back of an expiry is debited at once', r.account, r.lot, (- r.amount)::text,
+         COALESCE(d.kind || ' ' || d.amount, 'nothing') || ' after line ' || r.line || ' of posting ' || r.posting
+     FROM credit.entry r LEFT JOIN credit.entry d ON d.account = r.account AND d.posting = r.posting AND d.line = r.line + 1
+     WHERE r.kind = 'expiry_reversal' AND ($1 IS NULL OR r.account = $1)
+         AND (d.kind, d.lot, d.amount) IS DISTINCT FROM ('debit', r.lot, - r.amount)
+     UNION ALL
+     SELECT 'what is taken back names an expiry of its lot', r.account, r.lot, 'an expiry', COALESCE(r.corrects::text, 'none') || ' in posting ' || r.posting
+     FROM credit.entry r WHERE r.kind = 'expiry_reversal' AND ($1 IS NULL OR r.account = $1)
+         AND NOT EXISTS (SELECT FROM credit.entry x WHERE x.account = r.account AND x.posting = r.corrects AND x.lot = r.lot AND x.kind = 'expiry')
+     UNION ALL
+     SELECT 'breakage is what expired and was not taken back', COALESCE(b.account, e.account), COALESCE(b.lot, e.lot),
+         COALESCE(e.expired, 0) || ' less ' || COALESCE(e.taken_back, 0), COALESCE(b.expired, 0) || ' less ' || COALESCE(b.taken_back, 0)
+     FROM (SELECT * FROM credit.breakage WHERE $1 IS NULL OR account = $1) b
+     FULL JOIN (
+         SELECT account, lot, COALESCE(- sum(amount) FILTER (WHERE kind = 'expiry'), 0) AS expired,
+             COALESCE(sum(amount) FILTER (WHERE kind = 'expiry_reversal'), 0) AS taken_back
+         FROM credit.entry WHERE kind IN ('expiry', 'expiry_reversal') AND ($1 IS NULL OR account = $1) GROUP BY account, lot) e
+         ON e.account = b.account AND e.lot = b.lot
+     WHERE (b.expired, b.taken_back) IS DISTINCT FROM (e.expired, e.taken_back) OR b.taken_back > b.expired
      UNION ALL
      SELECT 'a member''s lot pays for that member only', account, lot, owner, COALESCE(member, 'no member') || ' in posting ' || posting
      FROM debits WHERE owner IS NOT NULL AND owner IS DISTINCT FROM member
@@ -275,6 +297,7 @@ static VIOLATIONS: Statement = Statement::new(
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'), ('lot', 'lot_95_announce', 'A'),
              ('lot', 'lot_96_announce', 'A'),
              ('conversion', 'conversion_90_refuse_change', 'A'), ('conversion', 'conversion_92_refuse_truncate', 'A'),
+             ('breakage', 'breakage_91_refuse_delete', 'A'), ('breakage', 'breakage_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
              ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
              ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),

@@ -101,6 +101,16 @@ BEGIN
     END;
 END $$;
 
+-- What expired and was not taken back before can be taken back now.
+SET credit.clock = '2024-02-15 00:00:00+00';
+DO $$
+BEGIN
+    PERFORM credit_debit('late', 6.5, at => '2024-02-12 12:00:00+00');
+    ASSERT (SELECT sum(expired - taken_back) FROM credit.breakage WHERE account = 'late') = 0, 'breakage';
+    ASSERT credit_try_debit('late', 3, at => '2024-02-12 12:00:00+00') IS NULL, 'more than what expired';
+END $$;
+RESET credit.clock;
+
 -- Never below zero.
 DO $$
 BEGIN
@@ -111,6 +121,9 @@ END $$;
 SET ROLE lifecycle_spender;
 DO $$ BEGIN PERFORM credit_debit('acme', 1, member => 'alice'); END $$;
 RESET ROLE;
+
+-- Maintenance goes on, and numbers its runs on.
+CALL credit_maintain(time_limit => '1 minute');
 
 DO $$
 BEGIN

@@ -14,8 +14,19 @@ SELECT credit_member('acme', 'bob', department => 'sales', active => false);
 SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-02-01 00:00:00+00', key => 'welcome');
 SELECT credit_grant('acme', 100, category => 'promotional', expires_at => '2024-03-01 00:00:00+00');
 SELECT credit_debit('acme', 12.345678, member => 'alice', key => 'first debit');
+SELECT * FROM credit_maintain();
+CALL credit_maintain(time_limit => '1 minute', max_rows => 10);
 SET credit.clock = '2024-02-10 00:00:00+00';
 SELECT credit_expire('acme');
+
+-- Usage that came late: paid by what an expired lot lost.
+SELECT credit_account('late', late_usage => 'original', late_grace => '1 month 2 days');
+SELECT credit_grant('late', 100, paid => 70, currency => 'USD', expires_at => '2024-02-11 00:00:00+00'), credit_grant('late', 5);
+SET credit.clock = '2024-02-12 00:00:00+00';
+SELECT credit_debit('late', 101.5, at => '2024-02-10 12:00:00+00', key => 'late'), credit_debit('late', 1, at => '2024-02-10 12:00:00+00');
+SELECT credit_grant('late', 9, expires_at => '2024-02-13 00:00:00+00');
+SET credit.clock = '2024-02-14 00:00:00+00';
+SELECT credit_debit('late', 2.5, at => '2024-02-12 12:00:00+00');
 RESET credit.clock;
 
 -- Now: lots of all kinds, a unit of money, debits across lots, a void, a changed expiry.

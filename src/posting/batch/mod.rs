@@ -16,6 +16,7 @@ use self::group::{Group, GroupDebit, Taken};
 use super::account;
 use super::debit::{self, Debit};
 use super::idempotency;
+use super::late;
 use super::write;
 use crate::cycles::refresh;
 use crate::domain::amount::Amount;
@@ -77,6 +78,12 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<Item
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
         let contexts = contexts(items)?;
+        let is_late = |(item, context): (&Debit<'_>, &Rc<Context>)| late::instant(item.occurred_at, context).is_some();
+        match posting {
+            None if items.iter().zip(&contexts).any(is_late) => return late::one_by_one(items, mode),
+            None => {}
+            Some(_) => late::check_items(items, &contexts)?,
+        }
         let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
         match subtransaction::attempt(|| attempt.run(mode))? {
             Some(outcomes) => return Ok(outcomes),

@@ -112,7 +112,7 @@ unsafe fn find() -> Relations {
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(id(c"account"), 9, id(c"account_pkey"), 1),
+            account: indexed(id(c"account"), 11, id(c"account_pkey"), 1),
             unit: indexed(id(c"unit"), 5, id(c"unit_pkey"), 1),
             member: indexed(id(c"member"), 7, id(c"member_pkey"), 2),
             lot: indexed(id(c"lot"), 21, id(c"lot_drawdown"), 9),

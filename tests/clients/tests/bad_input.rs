@@ -27,6 +27,7 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_set_expiry", &[("account", "'acme'"), ("lot", "LOT"), ("expires_at", "'2027-01-01'")]),
     ("credit_expire", &[]),
     ("credit_maintain", &[]),
+    ("credit_expiry_forecast", &[("account", "'acme'")]),
     ("credit_verify", &[]),
     ("credit_unit", &[("unit", "'minute'")]),
     ("credit_rate_card", &[("card", "'other'"), ("unit", "'credit'")]),
@@ -88,7 +89,13 @@ enum Kind {
 const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     (
         "credit_account",
-        &[("account", Kind::Name), ("unit", Kind::OptionalName), ("pooling", Kind::Word), ("time_zone", Kind::Word)],
+        &[
+            ("account", Kind::Name),
+            ("unit", Kind::OptionalName),
+            ("pooling", Kind::Word),
+            ("time_zone", Kind::Word),
+            ("late_usage", Kind::Word),
+        ],
     ),
     ("credit_member", &[("account", Kind::Name), ("member", Kind::Name), ("department", Kind::OptionalName)]),
     (
@@ -131,6 +138,7 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     ("credit_set_expiry", &[("account", Kind::Name), ("lot", Kind::Lot), ("expires_at", Kind::Instant)]),
     ("credit_expire", &[("account", Kind::OptionalName), ("max_lots", Kind::Batch)]),
     ("credit_maintain", &[("max_rows", Kind::Batch)]),
+    ("credit_expiry_forecast", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
     ("credit_verify", &[("account", Kind::OptionalName)]),
     ("credit_unit", &[("unit", Kind::Name), ("rounding", Kind::Word), ("currency", Kind::Word), ("effective_at", Kind::Instant)]),
     ("credit_rate_card", &[("card", Kind::Name), ("unit", Kind::OptionalName), ("agreement", Kind::OptionalName)]),
@@ -421,8 +429,17 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_rate", "card => 'gold'", UNKNOWN, "gold"),
     ("credit_publish", "card => 'gold'", UNKNOWN, "gold"),
     ("credit_rate_card", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_expiry_forecast", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_expiry_forecast", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_expiry_forecast", "burn_window => NULL", INVALID, "burn_window"),
+    ("credit_expiry_forecast", "burn_window => '0'", INVALID, "burn_window"),
+    ("credit_expiry_forecast", "burn_window => '-1 month'", INVALID, "burn_window"),
+    ("credit_expiry_forecast", "burn_window => '20000 years'", INVALID, "20000"),
     // Words.
     ("credit_account", "pooling => 'POOLED'", INVALID, "POOLED"),
+    ("credit_account", "late_grace => '-1 hour'", INVALID, "late_grace"),
+    ("credit_account", "late_grace => '1 month -1 hour'", INVALID, "late_grace"),
+    ("credit_account", "late_grace => '20000 years'", INVALID, "20000"),
     ("credit_account", "time_zone => 'Atlantis'", INVALID, "Atlantis"),
     ("credit_account", "account => 'new', time_zone => 'Atlantis'", INVALID, "Atlantis"),
     ("credit_account", "time_zone => '../../etc/passwd'", INVALID, "passwd"),

@@ -9,14 +9,19 @@ const MEMBERS: &[&str] = &[
     "function credit.add_interval(timestamp with time zone,interval,text)",
     "function credit.announce_change()",
     "function credit.announce_lot()",
+    "function credit.begin_maintenance(text)",
+    "function credit.end_maintenance(bigint,text)",
     "function credit.entry_apply()",
     "function credit.entry_check()",
     "function credit.lot_apply()",
     "function credit.lot_check()",
+    "function credit.maintain_batch(bigint,integer)",
+    "function credit.maintenance_deadline(interval,integer)",
+    "function credit.maintenance_steps()",
     "function credit.now()",
     "function credit.refuse_change()",
     "function credit.unit_check()",
-    "function credit_account(text,text,text,text,boolean,text,jsonb)",
+    "function credit_account(text,text,text,text,boolean,text,text,interval,jsonb)",
     "function credit_activate(text,bigint)",
     "function credit_agreement(text,text,text,numeric,numeric,numeric[],numeric[],interval,text,text,\
      timestamp with time zone,timestamp with time zone,text,text)",
@@ -38,12 +43,15 @@ const MEMBERS: &[&str] = &[
     "function credit_end_agreement(text,text,timestamp with time zone)",
     "function credit_end_schedule(text,bigint,timestamp with time zone)",
     "function credit_expire(text,integer)",
+    "function credit_expiry_forecast(text,text,interval)",
     "function credit_explain_debit(text,numeric,text,text,text)",
     "function credit_export_rate_card(text,boolean)",
     "function credit_grant(text,numeric,text,text,text,text,integer,timestamp with time zone,timestamp with time zone,interval,\
      text[],numeric,text,text,jsonb)",
     "function credit_import_rate_card(jsonb,boolean)",
     "function credit_maintain(integer)",
+    // A procedure, which the server calls a function here.
+    "function credit_maintain(interval,integer)",
     "function credit_member(text,text,text,boolean,jsonb)",
     "function credit_plan(text,text,text,numeric,text,text,numeric,text,interval,text,text)",
     "function credit_plan_cost(text,numeric,numeric)",
@@ -75,6 +83,7 @@ const MEMBERS: &[&str] = &[
     "schema credit",
     "sequence credit.agreement_id",
     "sequence credit.lot_id",
+    "sequence credit.maintenance_run_id",
     "sequence credit.plan_change_id",
     "sequence credit.posting_id",
     "sequence credit.purchase_id",
@@ -85,9 +94,11 @@ const MEMBERS: &[&str] = &[
     "table credit.access",
     "table credit.account",
     "table credit.agreement",
+    "table credit.breakage",
     "table credit.conversion",
     "table credit.entry",
     "table credit.lot",
+    "table credit.maintenance_run",
     "table credit.member",
     "table credit.plan",
     "table credit.plan_change",
@@ -114,6 +125,9 @@ const MEMBERS: &[&str] = &[
     "view credit.balances",
     "view credit.commitments",
     "view credit.conversion_table",
+    "view credit.expiring_by_account",
+    "view credit.expiring_by_member",
+    "view credit.expiring_soon",
     "view credit.instalments",
     "view credit.ledger",
     "view credit.lots",
@@ -150,11 +164,14 @@ const API: &[(&str, &str, &str, bool)] = &[
     ("credit_end_agreement", "volatile", "unsafe", true),
     ("credit_end_schedule", "volatile", "unsafe", true),
     ("credit_expire", "volatile", "unsafe", true),
+    ("credit_expiry_forecast", "stable", "safe", true),
     ("credit_explain_debit", "stable", "safe", true),
     ("credit_export_rate_card", "stable", "safe", true),
     ("credit_grant", "volatile", "unsafe", true),
     ("credit_import_rate_card", "volatile", "unsafe", true),
     ("credit_maintain", "volatile", "unsafe", true),
+    // The procedure: one that runs as its owner cannot commit.
+    ("credit_maintain", "volatile", "unsafe", false),
     ("credit_member", "volatile", "unsafe", true),
     ("credit_plan", "volatile", "unsafe", true),
     ("credit_plan_cost", "volatile", "unsafe", true),
@@ -187,10 +204,15 @@ const INTERNAL: &[(&str, &str, &str, bool, bool)] = &[
     ("add_interval", "stable", "safe", false, true),
     ("announce_change", "volatile", "unsafe", true, false),
     ("announce_lot", "volatile", "unsafe", true, false),
+    ("begin_maintenance", "volatile", "unsafe", true, false),
+    ("end_maintenance", "volatile", "unsafe", true, false),
     ("entry_apply", "volatile", "unsafe", true, false),
     ("entry_check", "volatile", "unsafe", true, false),
     ("lot_apply", "volatile", "unsafe", true, false),
     ("lot_check", "volatile", "unsafe", true, false),
+    ("maintain_batch", "volatile", "unsafe", true, false),
+    ("maintenance_deadline", "stable", "safe", true, false),
+    ("maintenance_steps", "stable", "safe", true, false),
     ("now", "stable", "safe", false, true),
     ("refuse_change", "volatile", "unsafe", true, false),
     ("unit_check", "volatile", "unsafe", true, false),
@@ -202,6 +224,7 @@ const READ: &[&str] = &[
     "EXECUTE credit.now",
     "EXECUTE public.credit_balance",
     "EXECUTE public.credit_conversion_markdown",
+    "EXECUTE public.credit_expiry_forecast",
     "EXECUTE public.credit_explain_debit",
     "EXECUTE public.credit_price",
     "EXECUTE public.credit_quote",
@@ -209,11 +232,16 @@ const READ: &[&str] = &[
     "SELECT credit.account",
     "SELECT credit.agreement",
     "SELECT credit.balances",
+    "SELECT credit.breakage",
     "SELECT credit.commitments",
     "SELECT credit.conversion_table",
+    "SELECT credit.expiring_by_account",
+    "SELECT credit.expiring_by_member",
+    "SELECT credit.expiring_soon",
     "SELECT credit.instalments",
     "SELECT credit.ledger",
     "SELECT credit.lots",
+    "SELECT credit.maintenance_run",
     "SELECT credit.member",
     "SELECT credit.plan",
     "SELECT credit.plan_change",
@@ -252,6 +280,11 @@ const SPEND: &[&str] = &[
 
 const ADMIN: &[&str] = &[
     "EXECUTE credit.add_interval",
+    "EXECUTE credit.begin_maintenance",
+    "EXECUTE credit.end_maintenance",
+    "EXECUTE credit.maintain_batch",
+    "EXECUTE credit.maintenance_deadline",
+    "EXECUTE credit.maintenance_steps",
     "EXECUTE credit.now",
     "EXECUTE public.credit_account",
     "EXECUTE public.credit_activate",
@@ -272,10 +305,12 @@ const ADMIN: &[&str] = &[
     "EXECUTE public.credit_end_agreement",
     "EXECUTE public.credit_end_schedule",
     "EXECUTE public.credit_expire",
+    "EXECUTE public.credit_expiry_forecast",
     "EXECUTE public.credit_explain_debit",
     "EXECUTE public.credit_export_rate_card",
     "EXECUTE public.credit_grant",
     "EXECUTE public.credit_import_rate_card",
+    "EXECUTE public.credit_maintain",
     "EXECUTE public.credit_maintain",
     "EXECUTE public.credit_member",
     "EXECUTE public.credit_plan",
@@ -331,14 +366,19 @@ const ADMIN: &[&str] = &[
     "SELECT credit.account",
     "SELECT credit.agreement",
     "SELECT credit.balances",
+    "SELECT credit.breakage",
     "SELECT credit.commitments",
     "SELECT credit.conversion",
     "SELECT credit.conversion_table",
     "SELECT credit.entry",
+    "SELECT credit.expiring_by_account",
+    "SELECT credit.expiring_by_member",
+    "SELECT credit.expiring_soon",
     "SELECT credit.instalments",
     "SELECT credit.ledger",
     "SELECT credit.lot",
     "SELECT credit.lots",
+    "SELECT credit.maintenance_run",
     "SELECT credit.margin",
     "SELECT credit.margin_by_account",
     "SELECT credit.member",
@@ -459,7 +499,8 @@ fn functions_are_marked_as_listed() {
     assert_eq!(column(&mut database.connect(), &marks), expected);
 }
 
-/// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last.
+/// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last. A procedure that
+/// commits cannot pin it; it runs as its caller, and every name in it is qualified.
 #[test]
 fn the_search_path_is_pinned_where_it_matters() {
     let database = Database::new();
@@ -467,7 +508,8 @@ fn the_search_path_is_pinned_where_it_matters() {
         "SELECT object || ' ' || COALESCE(p.proconfig::text, 'no settings')
          FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
          WHERE (p.prosecdef OR p.proname LIKE 'credit\\_%')
-             AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, credit, pg_temp']"
+             AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, credit, pg_temp']
+             AND NOT (p.prokind = 'p' AND NOT p.prosecdef)"
     );
     assert_eq!(column(&mut database.connect(), &loose), NOTHING);
 }

@@ -1,0 +1,40 @@
+//! Usage that arrives after a lot has expired which was in force when it happened.
+
+/// What an account says shall happen to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LateUsage {
+    /// It is refused.
+    Reject,
+    /// The lots that are in force when it arrives pay for it.
+    #[default]
+    Current,
+    /// The lots that have expired pay for it with what they lost.
+    Original,
+}
+
+impl LateUsage {
+    const ALL: [(LateUsage, &'static str); 3] =
+        [(LateUsage::Reject, "reject"), (LateUsage::Current, "current"), (LateUsage::Original, "original")];
+
+    /// All names in SQL, for people.
+    pub const NAMES: &'static str = "reject, current, original";
+
+    /// What a name in SQL means.
+    pub fn of_name(name: &str) -> Option<LateUsage> {
+        LateUsage::ALL.into_iter().find(|(_, known)| *known == name).map(|(policy, _)| policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_sql() {
+        for name in LateUsage::NAMES.split(", ") {
+            assert!(LateUsage::of_name(name).is_some(), "{name}");
+        }
+        assert_eq!(LateUsage::of_name("Current"), None);
+        assert_eq!(LateUsage::of_name("current"), Some(LateUsage::default()));
+    }
+}

@@ -1,0 +1,154 @@
+//! Usage that comes late: after the expiry of a lot which was in force when it happened. Its account says what happens then.
+//!
+//! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit follows it
+//! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
+//! What the expired lots do not cover is drawn as if the usage were of now.
+
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{ItemOutcome, Mode};
+use super::debit::{self, Debit, Drawing, Outcome};
+use super::expiry;
+use super::write;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::late::LateUsage;
+use crate::domain::{drawdown, exact};
+use crate::error::{self, Result};
+use crate::server::{clock, invalidation, subtransaction};
+use crate::store::accounts::Context;
+use crate::store::breakage::{self, Lateness};
+use crate::store::eligible::Eligibility;
+use crate::store::entries::{self, BatchLine, DebitLine, Usage};
+
+/// When the usage happened, if that is in the past and the account has other things done to late usage than the usual.
+pub fn instant(occurred_at: Option<DateTime<Utc>>, context: &Context) -> Option<DateTime<Utc>> {
+    let at = occurred_at.filter(|_| context.late_usage != LateUsage::Current)?;
+    let now = clock::now();
+    // What happened since the transaction began is usage of now.
+    (clock::of_now(at, now) < now).then_some(at)
+}
+
+/// Draws for usage of the past as its account says; `None` when account or member changed during a wait.
+///
+/// # Errors
+/// 55000 where late usage is rejected; what a debit raises.
+pub fn draw(drawing: &Drawing<'_>, policy: LateUsage, at: DateTime<Utc>) -> Result<Option<Outcome>> {
+    // What expired lots lost is only known once the account's schedules are settled.
+    if drawing.is_due(clock::now()) {
+        return Ok(None);
+    }
+    match policy {
+        LateUsage::Original => draw_from_expired(drawing, at),
+        LateUsage::Reject => check_in_time(drawing.eligible, at).and_then(|()| debit::draw(drawing)),
+        LateUsage::Current => debit::draw(drawing),
+    }
+}
+
+/// Checks that usage does not come too late.
+///
+/// # Errors
+/// 55000.
+fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
+    let lateness = Lateness { eligible, at, now: clock::now() };
+    match breakage::too_late(lateness) {
+        Some(late) => Err(error::late_usage(eligible.account, at, lateness.now, &late)),
+        None => Ok(()),
+    }
+}
+
+/// Draws from what expired lots lost, and what they do not cover from the lots of now: all of it or nothing.
+fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
+    let mut insufficient = None;
+    let posted = subtransaction::attempt(|| {
+        // The time is taken anew after waiting for the lots.
+        let lateness = || Lateness { eligible: drawing.eligible, at, now: clock::now() };
+        breakage::unswept(lateness()).into_iter().for_each(|lot| {
+            expiry::expire_waiting(drawing.eligible.account, lot);
+        });
+        let draws = drawdown::plan(&breakage::lapsed(lateness()), drawing.amount);
+        let parts: Vec<_> = draws.iter().map(|draw| (draw.lot, draw.amount)).collect();
+        let lapsed: Amount = draws.iter().map(|draw| draw.amount).sum();
+        let posting = drawing.posting.unwrap_or_else(entries::next_posting);
+        let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
+        let rest = drawing.amount.checked_sub(lapsed).expect("a part of the amount");
+        if rest.is_positive() {
+            match debit::draw(&Drawing { amount: rest, line: line_of_rest, posting: Some(posting), ..*drawing })? {
+                Some(Outcome::Posted(_)) => {}
+                Some(Outcome::Insufficient { available }) => {
+                    let available = available.checked_add(lapsed).unwrap_or(available);
+                    insufficient = Some(Outcome::Insufficient { available });
+                    return Ok(None);
+                }
+                None => return Ok(None),
+            }
+        }
+        if invalidation::generation() != drawing.generation {
+            return Ok(None);
+        }
+        write_lines(line_of_lapsed, posting, &parts);
+        Ok(Some(posting))
+    })?;
+    Ok(posted.map(Outcome::Posted).or(insufficient))
+}
+
+/// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
+fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
+    let rest = amount.checked_sub(lapsed).expect("a part of the amount");
+    match line.usage {
+        None => [line, line],
+        Some(usage) => {
+            let quantities = exact::split(usage.quantity, &[lapsed, rest], MAX_DECIMALS);
+            [0, 1].map(|part| DebitLine { usage: Some(Usage { quantity: quantities[part], ..usage }), ..line })
+        }
+    }
+}
+
+/// Writes what is taken back, and the debit of it, lot by lot behind the lines that the posting has.
+fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[(i64, Amount)]) {
+    if parts.is_empty() {
+        return;
+    }
+    let now = clock::now();
+    let first = breakage::last_line(line.account, posting) + 1;
+    breakage::take_back(line.account, posting, first, parts, now);
+    let numbered = (first + 1..).step_by(2).zip(BatchLine::of_debit(line, posting, parts));
+    let debits: Vec<_> = numbered.map(|(number, debit)| BatchLine { line: number, ..debit }).collect();
+    write::lines(&debits, now);
+}
+
+/// Checks the items of one posting, which the lots of now pay together: they are not late where late usage is rejected.
+///
+/// # Errors
+/// 55000.
+pub fn check_items(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> Result<()> {
+    for (item, context) in items.iter().zip(contexts).filter(|(_, context)| context.late_usage == LateUsage::Reject) {
+        if let Some(at) = instant(item.occurred_at, context) {
+            check_in_time(item.eligible(context), at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Debits the items of a batch of which some are late one by one, account by account: what expired lots pay is not drawn together.
+///
+/// # Errors
+/// As the batch.
+pub fn one_by_one(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|index| items[*index].account);
+    let mut outcomes = vec![ItemOutcome::Short { shortfall: Amount::ZERO }; items.len()];
+    for index in order {
+        let item = items[index];
+        let mut shortfall = Amount::ZERO;
+        let posted = subtransaction::attempt(|| {
+            let (posted, short) = debit::debit_or_shortfall(item, mode == Mode::All)?;
+            shortfall = short.unwrap_or_default();
+            Ok(posted)
+        });
+        let posted = posted.map_err(|refusal| error::in_item(refusal, item.item.unwrap_or(index)))?;
+        outcomes[index] = posted.map_or(ItemOutcome::Short { shortfall }, ItemOutcome::Posted);
+    }
+    Ok(outcomes)
+}

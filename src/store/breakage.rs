@@ -1,0 +1,181 @@
+//! The table `credit.breakage`: what lots lost to their expiry, and what late usage took back of it.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+
+use super::eligible::Eligibility;
+use super::statement::{Row, Rows, Statement};
+use crate::domain::amount::Amount;
+use crate::domain::drawdown::{Expiry, Rank, Source};
+
+// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may expire again that an adjustment added to.
+static EXPIRE: Statement = Statement::by_index(
+    "WITH line AS (
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+             recorded_by, posted)
+         SELECT l.account, nextval('credit.posting_id'), 1, 'expiry', - $3::numeric, l.lot, l.member, m.department, $4, $5, session_user,
+             true
+         FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
+         WHERE l.account = $1 AND l.lot = $2
+         RETURNING account, lot, posting
+     )
+     INSERT INTO credit.breakage AS b (account, lot, posting, expires_at, expired)
+     SELECT account, lot, posting, $4, $3 FROM line
+     ON CONFLICT (account, lot) DO UPDATE SET posting = EXCLUDED.posting, expired = b.expired + EXCLUDED.expired",
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+/// Lots `l` of an account `a` that would have paid at $6 and have expired by $7.
+/// $1 account, $2 unit, $3 member ('' without one), $4 operation, $5 does the pool pay.
+macro_rules! expired_since {
+    () => {
+        "l.account = $1 AND l.unit = $2 AND (COALESCE(l.member, '') = $3 OR ($5 AND COALESCE(l.member, '') = ''))
+         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6 AND l.expires_at > $6 AND l.expires_at <= $7"
+    };
+}
+
+macro_rules! grace_ends {
+    () => {
+        "credit.add_interval(l.expires_at, a.late_grace, a.time_zone)"
+    };
+}
+
+static UNSWEPT: Statement = Statement::by_index(
+    concat!(
+        "SELECT l.lot FROM credit.lot l JOIN credit.account a ON a.account = l.account
+         WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $7 AND ",
+        expired_since!(),
+        " AND ",
+        grace_ends!(),
+        " > $7 ORDER BY l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at, l.lot"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+// Locked in drawdown order; what a row has after waiting for its lock is read again.
+static LAPSED: Statement = Statement::by_index(
+    concat!(
+        "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
+             b.expired - b.taken_back
+         FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a ON a.account = b.account
+         WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7 AND b.expired > b.taken_back AND ",
+        expired_since!(),
+        " AND ",
+        grace_ends!(),
+        " > $7 ORDER BY l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at, l.lot
+         FOR NO KEY UPDATE OF b"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+/// The first lot that lost something and whose grace is over.
+static TOO_LATE: Statement = Statement::by_index(
+    concat!(
+        "SELECT l.lot, l.expires_at, ",
+        grace_ends!(),
+        " FROM credit.lot l JOIN credit.account a ON a.account = l.account
+         WHERE l.lot IN (SELECT b.lot FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7
+             UNION ALL
+             SELECT o.lot FROM credit.lot o WHERE o.account = $1 AND o.unit = $2 AND NOT o.closed
+                 AND COALESCE(o.expires_at, 'infinity') <= $7
+                 AND EXISTS (SELECT FROM credit.slot s WHERE s.account = o.account AND s.lot = o.lot AND s.remaining > 0)) AND ",
+        expired_since!(),
+        " AND ",
+        grace_ends!(),
+        " <= $7 ORDER BY l.expires_at, l.lot LIMIT 1"
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+static LAST_LINE: Statement = Statement::by_index(
+    "SELECT COALESCE(max(line), 0) FROM credit.entry WHERE account = $1 AND posting = $2",
+    &[TEXTOID, INT8OID],
+);
+
+// Each second line from $3 on: the debit of the same lot comes between. It is dated as the expiry that it takes back.
+static TAKE_BACK: Statement = Statement::by_index(
+    "WITH taken AS (
+         UPDATE credit.breakage b SET taken_back = b.taken_back + v.amount
+         FROM unnest($4::bigint[], $5::numeric[]) WITH ORDINALITY AS v (lot, amount, part)
+         WHERE b.account = $1 AND b.lot = v.lot AND b.expired - b.taken_back >= v.amount
+         RETURNING b.account, b.lot, b.posting, b.expires_at, v.amount, v.part
+     )
+     INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, corrects,
+         recorded_by, posted)
+     SELECT t.account, $2, $3 + 2 * (t.part::integer - 1), 'expiry_reversal', t.amount, t.lot, l.member, m.department, t.expires_at, $6,
+         t.posting, session_user, true
+     FROM taken t JOIN credit.lot l ON l.account = t.account AND l.lot = t.lot
+     LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member",
+    &[TEXTOID, INT8OID, INT4OID, INT8ARRAYOID, NUMERICARRAYOID, TIMESTAMPTZOID],
+);
+
+/// Writes what a lot that has expired still held out of the books.
+pub fn expire(account: &str, lot: i64, amount: Amount, expires_at: DateTime<Utc>, now: DateTime<Utc>) {
+    let written = EXPIRE.run(&[&account, &lot, &amount, &expires_at, &now]);
+    assert_eq!(written.count(), 1, "the expiry of lot {lot}");
+}
+
+/// Usage of a time at which other lots were in force than now.
+#[derive(Clone, Copy, Debug)]
+pub struct Lateness<'a> {
+    pub eligible: Eligibility<'a>,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// When it came.
+    pub now: DateTime<Utc>,
+}
+
+fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
+    let Lateness { eligible: Eligibility { account, unit, member, pool, operation }, at, now } = lateness;
+    statement.run(&[&account, &unit, &member, &operation, &pool, &at, &now])
+}
+
+/// Lots that would have paid, have expired within the grace, and are not swept yet; in drawdown order.
+pub fn unswept(lateness: Lateness<'_>) -> Vec<i64> {
+    run(&UNSWEPT, lateness).iter().map(|row| row.get(1)).collect()
+}
+
+/// What the lots that would have paid lost within the grace, in drawdown order, locked.
+pub fn lapsed(lateness: Lateness<'_>) -> Vec<Source> {
+    run(&LAPSED, lateness).iter().map(source_of_row).collect()
+}
+
+fn source_of_row(row: Row<'_>) -> Source {
+    let rank = Rank {
+        pooled: row.get(2),
+        priority: row.get(3),
+        general: row.get(4),
+        expiry: Expiry::At(row.get(5)),
+        paid: row.get(6),
+        effective_at: row.get(7),
+        lot: row.get(1),
+    };
+    Source { rank, available: row.get(8) }
+}
+
+/// A lot for whose life usage comes too late.
+#[derive(Clone, Copy, Debug)]
+pub struct Late {
+    pub lot: i64,
+    pub expires_at: DateTime<Utc>,
+    /// The end of the grace.
+    pub accepted_until: DateTime<Utc>,
+}
+
+/// The first lot that would have paid, lost something, and whose grace is over.
+pub fn too_late(lateness: Lateness<'_>) -> Option<Late> {
+    let rows = run(&TOO_LATE, lateness);
+    rows.first().map(|row| Late { lot: row.get(1), expires_at: row.get(2), accepted_until: row.get(3) })
+}
+
+/// The number of a posting's last line; 0 when it has none.
+pub fn last_line(account: &str, posting: i64) -> i32 {
+    LAST_LINE.run(&[&account, &posting]).first().expect("one row").get(1)
+}
+
+/// Takes back what locked lots lost, in every second line from `line` on.
+pub fn take_back(account: &str, posting: i64, line: i32, parts: &[(i64, Amount)], now: DateTime<Utc>) {
+    let (lots, amounts): (Vec<i64>, Vec<Amount>) = parts.iter().copied().unzip();
+    let written = TAKE_BACK.run(&[&account, &posting, &line, &lots, &amounts.as_slice(), &now]);
+    assert_eq!(written.count(), parts.len(), "what posting {posting} takes back");
+}

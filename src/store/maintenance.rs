@@ -1,0 +1,73 @@
+//! The table `credit.maintenance_run`: the log of maintenance. Its times are real ones, whatever `credit.clock` says: it tells how
+//! long the work took.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{INT4OID, INT8OID, INTERVALOID, TEXTOID};
+use pgrx::prelude::*;
+
+use super::statement::Statement;
+
+static BEGIN: Statement = Statement::new(
+    "INSERT INTO credit.maintenance_run (run, step, started_at, recorded_by)
+     VALUES (nextval('credit.maintenance_run_id'), $1, clock_timestamp(), session_user) RETURNING run",
+    &[TEXTOID],
+);
+
+static RUN: Statement =
+    Statement::by_index("SELECT step, finished_at IS NOT NULL FROM credit.maintenance_run WHERE run = $1", &[INT8OID]);
+
+static COUNT_BATCH: Statement = Statement::by_index(
+    "UPDATE credit.maintenance_run SET handled = handled + $2, batches = batches + 1 WHERE run = $1",
+    &[INT8OID, INT8OID],
+);
+
+static END: Statement = Statement::by_index(
+    "UPDATE credit.maintenance_run SET finished_at = clock_timestamp(), error = $2 WHERE run = $1",
+    &[INT8OID, TEXTOID],
+);
+
+static FORGET: Statement = Statement::new(
+    "DELETE FROM credit.maintenance_run r USING (
+         SELECT run FROM credit.maintenance_run WHERE started_at < clock_timestamp() - interval '90 days'
+         ORDER BY run LIMIT $1 FOR UPDATE SKIP LOCKED) old
+     WHERE r.run = old.run",
+    &[INT4OID],
+);
+
+static DEADLINE: Statement = Statement::new("SELECT clock_timestamp() + $1 WHERE $1 >= interval '0'", &[INTERVALOID]);
+
+/// A step of a run.
+pub struct Run {
+    pub step: String,
+    pub has_ended: bool,
+}
+
+/// Logs that a step begins; the run's id.
+pub fn begin(step: &str) -> i64 {
+    BEGIN.run(&[&step]).first().expect("the inserted row").get(1)
+}
+
+pub fn run(run: i64) -> Option<Run> {
+    let rows = RUN.run(&[&run]);
+    rows.first().map(|row| Run { step: row.get(1), has_ended: row.get(2) })
+}
+
+/// Counts a batch of a run.
+pub fn count_batch(run: i64, handled: i64) {
+    assert_eq!(COUNT_BATCH.run(&[&run, &handled]).count(), 1, "run {run} of maintenance");
+}
+
+/// Logs that a run ended.
+pub fn end(run: i64, error: Option<&str>) {
+    assert_eq!(END.run(&[&run, &error]).count(), 1, "run {run} of maintenance");
+}
+
+/// Forgets at most `limit` runs that are older than 90 days.
+pub fn forget(limit: i32) -> i64 {
+    FORGET.run(&[&limit]).count() as i64
+}
+
+/// The real time after so long; `None` for a negative length.
+pub fn deadline(time_limit: Interval) -> Option<DateTime<Utc>> {
+    DEADLINE.read(&[&time_limit]).first().map(|row| row.get(1))
+}
