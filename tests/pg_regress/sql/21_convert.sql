@@ -71,5 +71,5 @@ ALTER TABLE credit.lot DISABLE TRIGGER lot_90_refuse_update;
 UPDATE credit.conversion SET to_amount = to_amount + 1 WHERE posting = :posting;
 UPDATE credit.lot SET paid = paid + 0.000000001 WHERE parent = 1;
 UPDATE credit.lot SET expires_at = '2030-01-01' WHERE parent = 3;
-SELECT invariant, lot, expected, found FROM credit_verify() ORDER BY invariant, lot;
+SELECT invariant, lot, expected, found FROM credit_verify() ORDER BY invariant, lot, found;
 ROLLBACK;
