@@ -7,7 +7,7 @@
 use chrono::{Days, Months, NaiveDate};
 use pg_credit_clients::{Client, Database, Random, Session};
 
-const POLICIES: u64 = 200;
+const POLICIES: u64 = 40;
 const DAYS: u64 = 730;
 
 /// Time zones without a change of the clocks, with what ends their timestamps.
