@@ -381,12 +381,15 @@ pub fn settle(account: &str, lot: i64) {
     SETTLE.run(&[&account, &lot]);
 }
 
+/// An instant, and the months, days and microseconds that are added to it.
+type Sum = (DateTime<Utc>, i32, i32, i64);
+
 /// The calendar of an account, as the server knows it.
 pub struct AccountCalendar {
     time_zone: String,
     snapshot: Snapshot,
     /// What was asked for before.
-    sums: RefCell<HashMap<(DateTime<Utc>, i32, i32, i64), DateTime<Utc>>>,
+    sums: RefCell<HashMap<Sum, DateTime<Utc>>>,
 }
 
 impl AccountCalendar {

@@ -7,7 +7,7 @@
 use chrono::{Days, Months, NaiveDate};
 use pg_credit_clients::{Client, Database, Random, Session};
 
-const POLICIES: u64 = 16;
+const POLICIES: u64 = 40;
 const DAYS: u64 = 730;
 
 /// Time zones without a change of the clocks, with what ends their timestamps.
@@ -353,8 +353,8 @@ fn live_through(client: &mut Client, seed: u64) {
     }
     let last = known.last().expect("days").0;
     client.run(&clock(last, "23:00"));
-    // What is still due is computed for each of them, so before it is issued only some are asked for.
-    for (late, step) in [(true, 31), (false, 1)] {
+    // What is still due is computed for each of them, so before it is issued fewer are asked for.
+    for (late, step) in [(true, 182), (false, 29)] {
         let asked = known.iter().step_by(step);
         let instants: Vec<_> = asked.clone().flat_map(|(day, ..)| [instant(*day, "00:00"), instant(*day, "13:00")]).collect();
         let balances = client.rows(&format!(

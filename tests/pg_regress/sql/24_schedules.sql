@@ -1,6 +1,11 @@
 -- Schedules: what an account is granted again and again.
+
+-- Every file starts with a new extension, a fixed clock and UTC: it stands alone and always prints the same.
+DROP EXTENSION pg_credit;
 CREATE EXTENSION pg_credit;
-SET TimeZone = 'UTC';
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 SET credit.clock = '2026-01-31 00:00+00';
 
 -- Monthly, from the 31st on: the anchor is not forgotten.
@@ -102,4 +107,3 @@ SELECT credit_end_schedule('acme', 999);
 SELECT credit_end_schedule('cycles', :quarterly, '2026-01-01 00:00+00');
 SELECT credit_refresh('2027-01-01 00:00+00');
 SELECT count(*) FROM credit_verify();
-DROP EXTENSION pg_credit;

@@ -1,6 +1,11 @@
 -- Rollover: what of a lot's unused part goes on when it expires.
+
+-- Every file starts with a new extension, a fixed clock and UTC: it stands alone and always prints the same.
+DROP EXTENSION pg_credit;
 CREATE EXTENSION pg_credit;
-SET TimeZone = 'UTC';
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 SET credit.clock = '2026-04-01 00:00+00';
 
 -- At most half of what is unused, once, for one more month.
@@ -53,4 +58,3 @@ SELECT credit_balance('hand') AS counted;
 SELECT credit_refresh(account => 'hand') AS issued;
 SELECT credit_balance('hand') AS issued;
 SELECT * FROM credit_verify();
-DROP EXTENSION pg_credit;
