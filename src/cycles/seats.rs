@@ -7,7 +7,7 @@ use crate::error::{self, Result};
 use crate::posting::whole_lot;
 use crate::server::clock;
 use crate::store::accounts::{self, Context};
-use crate::store::{entries, lots, schedules};
+use crate::store::{breakage, lots, schedules};
 
 /// A change of a member, as credit_member() makes it.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ fn give_up(account: &str, member: &str, now: DateTime<Utc>) -> Result<()> {
         whole.empty_and_close();
         match on_leave.as_str() {
             "return" => lots::write_return(account, lot, lots::next_id(), remaining, now),
-            _ => entries::withdraw(account, lot, "expiry", remaining, now, now, None),
+            _ => breakage::expire(account, lot, remaining, now, now),
         }
     }
     Ok(())

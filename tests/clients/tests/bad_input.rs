@@ -60,6 +60,14 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_change_plan", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "7")]),
     ("credit_renew", &[("account", "'acme'")]),
     ("credit_cancel_plan", &[("account", "'acme'")]),
+    ("credit_schedule", &[("account", "'cyclic'"), ("amount", "1"), ("every", "interval '1 month'")]),
+    ("credit_standard_schedule", &[("account", "'cyclic'"), ("amount", "1")]),
+    ("credit_end_schedule", &[("account", "'cyclic'"), ("schedule", "(SELECT min(schedule) FROM credit.schedule)")]),
+    (
+        "credit_schedule_preview",
+        &[("account", "'cyclic'"), ("schedule", "(SELECT min(schedule) FROM credit.schedule)"), ("until", "'2026-06-01'")],
+    ),
+    ("credit_refresh", &[]),
     ("credit_activate", &[("account", "'acme'"), ("lot", "(SELECT min(lot) FROM credit.purchase_lot)")]),
     ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
     ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
@@ -238,6 +246,26 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("key", Kind::OptionalName),
         ],
     ),
+    (
+        "credit_schedule",
+        &[
+            ("account", Kind::Name),
+            ("amount", Kind::Amount),
+            ("anchor", Kind::Instant),
+            ("starts_at", Kind::Instant),
+            ("expires", Kind::Word),
+            ("expires_at", Kind::Instant),
+            ("proration", Kind::Word),
+            ("on_leave", Kind::Word),
+            ("unit", Kind::OptionalName),
+            ("category", Kind::Word),
+            ("key", Kind::OptionalName),
+        ],
+    ),
+    ("credit_standard_schedule", &[("account", Kind::Name), ("amount", Kind::Amount), ("unit", Kind::OptionalName)]),
+    ("credit_end_schedule", &[("account", Kind::Name), ("ends_at", Kind::Instant)]),
+    ("credit_schedule_preview", &[("account", Kind::Name)]),
+    ("credit_refresh", &[("account", Kind::OptionalName), ("max_accounts", Kind::Batch)]),
     ("credit_renew", &[("account", Kind::Name), ("at", Kind::Instant), ("unit", Kind::OptionalName)]),
     ("credit_cancel_plan", &[("account", Kind::Name), ("unit", Kind::OptionalName), ("override_reason", Kind::OptionalName)]),
     ("credit_activate", &[("account", Kind::Name)]),
@@ -626,6 +654,7 @@ impl World {
         session.run("SET credit.clock = '2026-01-01'");
         session.run("SELECT credit_debit('acme', 1, key => 'used')");
         session.run("SELECT credit_member('acme', 'gone', active => false)");
+        session.run("SELECT credit_schedule('cyclic', 10, interval '1 month')");
         World { session, lots }
     }
 
