@@ -98,7 +98,10 @@ pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     tier.from
         .within(plan.unit_decimals)
         .map_err(|_| error::too_many_decimals("from_quantity", &tier.from.to_string(), plan.unit_decimals))?;
-    if plan.model == Model::Stairstep && !tier.is_negotiated && (tier.flat.is_none() || tier.discount.or(tier.unit_price).is_some()) {
+    if plan.model == Model::Stairstep
+        && !tier.is_negotiated
+        && (tier.flat.is_none() || tier.discount.or(tier.unit_price).is_some())
+    {
         return Err(error::step_without_flat(tier.plan, tier.tier));
     }
     let new = TierVersion {

@@ -160,7 +160,7 @@ impl Step<'_> {
         }
         let is_same = continues && request.plan == current.plan && self.quoted.quantity == current.quantity;
         let was_announced = subscriptions::drop_announced(request.account, self.unit, now);
-        if is_same && self.quoted.total == current.price && !was_announced {
+        if is_same && self.quoted.total == current.price && !current.is_ending {
             return Err(error::nothing_changes(request.account, request.plan, self.quoted.quantity));
         }
         if effective_at == now && !continues && (!is_dearer || self.quoted.plan.currency != current.currency) {
@@ -171,8 +171,10 @@ impl Step<'_> {
         subscriptions::end(request.account, current.subscription, effective_at, None);
         self.add(&new, Some(current.subscription));
         let (shown, mut effect) = self.move_credits(current, &new, period, is_dearer)?;
-        if was_announced {
-            effect.notes.push("the change that was announced is dropped".to_owned());
+        match (was_announced, current.is_ending) {
+            (true, _) => effect.notes.push("the change that was announced is dropped".to_owned()),
+            (false, true) => effect.notes.push("the cancellation is dropped".to_owned()),
+            (false, false) => {}
         }
         self.record(&new, Some(current), shown, effect);
         Ok(())

@@ -9,7 +9,8 @@ use crate::domain::amount::Amount;
 use crate::domain::subscription::{BillingPeriod, Segment};
 
 static IN_FORCE: Statement = Statement::new(
-    "SELECT subscription, origin, anchor, phase, plan, quantity, price, currency, billing_period, committed_until
+    "SELECT subscription, origin, anchor, phase, plan, quantity, price, currency, billing_period, committed_until,
+         ended_at IS NOT NULL
      FROM credit.subscription WHERE account = $1 AND unit = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3)",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
@@ -115,6 +116,8 @@ pub struct Subscription {
     pub price: Amount,
     pub currency: String,
     pub committed_until: Option<DateTime<Utc>>,
+    /// It was cancelled, or another one is announced.
+    pub is_ending: bool,
 }
 
 /// How the periods of a subscription follow each other: each begins `phase` months and any number of billing periods after `anchor`.
@@ -145,6 +148,7 @@ fn subscription_of_row(row: Row<'_>) -> Subscription {
         price: row.get(7),
         currency: row.get(8),
         committed_until: row.optional(10),
+        is_ending: row.get(11),
     }
 }
 

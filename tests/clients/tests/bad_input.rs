@@ -223,7 +223,6 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
         &[
             ("account", Kind::Name),
             ("plan", Kind::Name),
-            ("quantity", Kind::Amount),
             ("at", Kind::Instant),
             ("billing_period", Kind::Word),
             ("anchor", Kind::Instant),
@@ -495,6 +494,10 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_purchase", "instalments => 3", INVALID, "instalments"),
     ("credit_purchase", "prorate => true, by_band => true", INVALID, "by_band"),
     ("credit_change_plan", "plan => 'nothing'", UNKNOWN, "nothing"),
+    ("credit_change_plan", "quantity => 0", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 'NaN'", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 0.0000001", INVALID, "quantity"),
+    ("credit_change_plan", "quantity => 1e15", OUT_OF_RANGE, "quantity"),
     ("credit_change_plan", "quantity => 5", WRONG_STATE, "5 credits already"),
     ("credit_change_plan", "at => '2020-01-01'", WRONG_STATE, "2020-01-01"),
     ("credit_change_plan", "at => '2026-01-17'", WRONG_STATE, "2026-01-17"),

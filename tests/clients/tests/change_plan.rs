@@ -104,6 +104,7 @@ fn changes_at_once_grant_what_the_last_one_entitles_to() {
             }
         }
     });
+    client.run("SET credit.clock = '2026-01-16'");
     let entitled = "SELECT floor((100 * 15 + s.quantity * 16) / 31) FROM credit.subscription s WHERE ended_at IS NULL";
     assert_eq!(client.text("SELECT credit_balance('acme')"), client.text(entitled));
     let charged = "SELECT sum(charge) - sum(credit) FROM credit.plan_change";
@@ -240,7 +241,9 @@ fn going_back_and_forth_refreshes_nothing() {
         client.refusal(longer).expect(WRONG_STATE);
         // Nor does ending it and beginning anew.
         client.run("SELECT credit_cancel_plan('acme', unit => 'whole')");
-        client.run("SELECT credit_change_plan('acme', 'free', 31)");
+        let again = "SELECT granted, note FROM credit_change_plan('acme', 'free', 31)";
+        let note = "the period grants no more credits: nothing is charged until it ends; the cancellation is dropped";
+        assert_eq!(client.rows(again), [["0", note]]);
         assert_eq!(client.number("SELECT credit_balance('acme')"), 0, "turn {turn}");
     }
     assert_eq!(client.text("SELECT sum(charge) - sum(credit) FROM credit.plan_change"), "0.00");

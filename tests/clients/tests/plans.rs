@@ -223,7 +223,9 @@ fn now_means_now() {
          SELECT credit_tier('api', 'two', withdraw => true, effective_at => now())",
     );
     assert_eq!(client.text("SELECT pooling FROM credit.account WHERE account = 'acme'"), "per_seat");
-    client.refusal("SELECT credit_tier('api', 'one', 0, discount => 0.1, effective_at => now() - interval '1 second')").expect(WRONG_STATE);
+    client
+        .refusal("SELECT credit_tier('api', 'one', 0, discount => 0.1, effective_at => now() - interval '1 second')")
+        .expect(WRONG_STATE);
     client
         .refusal("SELECT credit_agreement('acme', 'api', pooling => 'pooled', effective_at => now() + interval '1 day')")
         .expect(INVALID);
@@ -349,7 +351,11 @@ fn many_buy_at_once_with_the_same_keys_and_others() {
     });
     let purchases = client.number("SELECT count(*) FROM credit.purchase");
     assert!(purchases > 100, "{purchases} purchases");
-    assert_eq!(purchases, client.number("SELECT count(*) FROM credit.request WHERE function = 'credit_purchase'"), "one for each key");
+    assert_eq!(
+        purchases,
+        client.number("SELECT count(*) FROM credit.request WHERE function = 'credit_purchase'"),
+        "one for each key"
+    );
     let differs = "SELECT count(*) FROM (SELECT account, sum(paid) AS paid FROM credit.purchase WHERE status = 'active' GROUP BY 1) b
          FULL JOIN (SELECT account, sum(paid) AS paid FROM credit.lot GROUP BY 1) l USING (account) WHERE b.paid IS DISTINCT FROM l.paid";
     assert_eq!(client.number(differs), 0, "accounts whose lots cost something else than their purchases");
