@@ -77,6 +77,10 @@ CREATE INDEX lot_drawdown ON credit.lot (account, unit, (COALESCE(member, '')), 
     (COALESCE(expires_at, 'infinity')), (category = 'paid'), effective_at, lot) WHERE NOT closed;
 CREATE INDEX lot_due ON credit.lot (expires_at) WHERE NOT closed;
 
+-- Its invalidation stands for lots that were added or opened again (src/server/invalidation.rs). It keeps its id as long as the extension
+-- is there, nobody can rebuild it, and no plan depends on it.
+CREATE TYPE credit.lot_announcement AS ();
+
 -- The only row a debit updates. Half-empty pages keep every update on its page (HOT).
 CREATE TABLE credit.slot (
     lot        bigint NOT NULL,

@@ -11,12 +11,13 @@ CREATE FUNCTION credit.now() RETURNS timestamptz LANGUAGE c STABLE STRICT PARALL
 CREATE FUNCTION credit.add_interval(at timestamptz, length interval, time_zone text) RETURNS timestamptz
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT (at AT TIME ZONE time_zone + pg_catalog.make_interval(
-            months => (EXTRACT(year FROM length) * 12 + EXTRACT(month FROM length))::integer,
-            days => EXTRACT(day FROM length)::integer)) AT TIME ZONE time_zone
-        + (length - pg_catalog.make_interval(
-            months => (EXTRACT(year FROM length) * 12 + EXTRACT(month FROM length))::integer,
-            days => EXTRACT(day FROM length)::integer))
+    SELECT CASE
+        -- Nothing to count on the calendar; there and back would move the first of an hour that comes twice to the second.
+        WHEN months = 0 AND days = 0 THEN at + length
+        ELSE (at AT TIME ZONE time_zone + calendar) AT TIME ZONE time_zone + (length - calendar)
+    END
+    FROM (SELECT (EXTRACT(year FROM length) * 12 + EXTRACT(month FROM length))::integer, EXTRACT(day FROM length)::integer) AS l (months, days),
+        LATERAL pg_catalog.make_interval(months => months, days => days) AS calendar
 $$;
 
 SET LOCAL search_path TO @extschema@, pg_temp;

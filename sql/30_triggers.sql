@@ -89,19 +89,19 @@ CREATE TRIGGER unit_92_refuse_truncate BEFORE TRUNCATE ON credit.unit
 CREATE TRIGGER unit_90_check BEFORE UPDATE OR DELETE ON credit.unit
     FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
 
--- Debits remember accounts, units and members; they hear of a change when it commits. A purchase marks its account by writing created_at
--- as it is: nobody remembers that.
+-- Debits remember accounts, units and members; they hear of a change when it commits. For each row, so that logical
+-- replication fires them too. A purchase marks its account by writing created_at as it is: nobody remembers that.
 CREATE TRIGGER account_95_announce
     AFTER UPDATE OF account, unit, pooling, time_zone, require_members, rate_card, metadata, late_usage, late_grace
     OR DELETE ON credit.account
-    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+    FOR EACH ROW EXECUTE FUNCTION credit.announce_change();
 CREATE TRIGGER member_95_announce AFTER UPDATE ON credit.member
-    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+    FOR EACH ROW EXECUTE FUNCTION credit.announce_change();
 CREATE TRIGGER unit_95_announce AFTER UPDATE OR DELETE ON credit.unit
-    FOR EACH STATEMENT EXECUTE FUNCTION credit.announce_change();
+    FOR EACH ROW EXECUTE FUNCTION credit.announce_change();
 
 -- Debits remember which lot comes first. A lot's terms never change and a closed one holds nothing, so they only have to hear of lots
--- that are added or opened again. For each row, so that logical replication fires them too.
+-- that are added or opened again.
 CREATE TRIGGER lot_95_announce AFTER INSERT ON credit.lot
     FOR EACH ROW EXECUTE FUNCTION credit.announce_lot();
 CREATE TRIGGER lot_96_announce AFTER UPDATE OF closed ON credit.lot

@@ -179,6 +179,7 @@ COMMENT ON FUNCTION credit.account_check() IS 'Trigger: keeps an account''s id (
 COMMENT ON FUNCTION credit.unit_check() IS 'Trigger: keeps the name and at least the decimals of a unit in use (55000).';
 
 COMMENT ON FUNCTION credit.announce_change() IS 'Trigger function: tells every backend at commit that accounts, units or members changed, so that none debits by what it remembers.';
+COMMENT ON TYPE credit.lot_announcement IS 'Nothing is of this type. The server tells backends that it changed, which means to them that lots were added or opened again.';
 COMMENT ON FUNCTION credit.announce_lot() IS 'Trigger function: tells every backend at commit that a lot was added or opened again, so that none passes it over.';
 COMMENT ON TRIGGER lot_10_check ON credit.lot IS 'Checks a directly inserted lot. Rows that are posted already, as a restore writes them, pass.';
 COMMENT ON TRIGGER lot_20_apply ON credit.lot IS 'Posts a directly inserted lot, after it was in fact inserted.';

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
-use crate::server::heap::{self, read, relations};
+use crate::server::heap::relations::{self, Indexed, Relations};
+use crate::server::heap::{self, read};
 use crate::store::accounts::{Context, Member, late_usage_of_name};
 use crate::store::{Column, Parameter};
 
@@ -37,44 +38,51 @@ pub fn read(
     member: Option<&str>,
     remembered: impl FnOnce(&str) -> Option<Unit>,
 ) -> Result<Option<Context>, ()> {
-    let relations = relations::relations();
-    if !(relations.account.is_as_made && relations.unit.is_as_made && relations.member.is_as_made) {
-        return Err(());
-    }
-    let found = by_text(relations.account, &[account], |row| Context {
-        per_seat: text(row, column::ACCOUNT_POOLING).as_deref() == Some("per_seat"),
-        require_members: flag(row, column::ACCOUNT_REQUIRE_MEMBERS),
-        unit: unit.map_or_else(|| text(row, column::ACCOUNT_UNIT).expect("an account has a unit"), str::to_owned),
-        decimals: None,
-        currency: None,
-        member: None,
-        refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
-        late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),
-        relation: relations.account.table,
-    });
+    let table = relations::relations().account.table;
+    let found = by_text(
+        |relations| relations.account,
+        &[account],
+        |row| Context {
+            per_seat: text(row, column::ACCOUNT_POOLING).as_deref() == Some("per_seat"),
+            require_members: flag(row, column::ACCOUNT_REQUIRE_MEMBERS),
+            unit: unit.map_or_else(|| text(row, column::ACCOUNT_UNIT).expect("an account has a unit"), str::to_owned),
+            decimals: None,
+            currency: None,
+            member: None,
+            refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
+            late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),
+            relation: table,
+        },
+    )?;
     let Some(mut context) = found else { return Ok(None) };
-    let unit = remembered(&context.unit).or_else(|| {
-        by_text(relations.unit, &[&context.unit], |row| Unit {
-            decimals: row[column::UNIT_DECIMALS].map_or(0, |decimals| decimals.value() as u32),
-            currency: text(row, column::UNIT_CURRENCY),
-        })
-    });
+    let unit = match remembered(&context.unit) {
+        Some(unit) => Some(unit),
+        None => by_text(
+            |relations| relations.unit,
+            &[&context.unit],
+            |row| Unit {
+                decimals: row[column::UNIT_DECIMALS].map_or(0, |decimals| decimals.value() as u32),
+                currency: text(row, column::UNIT_CURRENCY),
+            },
+        )?,
+    };
     if let Some(unit) = unit {
         (context.decimals, context.currency) = (Some(unit.decimals), unit.currency);
     }
-    context.member = member.and_then(|member| {
-        by_text(relations.member, &[account, member], |row| Member {
-            active: flag(row, column::MEMBER_ACTIVE),
-            department: text(row, column::MEMBER_DEPARTMENT),
-        })
-    });
+    if let Some(member) = member {
+        context.member = by_text(
+            |relations| relations.member,
+            &[account, member],
+            |row| Member { active: flag(row, column::MEMBER_ACTIVE), department: text(row, column::MEMBER_DEPARTMENT) },
+        )?;
+    }
     Ok(Some(context))
 }
 
 /// The row whose key these texts are, in the order of the primary key.
-fn by_text<T>(indexed: relations::Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Option<T> {
+fn by_text<T>(choose: impl Fn(&Relations) -> Indexed, texts: &[&str], take: impl FnOnce(Row<'_>) -> T) -> Result<Option<T>, ()> {
     let mut key: Vec<_> = (1..).zip(texts).map(|(column, text)| heap::equals(column, pg_sys::F_TEXTEQ, text.datum())).collect();
-    read::by_key(indexed, &mut key, take)
+    read::by_key(choose, &mut key, take)
 }
 
 fn text(row: Row<'_>, column: usize) -> Option<String> {

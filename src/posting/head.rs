@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
 use super::known_head;
+use crate::server::heap;
 use crate::server::heap::read::Scan;
-use crate::server::heap::{self, relations};
 use crate::server::invalidation;
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::{Column, Parameter};
@@ -85,11 +85,8 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
 fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>, passed_any: &mut bool) -> Found {
     let texts = [(key::ACCOUNT, eligible.account), (key::UNIT, eligible.unit), (key::OWNER, owner)];
     let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, text.datum()));
-    let relations = relations::relations();
-    if !relations.lot.is_as_made {
-        return Found::NotSimple;
-    }
-    let mut search = Search { scan: Scan::open(relations.lot), eligible, now, passed_over: 0 };
+    let Some(scan) = Scan::open(|relations| relations.lot) else { return Found::NotSimple };
+    let mut search = Search { scan, eligible, now, passed_over: 0 };
     search.scan.seek(&mut of_owner.clone());
     let mut group = None;
     for _ in 0..MAX_GROUPS {

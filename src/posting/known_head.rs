@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::server::heap::relations;
 use crate::server::{heap, invalidation};
 use crate::store::eligible::{Eligibility, Head};
 
@@ -59,11 +58,7 @@ pub fn get(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
 
 /// Remembers the head that was found at `now` by a search that began under `generation`.
 pub fn put(eligible: Eligibility<'_>, head: Head, now: DateTime<Utc>, generation: u64) {
-    let announced_by = relations::relations().lot_due;
-    if announced_by == pgrx::pg_sys::InvalidOid {
-        return;
-    }
-    invalidation::watch_lots(announced_by);
+    invalidation::watch_lots();
     REMEMBERED.with_borrow_mut(|remembered| {
         if remembered.generation != generation || remembered.heads.len() == MAX_REMEMBERED {
             *remembered = Remembered { generation, ..Remembered::default() };

@@ -13,12 +13,13 @@ use super::heap::relations;
 /// The id of none, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
-/// Something that is remembered, and the relation whose invalidation stands for a change of it.
+/// Something that is remembered, and the relations whose invalidation stands for a change of it.
 struct Watched {
     /// The changes this backend has heard of.
     changes: AtomicU64,
-    /// The relation, once something was remembered.
-    relation: AtomicU32,
+    /// The relation that is announced, and the table itself, which whoever switches its triggers on or off changes; once something was
+    /// remembered.
+    relations: [AtomicU32; 2],
     /// The latest subtransaction that remembered something that the running transaction may have written itself: it ends with a
     /// rollback of that, or of one around it.
     uncertain_in: AtomicU32,
@@ -35,7 +36,11 @@ static ANNOUNCED_IN: AtomicU32 = AtomicU32::new(NO_SUBTRANSACTION);
 
 impl Watched {
     const fn new() -> Watched {
-        Watched { changes: AtomicU64::new(0), relation: AtomicU32::new(0), uncertain_in: AtomicU32::new(NO_SUBTRANSACTION) }
+        Watched {
+            changes: AtomicU64::new(0),
+            relations: [AtomicU32::new(0), AtomicU32::new(0)],
+            uncertain_in: AtomicU32::new(NO_SUBTRANSACTION),
+        }
     }
 
     fn count_change(&self) {
@@ -44,7 +49,8 @@ impl Watched {
 
     fn hear(&self, relation: pg_sys::Oid) {
         // An invalid id means that everything is out of date.
-        if relation == pg_sys::InvalidOid || relation.to_u32() == self.relation.load(Ordering::Relaxed) {
+        if relation == pg_sys::InvalidOid || self.relations.iter().any(|known| known.load(Ordering::Relaxed) == relation.to_u32())
+        {
             self.count_change();
         }
     }
@@ -55,14 +61,16 @@ impl Watched {
         self.changes.load(Ordering::Relaxed)
     }
 
-    fn watch(&self, relation: pg_sys::Oid) {
+    fn watch(&self, relations: [pg_sys::Oid; 2]) {
         if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
             let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
             self.uncertain_in.fetch_max(current, Ordering::Relaxed);
         }
         // What was read before anybody listened may be out of date.
-        if self.relation.swap(relation.to_u32(), Ordering::Relaxed) != relation.to_u32() {
-            self.count_change();
+        for (known, relation) in self.relations.iter().zip(relations) {
+            if known.swap(relation.to_u32(), Ordering::Relaxed) != relation.to_u32() {
+                self.count_change();
+            }
         }
     }
 
@@ -139,12 +147,12 @@ pub fn generation_of_lots() -> u64 {
 /// Says which relation's invalidation counts, and that something of accounts, units, members or rate cards is remembered from
 /// now on.
 pub fn watch(relation: pg_sys::Oid) {
-    TERMS.watch(relation);
+    TERMS.watch([relation, relation]);
 }
 
 /// As [`watch`], for lots.
-pub fn watch_lots(relation: pg_sys::Oid) {
-    LOTS.watch(relation);
+pub fn watch_lots() {
+    LOTS.watch([relations::lot_announcement(), relations::relations().lot.table]);
 }
 
 /// Tells every backend, when this transaction commits, that accounts, units or members have changed.
@@ -159,10 +167,9 @@ pub fn announce(schema: pg_sys::Oid) {
 pub fn announce_lots() {
     LOTS.count_change();
     let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
-    // Without the index nothing is remembered.
-    let index = relations::relations().lot_due;
-    if index != pg_sys::InvalidOid && ANNOUNCED_IN.swap(current, Ordering::Relaxed) != current {
-        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(index) };
+    if ANNOUNCED_IN.load(Ordering::Relaxed) != current {
+        unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relations::lot_announcement()) };
+        ANNOUNCED_IN.store(current, Ordering::Relaxed);
     }
 }
 

@@ -91,11 +91,13 @@ impl Statement {
     }
 }
 
-/// While it lives, the planner avoids everything but index scans in index order. Ends with an error too.
+/// While it lives, the planner avoids everything but index scans in index order. Ends with an error too. What it avoids and cannot do
+/// without has an enormous cost, at which the server would compile the statement.
 struct PlannerByIndex {
     seqscan: bool,
     bitmapscan: bool,
     sort: bool,
+    jit: bool,
 }
 
 impl PlannerByIndex {
@@ -105,8 +107,10 @@ impl PlannerByIndex {
                 seqscan: pg_sys::enable_seqscan,
                 bitmapscan: pg_sys::enable_bitmapscan,
                 sort: pg_sys::enable_sort,
+                jit: pg_sys::jit_enabled,
             };
             (pg_sys::enable_seqscan, pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false, false);
+            pg_sys::jit_enabled = false;
             before
         }
     }
@@ -118,6 +122,7 @@ impl Drop for PlannerByIndex {
             pg_sys::enable_seqscan = self.seqscan;
             pg_sys::enable_bitmapscan = self.bitmapscan;
             pg_sys::enable_sort = self.sort;
+            pg_sys::jit_enabled = self.jit;
         }
     }
 }

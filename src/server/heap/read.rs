@@ -3,7 +3,7 @@
 use pgrx::pg_sys;
 
 use super::deform;
-use super::relations::Indexed;
+use super::relations::{self, Indexed, Relations};
 
 /// A table that is read in the order of one of its indexes. It shows what was committed when it was opened, and what this
 /// transaction wrote.
@@ -16,14 +16,22 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Opens the table; the reading begins with [`Scan::seek`].
-    pub fn open(indexed: Indexed) -> Scan {
+    /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made it.
+    ///
+    /// The index is chosen with the table's lock held: whoever had to wait for that may find it made anew.
+    pub fn open(choose: impl Fn(&Relations) -> Indexed) -> Option<Scan> {
         unsafe {
-            let table = pg_sys::table_open(indexed.table, pg_sys::AccessShareLock as i32);
+            let chosen = Some(choose(&relations::relations())).filter(|chosen| chosen.is_as_made)?;
+            let table = pg_sys::table_open(chosen.table, pg_sys::AccessShareLock as i32);
+            let indexed = choose(&relations::relations());
+            if !indexed.is_as_made || indexed.table != chosen.table {
+                pg_sys::table_close(table, pg_sys::NoLock as i32);
+                return None;
+            }
             let index = pg_sys::index_open(indexed.index, pg_sys::AccessShareLock as i32);
             let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
             let row = pg_sys::table_slot_create(table, std::ptr::null_mut());
-            Scan { table, index, snapshot, row, scan: std::ptr::null_mut() }
+            Some(Scan { table, index, snapshot, row, scan: std::ptr::null_mut() })
         }
     }
 
@@ -71,15 +79,16 @@ impl Drop for Scan {
     }
 }
 
-/// What `take` makes of the row of this key, the whole of a unique one; `None` when there is no such row.
+/// What `take` makes of the row of this key, the whole of a unique one; `None` when there is no such row, `Err` when the table is not
+/// as this extension made it.
 pub fn by_key<T>(
-    indexed: Indexed,
+    choose: impl Fn(&Relations) -> Indexed,
     key: &mut [pg_sys::ScanKeyData],
     take: impl FnOnce(&[Option<pg_sys::Datum>]) -> T,
-) -> Option<T> {
-    let mut scan = Scan::open(indexed);
+) -> Result<Option<T>, ()> {
+    let mut scan = Scan::open(choose).ok_or(())?;
     scan.seek(key);
-    scan.next_row().map(|row| take(&row))
+    Ok(scan.next_row().map(|row| take(&row)))
 }
 
 #[cfg(not(feature = "pg18"))]

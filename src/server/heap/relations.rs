@@ -47,9 +47,6 @@ pub struct Relations {
     pub unit: Indexed,
     pub member: Indexed,
     pub lot: Indexed,
-    /// Its invalidation stands for lots that were added or opened again: no plan depends on it, so nothing is planned anew. It
-    /// may be missing.
-    pub lot_due: pg_sys::Oid,
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
     pub posting_id: pg_sys::Oid,
@@ -85,6 +82,11 @@ pub fn on_change(relation: pg_sys::Oid) {
     }
 }
 
+/// What stands for lots that were added or opened again. Looked up each time: it must be the same for all backends.
+pub fn lot_announcement() -> pg_sys::Oid {
+    unsafe { pg_sys::get_relname_relid(c"lot_announcement".as_ptr(), pg_sys::get_namespace_oid(c"credit".as_ptr(), false)) }
+}
+
 impl Relations {
     /// Slots and ledger, if a debit may write them directly.
     pub fn of_debits(&self) -> Option<[pg_sys::Oid; 2]> {
@@ -108,15 +110,14 @@ unsafe fn find() -> Relations {
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"credit".as_ptr(), false);
         let id = |name: &CStr| pg_sys::get_relname_relid(name.as_ptr(), schema);
-        let slot = indexed(id(c"slot"), SLOT.columns, id(c"slot_pkey"), 3);
+        let slot = indexed(&id, c"slot", SLOT.columns, c"slot_pkey", 3);
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(id(c"account"), 11, id(c"account_pkey"), 1),
-            unit: indexed(id(c"unit"), 5, id(c"unit_pkey"), 1),
-            member: indexed(id(c"member"), 7, id(c"member_pkey"), 2),
-            lot: indexed(id(c"lot"), 21, id(c"lot_drawdown"), 9),
-            lot_due: id(c"lot_due"),
+            account: indexed(&id, c"account", 11, c"account_pkey", 1),
+            unit: indexed(&id, c"unit", 5, c"unit_pkey", 1),
+            member: indexed(&id, c"member", 7, c"member_pkey", 2),
+            lot: indexed(&id, c"lot", 21, c"lot_drawdown", 9),
             slot,
             entry,
             posting_id: id(c"posting_id"),
@@ -126,14 +127,14 @@ unsafe fn find() -> Relations {
     }
 }
 
-unsafe fn indexed(table: pg_sys::Oid, columns: i16, index: pg_sys::Oid, index_columns: i16) -> Indexed {
+unsafe fn indexed(id: &impl Fn(&CStr) -> pg_sys::Oid, table: &CStr, columns: i16, index: &CStr, index_columns: i16) -> Indexed {
     unsafe {
-        let mut is_as_made = index != pg_sys::InvalidOid;
-        if is_as_made {
-            let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
-            is_as_made = is_plain_heap(relation, columns) && is_plain_tree(index, index_columns);
-            pg_sys::table_close(relation, pg_sys::NoLock as i32);
-        }
+        let table = id(table);
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        // Only now: whoever had to wait for the table may find its index made anew.
+        let index = id(index);
+        let is_as_made = index != pg_sys::InvalidOid && is_plain_heap(relation, columns) && is_plain_tree(index, index_columns);
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
         Indexed { table, index, is_as_made }
     }
 }

@@ -112,6 +112,10 @@ unsafe fn insert_index_entry(
 ) {
     unsafe {
         let info = pg_sys::BuildIndexInfo(index);
+        // One that is just being made concurrently is filled by who makes it, and he waits for this transaction.
+        if !(*info).ii_ReadyForInserts {
+            return;
+        }
         let mut values = [pg_sys::Datum::from(0); pg_sys::INDEX_MAX_KEYS as usize];
         let mut nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
         for position in 0..(*info).ii_NumIndexAttrs as usize {

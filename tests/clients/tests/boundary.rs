@@ -499,3 +499,26 @@ fn tables_that_are_rewritten_or_extended_stay_right() {
     assert_eq!(owner.number("SELECT count(*) FROM credit.entry WHERE account = 'acme' AND posting > 0 AND kind = 'debit'"), 24);
     database.verify();
 }
+
+/// The clocks of New York are put back at 06:00 UTC: half past one comes twice.
+#[test]
+fn hours_are_hours_where_the_clocks_are_put_back() {
+    let database = Database::new();
+    let mut client = database.connect();
+    client.run("SET timezone = 'UTC'; SELECT credit_account('acme', time_zone => 'America/New_York')");
+    set_clock(&mut client, "2026-11-01 05:30:00+00");
+    for (length, expires_at) in [
+        ("1 hour", "2026-11-01 06:30:00+00"),
+        ("24 hours", "2026-11-02 05:30:00+00"),
+        ("1 day", "2026-11-02 06:30:00+00"),
+        ("1 month 1 hour", "2026-12-01 07:30:00+00"),
+    ] {
+        let lot = client.number(&format!("SELECT credit_grant('acme', 1, expires_after => '{length}')"));
+        let found = client.text(&format!("SELECT expires_at::text FROM credit.lot WHERE lot = {lot}"));
+        assert_eq!(found, expires_at, "{length}");
+    }
+    assert_eq!(
+        client.text("SELECT credit.add_interval('2026-11-01 05:30+00', '0', 'America/New_York')::text"),
+        "2026-11-01 05:30:00+00"
+    );
+}

@@ -120,6 +120,7 @@ const MEMBERS: &[&str] = &[
     "table credit.tier",
     "table credit.unit",
     "table credit.unit_value",
+    "type credit.lot_announcement",
     "type credit.remaining",
     "view credit.access_rule",
     "view credit.balances",
@@ -418,7 +419,8 @@ const MEMBERS_QUERY: &str = "SELECT d.classid, d.objid, pg_describe_object(d.cla
     FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
     WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND x.extname = 'pg_credit'
         AND NOT (d.classid = 'pg_type'::regclass
-            AND EXISTS (SELECT FROM pg_type t WHERE t.oid = d.objid AND (t.typtype = 'c' OR t.typcategory = 'A')))";
+            AND EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+                WHERE t.oid = d.objid AND (t.typtype = 'c' AND c.relkind <> 'c' OR t.typcategory = 'A')))";
 
 /// One text per row, sorted by byte, as the lists in this file are.
 fn column(session: &mut Client, sql: &str) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! A session remembers which lot paid last. Whatever lots come, go or open again after that, its next debit takes from the one that
 //! is first in drawdown order then.
 
-use pg_credit_clients::{Client, Cluster, Database, Session};
+use std::thread;
+
+use pg_credit_clients::{Client, Cluster, Database, Session, wait_until_blocked};
 
 /// A database with a lot of 100 that lasts a year, and a session that has debited it: it remembers it as the first.
 fn with_known_head() -> (Database, Client) {
@@ -170,7 +172,48 @@ fn a_lot_that_replication_writes_is_drawn_first() {
     let (database, mut session) = with_known_head();
     let mut other = database.connect();
     other.run("SET session_replication_role = replica");
-    other.run(
+    copy_lot(&mut other);
+    assert_eq!(debit(&mut session, 1), "copied");
+    database.verify();
+}
+
+/// As a restore writes them that switches the triggers off.
+#[test]
+fn a_lot_that_is_written_with_the_triggers_off_is_drawn_first_once_they_are_on() {
+    let (database, mut session) = with_known_head();
+    let mut other = database.connect();
+    other.run("ALTER TABLE credit.lot DISABLE TRIGGER lot_95_announce");
+    copy_lot(&mut other);
+    other.run("ALTER TABLE credit.lot ENABLE ALWAYS TRIGGER lot_95_announce");
+    assert_eq!(debit(&mut session, 1), "copied");
+    database.verify();
+}
+
+/// While the grant is open, the server gives the indexes of lots other ids.
+#[test]
+fn a_lot_that_was_granted_while_the_indexes_were_rebuilt_is_drawn_first() {
+    let (database, mut session) = with_known_head();
+    let (mut snapshot, mut rebuilding, mut other) = (database.connect(), database.connect(), database.connect());
+    snapshot.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    let backend = rebuilding.backend();
+    let mut watcher = database.connect();
+    thread::scope(|scope| {
+        let rebuilt = scope.spawn(|| rebuilding.run("REINDEX TABLE CONCURRENTLY credit.lot"));
+        wait_until_blocked(&mut watcher, backend);
+        other.run("BEGIN");
+        grant(&mut other, "day", SOONER);
+        snapshot.run("COMMIT");
+        assert_eq!(debit(&mut session, 1), "year", "not committed yet");
+        other.run("COMMIT");
+        rebuilt.join().expect("the rebuilding client");
+    });
+    assert_eq!(debit(&mut session, 1), "day");
+    database.verify();
+}
+
+/// Writes a lot of 7 that expires in an hour, past the functions.
+fn copy_lot(session: &mut Client) {
+    session.run(
         "INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, effective_at, expires_at, metadata, recorded_at,
              recorded_by, posted)
          SELECT account, 1000, unit, category, source, priority, 7, effective_at, now() + interval '1 hour', '{\"name\": \"copied\"}', now(),
@@ -179,8 +222,6 @@ fn a_lot_that_replication_writes_is_drawn_first() {
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, occurred_at, recorded_at, recorded_by, posted)
          VALUES ('acme', 1000, 1, 'grant', 7, 1000, now(), now(), session_user, true)",
     );
-    assert_eq!(debit(&mut session, 1), "copied");
-    database.verify();
 }
 
 /// Whether the transaction that added a lot commits is known only later.

@@ -270,3 +270,44 @@ fn an_index_that_is_being_built_concurrently_is_kept_up() {
     assert_eq!(other.text("SELECT credit_balance('acme')"), "980");
     database.verify();
 }
+
+/// The debit has looked at the indexes, then waits for the sequence; the index that is made meanwhile is not there to be written yet.
+#[test]
+fn an_index_that_is_made_while_a_debit_waits_is_left_to_who_makes_it() {
+    let cluster = Cluster::start(&["fsync = off"]);
+    let (database, mut session, mut other) = with_outbox(&cluster);
+    let (mut holder, mut watcher) = (database.connect(), database.connect());
+    holder.run("BEGIN; ALTER SEQUENCE credit.posting_id OWNER TO current_user");
+    let (debiting, making) = (session.backend(), other.backend());
+    thread::scope(|scope| {
+        let debited = scope.spawn(|| session.ask("SELECT credit_debit('acme', 7)"));
+        wait_until_blocked(&mut watcher, debiting);
+        let made = scope.spawn(|| other.ask("CREATE INDEX CONCURRENTLY mine ON credit.entry (recorded_at, amount)"));
+        wait_until_blocked(&mut watcher, making);
+        holder.run("ROLLBACK");
+        debited.join().expect("the debiting client").expect("a debit");
+        made.join().expect("the other client").expect("an index");
+    });
+    assert_eq!(other.number("SELECT count(*) FROM credit.entry WHERE recorded_at > '-infinity' AND amount = -7"), 1);
+    assert_eq!(other.text("SELECT credit_balance('acme')"), "992");
+    database.verify();
+}
+
+#[test]
+fn an_index_of_lots_that_was_made_anew_while_a_debit_waited_is_found() {
+    let cluster = Cluster::start(&["fsync = off"]);
+    let (database, mut session, mut other) = with_outbox(&cluster);
+    session.run("SELECT credit_grant('other', 100)");
+    let backend = session.backend();
+    let definition = other.text("SELECT pg_get_indexdef('credit.lot_drawdown'::regclass)");
+    other.run("BEGIN; LOCK TABLE credit.lot; DROP INDEX credit.lot_drawdown");
+    other.run(&definition);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| session.ask("SELECT credit_debit('other', 1)"));
+        wait_until_blocked(&mut database.connect(), backend);
+        other.run("COMMIT");
+        waiting.join().expect("the debiting client").expect("a debit that waited");
+    });
+    assert_eq!(session.text("SELECT credit_balance('other')"), "99");
+    database.verify();
+}
