@@ -144,14 +144,13 @@ impl<'a> Request<'a> {
             return Err(error::invalid_priority(self.priority));
         }
         new.priority = self.priority as i16;
-        if let Some(json) = self.rollover {
-            Rollover::parse(json, |text| convert::span(&convert::interval_of_text(text)))
-                .map_err(|broken| error::invalid_rollover(&broken))?;
-            if self.validity.expires == "never" {
-                return Err(error::nothing_to_roll());
-            }
+        let length = |text: &str| convert::span(&convert::interval_of_text(text));
+        let rollover = self.rollover.map(|json| Rollover::parse(json, length)).transpose();
+        let rollover = rollover.map_err(|broken| error::invalid_rollover(&broken))?;
+        if rollover.is_some() && self.validity.expires == "never" {
+            return Err(error::nothing_to_roll());
         }
-        schedule::declare(new, self.unit, self.starts_at, self.anchor, self.category, keyed)
+        schedule::declare(new, rollover.as_ref(), self.unit, self.starts_at, self.anchor, self.category, keyed)
     }
 
     fn fingerprint(&self, new: &NewSchedule<'_>) -> [u8; 32] {

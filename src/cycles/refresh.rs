@@ -69,14 +69,20 @@ fn wait_for_lots(account: &str) -> Result<bool> {
     let held = schedules::held(account, Snapshot::Fresh);
     let changing = |row: &&HeldRow| row.held.rolled > 0 || row.held.expires_at.is_some_and(|expires_at| expires_at <= now);
     for row in held.iter().filter(|row| !row.closed).filter(changing) {
-        // The slots before the row: whoever holds one may want to lock the row next.
-        (0..row.slots).for_each(|slot| SlotLock::acquire(row.lot, slot).release());
-        subtransaction::attempt(|| {
-            lots::lock(account, row.lot);
-            Ok(None::<()>)
-        })?;
+        wait_for_lot(account, row.lot, row.slots)?;
     }
     Ok(!held.is_empty())
+}
+
+/// Waits until nobody holds the lot, and lets it go again.
+pub fn wait_for_lot(account: &str, lot: i64, slots: i16) -> Result<()> {
+    // The slots before the row: whoever holds one may want to lock the row next.
+    (0..slots).for_each(|slot| SlotLock::acquire(lot, slot).release());
+    subtransaction::attempt(|| {
+        lots::lock(account, lot);
+        Ok(None::<()>)
+    })?;
+    Ok(())
 }
 
 /// Issues what was due, with the account's row locked; how many lots. `None` when somebody holds a lot that is to be settled.

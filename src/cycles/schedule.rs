@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::refresh;
 use crate::domain::calendar::Cycle;
+use crate::domain::rollover::Rollover;
 use crate::domain::schedule::{self, Planned};
 use crate::domain::terms::{self, Category};
 use crate::error::{self, Result};
@@ -25,6 +26,7 @@ const SHORTEST: i64 = 3_600_000_000;
 /// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused.
 pub fn declare(
     mut new: NewSchedule<'_>,
+    rollover: Option<&Rollover>,
     unit: Option<&str>,
     starts_at: Option<DateTime<Utc>>,
     anchor: Option<DateTime<Utc>>,
@@ -39,6 +41,9 @@ pub fn declare(
     }
     let context = account::find_or_create(new.account, unit, None, clock::now())?;
     account::check_decimals("amount", new.amount, &context)?;
+    for limit in rollover.iter().flat_map(|rollover| [rollover.max_amount, rollover.min_amount]).flatten() {
+        account::check_decimals("rollover", limit, &context)?;
+    }
     new.unit.clone_from(&context.unit);
     let category = category
         .map(str::parse::<Category>)
@@ -117,7 +122,10 @@ pub fn end(account: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Resu
     if !schedules::end(account, schedule, ends_at.max(known.terms.starts_at), now) {
         return Err(error::schedule_ended(account, schedule));
     }
-    Ok(())
+    // A later end brings more: when the next of it is due is looked up anew.
+    let due = accounts::refresh_at(account).map_or(now, |known| known.min(now));
+    accounts::set_refresh_at(account, Some(due));
+    refresh::first_touch(account)
 }
 
 /// The lots that a schedule will bring each line after `from`, up to `until`, as it stands.

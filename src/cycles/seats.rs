@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::refresh;
 use crate::error::{self, Result};
+use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
-use crate::server::clock;
+use crate::server::{clock, subtransaction};
 use crate::store::accounts::{self, Context};
-use crate::store::{breakage, lots, schedules};
+use crate::store::{breakage, lots, schedules, slots};
 
 /// A change of a member, as credit_member() makes it.
 #[derive(Clone, Copy)]
@@ -27,19 +28,17 @@ pub struct Change<'a> {
 pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let Change { account, member, department, active, metadata } = change;
     let was_active = before.member.as_ref().map(|member| member.active);
-    let leaves = was_active == Some(true) && active == Some(false);
     let comes = was_active != Some(true) && active != Some(false);
-    // Lots of a schedule that has ended are given up too.
+    if was_active == Some(true) && active == Some(false) {
+        return leave(change);
+    }
     let gets_more = comes && before.refresh_at.is_some();
-    if leaves || gets_more {
+    if gets_more {
         refresh::first_touch(account)?;
         accounts::lock(account);
     }
     let now = clock::now();
     accounts::save_member(account, member, department, active, metadata, now);
-    if leaves {
-        give_up(account, member, now)?;
-    }
     if gets_more {
         accounts::seat_added(account, now);
         refresh::first_touch(account)?;
@@ -47,10 +46,36 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Ends what schedules gave the member: it lapses, or goes to the pool.
-fn give_up(account: &str, member: &str, now: DateTime<Utc>) -> Result<()> {
+/// Deactivates the member and ends his lots, also those of a schedule that has ended. It waits for who holds a lot, but not while it
+/// holds the account: who debits before a boundary and after it would wait for that.
+fn leave(change: Change<'_>) -> Result<()> {
+    let Change { account, member, department, active, metadata } = change;
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        refresh::first_touch(account)?;
+        for (_, lot) in schedules::lots_of_leaver(account, member, clock::now()) {
+            refresh::wait_for_lot(account, lot, slots::slots(account, lot).len() as i16)?;
+        }
+        let left = subtransaction::attempt(|| {
+            accounts::lock(account);
+            let now = clock::now();
+            if accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= now) {
+                return Ok(None);
+            }
+            accounts::save_member(account, member, department, active, metadata, now);
+            Ok(give_up(account, member, now))
+        })?;
+        if left.is_some() {
+            return Ok(());
+        }
+    }
+    Err(error::too_contended(account, MAX_ATTEMPTS))
+}
+
+/// Ends what schedules gave the member: it lapses, or goes to the pool. `None` when somebody holds a lot of it.
+fn give_up(account: &str, member: &str, now: DateTime<Utc>) -> Option<()> {
     for (on_leave, lot) in schedules::lots_of_leaver(account, member, now) {
-        let whole = whole_lot::lock(account, lot).ok_or_else(|| error::unknown_lot(account, lot))?;
+        let whole = whole_lot::lock_if_free(account, lot)?;
         let remaining = whole.remaining();
         if remaining.is_zero() {
             continue;
@@ -61,5 +86,5 @@ fn give_up(account: &str, member: &str, now: DateTime<Utc>) -> Result<()> {
             _ => breakage::expire(account, lot, remaining, now, now),
         }
     }
-    Ok(())
+    Some(())
 }

@@ -84,7 +84,7 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
                 None => return Ok(None),
             }
         }
-        if invalidation::generation() != drawing.generation {
+        if invalidation::generation() != drawing.generation || drawing.is_due(clock::now()) {
             return Ok(None);
         }
         write_lines(line_of_lapsed, posting, &parts);

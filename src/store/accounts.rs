@@ -121,8 +121,9 @@ static SEAT_ADDED: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
+// Those that somebody holds are passed over: they must not keep the others from their turn.
 static DUE: Statement = Statement::by_index(
-    "SELECT account FROM credit.account WHERE refresh_at <= $1 ORDER BY refresh_at LIMIT $2",
+    "SELECT account FROM credit.account WHERE refresh_at <= $1 ORDER BY refresh_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
     &[TIMESTAMPTZOID, INT4OID],
 );
 

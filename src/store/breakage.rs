@@ -21,7 +21,8 @@ static EXPIRE: Statement = Statement::by_index(
      )
      INSERT INTO credit.breakage AS b (account, lot, posting, expires_at, expired)
      SELECT account, lot, posting, $4, $3 FROM line
-     ON CONFLICT (account, lot) DO UPDATE SET posting = EXCLUDED.posting, expired = b.expired + EXCLUDED.expired",
+     ON CONFLICT (account, lot) DO UPDATE SET posting = EXCLUDED.posting,
+         expires_at = GREATEST(b.expires_at, EXCLUDED.expires_at), expired = b.expired + EXCLUDED.expired",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
@@ -43,7 +44,8 @@ macro_rules! grace_ends {
 static UNSWEPT: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot FROM credit.lot l JOIN credit.account a ON a.account = l.account
-         WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $7 AND ",
+         WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $7 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+             WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled) AND ",
         expired_since!(),
         " AND ",
         grace_ends!(),
@@ -130,7 +132,8 @@ fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
     statement.run(&[&account, &unit, &member, &operation, &pool, &at, &now])
 }
 
-/// Lots that would have paid, have expired within the grace, and are not swept yet; in drawdown order.
+/// Lots that would have paid, have expired within the grace, and are not swept yet; in drawdown order. Those of schedules are settled by
+/// the refresh.
 pub fn unswept(lateness: Lateness<'_>) -> Vec<i64> {
     run(&UNSWEPT, lateness).iter().map(|row| row.get(1)).collect()
 }

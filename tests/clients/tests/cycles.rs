@@ -323,3 +323,66 @@ fn a_batch_touches_many_accounts_in_one_order() {
     assert_eq!(client.text("SELECT credit_refresh()"), "0");
     database.verify();
 }
+
+/// The first of an hour that comes twice is not the second.
+#[test]
+fn a_schedule_may_begin_in_an_hour_that_comes_twice() {
+    let database = Database::new();
+    let mut client = at(&database, "2026-11-01 05:30+00");
+    client.run("SELECT credit_account('acme', time_zone => 'America/New_York'); SELECT credit_schedule('acme', 1000, interval '1 month')");
+    set_clock(&mut client, "2026-11-01 07:00+00");
+    client.run("SELECT credit_refresh()");
+    assert_eq!(
+        client.rows("SELECT effective_at, expires_at FROM credit.lot"),
+        [["2026-11-01 05:30:00+00", "2026-12-01 06:30:00+00"]]
+    );
+    assert_eq!(client.text("SELECT credit_balance('acme')"), "1000");
+    database.verify();
+}
+
+#[test]
+fn an_end_that_is_put_off_brings_more() {
+    let database = Database::new();
+    let mut client = at(&database, "2026-04-01 00:00+00");
+    let schedule = client.number("SELECT credit_schedule('acme', 100, interval '1 month', ends_at => '2026-05-01 00:00+00')");
+    set_clock(&mut client, "2026-04-20 00:00+00");
+    client.run(&format!("SELECT credit_end_schedule('acme', {schedule}, '2026-08-01 00:00+00')"));
+    set_clock(&mut client, "2026-05-02 00:00+00");
+    assert_eq!(client.text("SELECT credit_balance('acme')"), "100");
+    assert_eq!(client.text("SELECT credit_refresh()"), "1");
+    assert_eq!(client.text("SELECT credit_balance('acme')"), "100");
+    database.verify();
+}
+
+#[test]
+fn limits_of_a_rollover_are_amounts_of_the_unit() {
+    let database = Database::new();
+    let mut client = at(&database, "2026-04-01 00:00+00");
+    client.run("SELECT credit_unit('whole', decimals => 0); SELECT credit_account('acme', unit => 'whole')");
+    for limit in ["max_amount", "min_amount"] {
+        let sql = format!("SELECT credit_schedule('acme', 100, interval '1 month', rollover => '{{\"{limit}\": 10.5}}')");
+        client.refusal(&sql).expect("22023");
+    }
+    database.verify();
+}
+
+/// The member leaves while a transaction that debited before a boundary is about to debit after it.
+#[test]
+fn who_leaves_does_not_deadlock_with_a_debit_across_a_boundary() {
+    let database = Database::new();
+    let mut client = at(&database, "2026-04-01 00:00+00");
+    client.run("SELECT credit_account('acme'); SELECT credit_member('acme', 'alice'), credit_member('acme', 'bob')");
+    client.run("SELECT credit_schedule('acme', 100, interval '1 month', per_member => true)");
+    set_clock(&mut client, "2026-04-30 00:00+00");
+    let mut leaving = at(&database, "2026-04-30 00:00+00");
+    let backend = leaving.backend();
+    client.run("BEGIN; SELECT credit_debit('acme', 10, member => 'alice')");
+    let waiting = std::thread::spawn(move || leaving.ask("SELECT credit_member('acme', 'alice', active => false)"));
+    wait_until_blocked(&mut database.connect(), backend);
+    set_clock(&mut client, "2026-05-01 00:00+00");
+    client.run("SELECT credit_debit('acme', 10, member => 'bob'); COMMIT");
+    waiting.join().expect("the thread").expect("who leaves");
+    set_clock(&mut client, "2026-05-02 00:00+00");
+    assert_eq!(client.text("SELECT credit_balance('acme', 'bob')"), "90");
+    database.verify();
+}
