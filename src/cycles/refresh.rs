@@ -32,17 +32,14 @@ pub fn first_touch(account: &str) -> Result<()> {
         if accounts::refresh_at(account).is_none_or(|refresh_at| refresh_at > clock::now()) {
             return Ok(());
         }
-        if !wait_for_lots(account)? {
-            accounts::lock(account);
-            if issue(account, clock::now()).is_some() {
-                return Ok(());
-            }
-        } else if subtransaction::attempt(|| {
+        let any_unsettled = wait_for_lots(account)?;
+        let issue_locked = || {
             accounts::lock(account);
             Ok(issue(account, clock::now()))
-        })?
-        .is_some()
-        {
+        };
+        // Where a lot is held after all, the account is let go again.
+        let issued = if any_unsettled { subtransaction::attempt(issue_locked)? } else { issue_locked()? };
+        if issued.is_some() {
             return Ok(());
         }
     }

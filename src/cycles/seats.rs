@@ -28,10 +28,10 @@ pub struct Change<'a> {
 pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let Change { account, member, department, active, metadata } = change;
     let was_active = before.member.as_ref().map(|member| member.active);
-    let comes = was_active != Some(true) && active != Some(false);
     if was_active == Some(true) && active == Some(false) {
         return leave(change);
     }
+    let comes = was_active != Some(true) && active != Some(false);
     let gets_more = comes && before.refresh_at.is_some();
     if gets_more {
         refresh::first_touch(account)?;

@@ -21,7 +21,7 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
         return Ok(Amount::ZERO);
     }
     whole.empty_and_close();
-    entries::withdraw(account, lot, "void", remaining, now, now, metadata);
+    entries::void(account, lot, remaining, now, metadata);
     Ok(remaining)
 }
 

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
 
-use super::eligible::Eligibility;
-use super::statement::{Row, Rows, Statement};
+use super::eligible::{Eligibility, source_of_row};
+use super::statement::{Rows, Statement};
 use crate::domain::amount::Amount;
-use crate::domain::drawdown::{Expiry, Rank, Source};
+use crate::domain::drawdown::Source;
 
 // The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may expire again that an adjustment added to.
 static EXPIRE: Statement = Statement::by_index(
@@ -140,20 +140,7 @@ pub fn unswept(lateness: Lateness<'_>) -> Vec<i64> {
 
 /// What the lots that would have paid lost within the grace, in drawdown order, locked.
 pub fn lapsed(lateness: Lateness<'_>) -> Vec<Source> {
-    run(&LAPSED, lateness).iter().map(source_of_row).collect()
-}
-
-fn source_of_row(row: Row<'_>) -> Source {
-    let rank = Rank {
-        pooled: row.get(2),
-        priority: row.get(3),
-        general: row.get(4),
-        expiry: Expiry::At(row.get(5)),
-        paid: row.get(6),
-        effective_at: row.get(7),
-        lot: row.get(1),
-    };
-    Source { rank, available: row.get(8) }
+    run(&LAPSED, lateness).iter().map(|row| source_of_row(&row)).collect()
 }
 
 /// A lot for whose life usage comes too late.

@@ -175,7 +175,8 @@ pub fn survey(eligible: Eligibility<'_>, head: i64, amount: Amount) -> Survey {
     Survey { available: row.get(1), covering: row.optional(2).unwrap_or_default(), head_is_empty: row.get(3) }
 }
 
-fn usable_of_row(row: Row<'_>) -> Usable {
+/// A lot whose rank and amount are the columns 1 to 8.
+pub fn source_of_row(row: &Row<'_>) -> Source {
     let rank = Rank {
         pooled: row.get(2),
         priority: row.get(3),
@@ -185,7 +186,11 @@ fn usable_of_row(row: Row<'_>) -> Usable {
         effective_at: row.get(7),
         lot: row.get(1),
     };
-    Usable { source: Source { rank, available: row.get(8) }, category: row.get(9), origin: row.get(10), member: row.optional(11) }
+    Source { rank, available: row.get(8) }
+}
+
+fn usable_of_row(row: Row<'_>) -> Usable {
+    Usable { source: source_of_row(&row), category: row.get(9), origin: row.get(10), member: row.optional(11) }
 }
 
 /// The first usable lots in drawdown order, at most `limit`.

@@ -32,14 +32,14 @@ static TAKE: Statement = Statement::by_index(
 );
 
 // What ends a lot's life is the lot owner's.
-static WITHDRAW: Statement = Statement::by_index(
+static VOID: Statement = Statement::by_index(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
-     SELECT l.account, nextval('credit.posting_id'), 1, $3, - $4::numeric, l.lot, l.member, m.department, $5, $6, session_user,
-         $7::jsonb, true
+     SELECT l.account, nextval('credit.posting_id'), 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
+         $5::jsonb, true
      FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
      WHERE l.account = $1 AND l.lot = $2",
-    &[TEXTOID, INT8OID, TEXTOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID],
 );
 
 static MARK_POSTED: Statement = Statement::by_index(
@@ -177,18 +177,10 @@ pub fn next_postings(count: usize) -> Vec<i64> {
     NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect()
 }
 
-/// Writes the line that takes what is left of a lot out of the books.
-pub fn withdraw(
-    account: &str,
-    lot: i64,
-    kind: &str,
-    amount: Amount,
-    occurred_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    metadata: Option<&str>,
-) {
-    let written = WITHDRAW.run(&[&account, &lot, &kind, &amount, &occurred_at, &now, &metadata]);
-    assert_eq!(written.count(), 1, "the {kind} entry of lot {lot}");
+/// Writes the line that voids what is left of a lot.
+pub fn void(account: &str, lot: i64, amount: Amount, now: DateTime<Utc>, metadata: Option<&str>) {
+    let written = VOID.run(&[&account, &lot, &amount, &now, &metadata]);
+    assert_eq!(written.count(), 1, "the void entry of lot {lot}");
 }
 
 /// Marks a directly inserted line as applied.
