@@ -23,5 +23,6 @@ pub mod rate_cards;
 pub mod reprice;
 pub mod schedules;
 pub mod subscriptions;
+pub mod transfer;
 pub mod trigger;
 pub mod units;

@@ -32,3 +32,4 @@ pub mod rollover;
 pub mod schedule;
 pub mod subscription;
 pub mod terms;
+pub mod transfers;

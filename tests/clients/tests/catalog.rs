@@ -21,7 +21,7 @@ const MEMBERS: &[&str] = &[
     "function credit.now()",
     "function credit.refuse_change()",
     "function credit.unit_check()",
-    "function credit_account(text,text,text,text,boolean,text,text,interval,jsonb)",
+    "function credit_account(text,text,text,text,boolean,text,text,interval,text,jsonb)",
     "function credit_activate(text,bigint)",
     "function credit_agreement(text,text,text,numeric,numeric,numeric[],numeric[],interval,text,text,\
      timestamp with time zone,timestamp with time zone,text,text)",
@@ -76,6 +76,7 @@ const MEMBERS: &[&str] = &[
     "function credit_standard_schedule(text,numeric,timestamp with time zone,integer,interval,numeric,text,text,text)",
     "function credit_tier(text,text,numeric,numeric,numeric,numeric,text,interval,interval,boolean,\
      timestamp with time zone,boolean,text,text)",
+    "function credit_transfer(text,numeric,text,text,text,bigint,text,jsonb)",
     "function credit_try_debit(text,numeric,text,text,text,timestamp with time zone,text,jsonb)",
     "function credit_unit(text,integer,text,text,numeric,timestamp with time zone,text)",
     "function credit_verify(text)",
@@ -193,6 +194,7 @@ const API: &[(&str, &str, &str, bool)] = &[
     ("credit_standard_plan", "volatile", "unsafe", true),
     ("credit_standard_schedule", "volatile", "unsafe", true),
     ("credit_tier", "volatile", "unsafe", true),
+    ("credit_transfer", "volatile", "unsafe", true),
     ("credit_try_debit", "volatile", "unsafe", true),
     ("credit_unit", "volatile", "unsafe", true),
     ("credit_verify", "stable", "unsafe", true),
@@ -333,6 +335,7 @@ const ADMIN: &[&str] = &[
     "EXECUTE public.credit_standard_plan",
     "EXECUTE public.credit_standard_schedule",
     "EXECUTE public.credit_tier",
+    "EXECUTE public.credit_transfer",
     "EXECUTE public.credit_try_debit",
     "EXECUTE public.credit_unit",
     "EXECUTE public.credit_verify",
