@@ -162,6 +162,11 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/99_pool_comments.sql",
     name = "pool_comments",
-    requires = ["upkeep_comments", api::transfer::credit_transfer]
+    requires = [
+        "upkeep_comments",
+        api::rebalance::credit_rebalance,
+        api::rebalance::credit_rebalance_preview,
+        api::transfer::credit_transfer,
+    ]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

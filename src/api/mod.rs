@@ -20,6 +20,7 @@ pub mod maintenance;
 pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
+pub mod rebalance;
 pub mod reprice;
 pub mod schedules;
 pub mod subscriptions;

@@ -25,6 +25,7 @@ pub mod markdown;
 pub mod names;
 pub mod price_list;
 pub mod rate;
+pub mod rebalance;
 pub mod replay;
 pub mod reprice;
 pub mod request;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::account;
 use super::collect::{self, Share};
-use super::debit::{MAX_ATTEMPTS, NO_LOT};
+use super::debit::{MAX_ATTEMPTS, NO_LOT, Outcome};
 use super::idempotency::{self, Keyed};
 use super::whole_lot;
 use crate::cycles::refresh;
@@ -20,7 +20,7 @@ use crate::store::accounts::Context;
 use crate::store::eligible::{self, Eligibility};
 use crate::store::slots::{self, Layout};
 use crate::store::transfers::{self, Part};
-use crate::store::{entries, lots};
+use crate::store::{Snapshot, entries, lots};
 
 /// What is to be transferred, as the caller said it. An owner is a member, or the pool.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,17 @@ pub struct Transfer<'a> {
 /// 23514 when it does not fit; 22023 both owners are the same, or decimals; P0002 unknown account, unit, member or lot; 55000 the
 /// receiver is inactive, the account's policy forbids it, or the lot is not the giver's, empty or expired; 23505 key reused.
 pub fn transfer(request: Transfer<'_>) -> Result<i64> {
+    match try_transfer(request)? {
+        Outcome::Posted(posting) => Ok(posting),
+        Outcome::Insufficient { available } => Err(error::insufficient(request.account, request.from, request.amount, available)),
+    }
+}
+
+/// Transfers, or says what is there when that is less.
+///
+/// # Errors
+/// As [`transfer`], but for 23514.
+pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
     if request.from == request.to {
         return Err(error::transfer_to_oneself(request.account, request.from));
     }
@@ -49,7 +60,7 @@ pub fn transfer(request: Transfer<'_>) -> Result<i64> {
     if let Some(keyed) = request.keyed
         && let Some(earlier) = idempotency::claim(request.account, keyed, posting, clock::now())?
     {
-        return Ok(earlier);
+        return Ok(Outcome::Posted(earlier));
     }
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
@@ -65,12 +76,12 @@ pub fn transfer(request: Transfer<'_>) -> Result<i64> {
             Some(lot) => give_of_lot(&request, &giver, lot, posting, generation),
         };
         if let Some(posting) = subtransaction::attempt(attempt)? {
-            return Ok(posting);
+            return Ok(Outcome::Posted(posting));
         }
         if request.lot.is_none() {
             let available = eligible::survey(eligible(&request, &giver), NO_LOT, request.amount).available;
             if available < request.amount {
-                return Err(error::insufficient(request.account, request.from, request.amount, available));
+                return Ok(Outcome::Insufficient { available });
             }
         }
     }
@@ -91,7 +102,7 @@ fn check(request: &Transfer<'_>) -> Result<Rc<Context>> {
     let (gives, gets) = (owner(from, &giver)?, owner(to, &receiver)?);
     // Whoever left may still give: what he did not use goes to those who stay.
     account::check_member(account, to, &receiver)?;
-    let policy = transfers::policy(account);
+    let policy = transfers::policy(account, Snapshot::Fresh);
     if policy.allows(&gives, &gets) { Ok(giver) } else { Err(error::transfer_forbidden(account, from, to, policy)) }
 }
 

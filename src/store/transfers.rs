@@ -3,12 +3,30 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT8ARRAYOID, INT8OID, NUMERICARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
-use super::statement::Statement;
+use super::statement::{Row, Snapshot, Statement};
 use crate::convert;
 use crate::domain::amount::Amount;
+use crate::domain::rebalance::Seat;
 use crate::domain::transfers::Transfers;
 
 static POLICY: Statement = Statement::by_index("SELECT transfers FROM credit.account WHERE account = $1", &[TEXTOID]);
+
+// Nothing is recorded before it happened: the second condition on the entries lets the index on recorded_at serve.
+static SEATS: Statement = Statement::new(
+    "SELECT m.member, m.department, m.active, LEAST(COALESCE(own.held, 0), 999999999999999.999999999),
+         LEAST(COALESCE(usage.used, 0), 999999999999999.999999999)
+     FROM credit.member m
+     LEFT JOIN (
+         SELECT l.member, sum(s.remaining) AS held FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
+         WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND l.member IS NOT NULL AND l.applies_to IS NULL AND l.effective_at <= $4
+             AND COALESCE(l.expires_at, 'infinity') > $4 GROUP BY l.member) own ON own.member = m.member
+     LEFT JOIN (
+         SELECT e.member, - sum(e.amount) AS used FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+         WHERE e.account = $1 AND l.unit = $2 AND e.kind = 'debit' AND e.occurred_at > $3 AND e.recorded_at > $3 AND e.occurred_at <= $4
+         GROUP BY e.member) usage ON usage.member = m.member
+     WHERE m.account = $1 ORDER BY m.member",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
 
 // The part of the price that goes with the part of the lot is cut, not rounded: however often a lot gives, its price is never exceeded.
 // What the giver's lot says of its department is the giver's, of the receiver's lot the receiver's.
@@ -36,6 +54,19 @@ static WRITE: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+/// Every member with what he holds of his own, usable now and for any operation, and what he used since `begin`.
+pub fn seats(account: &str, unit: &str, begin: DateTime<Utc>, now: DateTime<Utc>, snapshot: Snapshot) -> Vec<Seat> {
+    let rows = SEATS.execute(snapshot, &[&account, &unit, &begin, &now]);
+    let seat = |row: Row<'_>| Seat {
+        member: row.get(1),
+        department: row.optional(2),
+        active: row.get(3),
+        held: row.get(4),
+        used: row.get(5),
+    };
+    rows.iter().map(seat).collect()
+}
+
 /// What a lot gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
@@ -44,8 +75,8 @@ pub struct Part {
 }
 
 /// Between whom the account lets credits be transferred.
-pub fn policy(account: &str) -> Transfers {
-    let name: String = POLICY.run(&[&account]).first().expect("an account that was found").get(1);
+pub fn policy(account: &str, snapshot: Snapshot) -> Transfers {
+    let name: String = POLICY.execute(snapshot, &[&account]).first().expect("an account that was found").get(1);
     Transfers::of_name(&name).expect("a policy that the table allows")
 }
 

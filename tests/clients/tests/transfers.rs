@@ -176,3 +176,25 @@ fn crumbs_never_exceed_the_price() {
     assert_eq!(session.text("SELECT sum(paid) <= 0.02 FROM credit.lots WHERE member = 'ada'"), "t");
     database.verify();
 }
+
+/// Two rebalances at once, and debits beside them: what each member lacked he gets once, and nothing is lost.
+#[test]
+fn rebalances_at_once_move_it_once() {
+    let database = database();
+    let mut session = database.connect();
+    session.run("SELECT credit_debit('acme', 160, member => 'ada'), credit_debit('acme', 30, member => 'ben')");
+    let moved = database.clients(6, |number, client| match number {
+        0..=3 => client.rows("SELECT amount FROM credit_rebalance('acme')").len(),
+        _ => {
+            (0..20).for_each(|_| client.run("SELECT credit_debit('acme', 0.5, member => 'cy')"));
+            0
+        }
+    });
+    assert!(moved.iter().sum::<usize>() >= 2, "{moved:?}");
+    // Of ada 160 were used and nothing was left; whoever could, gave. Cy never gave what he needed meanwhile.
+    assert_eq!(session.text("SELECT trim_scale(sum(remaining)) FROM credit.lots WHERE member = 'ada'"), "160");
+    session.run("SELECT count(*) FROM credit_rebalance('acme')");
+    assert_eq!(session.number("SELECT count(*) FROM credit_rebalance('acme')"), 0);
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "1190");
+    database.verify();
+}
