@@ -27,7 +27,8 @@ CREATE TABLE credit.account (
     late_usage       text COLLATE "C" NOT NULL DEFAULT 'current' CHECK (late_usage IN ('reject', 'current', 'original')),
     late_grace       interval NOT NULL DEFAULT '0' CHECK (late_grace >= '0'),
     refresh_at       timestamptz,
-    transfers        text COLLATE "C" NOT NULL DEFAULT 'free' CHECK (transfers IN ('free', 'department', 'pool', 'none'))
+    transfers        text COLLATE "C" NOT NULL DEFAULT 'free' CHECK (transfers IN ('free', 'department', 'pool', 'none')),
+    closed_until     timestamptz
 );
 
 CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT NULL;

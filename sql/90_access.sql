@@ -24,6 +24,8 @@ FROM (
         ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
         ('{admin}', 'credit_schedule'), ('{admin}', 'credit_standard_schedule'), ('{admin}', 'credit_end_schedule'),
         ('{read,admin}', 'credit_schedule_preview'), ('{admin}', 'credit_refresh'),
+        ('{read,admin}', 'credit_true_up'), ('{read,admin}', 'credit_true_up_lines'), ('{admin}', 'credit_true_up_post'),
+        ('{admin}', 'credit_true_up_settle'), ('{admin}', 'credit_true_up_terms'),
         ('{admin}', 'credit_transfer'), ('{admin}', 'credit_rebalance'), ('{read,admin}', 'credit_rebalance_preview'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
@@ -63,6 +65,10 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_line'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_terms'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_correction'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.commitments'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.subscription'),

@@ -28,6 +28,7 @@ COMMENT ON COLUMN credit.account.require_members IS 'Whether members must be reg
 COMMENT ON COLUMN credit.account.metadata IS 'Anything the application keeps with the account. Not interpreted.';
 COMMENT ON COLUMN credit.account.created_at IS 'When the account was created.';
 COMMENT ON COLUMN credit.account.late_usage IS 'What happens to usage that comes after the expiry of a lot which was in force when it happened. reject: it is refused (55000). current: the lots of now pay. original: the expired lots pay, with what they lost.';
+COMMENT ON COLUMN credit.account.closed_until IS 'Until when its periods have been closed by true-ups, of whichever unit; NULL when none was.';
 COMMENT ON COLUMN credit.account.transfers IS 'Between whom credit_transfer() moves credits: free, department (members of one department, and with the pool), pool (only to and from the pool) or none.';
 COMMENT ON COLUMN credit.account.late_grace IS 'How long after a lot''s expiry usage of its life still counts as in time, counted on the account''s calendar.';
 

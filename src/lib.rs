@@ -6,6 +6,7 @@
 //! - [`rating`]: units, rate cards, and what an operation costs
 //! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`cycles`]: schedules: what is granted again and again, and what rolls over
+//! - [`settling`]: the true-up, and closing a period
 //! - [`upkeep`]: the steps of maintenance and their log
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`server`]: the clock, locks and subtransactions of the server we run in
@@ -23,6 +24,7 @@ mod rating;
 mod selling;
 mod server;
 mod settings;
+mod settling;
 mod store;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
@@ -46,14 +48,16 @@ extension_sql_file!("../sql/23_plan_tables.sql", name = "plan_tables", requires 
 extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_tables", requires = ["plan_tables"]);
 extension_sql_file!("../sql/24_cycle_tables.sql", name = "cycle_tables", requires = ["subscription_tables"]);
 extension_sql_file!("../sql/26_upkeep_tables.sql", name = "upkeep_tables", requires = ["cycle_tables"]);
-extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["upkeep_tables"]);
+extension_sql_file!("../sql/27_true_up_tables.sql", name = "true_up_tables", requires = ["upkeep_tables"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["true_up_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_triggers", requires = ["plan_triggers"]);
 extension_sql_file!("../sql/34_cycle_triggers.sql", name = "cycle_triggers", requires = ["subscription_triggers"]);
 extension_sql_file!("../sql/36_maintenance.sql", name = "maintenance", requires = ["cycle_triggers"]);
-extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["maintenance"]);
+extension_sql_file!("../sql/37_true_up_triggers.sql", name = "true_up_triggers", requires = ["maintenance"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["true_up_triggers"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
@@ -167,6 +171,18 @@ extension_sql_file!(
         api::rebalance::credit_rebalance,
         api::rebalance::credit_rebalance_preview,
         api::transfer::credit_transfer,
+    ]
+);
+extension_sql_file!(
+    "../sql/99_true_up_comments.sql",
+    name = "true_up_comments",
+    requires = [
+        "pool_comments",
+        api::true_up::credit_true_up,
+        api::true_up::credit_true_up_lines,
+        api::true_up::credit_true_up_post,
+        api::true_up::credit_true_up_settle,
+        api::true_up::credit_true_up_terms,
     ]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

@@ -26,4 +26,5 @@ pub mod schedules;
 pub mod subscriptions;
 pub mod transfer;
 pub mod trigger;
+pub mod true_up;
 pub mod units;

@@ -12,7 +12,7 @@ use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
 use crate::store::schedules::{self, AccountCalendar, NewSchedule};
-use crate::store::{Snapshot, accounts};
+use crate::store::{Snapshot, accounts, true_up};
 
 /// So many periods are looked through at most: between the start of a schedule and now, say.
 const MAX_PERIODS: i64 = 10_000;
@@ -71,6 +71,9 @@ pub fn declare(
     new.anchor = anchor.unwrap_or(new.starts_at);
     check_times(&new, now)?;
     schedules::add(id, &new, now);
+    if let Some(every) = new.true_up.clone() {
+        true_up::declare_cadence(new.account, &new.unit, every, new.anchor, now);
+    }
     let refresh_at = accounts::refresh_at(new.account).map_or(new.starts_at, |known| known.min(new.starts_at));
     accounts::set_refresh_at(new.account, Some(refresh_at));
     refresh::first_touch(new.account)?;

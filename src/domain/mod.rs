@@ -7,7 +7,7 @@
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
 //! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), how a card is written as a document
 //! ([`document`]) and a table for people ([`markdown`]), and what will expire unused ([`forecast`]); what happens to usage that comes
-//! late ([`late`]).
+//! late ([`late`]), who may give credits to whom ([`transfers`], [`rebalance`]), and what a commitment comes to ([`true_up`]).
 
 pub mod amount;
 pub mod batch;
@@ -34,3 +34,4 @@ pub mod schedule;
 pub mod subscription;
 pub mod terms;
 pub mod transfers;
+pub mod true_up;

@@ -17,6 +17,7 @@ mod pools;
 mod rates;
 mod reports;
 mod subscriptions;
+mod true_up;
 mod upkeep;
 
 pub use cycles::*;
@@ -25,6 +26,7 @@ pub use pools::*;
 pub use rates::*;
 pub use reports::*;
 pub use subscriptions::*;
+pub use true_up::*;
 pub use upkeep::*;
 
 /// What an operation returns that can be refused.

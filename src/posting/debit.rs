@@ -10,6 +10,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::closed;
 use super::collect;
 use super::expiry;
 use super::head;
@@ -197,6 +198,9 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     }
     for _ in 0..MAX_ATTEMPTS {
         let member = account::active_member(request.account, request.member, &checked.context, now)?;
+        let correction = closed::correction(&request, &checked.context)?;
+        // Usage of a closed period is recorded as of now.
+        let request = Debit { occurred_at: request.occurred_at.filter(|_| correction.is_none()), ..request };
         let drawing = drawing(request, &checked, member, posting);
         let outcome = match late::instant(request.occurred_at, &checked.context) {
             None => draw(&drawing),
@@ -204,7 +208,8 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         };
         match outcome? {
             Some(outcome) => {
-                if matches!(outcome, Outcome::Posted(_)) {
+                if let Outcome::Posted(posting) = outcome {
+                    correction.iter().for_each(|correction| correction.record(posting));
                     account::seat_added(request.account, request.member, &checked.context, now);
                 }
                 return Ok(outcome);

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::closed;
 use super::whole_lot::{self, WholeLot};
 use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
@@ -59,6 +60,7 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     if occurred_at > now {
         return Err(error::future_instant("occurred_at", occurred_at, now));
     }
+    closed::check_open(account, &context.unit, occurred_at)?;
     if entry.kind == "debit" {
         check_in_force(&whole, now)?;
     }

@@ -15,6 +15,7 @@ pub mod account;
 pub mod batch;
 pub mod charge;
 pub mod charge_many;
+pub mod closed;
 pub mod collect;
 pub mod context;
 pub mod convert;

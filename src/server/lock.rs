@@ -4,10 +4,15 @@
 //! locked, and whoever goes on to another row while holding that deadlocks sooner or later. So a debit first takes this
 //! lock without waiting; the row behind it is then free. It costs no WAL and ends with the (sub)transaction.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use pgrx::pg_sys;
 
 /// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
 const SPACE: u16 = 20_293;
+
+/// The space of the locks of closing a period.
+const SPACE_OF_CLOSING: u16 = 20_295;
 
 /// The space of the locks of maintenance.
 const SPACE_OF_STEPS: u16 = 20_294;
@@ -68,6 +73,23 @@ pub fn try_acquire_step(step: u64) -> bool {
     let tag = advisory(SPACE_OF_STEPS, step);
     let granted = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
     granted != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// The lock of closing a period of an account, until the transaction ends: shared by who dates something in the past.
+pub fn share_closing(account: &str) {
+    unsafe { pg_sys::LockAcquire(&closing(account), pg_sys::ShareLock as i32, false, false) };
+}
+
+/// The same, alone: by who closes a period.
+pub fn acquire_closing(account: &str) {
+    unsafe { pg_sys::LockAcquire(&closing(account), pg_sys::ExclusiveLock as i32, false, false) };
+}
+
+/// Two accounts whose names have the same hash share a lock, and wait for each other without need.
+fn closing(account: &str) -> pg_sys::LOCKTAG {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    advisory(SPACE_OF_CLOSING, hasher.finish())
 }
 
 /// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.

@@ -129,6 +129,12 @@ static DUE: Statement = Statement::by_index(
     &[TIMESTAMPTZOID, INT4OID],
 );
 
+static CLOSED_UNTIL: Statement = Statement::by_index("SELECT closed_until FROM credit.account WHERE account = $1", &[TEXTOID]);
+
+// Fails with 40001 where an older snapshot does not show the row as it is.
+static CLOSED_UNTIL_LATEST: Statement =
+    Statement::by_index("SELECT closed_until FROM credit.account WHERE account = $1 FOR KEY SHARE", &[TEXTOID]);
+
 static ADD_INTERVAL: Statement = Statement::new(
     "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
@@ -264,6 +270,12 @@ pub fn lock_if_free(account: &str) -> bool {
 /// When something of the account's schedules is due next.
 pub fn refresh_at(account: &str) -> Option<DateTime<Utc>> {
     REFRESH_AT.run(&[&account]).first().and_then(|row| row.optional(1))
+}
+
+/// Until when periods of the account have been closed; `is_latest` says whether statements see all that is committed.
+pub fn closed_until(account: &str, is_latest: bool) -> Option<DateTime<Utc>> {
+    let statement = if is_latest { &CLOSED_UNTIL } else { &CLOSED_UNTIL_LATEST };
+    statement.run(&[&account]).first().and_then(|row| row.optional(1))
 }
 
 /// Says when something of the account's schedules is due next.

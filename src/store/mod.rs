@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod agreements;
 pub mod balances;
 pub mod breakage;
+pub mod closed_periods;
 pub mod conversion_table;
 pub mod conversions;
 pub mod design;
@@ -26,6 +27,7 @@ pub mod slots;
 pub mod subscription_moves;
 pub mod subscriptions;
 pub mod transfers;
+pub mod true_up;
 pub mod units;
 pub mod verify;
 

@@ -14,6 +14,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use self::group::{Group, GroupDebit, Taken};
 use super::account;
+use super::closed::{self, Correction};
 use super::debit::{self, Debit};
 use super::idempotency;
 use super::late;
@@ -78,15 +79,25 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<Item
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
         let contexts = contexts(items)?;
+        let corrections = corrections(items, &contexts)?;
+        let redated = closed::as_of_now(items, &corrections);
+        let items = redated.as_deref().unwrap_or(items);
         let is_late = |(item, context): (&Debit<'_>, &Rc<Context>)| late::instant(item.occurred_at, context).is_some();
         match posting {
-            None if items.iter().zip(&contexts).any(is_late) => return late::one_by_one(items, mode),
+            None if items.iter().zip(&contexts).any(is_late) => {
+                let outcomes = late::one_by_one(items, mode)?;
+                closed::record_all(&corrections, &outcomes);
+                return Ok(outcomes);
+            }
             None => {}
             Some(_) => late::check_items(items, &contexts)?,
         }
         let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
         match subtransaction::attempt(|| attempt.run(mode))? {
-            Some(outcomes) => return Ok(outcomes),
+            Some(outcomes) => {
+                closed::record_all(&corrections, &outcomes);
+                return Ok(outcomes);
+            }
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
             None => {}
         }
@@ -102,6 +113,14 @@ fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
         Ok(context)
     };
     items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| in_item(items, index, refusal))).collect()
+}
+
+/// What of the items is usage of closed periods.
+fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>]) -> Result<Vec<Option<Correction<'a>>>> {
+    let of = |(index, item): (usize, &Debit<'a>)| {
+        closed::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
+    };
+    items.iter().enumerate().map(of).collect()
 }
 
 /// The refusal of an item, by the number that the caller knows it under.

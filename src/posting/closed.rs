@@ -1,0 +1,96 @@
+//! Usage of a period that was closed by a true-up: it is recorded in the period that is open, and refers to the closed one. A closed
+//! period is never opened again.
+//!
+//! Who dates something in the past shares the account's closing lock until the transaction ends, and who closes a period takes it alone:
+//! nothing can get into a period while it is being closed. What happens now needs no lock.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::ItemOutcome;
+use super::debit::Debit;
+use crate::domain::amount::Amount;
+use crate::domain::late::LateUsage;
+use crate::error::{self, Result};
+use crate::server::{clock, invalidation, lock};
+use crate::store::accounts::Context;
+use crate::store::closed_periods::{self, Closed};
+use crate::store::{Snapshot, accounts};
+
+/// Usage of a closed period.
+#[derive(Clone, Copy, Debug)]
+pub struct Correction<'a> {
+    account: &'a str,
+    true_up: i64,
+    occurred_at: DateTime<Utc>,
+    amount: Amount,
+}
+
+impl Correction<'_> {
+    /// Says that the posting corrects the closed period, by so much.
+    pub fn record(&self, posting: i64) {
+        closed_periods::add_correction(self.account, self.true_up, posting, self.occurred_at, self.amount, clock::now());
+    }
+}
+
+/// Whether the usage belongs to a closed period. It may wait for who is just closing one.
+///
+/// # Errors
+/// 55000 where the account rejects late usage.
+pub fn correction<'a>(usage: &Debit<'a>, context: &Context) -> Result<Option<Correction<'a>>> {
+    let Some(at) = usage.occurred_at.filter(|at| is_past(*at)) else { return Ok(None) };
+    let Some(closed) = closed_at(usage.account, &context.unit, at) else { return Ok(None) };
+    match context.late_usage {
+        LateUsage::Reject => Err(error::period_closed(usage.account, at, (closed.starts_at, closed.ends_at), closed.true_up)),
+        LateUsage::Current | LateUsage::Original => {
+            Ok(Some(Correction { account: usage.account, true_up: closed.true_up, occurred_at: at, amount: usage.amount }))
+        }
+    }
+}
+
+/// The items with those that correct a closed period as of now; `None` where none does.
+pub fn as_of_now<'a>(items: &[Debit<'a>], corrections: &[Option<Correction<'_>>]) -> Option<Vec<Debit<'a>>> {
+    let as_of_now = |(item, correction): (&Debit<'a>, &Option<Correction<'_>>)| Debit {
+        occurred_at: item.occurred_at.filter(|_| correction.is_none()),
+        ..*item
+    };
+    corrections.iter().any(Option::is_some).then(|| items.iter().zip(corrections).map(as_of_now).collect())
+}
+
+/// Records what became of the items that correct closed periods; those of one posting together.
+pub fn record_all(corrections: &[Option<Correction<'_>>], outcomes: &[ItemOutcome]) {
+    let mut by_posting: BTreeMap<i64, Correction<'_>> = BTreeMap::new();
+    for (correction, outcome) in corrections.iter().zip(outcomes) {
+        if let (Some(correction), ItemOutcome::Posted(posting)) = (correction, outcome) {
+            let known = by_posting.entry(*posting).or_insert(Correction { amount: Amount::ZERO, ..*correction });
+            known.amount = known.amount.checked_add(correction.amount).unwrap_or(known.amount);
+            known.occurred_at = known.occurred_at.min(correction.occurred_at);
+        }
+    }
+    by_posting.iter().for_each(|(posting, correction)| correction.record(*posting));
+}
+
+/// Checks that an entry that is inserted directly does not belong to a closed period.
+///
+/// # Errors
+/// 55000.
+pub fn check_open(account: &str, unit: &str, at: DateTime<Utc>) -> Result<()> {
+    match closed_at(account, unit, at).filter(|_| is_past(at)) {
+        Some(closed) => Err(error::period_closed(account, at, (closed.starts_at, closed.ends_at), closed.true_up)),
+        None => Ok(()),
+    }
+}
+
+/// What happened since the transaction began is of now.
+fn is_past(at: DateTime<Utc>) -> bool {
+    let now = clock::now();
+    clock::of_now(at, now) < now
+}
+
+/// The closed period that contains the instant, or the first one if it lies before that.
+fn closed_at(account: &str, unit: &str, at: DateTime<Utc>) -> Option<Closed> {
+    lock::share_closing(account);
+    accounts::closed_until(account, invalidation::sees_latest()).filter(|until| at < *until)?;
+    closed_periods::after(account, unit, at, Snapshot::Fresh)
+}

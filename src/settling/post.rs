@@ -1,0 +1,123 @@
+//! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing that is
+//! dated in the period can be written: see [`crate::posting::closed`].
+//!
+//! Everything that waits comes before the accounts are locked. Whoever began to write before the period's end may still add to it, so
+//! the period is not closed before he has ended.
+
+use chrono::{DateTime, Utc};
+
+use super::statement::{self, Period};
+use crate::cycles::refresh;
+use crate::domain::amount::Amount;
+use crate::error::{self, Result};
+use crate::posting::expiry;
+use crate::server::{clock, invalidation, lock};
+use crate::store::closed_periods::{self, TrueUp};
+use crate::store::lots::{self, NewLot};
+use crate::store::{Snapshot, accounts, true_up as store};
+
+/// So many expired lots are swept at a time.
+const LOTS_AT_A_TIME: i32 = 1000;
+
+/// Closes a period of the accounts that are named, or of all that have a commitment; a period that is closed already stays as it is.
+///
+/// # Errors
+/// 22023 a period without length; 55000 it has not ended, overlaps or leaves a gap, or somebody still writes into it; 25001 at another
+/// isolation level than READ COMMITTED; P0002 unknown account.
+pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<TrueUp>> {
+    let period = Period { from, to, snapshot: Snapshot::Fresh };
+    let now = clock::now();
+    if to > now {
+        return Err(error::period_not_over(to, now));
+    }
+    if !invalidation::sees_latest() {
+        return Err(error::needs_read_committed());
+    }
+    let accounts = store::accounts(named, from, to, Snapshot::Fresh);
+    for account in &accounts {
+        settle_what_is_due(account)?;
+    }
+    for account in &accounts {
+        lock::acquire_closing(account);
+        accounts::lock(account);
+    }
+    if let Some((process, since)) = closed_periods::older_writer(to) {
+        return Err(error::period_still_written(to, process, since));
+    }
+    let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    let statements = statement::statements(Some(&names), unit, period)?;
+    statements.into_iter().map(|statement| close(statement, clock::now())).collect()
+}
+
+/// Issues what the account's schedules brought, and posts what expired.
+fn settle_what_is_due(account: &str) -> Result<()> {
+    refresh::first_touch(account)?;
+    loop {
+        pgrx::check_for_interrupts!();
+        let due = lots::due(clock::now(), Some(account), LOTS_AT_A_TIME);
+        let swept = due.iter().filter(|(account, lot)| expiry::expire_waiting(account, *lot).is_some()).count();
+        if swept == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes the statement and what follows from it.
+fn close(statement: TrueUp, now: DateTime<Utc>) -> Result<TrueUp> {
+    if statement.true_up.is_some() {
+        return Ok(statement);
+    }
+    check_neighbours(&statement)?;
+    let id = closed_periods::next_id();
+    let granted_lot = grant_shortfall(&statement, id, now);
+    closed_periods::post(id, &statement, granted_lot, now);
+    Ok(closed_periods::find(&statement.account, id, Snapshot::Fresh).expect("the period that was just closed"))
+}
+
+/// Closed periods follow each other without a gap.
+fn check_neighbours(statement: &TrueUp) -> Result<()> {
+    let TrueUp { account, unit, starts_at, ends_at, .. } = statement;
+    if let Some(next) = closed_periods::after(account, unit, *starts_at, Snapshot::Fresh) {
+        return Err(error::period_overlaps(account, (*starts_at, *ends_at), (next.starts_at, next.ends_at), next.true_up));
+    }
+    match closed_periods::until(account, unit, *starts_at, Snapshot::Fresh) {
+        Some(last) if last.ends_at != *starts_at => {
+            Err(error::period_leaves_gap(account, (*starts_at, *ends_at), last.ends_at, last.true_up))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The credits that are missing to the commitment, for what is due of it; they never expire.
+fn grant_shortfall(statement: &TrueUp, id: i64, now: DateTime<Utc>) -> Option<i64> {
+    let account = statement.account.as_str();
+    let terms = store::terms(account, &statement.unit, Snapshot::Fresh);
+    let due = statement.lines.iter().find(|line| line.kind == "shortfall_due").map_or(Amount::ZERO, |line| line.quantity);
+    if !terms.grant_shortfall || !due.is_positive() {
+        return None;
+    }
+    let lot = lots::next_id();
+    let metadata = format!(r#"{{"true_up": {id}}}"#);
+    let new = NewLot {
+        account,
+        lot,
+        unit: statement.unit.clone(),
+        member: None,
+        category: if statement.amount_due.is_some() { "paid" } else { "promotional" }.to_owned(),
+        source: "commitment".to_owned(),
+        priority: DEFAULT_PRIORITY,
+        granted: due,
+        paid: statement.amount_due,
+        paid_decimals: None,
+        currency: statement.currency.clone(),
+        applies_to: None,
+        effective_at: now,
+        expires_at: None,
+        metadata: Some(&metadata),
+    };
+    lots::grant(&new, now);
+    Some(lot)
+}
+
+/// As that of a grant.
+const DEFAULT_PRIORITY: i16 = 50;
