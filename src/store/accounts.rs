@@ -133,7 +133,7 @@ static CLOSED_UNTIL: Statement = Statement::by_index("SELECT closed_until FROM c
 
 // Fails with 40001 where an older snapshot does not show the row as it is.
 static CLOSED_UNTIL_LATEST: Statement =
-    Statement::by_index("SELECT closed_until FROM credit.account WHERE account = $1 FOR KEY SHARE", &[TEXTOID]);
+    Statement::by_index("SELECT closed_until FROM credit.account WHERE account = $1 FOR SHARE", &[TEXTOID]);
 
 static ADD_INTERVAL: Statement = Statement::new(
     "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",

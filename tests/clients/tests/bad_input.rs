@@ -45,6 +45,11 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
     ),
     ("credit_rebalance", &[("account", "'acme'")]),
     ("credit_rebalance_preview", &[("account", "'acme'")]),
+    ("credit_true_up_terms", &[("account", "'acme'")]),
+    ("credit_true_up", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_lines", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_post", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_settle", &[("account", "'trued'"), ("true_up", "1")]),
     ("credit_transfer", &[("account", "'acme'"), ("amount", "1"), ("to_member", "'alice'")]),
     ("credit_reprice", &[("card", "'list'"), ("operation", "'chat'"), ("new_unit_cost", "1"), ("policy", "'hold'")]),
     ("credit_reprice_preview", &[("card", "'list'")]),
@@ -285,6 +290,24 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("key", Kind::OptionalName),
         ],
     ),
+    (
+        "credit_true_up_terms",
+        &[
+            ("account", Kind::Name),
+            ("anchor", Kind::Instant),
+            ("shortfall", Kind::Word),
+            ("overage", Kind::Word),
+            ("eligible", Kind::Word),
+            ("unit_price", Kind::Price),
+            ("overage_price", Kind::Price),
+            ("currency", Kind::Word),
+            ("unit", Kind::OptionalName),
+        ],
+    ),
+    ("credit_true_up", TRUE_UP),
+    ("credit_true_up_lines", TRUE_UP),
+    ("credit_true_up_post", TRUE_UP),
+    ("credit_true_up_settle", &[("account", Kind::Name)]),
     ("credit_rebalance", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
     ("credit_rebalance_preview", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
     (
@@ -309,6 +332,9 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     ("credit_allow", &[("level", Kind::Word)]),
     ("credit_disallow", &[("level", Kind::Word)]),
 ];
+
+const TRUE_UP: &[(&str, Kind)] =
+    &[("account", Kind::OptionalName), ("starts_at", Kind::Instant), ("ends_at", Kind::Instant), ("unit", Kind::OptionalName)];
 
 const DEBIT: &[(&str, Kind)] = &[
     ("account", Kind::Name),
@@ -439,6 +465,19 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_charge_many", "operations => '{chat,chat}'", INVALID, "operations"),
     ("credit_charge_many", "quantities => '{}'", INVALID, "quantities"),
     ("credit_charge_many", "quantities => '{-1}'", INVALID, "-1"),
+    ("credit_true_up", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_true_up", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_true_up", "starts_at => NULL", INVALID, "starts_at"),
+    ("credit_true_up", "ends_at => '2025-01-01'", INVALID, "period"),
+    ("credit_true_up_lines", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_true_up_post", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_true_up_post", "ends_at => '2026-07-01'", WRONG_STATE, "2026-07-01"),
+    ("credit_true_up_settle", "true_up => 99", UNKNOWN, "99"),
+    ("credit_true_up_terms", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_true_up_terms", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_true_up_terms", "every => '1 hour'", INVALID, "every"),
+    ("credit_true_up_terms", "commitment => -1", INVALID, "-1"),
+    ("credit_true_up_terms", "unit_price => 1", INVALID, "currency"),
     ("credit_rebalance", "account => 'nobody'", UNKNOWN, "nobody"),
     ("credit_rebalance", "unit => 'gold'", UNKNOWN, "gold"),
     ("credit_rebalance", "burn_window => '0'", INVALID, "burn_window"),
@@ -684,6 +723,7 @@ impl World {
         session.run("SET credit.clock = '2026-01-01'");
         session.run("SELECT credit_debit('acme', 1, key => 'used')");
         session.run("SELECT credit_member('acme', 'gone', active => false), credit_member('acme', 'alice')");
+        session.run("SELECT credit_account('trued'); SELECT credit_true_up_post('trued', '2025-01-01', '2025-04-01')");
         session.run("SELECT credit_schedule('cyclic', 10, interval '1 month')");
         World { session, lots }
     }
