@@ -66,6 +66,7 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_ups_due'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_line'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_terms'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_correction'),

@@ -60,6 +60,12 @@ COMMENT ON COLUMN credit.true_up_correction.recorded_at IS 'When it was recorded
 COMMENT ON COLUMN credit.true_up_correction.account IS 'The account.';
 COMMENT ON COLUMN credit.true_up_correction.amount IS 'How many credits.';
 
+COMMENT ON VIEW credit.true_ups_due IS 'One row per declared period that is over and not closed.';
+COMMENT ON COLUMN credit.true_ups_due.account IS 'The account.';
+COMMENT ON COLUMN credit.true_ups_due.unit IS 'The unit.';
+COMMENT ON COLUMN credit.true_ups_due.starts_at IS 'The first instant of the period.';
+COMMENT ON COLUMN credit.true_ups_due.ends_at IS 'The first instant after it.';
+
 COMMENT ON FUNCTION credit_true_up_terms(text, interval, timestamptz, numeric, text, text, text, numeric, numeric, text, boolean, text) IS
 'Declares how an account is trued up in a unit (NULL: its own), or changes what is given; NULL keeps what is there. Periods are every (3 months) long, counted from anchor (now). See credit.true_up_terms. Closed periods do not change. Returns the account.
 Errors: 22023 malformed argument, or a price without a currency; P0002 unknown account or unit; 22003 from 10^15 on.';
@@ -70,7 +76,7 @@ COMMENT ON FUNCTION credit_true_up_lines(text, timestamptz, timestamptz, text) I
 'The lines of credit_true_up(): where each figure comes from. The amounts of the lines add up to amount_due.
 Errors: as credit_true_up().';
 COMMENT ON FUNCTION credit_true_up_post(text, timestamptz, timestamptz, text) IS
-'Closes [starts_at, ends_at) of one account, or (NULL) of all that have a commitment: issues and expires what is due, writes the statement (credit.true_up, credit.true_up_line), grants what is missing where that is declared, and from then on refuses or redirects what would be dated before ends_at. Periods follow each other without gaps. A period that is closed already stays as it is and is returned. All or nothing.
+'Closes [starts_at, ends_at) of one account, or (NULL) of all that have a commitment: issues and expires what is due, writes the statement (credit.true_up, credit.true_up_line), grants what is missing where that is declared, and from then on refuses or redirects what would be dated before ends_at. Without a period: the declared one that follows the last closed one. Periods follow each other without gaps. A period that is closed already stays as it is and is returned. All or nothing.
 Errors: 22023 malformed argument; P0002 unknown account or unit; 55000 the period has not ended, overlaps or leaves a gap, or a transaction that began before its end has not ended; 25001 at another isolation level than READ COMMITTED; 40001 and 40P01: repeat the transaction.';
 COMMENT ON FUNCTION credit_true_up_settle(text, bigint) IS
 'Says that what a closed period left due is settled; false when it was before.

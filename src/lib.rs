@@ -63,6 +63,7 @@ extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = 
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
 extension_sql_file!("../sql/44_cycle_views.sql", name = "cycle_views", requires = ["views"]);
 extension_sql_file!("../sql/46_upkeep_views.sql", name = "upkeep_views", requires = ["views"]);
+extension_sql_file!("../sql/47_true_up_views.sql", name = "true_up_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
@@ -178,6 +179,7 @@ extension_sql_file!(
     name = "true_up_comments",
     requires = [
         "pool_comments",
+        "true_up_views",
         api::true_up::credit_true_up,
         api::true_up::credit_true_up_lines,
         api::true_up::credit_true_up_post,

@@ -224,7 +224,7 @@ fn credit_true_up_post(
 > {
     let asked = Asked::of(account, starts_at, ends_at, unit)?;
     let closed = connected(|| {
-        let period = asked.period(Snapshot::Fresh)?;
+        let period = asked.period_to_close()?;
         post::post(asked.accounts()?.as_deref(), asked.unit, period.from, period.to)
     })?;
     Ok(TableIterator::new(closed.into_iter().map(row).collect::<Vec<_>>()))
@@ -278,6 +278,17 @@ impl<'a> Asked<'a> {
                 let context = account::find_for_reader(name, self.unit, None)?;
                 statement::period_at(name, &context.unit, clock::now(), snapshot)
             }
+        }
+    }
+
+    /// The period that is named; else the declared one that follows the last closed one.
+    fn period_to_close(&self) -> Result<Period> {
+        match (self.between, self.account) {
+            (None, Some(name)) => {
+                let context = account::find(name, self.unit, None)?;
+                statement::next_to_close(name, &context.unit, clock::now(), Snapshot::Fresh)
+            }
+            _ => self.period(Snapshot::Fresh),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a period comes to. A closed one is shown as it was closed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::promise::{self, Promise, shown_price};
 use crate::cycles::due::State;
@@ -190,6 +190,18 @@ fn lines(
     lines.push(line("carried_forward", found.carried_forward));
     lines.retain(|line| !line.quantity.is_zero() || line.kind == "committed" || line.kind == "used");
     lines
+}
+
+/// The declared period that is to be closed next: the one after the last that was closed, else the last that is over.
+///
+/// # Errors
+/// As [`period_at`].
+pub fn next_to_close(account: &str, unit: &str, now: DateTime<Utc>, snapshot: Snapshot) -> Result<Period> {
+    let present = period_at(account, unit, now, snapshot)?;
+    match closed_periods::until(account, unit, now, snapshot) {
+        Some(last) => period_at(account, unit, last.ends_at, snapshot).map(|period| Period { from: last.ends_at, ..period }),
+        None => period_at(account, unit, present.from - TimeDelta::microseconds(1), snapshot),
+    }
 }
 
 /// The period that contains an instant, as it was declared.

@@ -129,3 +129,15 @@ DO $$
 BEGIN
     ASSERT NOT EXISTS (SELECT FROM credit_verify()), 'the books are wrong';
 END $$;
+
+-- A closed period stays closed, and the next one begins with what it carried.
+SET credit.clock = '2026-10-15 00:00:00+00';
+DO $$
+DECLARE
+    last_true_up bigint := (SELECT max(true_up) FROM credit.true_up);
+BEGIN
+    ASSERT (SELECT true_up FROM credit_true_up_post('committed', '2026-01-01 00:00:00+00', '2026-04-01 00:00:00+00')) <= last_true_up;
+    ASSERT (SELECT carried_in FROM credit_true_up('committed', '2026-07-01 00:00:00+00', '2026-10-01 00:00:00+00')) = -493;
+    ASSERT (SELECT true_up FROM credit_true_up_post('committed')) > last_true_up;
+END $$;
+RESET credit.clock;

@@ -111,3 +111,17 @@ RESET credit.clock;
 
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.
 SELECT credit_grant('crowd', 100000);
+
+-- True-ups: declared, closed with a lot for the shortfall, settled, carried, and corrected.
+SET credit.clock = '2026-01-01 00:00:00+00';
+SELECT credit_grant('committed', 1000);
+SELECT credit_true_up_terms('committed', commitment => 500, anchor => '2026-01-01 00:00:00+00', unit_price => 0.02, currency => 'USD',
+    grant_shortfall => true);
+SET credit.clock = '2026-04-15 00:00:00+00';
+SELECT shortfall, amount_due FROM credit_true_up_post('committed');
+SELECT credit_true_up_settle('committed', true_up) FROM credit.true_up WHERE account = 'committed';
+SELECT credit_debit('committed', 7, at => '2026-02-01 00:00:00+00');
+SELECT credit_true_up_terms('committed', shortfall => 'carry', grant_shortfall => false);
+SET credit.clock = '2026-07-15 00:00:00+00';
+SELECT carried_forward FROM credit_true_up_post('committed');
+RESET credit.clock;

@@ -151,6 +151,7 @@ const MEMBERS: &[&str] = &[
     "view credit.schedules",
     "view credit.subscriptions",
     "view credit.tier_economics",
+    "view credit.true_ups_due",
     "view credit.units",
 ];
 
@@ -287,6 +288,7 @@ const READ: &[&str] = &[
     "SELECT credit.true_up_correction",
     "SELECT credit.true_up_line",
     "SELECT credit.true_up_terms",
+    "SELECT credit.true_ups_due",
     "SELECT credit.unit",
     "SELECT credit.unit_value",
     "SELECT credit.units",
@@ -445,6 +447,7 @@ const ADMIN: &[&str] = &[
     "SELECT credit.true_up_correction",
     "SELECT credit.true_up_line",
     "SELECT credit.true_up_terms",
+    "SELECT credit.true_ups_due",
     "SELECT credit.unit",
     "SELECT credit.unit_value",
     "SELECT credit.units",

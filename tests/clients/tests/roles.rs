@@ -137,6 +137,7 @@ const READABLE: &[&str] = &[
     "true_up_correction",
     "true_up_line",
     "true_up_terms",
+    "true_ups_due",
     "unit",
     "unit_value",
     "units",
