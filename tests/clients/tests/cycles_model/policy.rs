@@ -3,10 +3,9 @@
 use chrono::{Days, Months, NaiveDate};
 use pg_credit_clients::Random;
 
-/// Time zones: two that change their clocks, one that changes them by half an hour and in the other half of the year, and three that do
-/// not, 14 hours ahead, 12 behind, and none.
-pub const ZONES: [&str; 6] =
-    ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"];
+/// Time zones far from each other; in the last four the clocks change, in both hemispheres, by an hour or half of one.
+pub const ZONES: [&str; 7] =
+    ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Auckland"];
 
 /// When a day of a policy begins; no change of the clocks leaves one of them out.
 const TIMES: [&str; 3] = ["00:00", "09:15", "23:59:59.999999"];
