@@ -66,7 +66,6 @@ BEGIN
     END LOOP;
     PERFORM set_config('credit.clock', '2027-01-01 00:00+00', false);
     PERFORM credit_maintain();
-    PERFORM credit_refresh();
 END
 $$;
 
@@ -107,11 +106,11 @@ FROM year.cycle c JOIN year.month USING (account) GROUP BY c.position ORDER BY c
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM year.month m
-               WHERE balance <> (SELECT sum(amount) FROM credit.ledger l
+               WHERE balance IS DISTINCT FROM (SELECT sum(amount) FROM credit.ledger l
                                  WHERE l.account = m.account AND l.occurred_at < m.month + interval '1 month')) THEN
         RAISE EXCEPTION 'the balance at the end of a month is not what its ledger says';
     END IF;
-    IF EXISTS (SELECT FROM year.total WHERE before + granted <> used + expired + left_over) THEN
+    IF EXISTS (SELECT FROM year.total WHERE before + granted IS DISTINCT FROM used + expired + left_over) THEN
         RAISE EXCEPTION 'a credit was lost in the year';
     END IF;
     IF EXISTS (SELECT FROM credit_verify()) THEN
