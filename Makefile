@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 export PG_CONFIG DESTDIR
 
-.PHONY: all help prerequisites install installcheck demo psql replay bench lint test test-ci test-all clean
+.PHONY: all help prerequisites install installcheck demo demo-year psql replay bench lint test test-ci test-all clean
 
 all: ## build the extension for PG_CONFIG into target/package
 	@scripts/prerequisites.sh build
@@ -27,6 +27,9 @@ installcheck: ## run the golden SQL tests on a running server that has it instal
 
 demo: ## the walkthrough, in a throwaway PostgreSQL
 	@scripts/demo.sh run
+
+demo-year: ## a year of schedules, rollover and expiry in seconds, month by month and as the picture docs/year.svg
+	@scripts/demo_year.sh
 
 psql: ## open the demo's database again
 	@scripts/demo.sh open
