@@ -71,7 +71,7 @@ pub fn declare(
     new.anchor = anchor.unwrap_or(new.starts_at);
     check_times(&new, now)?;
     schedules::add(id, &new, now);
-    if let Some(every) = new.true_up.clone() {
+    if let Some(every) = new.true_up {
         true_up::declare_cadence(new.account, &new.unit, every, new.anchor, now);
     }
     let refresh_at = accounts::refresh_at(new.account).map_or(new.starts_at, |known| known.min(new.starts_at));
