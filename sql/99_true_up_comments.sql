@@ -1,5 +1,7 @@
 -- Comments of the true-up.
 
+COMMENT ON SEQUENCE credit.true_up_id IS 'Ids of closed periods. Below 2^53, so that clients that read numbers as doubles keep them exact. Gaps are normal.';
+
 COMMENT ON TABLE credit.true_up_terms IS 'What is declared of an account''s true-up in a unit. What is not declared comes from its agreements, else from its schedules. Written by credit_true_up_terms(), and by a schedule with true_up.';
 COMMENT ON COLUMN credit.true_up_terms.anchor IS 'Where a period begins; the others are counted from it, on the account''s calendar.';
 COMMENT ON COLUMN credit.true_up_terms.recorded_at IS 'When it was declared last.';

@@ -298,8 +298,6 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("shortfall", Kind::Word),
             ("overage", Kind::Word),
             ("eligible", Kind::Word),
-            ("unit_price", Kind::Price),
-            ("overage_price", Kind::Price),
             ("currency", Kind::Word),
             ("unit", Kind::OptionalName),
         ],
