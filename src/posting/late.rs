@@ -13,12 +13,13 @@ use super::debit::{self, Debit, Drawing, Outcome};
 use super::expiry;
 use super::write;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::drawdown::Source;
 use crate::domain::late::LateUsage;
 use crate::domain::{drawdown, exact};
 use crate::error::{self, Result};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
-use crate::store::breakage::{self, Lateness};
+use crate::store::breakage::{self, Lapsed, Lateness, TakenBack};
 use crate::store::eligible::Eligibility;
 use crate::store::entries::{self, BatchLine, DebitLine, Usage};
 
@@ -67,9 +68,8 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         breakage::unswept(lateness()).into_iter().for_each(|lot| {
             expiry::expire_waiting(drawing.eligible.account, lot);
         });
-        let draws = drawdown::plan(&breakage::lapsed(lateness()), drawing.amount);
-        let parts: Vec<_> = draws.iter().map(|draw| (draw.lot, draw.amount)).collect();
-        let lapsed: Amount = draws.iter().map(|draw| draw.amount).sum();
+        let parts = parts(&breakage::lapsed(lateness()), drawing.amount);
+        let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
         let posting = drawing.posting.unwrap_or_else(entries::next_posting);
         let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
         let rest = drawing.amount.checked_sub(lapsed).expect("a part of the amount");
@@ -93,6 +93,25 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
     Ok(posted.map(Outcome::Posted).or(insufficient))
 }
 
+/// Which expiries pay what of an amount: lot by lot in drawdown order, and of a lot what it lost first.
+fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
+    let of_lot =
+        |losses: &[Lapsed]| Source { available: losses.iter().map(|loss| loss.source.available).sum(), ..losses[0].source };
+    let sources: Vec<_> = lapsed.chunk_by(|one, next| one.source.rank == next.source.rank).map(of_lot).collect();
+    let mut parts = Vec::new();
+    for draw in drawdown::plan(&sources, amount) {
+        let mut due = draw.amount;
+        for Lapsed { posting, source } in lapsed.iter().filter(|loss| loss.source.rank.lot == draw.lot) {
+            let amount = source.available.min(due);
+            if amount.is_positive() {
+                due = due.checked_sub(amount).expect("a part of what is due");
+                parts.push(TakenBack { expiry: *posting, lot: draw.lot, amount });
+            }
+        }
+    }
+    parts
+}
+
 /// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
 fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
     let rest = amount.checked_sub(lapsed).expect("a part of the amount");
@@ -106,14 +125,15 @@ fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [Debit
 }
 
 /// Writes what is taken back, and the debit of it, lot by lot behind the lines that the posting has.
-fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[(i64, Amount)]) {
+fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack]) {
     if parts.is_empty() {
         return;
     }
     let now = clock::now();
     let first = breakage::last_line(line.account, posting) + 1;
     breakage::take_back(line.account, posting, first, parts, now);
-    let numbered = (first + 1..).step_by(2).zip(BatchLine::of_debit(line, posting, parts));
+    let draws: Vec<_> = parts.iter().map(|part| (part.lot, part.amount)).collect();
+    let numbered = (first + 1..).step_by(2).zip(BatchLine::of_debit(line, posting, &draws));
     let debits: Vec<_> = numbered.map(|(number, debit)| BatchLine { line: number, ..debit }).collect();
     write::lines(&debits, now);
 }

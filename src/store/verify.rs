@@ -78,14 +78,18 @@ static VIOLATIONS: Statement = Statement::new(
          AND NOT EXISTS (SELECT FROM credit.entry x WHERE x.account = r.account AND x.posting = r.corrects AND x.lot = r.lot AND x.kind = 'expiry')
      UNION ALL
      SELECT 'breakage is what expired and was not taken back', COALESCE(b.account, e.account), COALESCE(b.lot, e.lot),
-         COALESCE(e.expired, 0) || ' less ' || COALESCE(e.taken_back, 0), COALESCE(b.expired, 0) || ' less ' || COALESCE(b.taken_back, 0)
+         COALESCE(e.expired || ' less ' || e.taken_back || ' at ' || e.expires_at, 'no expiry'),
+         COALESCE(b.expired || ' less ' || b.taken_back || ' at ' || b.expires_at, 'no breakage')
      FROM (SELECT * FROM credit.breakage WHERE $1 IS NULL OR account = $1) b
      FULL JOIN (
-         SELECT account, lot, COALESCE(- sum(amount) FILTER (WHERE kind = 'expiry'), 0) AS expired,
-             COALESCE(sum(amount) FILTER (WHERE kind = 'expiry_reversal'), 0) AS taken_back
-         FROM credit.entry WHERE kind IN ('expiry', 'expiry_reversal') AND ($1 IS NULL OR account = $1) GROUP BY account, lot) e
-         ON e.account = b.account AND e.lot = b.lot
-     WHERE (b.expired, b.taken_back) IS DISTINCT FROM (e.expired, e.taken_back) OR b.taken_back > b.expired
+         SELECT x.account, x.posting, x.lot, x.occurred_at AS expires_at, - x.amount AS expired, COALESCE(r.taken_back, 0) AS taken_back
+         FROM credit.entry x LEFT JOIN (
+             SELECT account, corrects, lot, sum(amount) AS taken_back FROM credit.entry
+             WHERE kind = 'expiry_reversal' AND ($1 IS NULL OR account = $1) GROUP BY account, corrects, lot) r
+             ON r.account = x.account AND r.corrects = x.posting AND r.lot = x.lot
+         WHERE x.kind = 'expiry' AND ($1 IS NULL OR x.account = $1)) e ON e.account = b.account AND e.posting = b.posting
+     WHERE (b.lot, b.expires_at, b.expired, b.taken_back) IS DISTINCT FROM (e.lot, e.expires_at, e.expired, e.taken_back)
+         OR b.taken_back > b.expired
      UNION ALL
      SELECT 'a member''s lot pays for that member only', account, lot, owner, COALESCE(member, 'no member') || ' in posting ' || posting
      FROM debits WHERE owner IS NOT NULL AND owner IS DISTINCT FROM member
@@ -297,7 +301,7 @@ static VIOLATIONS: Statement = Statement::new(
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'), ('lot', 'lot_95_announce', 'A'),
              ('lot', 'lot_96_announce', 'A'),
              ('conversion', 'conversion_90_refuse_change', 'A'), ('conversion', 'conversion_92_refuse_truncate', 'A'),
-             ('breakage', 'breakage_91_refuse_delete', 'A'), ('breakage', 'breakage_92_refuse_truncate', 'A'),
+             ('breakage', 'breakage_90_refuse_update', 'A'), ('breakage', 'breakage_91_refuse_delete', 'A'), ('breakage', 'breakage_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
              ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
              ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),
