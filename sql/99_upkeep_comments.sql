@@ -81,5 +81,5 @@ COMMENT ON COLUMN credit.expiring_by_account.lots IS 'How many lots these are.';
 COMMENT ON COLUMN credit.expiring_by_account.next_expiry IS 'When the first of them expires.';
 
 COMMENT ON FUNCTION credit_expiry_forecast(text, text, interval) IS
-'What each lot that expires will have lost by then, if every member goes on using credits for every operation as in the burn_window up to now: simulated in drawdown order. lost_value is at the lot''s cost basis, in currency. What rolls over is among it, and what schedules will issue is not considered. The earliest expiry first; changes nothing.
+'What each lot that expires will have lost by then, if every member goes on using credits for every operation as in the burn_window up to now: simulated in drawdown order. lost_value is at the lot''s cost basis, in currency. What schedules will issue until then is drawn on as well, and what they roll over (forecast_rolled) is not lost. The earliest expiry first; changes nothing.
 Errors: 22023 malformed argument; P0002 unknown account or unit.';

@@ -6,11 +6,16 @@
 
 use pgrx::pg_sys;
 
+use crate::domain::request::Fingerprint;
+
 /// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
 const SPACE: u16 = 20_293;
 
 /// The space of the locks of maintenance.
 const SPACE_OF_STEPS: u16 = 20_294;
+
+/// The space of the locks of plans, against who comes to them.
+const SPACE_OF_PLANS: u16 = 20_295;
 
 /// Lot ids stay below 2^53 and slots below 2^10: together they fit a lock's 64 bits without hashing.
 const SLOT_BITS: u32 = 10;
@@ -68,6 +73,23 @@ pub fn try_acquire_step(step: u64) -> bool {
     let tag = advisory(SPACE_OF_STEPS, step);
     let granted = unsafe { pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as i32, false, true) };
     granted != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+/// Until the transaction ends nobody comes to the plan, nor declares what it grants.
+pub fn keep_others_from_plan(plan: &str) {
+    lock_plan(plan, pg_sys::ExclusiveLock);
+}
+
+/// Until the transaction ends nobody declares what the plan grants. Many may hold this at once.
+pub fn come_to_plan(plan: &str) {
+    lock_plan(plan, pg_sys::ShareLock);
+}
+
+/// Plans whose names share a hash wait for each other, which harms nobody.
+fn lock_plan(plan: &str, mode: u32) {
+    let name = Fingerprint::of("plan").with("plan", Some(plan)).finish();
+    let id = u64::from_be_bytes(*name.first_chunk().expect("32 bytes"));
+    unsafe { pg_sys::LockAcquire(&advisory(SPACE_OF_PLANS, id), mode as i32, false, false) };
 }
 
 /// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.

@@ -3,6 +3,7 @@
 mod statement;
 
 pub mod access;
+pub mod account_calendar;
 pub mod accounts;
 pub mod agreements;
 pub mod balances;
@@ -15,6 +16,7 @@ pub mod entries;
 pub mod forecast;
 pub mod lots;
 pub mod maintenance;
+pub mod plan_schedules;
 pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
@@ -27,5 +29,6 @@ pub mod subscription_moves;
 pub mod subscriptions;
 pub mod units;
 pub mod verify;
+mod verify_schedules;
 
 pub use statement::{Column, Parameter, Snapshot, connected};

@@ -1,8 +1,10 @@
-//! The proof of the books: each invariant is a query that returns what violates it. One statement, so one instant.
+//! The proof of the books: each invariant is a query that returns what violates it. All of them see what the calling query sees, so one
+//! instant.
 
 use pgrx::pg_sys::TEXTOID;
 
-use super::statement::Statement;
+use super::statement::{Row, Statement};
+use super::verify_schedules;
 
 /// A violated invariant.
 pub struct Violation {
@@ -267,33 +269,6 @@ static VIOLATIONS: Statement = Statement::new(
          UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
      UNION ALL
-     SELECT 'every period of a schedule has its lot, and every rollover its parent', p.account, p.lot,
-         'schedule ' || p.schedule || ' period ' || p.period || ' rolled ' || p.rolled || ' of ' || p.original,
-         COALESCE(l.source || ' of ' || l.granted || COALESCE(' for ' || l.member, ''), 'no lot')
-     FROM credit.schedule_period p LEFT JOIN lots l ON l.account = p.account AND l.lot = p.lot
-     LEFT JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-     LEFT JOIN credit.schedule_period o ON o.account = p.account AND o.lot = l.parent
-     WHERE ($1 IS NULL OR p.account = $1) AND NOT COALESCE(l.unit = s.unit AND COALESCE(l.member, '') = p.member AND CASE WHEN p.rolled = 0
-         THEN l.source = 'allocation' AND l.granted = p.original
-         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.rolled + 1, o.original)
-             = (p.schedule, p.member, p.period, p.rolled, p.original) END, false)
-     UNION ALL
-     SELECT 'a lot whose rollover is settled is closed', p.account, p.lot, 'closed', 'open'
-     FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-     JOIN lots l ON l.account = p.account AND l.lot = p.lot
-     WHERE ($1 IS NULL OR p.account = $1) AND p.settled AND s.rollover IS NOT NULL AND NOT l.closed
-     UNION ALL
-     SELECT 'an account is looked at when its schedules bring something', a.account, NULL, min(v.due_at)::text, COALESCE(a.refresh_at::text, 'never')
-     FROM credit.account a JOIN (
-         SELECT p.account, l.expires_at AS due_at FROM credit.schedule_period p JOIN lots l ON l.account = p.account AND l.lot = p.lot
-         WHERE NOT p.settled AND l.expires_at IS NOT NULL
-         UNION ALL
-         SELECT s.account, s.starts_at FROM credit.schedule s WHERE NOT s.per_member AND (s.ends_at IS NULL OR s.ends_at > s.starts_at)
-             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule)
-             AND s.proration = 'none' AND s.expires IN ('never', 'period_end')) v ON v.account = a.account
-     WHERE $1 IS NULL OR a.account = $1
-     GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
-     UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
      FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
              ('entry', 'entry_91_refuse_delete', 'A'), ('entry', 'entry_92_refuse_truncate', 'A'),
@@ -324,7 +299,8 @@ static VIOLATIONS: Statement = Statement::new(
              ('subscription_purchase', 'subscription_purchase_92_refuse_truncate', 'A'),
              ('subscription_return', 'subscription_return_90_refuse_change', 'A'), ('subscription_return', 'subscription_return_92_refuse_truncate', 'A'),
              ('schedule', 'schedule_90_refuse_update', 'A'), ('schedule', 'schedule_91_refuse_delete', 'A'), ('schedule', 'schedule_92_refuse_truncate', 'A'),
-             ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
+             ('plan_schedule', 'plan_schedule_90_refuse_update', 'A'), ('plan_schedule', 'plan_schedule_91_refuse_delete', 'A'),
+             ('plan_schedule', 'plan_schedule_92_refuse_truncate', 'A'), ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
              ('schedule_period', 'schedule_period_92_refuse_truncate', 'A'), ('account', 'account_96_announce_due', 'A'),
              ('plan', 'plan_95_announce', 'A'), ('agreement', 'agreement_95_announce', 'A')) t (relation, name, enabled)
      LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = ('credit.' || t.relation)::regclass
@@ -334,14 +310,16 @@ static VIOLATIONS: Statement = Statement::new(
 
 /// All violations, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    let rows = VIOLATIONS.read(&[&account]);
-    rows.iter()
-        .map(|row| Violation {
-            invariant: row.get(1),
-            account: row.optional(2),
-            lot: row.optional(3),
-            expected: row.optional(4),
-            found: row.optional(5),
-        })
-        .collect()
+    let of_books = VIOLATIONS.read(&[&account]);
+    of_books.iter().map(violation_of_row).chain(verify_schedules::violations(account)).collect()
+}
+
+pub fn violation_of_row(row: Row<'_>) -> Violation {
+    Violation {
+        invariant: row.get(1),
+        account: row.optional(2),
+        lot: row.optional(3),
+        expected: row.optional(4),
+        found: row.optional(5),
+    }
 }

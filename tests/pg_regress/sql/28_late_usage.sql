@@ -108,6 +108,17 @@ SELECT expired, taken_back, expires_at FROM credit.breakage WHERE account = 'tri
 UPDATE credit.breakage SET taken_back = 0 WHERE account = 'trim';
 UPDATE credit.breakage SET expired = expired + 1 WHERE account = 'trim';
 
+-- The charges of one request are one posting: what is late of them is paid by what expired, each in turn, the rest by the lots of now.
+SET credit.clock = '2026-02-10 00:00:00+00';
+SELECT credit_account('request', late_usage => 'original', late_grace => '1 month'), credit_member('request', 'bob');
+SELECT credit_grant('request', 5, expires_at => '2026-02-12 00:00:00+00') > 0 AS granted, credit_grant('request', 10) > 0 AS granted;
+SET credit.clock = '2026-02-12 00:00:00+00';
+SELECT credit_charge_request('request', '{chat,chat}', '{3000,4000}', at => '2026-02-11 00:00:00+00') AS posting \gset
+SELECT line, kind, amount, quantity, occurred_at FROM credit.ledger WHERE account = 'request' AND posting = :posting ORDER BY line;
+SELECT expired, taken_back FROM credit.breakage WHERE account = 'request';
+SELECT credit_charge_request('request', '{chat}', '{90000}', at => '2026-02-11 00:00:00+00');
+SELECT credit_balance('request');
+
 SELECT credit_account('kind', late_usage => 'sometimes');
 SELECT credit_account('kind', late_grace => '-1 day');
 SELECT * FROM credit_verify();
