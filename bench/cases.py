@@ -37,6 +37,7 @@ SECONDS = setting("SECONDS", 4)
 REPETITIONS = setting("REPETITIONS", 5)
 HISTORY_ENTRIES = setting("HISTORY_ENTRIES", 10_000_000)
 BLOAT_SECONDS = setting("BLOAT_SECONDS", 600)
+SCHEDULES = setting("SCHEDULES", 100_000)
 COUNTED_DEBITS = setting("COUNTED_DEBITS", 50_000)
 FLUSH_MICROSECONDS = setting("FLUSH_MICROSECONDS", 1500)
 
@@ -84,7 +85,7 @@ class Case:
     clients: int
     contestants: tuple[Contestant, ...]
     comparisons: tuple[Comparison, ...] = ()
-    # "throughput", "counted" (a fixed number of debits, for bytes), "balance" or "bloat"
+    # "throughput", "counted" (a fixed number of debits, for bytes), "balance", "bloat" or "midnight"
     kind: str = "throughput"
     accounts: int = 1
     lots: int = 1
@@ -152,6 +153,7 @@ def all_cases() -> list[Case]:
         charge_case("charge-16", "16 clients, one hot pool", 16),
         history_case(),
         expired_case(),
+        midnight_case(),
         balance_case(),
         counted_case("bytes-pool", "bytes of a debit, one pool", 1),
         counted_case("bytes-many", "bytes of a debit, 1,000 accounts", MANY_ACCOUNTS),
@@ -237,6 +239,20 @@ def expired_case() -> Case:
             Comparison("with expired lots", "wallet with expired lots"),
         ),
         variables={"expired_lots": EXPIRED_LOTS},
+    )
+
+
+def midnight_case() -> Case:
+    """Maintenance that works off what is due everywhere at once, beside the debits of the same accounts."""
+    shared = {"preparation": ("midnight.sql",), "database": "midnight", "needs_function": "credit_schedule"}
+    return Case(
+        "midnight",
+        f"4 clients, debits of {SCHEDULES:,} accounts whose schedules are all due at one midnight",
+        4,
+        (contestant(SUBJECT, label="usual", **shared), contestant(SUBJECT, label="beside credit_maintain", **shared)),
+        (Comparison("beside credit_maintain", "usual", at_most=2, measure="latency"),),
+        kind="midnight",
+        accounts=SCHEDULES,
     )
 
 

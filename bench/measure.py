@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import cases
+import midnight
 import server
 from cases import Case, Contestant
 
@@ -84,10 +85,10 @@ class Stage:
             server.query(database, "VACUUM ANALYZE")
             self.debits[database] = one.debits_prepared
 
-    def load(self, one: Contestant, length: list[str]) -> server.Load:
+    def load(self, one: Contestant, length: list[str], settings: str = "") -> server.Load:
         script = one.directory / f"{one.script}.pgbench"
         database = self.database(one)
-        load = server.pgbench(database, script, self.variables, self.case.clients, length, one.settings)
+        load = server.pgbench(database, script, self.variables, self.case.clients, length, settings or one.settings)
         self.debits[database] += load.transactions * self.case.debits_per_transaction
         return load
 
@@ -254,7 +255,13 @@ def release_snapshot(holder: subprocess.Popen) -> None:
     server.end_program(holder)
 
 
-MEASURES = {"throughput": measure_throughput, "counted": measure_counted, "balance": measure_balance, "bloat": measure_bloat}
+MEASURES = {
+    "throughput": measure_throughput,
+    "counted": measure_counted,
+    "balance": measure_balance,
+    "bloat": measure_bloat,
+    "midnight": midnight.measure,
+}
 
 
 def measure_case(case: Case, server_major: int) -> dict:
@@ -266,7 +273,7 @@ def measure_case(case: Case, server_major: int) -> dict:
         say(f"    {note}")
     stage.prepare()
     MEASURES[case.kind](stage, results)
-    results["problems"] = stage.check_books()
+    results["problems"] += stage.check_books()
     stage.drop()
     for problem in results["problems"]:
         say(f"    WRONG: {problem}")

@@ -97,7 +97,7 @@ def measured(results: dict, *kinds: str) -> list[tuple[Case, dict]]:
 def target_table(results: dict) -> Table:
     """Every target of the project, and what came out."""
     table = Table("case", "what", "target", "measured", "", left=2)
-    for case, result in measured(results, "throughput"):
+    for case, result in measured(results, "throughput", "midnight"):
         for comparison in case.comparisons:
             value = ratio(result, comparison)
             target, outcome = verdict(value, comparison)
@@ -181,6 +181,15 @@ def bloat_course(results: dict) -> list[str]:
     return lines
 
 
+def midnight_table(results: dict) -> Table:
+    table = Table("case", "what", "median ms (least–most)", "99th percentile ms", "debits")
+    for case, result in measured(results, "midnight"):
+        for one in case.contestants:
+            runs = of_contestant(result, one.title)
+            table.add(case.name, one.title, spread(runs, "latency_ms", ".3f"), f"{middle(runs, 'latency_99_ms'):.3f}", f"{sum(run['debits'] for run in runs):,}")
+    return table
+
+
 def balance_table(results: dict) -> Table:
     table = Table("case", "what", "microseconds (least–most)", left=2)
     for case, result in measured(results, "balance"):
@@ -219,7 +228,7 @@ def conditions(results: dict) -> list[str]:
 
 
 def legend(results: dict) -> list[str]:
-    return [f"{case.name}: {case.title}" for case, _ in measured(results, "throughput", "counted", "balance", "bloat")]
+    return [f"{case.name}: {case.title}" for case, _ in measured(results, "throughput", "counted", "midnight", "balance", "bloat")]
 
 
 def sections(results: dict) -> list[tuple[str, Table]]:
@@ -227,6 +236,7 @@ def sections(results: dict) -> list[tuple[str, Table]]:
         ("Targets", target_table(results)),
         ("Debits", throughput_table(results)),
         ("Bytes", bytes_table(results)),
+        ("Everything due at one midnight", midnight_table(results)),
         ("Reading a balance", balance_table(results)),
         ("Bloat", bloat_table(results)),
     ]

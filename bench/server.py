@@ -49,8 +49,8 @@ def psql_arguments(database: str) -> list[str]:
     return [str(BINDIR / "psql"), "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--dbname={database}"]
 
 
-def query(database: str, sql: str) -> str:
-    return run_program([*psql_arguments(database), f"--command={sql}"]).strip()
+def query(database: str, sql: str, settings: str = "") -> str:
+    return run_program([*psql_arguments(database), f"--command={sql}"], settings).strip()
 
 
 def run_file(database: str, file: Path, variables: dict[str, int]) -> list[str]:

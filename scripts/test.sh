@@ -23,6 +23,7 @@ CLIENT_TESTS=$REPOSITORY/tests/clients/tests
 ONLY=()
 MAJORS=()
 RESULTS=()
+FAILED_LOGS=()
 CRON_FILES=
 FAILURES=0
 
@@ -80,6 +81,7 @@ run_layer() {
     is_wanted "$layer" || return 0
     run_step "$layer" "$PG_MAJOR/$layer" "$@" || result=FAILED
     print_closing_lines "$(log_path "$PG_MAJOR/$layer")"
+    if [[ $result == FAILED ]]; then FAILED_LOGS+=("$(log_path "$PG_MAJOR/$layer")"); fi
     record_result "$layer" "$result" "$STEP_SECONDS"
     [[ $result == ok ]]
 }
@@ -222,6 +224,16 @@ test_one_server() {
     if [[ $is_first == yes ]]; then run_layer pgspot "$REPOSITORY/tests/pgspot/run.sh" || true; fi
 }
 
+# Last of all, since the end of a long output is what is read first: which tests failed, and where each of them says so.
+print_failures() {
+    local log
+    for log in ${FAILED_LOGS[@]+"${FAILED_LOGS[@]}"}; do
+        say "  $(shorten_path "$log"):"
+        awk '/^(test .* FAILED|not ok|error)/ { print } /panicked at/ { print; getline; print }' "$log" | cut --characters=1-240 |
+            head --lines=12 | sed 's/^/    /' || true
+    done
+}
+
 print_summary() {
     say_title "Summary (logs in $(shorten_path "$LOG_ROOT")/)"
     printf '  %-13s %-10s %-8s %6s\n' server layer result seconds
@@ -229,6 +241,7 @@ print_summary() {
     printf '  %-33s %6s\n' "total" "$SECONDS"
     if ((FAILURES > 0)); then
         say "${COLOUR_BAD}$FAILURES failed${COLOUR_OFF}"
+        print_failures
     else
         say "${COLOUR_GOOD}everything passed${COLOUR_OFF}"
     fi

@@ -26,7 +26,8 @@ CREATE TABLE credit.account (
     created_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
     late_usage       text COLLATE "C" NOT NULL DEFAULT 'current' CHECK (late_usage IN ('reject', 'current', 'original')),
     late_grace       interval NOT NULL DEFAULT '0' CHECK (late_grace >= '0'),
-    refresh_at       timestamptz
+    refresh_at       timestamptz,
+    transfers        text COLLATE "C" NOT NULL DEFAULT 'free' CHECK (transfers IN ('free', 'department', 'pool', 'none'))
 );
 
 CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT NULL;

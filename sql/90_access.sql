@@ -24,6 +24,7 @@ FROM (
         ('{admin}', 'credit_change_plan'), ('{admin}', 'credit_renew'), ('{admin}', 'credit_cancel_plan'),
         ('{admin}', 'credit_schedule'), ('{admin}', 'credit_standard_schedule'), ('{admin}', 'credit_end_schedule'),
         ('{read,admin}', 'credit_schedule_preview'), ('{admin}', 'credit_refresh'),
+        ('{admin}', 'credit_transfer'), ('{admin}', 'credit_rebalance'), ('{read,admin}', 'credit_rebalance_preview'),
         ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function

@@ -28,6 +28,7 @@ COMMENT ON COLUMN credit.account.require_members IS 'Whether members must be reg
 COMMENT ON COLUMN credit.account.metadata IS 'Anything the application keeps with the account. Not interpreted.';
 COMMENT ON COLUMN credit.account.created_at IS 'When the account was created.';
 COMMENT ON COLUMN credit.account.late_usage IS 'What happens to usage that comes after the expiry of a lot which was in force when it happened. reject: it is refused (55000). current: the lots of now pay. original: the expired lots pay, with what they lost.';
+COMMENT ON COLUMN credit.account.transfers IS 'Between whom credit_transfer() moves credits: free, department (members of one department, and with the pool), pool (only to and from the pool) or none.';
 COMMENT ON COLUMN credit.account.late_grace IS 'How long after a lot''s expiry usage of its life still counts as in time, counted on the account''s calendar.';
 
 COMMENT ON TABLE credit.member IS 'Members of an account: seats, which are users, agents or services. Registered by credit_member(), or by the first grant or debit that names them.';
@@ -80,7 +81,7 @@ COMMENT ON COLUMN credit.entry.rate IS 'The version of the rate that priced the 
 COMMENT ON COLUMN credit.entry.line IS 'The line''s number within its posting, from 1, in drawdown order.';
 COMMENT ON COLUMN credit.entry.posted IS 'The line has been applied to the lot''s slots. True in every committed row; restored rows arrive posted, so triggers do not apply them again.';
 COMMENT ON COLUMN credit.entry.account IS 'The account that owns the lot.';
-COMMENT ON COLUMN credit.entry.kind IS 'debit: used. grant: the lot''s first line. void: withdrawn. expiry: lapsed unused. expiry_reversal: taken back of that for late usage, which the next line debits. move_out and move_in: moved to another lot. return: taken back unused by a change of plan. roll_out and roll_in: rolled over to the next period. adjustment: a correction.';
+COMMENT ON COLUMN credit.entry.kind IS 'debit: used. grant: the lot''s first line. void: withdrawn. expiry: lapsed unused. expiry_reversal: taken back of that for late usage, which the next line debits. move_out and move_in: moved to another lot, with another expiry or of another owner. return: taken back unused by a change of plan. roll_out and roll_in: rolled over to the next period. adjustment: a correction.';
 COMMENT ON COLUMN credit.entry.amount IS 'What the lot gains (positive) or loses (negative), in the lot''s unit.';
 COMMENT ON COLUMN credit.entry.member IS 'The member who spent, or who owns the lot; NULL for none.';
 COMMENT ON COLUMN credit.entry.department IS 'The member''s department when the line was written.';
@@ -207,7 +208,7 @@ COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name
 
 -- The functions to call. They are created in the schema that CREATE EXTENSION names.
 
-COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, text, interval, jsonb) IS
+COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, text, interval, text, jsonb) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
 Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
 COMMENT ON FUNCTION credit_member(text, text, text, boolean, jsonb) IS

@@ -159,4 +159,14 @@ extension_sql_file!(
     name = "upkeep_comments",
     requires = ["cycle_comments", "upkeep_views", api::forecast::credit_expiry_forecast]
 );
+extension_sql_file!(
+    "../sql/99_pool_comments.sql",
+    name = "pool_comments",
+    requires = [
+        "upkeep_comments",
+        api::rebalance::credit_rebalance,
+        api::rebalance::credit_rebalance_preview,
+        api::transfer::credit_transfer,
+    ]
+);
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

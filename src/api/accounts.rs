@@ -5,6 +5,7 @@ use pgrx::prelude::*;
 use crate::convert;
 use crate::cycles::seats;
 use crate::domain::late::LateUsage;
+use crate::domain::transfers::Transfers;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account as accounts, direct};
@@ -25,6 +26,7 @@ fn credit_account(
     rate_card: default!(Option<&str>, "NULL"),
     late_usage: default!(Option<&str>, "NULL"),
     late_grace: default!(Option<Interval>, "NULL"),
+    transfers: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
@@ -36,10 +38,14 @@ fn credit_account(
     if let Some(policy) = late_usage.filter(|policy| LateUsage::of_name(policy).is_none()) {
         return Err(error::unknown_option("late_usage", policy, LateUsage::NAMES));
     }
+    if let Some(policy) = transfers.filter(|policy| Transfers::of_name(policy).is_none()) {
+        return Err(error::unknown_option("transfers", policy, Transfers::NAMES));
+    }
     let late_grace = convert::grace("late_grace", late_grace)?;
     let metadata = metadata.map(|metadata| metadata.0);
     let metadata = metadata.as_deref();
-    let terms = AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata };
+    let terms =
+        AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata };
     connected(|| {
         if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
             return Err(error::unknown_time_zone(time_zone));

@@ -13,6 +13,7 @@ use crate::domain::terms::TermsError;
 
 mod cycles;
 mod plans;
+mod pools;
 mod rates;
 mod reports;
 mod subscriptions;
@@ -20,6 +21,7 @@ mod upkeep;
 
 pub use cycles::*;
 pub use plans::*;
+pub use pools::*;
 pub use rates::*;
 pub use reports::*;
 pub use subscriptions::*;

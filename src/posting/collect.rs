@@ -81,7 +81,7 @@ pub fn lock_shares<'a>(
 }
 
 /// Locks what the lot pays of the amount, one slot if that suffices; `None` when the lot was closed meanwhile.
-fn lock_share(account: &str, source: Source, uncovered: Amount) -> Option<Share<'_>> {
+pub fn lock_share(account: &str, source: Source, uncovered: Amount) -> Option<Share<'_>> {
     let lot = source.rank.lot;
     let slot = if source.available.is_zero() { None } else { lock_covering_slot(account, lot, uncovered) };
     match slot {

@@ -26,6 +26,8 @@ pub mod head;
 pub mod idempotency;
 pub mod known_head;
 pub mod late;
+pub mod rebalance;
+pub mod transfer;
 pub mod whole_lot;
 pub mod withdraw;
 pub mod write;

@@ -85,20 +85,22 @@ static CONTEXT: Statement = Statement::by_index(context!("a.unit"), &[TEXTOID, T
 static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
 
 static CREATE: Statement = Statement::new(
-    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage, late_grace)
+    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage, late_grace,
+         transfers)
      VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8, COALESCE($9, 'current'),
-         COALESCE($10, interval '0'))
+         COALESCE($10, interval '0'), COALESCE($11, 'free'))
      ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
 );
 
 static CHANGE: Statement = Statement::new(
     "UPDATE credit.account SET unit = COALESCE($2, unit), pooling = COALESCE($3, pooling),
          time_zone = COALESCE($4, time_zone), require_members = COALESCE($5, require_members),
          metadata = COALESCE($6::jsonb, metadata), rate_card = COALESCE($7, rate_card),
-         late_usage = COALESCE($8, late_usage), late_grace = COALESCE($9, late_grace)
+         late_usage = COALESCE($8, late_usage), late_grace = COALESCE($9, late_grace),
+         transfers = COALESCE($10, transfers)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
 );
 
 // A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
@@ -207,12 +209,13 @@ pub struct AccountTerms<'a> {
     pub rate_card: Option<&'a str>,
     pub late_usage: Option<&'a str>,
     pub late_grace: Option<Interval>,
+    pub transfers: Option<&'a str>,
     pub metadata: Option<&'a str>,
 }
 
 /// Creates the account unless it exists; whether it did.
 pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> bool {
-    let AccountTerms { pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata, .. } = terms;
+    let AccountTerms { pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata, .. } = terms;
     let created = CREATE.run(&[
         &account,
         &unit,
@@ -224,15 +227,27 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
         &rate_card,
         &late_usage,
         &late_grace,
+        &transfers,
     ]);
     created.count() == 1
 }
 
 /// Changes what is given.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
-    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, metadata } = terms;
-    let changed =
-        CHANGE.run(&[&account, &unit, &pooling, &time_zone, &require_members, &metadata, &rate_card, &late_usage, &late_grace]);
+    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata } =
+        terms;
+    let changed = CHANGE.run(&[
+        &account,
+        &unit,
+        &pooling,
+        &time_zone,
+        &require_members,
+        &metadata,
+        &rate_card,
+        &late_usage,
+        &late_grace,
+        &transfers,
+    ]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 

@@ -27,6 +27,7 @@ pub mod schedules;
 pub mod slots;
 pub mod subscription_moves;
 pub mod subscriptions;
+pub mod transfers;
 pub mod units;
 pub mod verify;
 mod verify_schedules;

@@ -266,7 +266,7 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'every plan that is named exists', x.account, NULL, x.plan, 'no such plan'
      FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT account, plan FROM credit.subscription UNION SELECT NULL, plan FROM credit.tier
-         UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
+         UNION SELECT NULL, plan FROM credit.plan_schedule UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
      UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')

@@ -46,6 +46,10 @@ SELECT credit_debit('umbrella', 0.01);
 SELECT credit_unit('third', decimals => 3, currency => 'USD', fiat_per_credit => 0.03);
 SELECT credit_convert('umbrella', 10.01, 'usd', 'third');
 
+-- Credits that went to a member, and an account that lets nobody else get any.
+SELECT credit_transfer('acme', 1, to_member => 'alice', key => 'transfer');
+SELECT credit_account('closed', transfers => 'none');
+
 -- Written past the functions: applied by the triggers, once.
 INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
     SELECT account, unit, 70, 'paid', 'adjustment', now() FROM credit.account WHERE account = 'acme';

@@ -114,7 +114,7 @@ unsafe fn find() -> Relations {
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(&id, c"account", 11, c"account_pkey", 1),
+            account: indexed(&id, c"account", 12, c"account_pkey", 1),
             unit: indexed(&id, c"unit", 5, c"unit_pkey", 1),
             member: indexed(&id, c"member", 7, c"member_pkey", 2),
             lot: indexed(&id, c"lot", 21, c"lot_drawdown", 9),

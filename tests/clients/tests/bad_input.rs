@@ -43,6 +43,9 @@ const GOOD: &[(&str, &[(&str, &str)])] = &[
         "credit_convert",
         &[("account", "'acme'"), ("amount", "1"), ("from_unit", "'credit'"), ("to_unit", "'token'"), ("rate", "2")],
     ),
+    ("credit_rebalance", &[("account", "'acme'")]),
+    ("credit_rebalance_preview", &[("account", "'acme'")]),
+    ("credit_transfer", &[("account", "'acme'"), ("amount", "1"), ("to_member", "'alice'")]),
     ("credit_reprice", &[("card", "'list'"), ("operation", "'chat'"), ("new_unit_cost", "1"), ("policy", "'hold'")]),
     ("credit_reprice_preview", &[("card", "'list'")]),
     ("credit_conversion_markdown", &[("card", "'list'")]),
@@ -282,6 +285,19 @@ const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("key", Kind::OptionalName),
         ],
     ),
+    ("credit_rebalance", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
+    ("credit_rebalance_preview", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
+    (
+        "credit_transfer",
+        &[
+            ("account", Kind::Name),
+            ("amount", Kind::Amount),
+            ("from_member", Kind::OptionalName),
+            ("to_member", Kind::OptionalName),
+            ("unit", Kind::OptionalName),
+            ("key", Kind::OptionalName),
+        ],
+    ),
     (
         "credit_reprice",
         &[("card", Kind::Name), ("operation", Kind::Name), ("policy", Kind::Word), ("effective_at", Kind::Instant)],
@@ -423,6 +439,18 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_charge_many", "operations => '{chat,chat}'", INVALID, "operations"),
     ("credit_charge_many", "quantities => '{}'", INVALID, "quantities"),
     ("credit_charge_many", "quantities => '{-1}'", INVALID, "-1"),
+    ("credit_rebalance", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_rebalance", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_rebalance", "burn_window => '0'", INVALID, "burn_window"),
+    ("credit_rebalance_preview", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_rebalance_preview", "burn_window => '-1 day'", INVALID, "burn_window"),
+    ("credit_transfer", "account => 'nobody'", UNKNOWN, "nobody"),
+    ("credit_transfer", "unit => 'gold'", UNKNOWN, "gold"),
+    ("credit_transfer", "to_member => 'stranger'", UNKNOWN, "stranger"),
+    ("credit_transfer", "from_member => 'stranger'", UNKNOWN, "stranger"),
+    ("credit_transfer", "to_member => NULL", INVALID, "the pool"),
+    ("credit_transfer", "lot => -1", UNKNOWN, "-1"),
+    ("credit_account", "transfers => 'all'", INVALID, "all"),
     ("credit_convert", "account => 'nobody'", UNKNOWN, "nobody"),
     ("credit_convert", "account => 'strict', member => 'bob'", UNKNOWN, "bob"),
     ("credit_convert", "from_unit => 'gold'", UNKNOWN, "gold"),
@@ -570,6 +598,8 @@ const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_debit", "amount => 100000", INSUFFICIENT, "100000"),
     ("credit_debit", "amount => 100000, key => 'fresh', member => 'newcomer'", INSUFFICIENT, "100000"),
     ("credit_debit", "amount => 999999999999999.999999", INSUFFICIENT, "999999999999999.999999"),
+    ("credit_transfer", "to_member => 'gone'", WRONG_STATE, "gone"),
+    ("credit_transfer", "lot => EXPIRED", WRONG_STATE, "EXPIRED"),
     ("credit_debit", "member => 'gone'", WRONG_STATE, "gone"),
     ("credit_try_debit", "member => 'gone'", WRONG_STATE, "gone"),
     ("credit_grant", "member => 'gone'", WRONG_STATE, "gone"),
@@ -653,7 +683,7 @@ impl World {
         session.run(&format!("SELECT credit_void('acme', {})", lots[3].1));
         session.run("SET credit.clock = '2026-01-01'");
         session.run("SELECT credit_debit('acme', 1, key => 'used')");
-        session.run("SELECT credit_member('acme', 'gone', active => false)");
+        session.run("SELECT credit_member('acme', 'gone', active => false), credit_member('acme', 'alice')");
         session.run("SELECT credit_schedule('cyclic', 10, interval '1 month')");
         World { session, lots }
     }

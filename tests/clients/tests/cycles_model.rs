@@ -7,11 +7,12 @@
 use chrono::{Days, Months, NaiveDate};
 use pg_credit_clients::{Client, Database, Random, Session};
 
-const POLICIES: u64 = 40;
+const POLICIES: u64 = 200;
 const DAYS: u64 = 730;
 
-/// Time zones without a change of the clocks, with what ends their timestamps.
-const ZONES: [(&str, &str); 3] = [("UTC", "+00"), ("Pacific/Kiritimati", "+14"), ("Etc/GMT+12", "-12")];
+/// Time zones far from each other; in the last four the clocks change, in both hemispheres, by an hour or half of one.
+const ZONES: [&str; 7] =
+    ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Auckland"];
 
 /// A length of time: months and days.
 type Length = (u32, u64);
@@ -19,7 +20,7 @@ type Length = (u32, u64);
 /// What is declared; amounts in cents.
 #[derive(Debug)]
 struct Policy {
-    zone: (&'static str, &'static str),
+    zone: &'static str,
     amount: i64,
     every: Length,
     anchor: NaiveDate,
@@ -61,7 +62,11 @@ impl Policy {
         let length = |random: &mut Random| [(1, 0), (1, 0), (3, 0), (12, 0), (0, 7), (0, 30), (1, 3)][random.below(7) as usize];
         let every = length(random);
         // Before the start, so that period numbers do not fall below zero.
-        let anchor = date(random, 60);
+        let anchor = match random.below(5) {
+            0 => NaiveDate::from_ymd_opt(2024, 1, 31).unwrap(),
+            1 => NaiveDate::from_ymd_opt(2024, 2, 29).unwrap(),
+            _ => date(random, 60),
+        };
         let starts = anchor + Days::new(random.below(60));
         let life = match random.below(8) {
             0 => Life::Never,
@@ -81,7 +86,7 @@ impl Policy {
             priority: [50, 49, 51][random.below(3) as usize],
         });
         Policy {
-            zone: ZONES[random.below(3) as usize],
+            zone: ZONES[random.below(ZONES.len() as u64) as usize],
             amount: 1 + random.below(20_000) as i64,
             every,
             anchor,
@@ -103,7 +108,7 @@ impl Policy {
     }
 
     fn declaration(&self, account: &str) -> String {
-        let at = |day: NaiveDate| format!("'{day} 00:00{}'", self.zone.1);
+        let at = |day: NaiveDate| format!("'{day} 00:00 {}'", self.zone);
         let length = |(months, days): Length| format!("'{months} months {days} days'");
         let money = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
         let mut call = format!(
@@ -308,12 +313,12 @@ fn live_through(client: &mut Client, seed: u64) {
     let mut random = Random::new(seed);
     let policy = Policy::random(&mut random);
     let account = format!("account {seed}");
-    let instant = |day: NaiveDate, time: &str| format!("{day} {time}{}", policy.zone.1);
+    let instant = |day: NaiveDate, time: &str| format!("{day} {time} {}", policy.zone);
     let clock = |day: NaiveDate, time: &str| format!("SET credit.clock = '{}'", instant(day, time));
     client.run(&format!(
         "{}; SELECT credit_account('{account}', unit => 'cent', time_zone => '{}')",
         clock(policy.starts, "00:00"),
-        policy.zone.0
+        policy.zone
     ));
     client.run(&policy.declaration(&account));
     let mut model = Model { policy: &policy, lots: Vec::new(), made: 0, granted: 0, debited: 0, lapsed: 0 };
@@ -354,8 +359,8 @@ fn live_through(client: &mut Client, seed: u64) {
     let last = known.last().expect("days").0;
     client.run(&clock(last, "23:00"));
     // What is still due is computed for each of them, so before it is issued fewer are asked for.
-    for (late, step) in [(true, 182), (false, 29)] {
-        let asked = known.iter().step_by(step);
+    for (late, step) in [(true, 182), (false, 7)] {
+        let asked = known.iter().skip(seed as usize % 7).step_by(step);
         let instants: Vec<_> = asked.clone().flat_map(|(day, ..)| [instant(*day, "00:00"), instant(*day, "13:00")]).collect();
         let balances = client.rows(&format!(
             "SELECT credit_balance('{account}', at => at) FROM unnest('{{{}}}'::timestamptz[]) WITH ORDINALITY AS v (at, n) ORDER BY n",

@@ -39,6 +39,9 @@ const CALLS: &[(&str, &str)] = &[
     ("credit_publish_preview", "SELECT count(*) FROM credit_publish_preview('list')"),
     ("credit_discard_drafts", "SELECT credit_discard_drafts('list')"),
     ("credit_convert", "SELECT credit_convert('acme', 1, NULL, 'token', rate => 1)"),
+    ("credit_rebalance", "SELECT count(*) FROM credit_rebalance('acme')"),
+    ("credit_rebalance_preview", "SELECT count(*) FROM credit_rebalance_preview('acme')"),
+    ("credit_transfer", "SELECT credit_transfer('acme', 1, to_member => 'alice')"),
     ("credit_reprice", "SELECT count(*) FROM credit_reprice('list', 'chat', 1, 'hold')"),
     ("credit_reprice_preview", "SELECT count(*) FROM credit_reprice_preview('list')"),
     ("credit_conversion_markdown", "SELECT credit_conversion_markdown('list')"),
@@ -74,6 +77,7 @@ const READING: &[&str] = &[
     "credit_explain_debit",
     "credit_price",
     "credit_quote",
+    "credit_rebalance_preview",
     "credit_schedule_preview",
     "now",
 ];

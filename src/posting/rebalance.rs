@@ -1,0 +1,73 @@
+//! Rebalancing an account's seats: many transfers as one, planned by what each seat holds and used.
+
+use chrono::{DateTime, Utc};
+
+use super::debit::{MAX_ATTEMPTS, Outcome};
+use super::transfer::{self, Transfer};
+use crate::cycles::refresh;
+use crate::domain::rebalance::{self, Move};
+use crate::error::{self, Result};
+use crate::server::{clock, subtransaction};
+use crate::store::{Snapshot, accounts, transfers};
+
+/// Whose seats are rebalanced, and by which usage.
+#[derive(Clone, Copy, Debug)]
+pub struct Rebalance<'a> {
+    pub account: &'a str,
+    pub unit: &'a str,
+    /// Usage counts from here.
+    pub begin: DateTime<Utc>,
+    pub metadata: Option<&'a str>,
+}
+
+/// What would be transferred, as the calling query sees it.
+pub fn preview(request: Rebalance<'_>) -> Vec<Move> {
+    plan(request, Snapshot::OfCaller)
+}
+
+fn plan(request: Rebalance<'_>, snapshot: Snapshot) -> Vec<Move> {
+    let Rebalance { account, unit, begin, .. } = request;
+    let seats = transfers::seats(account, unit, begin, clock::now(), snapshot);
+    rebalance::plan(&seats, transfers::policy(account, snapshot))
+}
+
+/// Transfers what is planned, all or nothing; each move with its posting. When debits took meanwhile what was to be given, it is planned
+/// anew.
+///
+/// # Errors
+/// 55000 when a member becomes inactive meanwhile; 40001 when lots change all the time.
+pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
+    refresh::first_touch(request.account)?;
+    // Two of them would plan the same surplus twice.
+    accounts::lock(request.account);
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        let moves = plan(request, Snapshot::Fresh);
+        if let Some(moved) = subtransaction::attempt(|| transfer_all(request, &moves))? {
+            return Ok(moved);
+        }
+    }
+    Err(error::too_contended(request.account, MAX_ATTEMPTS))
+}
+
+/// `None` when a giver has less by now.
+fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Move, i64)>>> {
+    let mut moved = Vec::new();
+    for step in moves {
+        let transfer = Transfer {
+            account: request.account,
+            amount: step.amount,
+            from: Some(&step.from),
+            to: Some(&step.to),
+            unit: Some(request.unit),
+            lot: None,
+            keyed: None,
+            metadata: request.metadata,
+        };
+        match transfer::try_transfer(transfer)? {
+            Outcome::Posted(posting) => moved.push((step.clone(), posting)),
+            Outcome::Insufficient { .. } => return Ok(None),
+        }
+    }
+    Ok(Some(moved))
+}
