@@ -98,6 +98,9 @@ fn credit_schedule(
             connected(|| request.declare(new, keyed))
         }
         Some(plan) => {
+            // Not to say what becomes of the lots means another thing for a plan than to say that they expire.
+            let of_plan = Fingerprint::of("credit_schedule of a plan").with("on_leave", on_leave);
+            let fingerprint = of_plan.with("terms", Some(format!("{fingerprint:?}"))).finish();
             let of = OfPlan { plan, anchor: request.anchor, on_leave, key: key.map(|key| (key, fingerprint)) };
             connected(|| request.declare_of_plan(new, of))
         }

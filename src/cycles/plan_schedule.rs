@@ -45,10 +45,10 @@ pub fn declare(
     new.anchor = of.anchor.unwrap_or(new.starts_at);
     schedule::check_times(&new, now)?;
     let id = schedules::next_id();
+    plan_schedules::touch_plan(of.plan);
     plan_schedules::add(id, of, &new, now);
     plan_schedules::add_all(&accounts, id, now);
     plan_schedules::make_due(&accounts, now);
-    plan_schedules::touch_plan(of.plan);
     Ok(id)
 }
 
