@@ -92,7 +92,7 @@ static VIOLATIONS: Statement = Statement::new(
      SELECT 'what rolled over is of a period', l.account, l.lot, 'a period', 'a rollover from lot ' || l.parent
      FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL
          AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind = 'move_in')",
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))",
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
