@@ -3,8 +3,9 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- What a lot lost to its expiry, and how much of that late usage took back. The ledger says it too; here it is found by the lot and the
--- time, without reading the account's history. Whoever takes back locks the row here and leaves the lot alone, which stays closed.
+-- What a lot lost to an expiry, and how much of that late usage took back. The ledger says it too; here it is found by the time,
+-- without reading the account's history. A lot of which a rollover carries less than it holds loses something each time. Whoever takes
+-- back locks the row here and leaves the lot alone.
 CREATE TABLE credit.breakage (
     lot         bigint NOT NULL,
     posting     bigint NOT NULL,
@@ -12,7 +13,7 @@ CREATE TABLE credit.breakage (
     account     text COLLATE "C" NOT NULL,
     expired     numeric NOT NULL CHECK (expired > 0),
     taken_back  numeric NOT NULL DEFAULT 0 CHECK (taken_back >= 0),
-    PRIMARY KEY (account, lot),
+    PRIMARY KEY (account, posting),
     CHECK (taken_back <= expired)
 );
 

@@ -55,11 +55,17 @@ BEGIN
 END
 $$;
 
--- What expired is never forgotten.
+-- What expired is never forgotten; more of it may be taken back.
+CREATE TRIGGER breakage_90_refuse_update BEFORE UPDATE ON credit.breakage
+    FOR EACH ROW WHEN (NEW.taken_back < OLD.taken_back
+        OR ROW(OLD.lot, OLD.posting, OLD.expires_at, OLD.account, OLD.expired)
+        IS DISTINCT FROM ROW(NEW.lot, NEW.posting, NEW.expires_at, NEW.account, NEW.expired))
+    EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER breakage_91_refuse_delete BEFORE DELETE ON credit.breakage
     FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER breakage_92_refuse_truncate BEFORE TRUNCATE ON credit.breakage
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
+ALTER TABLE credit.breakage ENABLE ALWAYS TRIGGER breakage_90_refuse_update;
 ALTER TABLE credit.breakage ENABLE ALWAYS TRIGGER breakage_91_refuse_delete;
 ALTER TABLE credit.breakage ENABLE ALWAYS TRIGGER breakage_92_refuse_truncate;
 

@@ -63,6 +63,7 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.agreement'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_schedule'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up'),

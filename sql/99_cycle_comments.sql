@@ -26,6 +26,41 @@ COMMENT ON COLUMN credit.schedule.true_up IS 'How often the account is trued up,
 COMMENT ON COLUMN credit.schedule.recorded_by IS 'The login role of the session that declared it.';
 COMMENT ON COLUMN credit.schedule.rollover IS 'What of a lot''s unused part goes on when it expires. NULL: nothing. Keys: fraction_of_unused, max_fraction_of_original, max_amount, min_amount, max_periods, expires_after, drawn.';
 COMMENT ON COLUMN credit.schedule.metadata IS 'Given to its lots. Not interpreted.';
+COMMENT ON COLUMN credit.schedule.plan_schedule IS 'The plan''s schedule that it comes from, in credit.plan_schedule. NULL for one of the account''s own.';
+COMMENT ON COLUMN credit.schedule.plan_since IS 'Since when the account is on the plan, or since when the plan has had the schedule if that was later.';
+COMMENT ON COLUMN credit.schedule.ends_lots IS 'Whether its lots end with it: the plan''s schedule says on_leave expire.';
+
+COMMENT ON TABLE credit.plan_schedule IS 'What plans grant to the accounts on them. Each account has a schedule of its own in credit.schedule from when it comes to the plan until it leaves. What is declared never changes, but its end.';
+COMMENT ON COLUMN credit.plan_schedule.schedule IS 'Its id.';
+COMMENT ON COLUMN credit.plan_schedule.anchor IS 'The anchor of the accounts'' schedules; NULL for when each came to the plan.';
+COMMENT ON COLUMN credit.plan_schedule.starts_at IS 'Who is on the plan gets it from here on.';
+COMMENT ON COLUMN credit.plan_schedule.ends_at IS 'Nobody is granted anything from here on. NULL for no end.';
+COMMENT ON COLUMN credit.plan_schedule.expires_at IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.recorded_at IS 'When it was declared.';
+COMMENT ON COLUMN credit.plan_schedule.every IS 'The length of a period.';
+COMMENT ON COLUMN credit.plan_schedule.expires_after IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.periods IS 'So many periods at most for each account, counted from when it comes to the plan.';
+COMMENT ON COLUMN credit.plan_schedule.expires_periods IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.priority IS 'The priority of the lots.';
+COMMENT ON COLUMN credit.plan_schedule.per_member IS 'Whether every active member of an account gets the amount, instead of its pool.';
+COMMENT ON COLUMN credit.plan_schedule.plan IS 'The plan.';
+COMMENT ON COLUMN credit.plan_schedule.unit IS 'The plan''s unit.';
+COMMENT ON COLUMN credit.plan_schedule.amount IS 'What a whole period brings an account, or each of its members.';
+COMMENT ON COLUMN credit.plan_schedule.category IS 'paid or promotional.';
+COMMENT ON COLUMN credit.plan_schedule.paid IS 'Money paid for a whole period.';
+COMMENT ON COLUMN credit.plan_schedule.currency IS 'ISO 4217 code of that money.';
+COMMENT ON COLUMN credit.plan_schedule.expires IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.proration IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.on_leave IS 'expire: what is unused ends when the account leaves the plan, or the member the account. Otherwise an account keeps its lots until they expire. NULL: members as with expire, accounts as with keep.';
+COMMENT ON COLUMN credit.plan_schedule.true_up IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.recorded_by IS 'The login role of the session that declared it.';
+COMMENT ON COLUMN credit.plan_schedule.rollover IS 'As in credit.schedule.';
+COMMENT ON COLUMN credit.plan_schedule.metadata IS 'Given to the lots. Not interpreted.';
+COMMENT ON COLUMN credit.plan_schedule.key IS 'The idempotency key under which it was declared.';
+COMMENT ON COLUMN credit.plan_schedule.fingerprint IS 'SHA-256 of what was declared under the key.';
+COMMENT ON INDEX credit.plan_schedule_by_plan IS 'The schedules of a plan.';
+COMMENT ON INDEX credit.plan_schedule_by_key IS 'A key declares once.';
+COMMENT ON INDEX credit.schedule_of_plan IS 'An account has the schedule of a plan once for each time it is on it.';
 
 COMMENT ON TABLE credit.schedule_period IS 'Which period of a schedule became which lot, and which lots it was rolled to. The key makes each of them happen once.';
 COMMENT ON COLUMN credit.schedule_period.schedule IS 'The schedule.';
@@ -48,6 +83,9 @@ COMMENT ON COLUMN credit.member.seated_at IS 'When the member came back: its sea
 COMMENT ON TRIGGER schedule_90_refuse_update ON credit.schedule IS 'Only the end of a schedule may be set, as long as it has not come (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_91_refuse_delete ON credit.schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_92_refuse_truncate ON credit.schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER plan_schedule_90_refuse_update ON credit.plan_schedule IS 'Only the end may be set, as long as it has not come (ENABLE ALWAYS).';
+COMMENT ON TRIGGER plan_schedule_91_refuse_delete ON credit.plan_schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER plan_schedule_92_refuse_truncate ON credit.plan_schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_period_90_refuse_update ON credit.schedule_period IS 'What was issued never changes; it may be settled, once (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_period_91_refuse_delete ON credit.schedule_period IS 'What was issued is never forgotten (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_period_92_refuse_truncate ON credit.schedule_period IS 'What was issued is never forgotten (ENABLE ALWAYS).';
@@ -83,16 +121,18 @@ COMMENT ON COLUMN credit.schedules.rolled IS 'How many credits were rolled, each
 COMMENT ON COLUMN credit.schedules.recorded_at IS 'When it was declared. What was due before counts from here on.';
 COMMENT ON COLUMN credit.schedules.recorded_by IS 'The login role of the session that declared it.';
 COMMENT ON COLUMN credit.schedules.metadata IS 'Given to its lots. Not interpreted.';
+COMMENT ON COLUMN credit.schedules.plan IS 'The plan that it comes with; NULL for one of the account''s own.';
+COMMENT ON COLUMN credit.schedules.plan_schedule IS 'The plan''s schedule that it comes from, in credit.plan_schedule.';
 
-COMMENT ON FUNCTION credit_schedule(text, numeric, interval, timestamptz, timestamptz, timestamptz, integer, text, interval, timestamptz, text, boolean, text, jsonb, text, text, numeric, text, integer, interval, text, jsonb) IS
-'Declares what an account is granted again and again, issues what is due of it, and returns the schedule''s id. The first period is the one that contains starts_at (now by default). A lot expires at the end of its period, or as expires (never, 3 periods), expires_after or expires_at say.
-Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 unknown unit; 23505 key used for another request.';
+COMMENT ON FUNCTION credit_schedule(text, numeric, interval, timestamptz, timestamptz, timestamptz, integer, text, interval, timestamptz, text, boolean, text, jsonb, text, text, numeric, text, integer, interval, text, jsonb, text) IS
+'Declares what an account is granted again and again, issues what is due of it, and returns the schedule''s id. With plan instead of account: what every account is granted that is on the plan, those that are on it already included, from when it comes to the plan until it leaves. The first period is the one that contains starts_at (now by default). A lot expires at the end of its period, or as expires (never, 3 periods), expires_after or expires_at say.
+Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 unknown unit or plan; 23505 key used for another request.';
 COMMENT ON FUNCTION credit_standard_schedule(text, numeric, timestamptz, integer, interval, numeric, text, text, text) IS
 'Declares the recommended setup for business customers: an allocation each year, lots that live 12 to 24 months from their effect on, a true-up each quarter. Returns the schedule''s id.
 Errors: as credit_schedule().';
-COMMENT ON FUNCTION credit_end_schedule(text, bigint, timestamptz) IS
-'Ends a schedule, now or at an instant ahead: no period begins from then on, and the last one ends there. What was issued stays. Returns the schedule''s id.
-Errors: 22023 malformed argument; P0002 unknown account or schedule; 55000 an end in the past, or a schedule that has ended.';
+COMMENT ON FUNCTION credit_end_schedule(text, bigint, timestamptz, text) IS
+'Ends a schedule of an account, or with plan one of a plan and what its accounts have of it, now or at an instant ahead: no period begins from then on, and the last one ends there. What was issued stays. Returns the schedule''s id.
+Errors: 22023 malformed argument; P0002 unknown account or schedule; 55000 an end in the past, a schedule that has ended, or one of an account that comes with its plan.';
 COMMENT ON FUNCTION credit_schedule_preview(text, bigint, timestamptz) IS
 'The lots that a schedule brings the pool, or a member who is there all the time, from its start up to an instant, without what rolls over.
 Errors: 22023 malformed argument; P0002 unknown account or schedule.';

@@ -1,13 +1,14 @@
 -- Comments of maintenance, of what expires soon, and of late usage.
 
-COMMENT ON TABLE credit.breakage IS 'What lots lost to their expiry, and what late usage took back of it. One row per lot that lost something.';
+COMMENT ON TABLE credit.breakage IS 'What lots lost to expiry, and what late usage took back of it. One row per expiry entry: only taken_back may change, and grow.';
 COMMENT ON COLUMN credit.breakage.lot IS 'The lot.';
-COMMENT ON COLUMN credit.breakage.posting IS 'The posting of its (last) expiry entry, which what is taken back corrects.';
-COMMENT ON COLUMN credit.breakage.expires_at IS 'When it expired, whenever that was posted.';
+COMMENT ON COLUMN credit.breakage.posting IS 'The posting of the expiry entry, which what is taken back corrects.';
+COMMENT ON COLUMN credit.breakage.expires_at IS 'When that was lost, whenever it was posted: the lot''s expiry, or a limit on what is carried, or when its member left.';
 COMMENT ON COLUMN credit.breakage.account IS 'The account.';
-COMMENT ON COLUMN credit.breakage.expired IS 'What its expiry entries took, in its unit.';
-COMMENT ON COLUMN credit.breakage.taken_back IS 'What late usage took back, in its unit; at most what expired.';
+COMMENT ON COLUMN credit.breakage.expired IS 'What the expiry entry took, in the lot''s unit.';
+COMMENT ON COLUMN credit.breakage.taken_back IS 'What late usage took back of it; at most what expired.';
 COMMENT ON INDEX credit.breakage_expires_at IS 'Finds what expired after usage that comes late.';
+COMMENT ON TRIGGER breakage_90_refuse_update ON credit.breakage IS 'What expired stays; more of it may be taken back. Raises 55000.';
 COMMENT ON TRIGGER breakage_91_refuse_delete ON credit.breakage IS 'What expired is never forgotten.';
 COMMENT ON TRIGGER breakage_92_refuse_truncate ON credit.breakage IS 'What expired is never forgotten.';
 
@@ -80,5 +81,5 @@ COMMENT ON COLUMN credit.expiring_by_account.lots IS 'How many lots these are.';
 COMMENT ON COLUMN credit.expiring_by_account.next_expiry IS 'When the first of them expires.';
 
 COMMENT ON FUNCTION credit_expiry_forecast(text, text, interval) IS
-'What each lot that expires will have lost by then, if every member goes on using credits for every operation as in the burn_window up to now: simulated in drawdown order. lost_value is at the lot''s cost basis, in currency. What rolls over is among it, and what schedules will issue is not considered. The earliest expiry first; changes nothing.
+'What each lot that expires will have lost by then, if every member goes on using credits for every operation as in the burn_window up to now: simulated in drawdown order. lost_value is at the lot''s cost basis, in currency. What schedules will issue until then is drawn on as well, and what they roll over (forecast_rolled) is not lost. The earliest expiry first; changes nothing.
 Errors: 22023 malformed argument; P0002 unknown account or unit.';

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::cycles::due::State;
 use crate::domain::drawdown::Expiry;
 use crate::domain::forecast::{self, Fate, Pace};
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::server::clock;
-use crate::store::connected;
 use crate::store::forecast::{self as store, Priced};
+use crate::store::{Snapshot, connected};
 
 /// What becomes of a lot that expires.
 type Line = (
@@ -20,6 +21,7 @@ type Line = (
     AnyNumeric,
     TimestampWithTimeZone,
     TimestampWithTimeZone,
+    AnyNumeric,
     AnyNumeric,
     AnyNumeric,
     Option<AnyNumeric>,
@@ -44,6 +46,7 @@ fn credit_expiry_forecast(
             name!(effective_at, TimestampWithTimeZone),
             name!(expires_at, TimestampWithTimeZone),
             name!(forecast_used, AnyNumeric),
+            name!(forecast_rolled, AnyNumeric),
             name!(forecast_lost, AnyNumeric),
             name!(lost_value, Option<AnyNumeric>),
             name!(currency, Option<String>),
@@ -64,7 +67,9 @@ fn credit_expiry_forecast(
         let usage = store::usage(name, &context.unit, begin, now);
         let lots: Vec<_> = priced.iter().map(|priced| priced.lot.clone()).collect();
         let pace = Pace { window: now - begin, decimals: context.unit_decimals(), per_seat: context.per_seat };
-        Ok(lines(priced, &forecast::forecast(&lots, &usage, pace, now)))
+        let state = State::read(name, Snapshot::OfCaller);
+        let issuing = state.issuing(&context.unit);
+        Ok(lines(priced, &forecast::forecast(&lots, issuing, &usage, pace, now, state.calendar())))
     })?;
     Ok(TableIterator::new(lines))
 }
@@ -86,7 +91,19 @@ fn lines(priced: Vec<Priced>, fates: &[Fate]) -> Vec<Line> {
         let value = priced.cost_basis.map(|basis| convert::numeric_of_text((basis * lost.clone()).normalize()));
         let effective_at = convert::timestamptz(priced.lot.rank.effective_at);
         let (remaining, used) = (convert::numeric(priced.lot.remaining), convert::numeric(fate.used));
-        (id, priced.lot.member, remaining, effective_at, convert::timestamptz(expires_at), used, lost, value, priced.currency)
+        let rolled = convert::numeric(fate.rolled);
+        (
+            id,
+            priced.lot.member,
+            remaining,
+            effective_at,
+            convert::timestamptz(expires_at),
+            used,
+            rolled,
+            lost,
+            value,
+            priced.currency,
+        )
     };
     expiring.into_iter().map(line).collect()
 }

@@ -6,7 +6,8 @@ use pgrx::prelude::*;
 use super::lots::batch;
 use super::plans::{length, option};
 use crate::convert;
-use crate::cycles::{refresh, schedule};
+use crate::cycles::schedule::Declared;
+use crate::cycles::{plan_schedule, refresh, schedule};
 use crate::domain::request::Fingerprint;
 use crate::domain::rollover::Rollover;
 use crate::error::{self, Result};
@@ -14,6 +15,7 @@ use crate::json::JsonText;
 use crate::posting::account as accounts;
 use crate::posting::idempotency::Keyed;
 use crate::server::clock;
+use crate::store::plan_schedules::OfPlan;
 use crate::store::schedules::NewSchedule;
 use crate::store::{accounts as store, connected};
 
@@ -24,14 +26,14 @@ const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
 /// The most periods that a schedule or its lots may live.
 const MAX_PERIODS: i32 = 100_000;
 
-/// Declares what an account is granted again and again; the schedule's id.
+/// Declares what an account, or every account on a plan, is granted again and again; the schedule's id.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::too_many_arguments)]
 fn credit_schedule(
-    account: Option<&str>,
-    amount: Option<AnyNumeric>,
-    every: Option<Interval>,
+    account: default!(Option<&str>, "NULL"),
+    amount: default!(Option<AnyNumeric>, "NULL"),
+    every: default!(Option<Interval>, "NULL"),
     anchor: default!(Option<TimestampWithTimeZone>, "NULL"),
     starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
@@ -41,7 +43,7 @@ fn credit_schedule(
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     proration: default!(Option<&str>, "'none'"),
     per_member: default!(Option<bool>, "false"),
-    on_leave: default!(Option<&str>, "'expire'"),
+    on_leave: default!(Option<&str>, "NULL"),
     rollover: default!(Option<JsonText>, "NULL"),
     unit: default!(Option<&str>, "NULL"),
     category: default!(Option<&str>, "NULL"),
@@ -51,9 +53,15 @@ fn credit_schedule(
     true_up: default!(Option<Interval>, "NULL"),
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    plan: default!(Option<&str>, "NULL"),
 ) -> Result<i64> {
+    let plan = convert::optional_name("plan", plan)?;
+    if account.is_some() && plan.is_some() {
+        return Err(error::account_or_plan());
+    }
     let key = convert::optional_name("key", key)?;
     let (rollover, metadata) = (rollover.map(|json| json.0), metadata.map(|json| json.0));
+    let on_leave = option("on_leave", on_leave, &["expire", "return", "keep"])?;
     let request = Request {
         every: convert::required("every", length("every", every)?)?,
         anchor: convert::optional_instant("anchor", anchor)?,
@@ -70,23 +78,33 @@ fn credit_schedule(
         rollover: rollover.as_deref(),
     };
     let new = NewSchedule {
-        account: convert::name("account", account)?,
+        account: if plan.is_none() { convert::name("account", account)? } else { "" },
         amount: convert::positive_amount("amount", amount.as_ref())?,
         ends_at: convert::optional_instant("ends_at", ends_at)?,
         periods: count("periods", periods)?,
         proration: option("proration", Some(convert::required("proration", proration)?), &["none", "first", "last", "both"])?
             .expect("a value that was given"),
         per_member: convert::required("per_member", per_member)?,
-        on_leave: option("on_leave", Some(convert::required("on_leave", on_leave)?), &["expire", "return", "keep"])?
-            .expect("a value that was given"),
+        on_leave: on_leave.unwrap_or("expire"),
         paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
         true_up: length("true_up", true_up)?,
         metadata: metadata.as_deref(),
         ..request.blank()
     };
     let fingerprint = request.fingerprint(&new);
-    let keyed = key.map(|key| Keyed { key, function: "credit_schedule", fingerprint });
-    connected(|| request.declare(new, keyed))
+    match plan {
+        None => {
+            let keyed = key.map(|key| Keyed { key, function: "credit_schedule", fingerprint });
+            connected(|| request.declare(new, keyed))
+        }
+        Some(plan) => {
+            // Not to say what becomes of the lots means another thing for a plan than to say that they expire.
+            let of_plan = Fingerprint::of("credit_schedule of a plan").with("on_leave", on_leave);
+            let fingerprint = of_plan.with("terms", Some(format!("{fingerprint:?}"))).finish();
+            let of = OfPlan { plan, anchor: request.anchor, on_leave, key: key.map(|key| (key, fingerprint)) };
+            connected(|| request.declare_of_plan(new, of))
+        }
+    }
 }
 
 /// What a schedule is declared with, beside the values that are stored as they are.
@@ -139,7 +157,19 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn declare(&self, mut new: NewSchedule<'_>, keyed: Option<Keyed<'_>>) -> Result<i64> {
+    fn declare(&self, new: NewSchedule<'_>, keyed: Option<Keyed<'_>>) -> Result<i64> {
+        self.checked(new, |new, declared| schedule::declare(new, declared, self.starts_at, self.anchor, keyed))
+    }
+
+    fn declare_of_plan(&self, new: NewSchedule<'_>, of: OfPlan<'_>) -> Result<i64> {
+        self.checked(new, |new, declared| plan_schedule::declare(new, of, declared, self.starts_at))
+    }
+
+    fn checked<'n>(
+        &self,
+        mut new: NewSchedule<'n>,
+        declare: impl FnOnce(NewSchedule<'n>, Declared<'_>) -> Result<i64>,
+    ) -> Result<i64> {
         if !PRIORITIES.contains(&self.priority) {
             return Err(error::invalid_priority(self.priority));
         }
@@ -150,7 +180,7 @@ impl<'a> Request<'a> {
         if rollover.is_some() && self.validity.expires == "never" {
             return Err(error::nothing_to_roll());
         }
-        schedule::declare(new, rollover.as_ref(), self.unit, self.starts_at, self.anchor, self.category, keyed)
+        declare(new, Declared { rollover: rollover.as_ref(), unit: self.unit, category: self.category })
     }
 
     fn fingerprint(&self, new: &NewSchedule<'_>) -> [u8; 32] {
@@ -261,18 +291,26 @@ fn credit_standard_schedule(
     connected(|| request.declare(new, keyed))
 }
 
-/// Ends a schedule: no period begins then or later. What was issued stays.
+/// Ends a schedule of an account, or of a plan with those of its accounts: no period begins then or later. What was issued stays.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_end_schedule(
-    account: Option<&str>,
-    schedule: Option<i64>,
+    account: default!(Option<&str>, "NULL"),
+    schedule: default!(Option<i64>, "NULL"),
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    plan: default!(Option<&str>, "NULL"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
+    let plan = convert::optional_name("plan", plan)?;
+    if account.is_some() && plan.is_some() {
+        return Err(error::account_or_plan());
+    }
+    let account = if plan.is_none() { convert::name("account", account)? } else { "" };
     let id = convert::required("schedule", schedule)?;
     let ends_at = convert::optional_instant("ends_at", ends_at)?;
-    connected(|| schedule::end(account, id, ends_at))?;
+    connected(|| match plan {
+        None => schedule::end(account, id, ends_at),
+        Some(plan) => plan_schedule::end(plan, id, ends_at),
+    })?;
     Ok(id)
 }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::forecast::Issuing;
 use crate::domain::rollover::{Drawn, Rollover};
-use crate::domain::schedule::{self, Due, Held, Line};
+use crate::domain::schedule::{self, Due, Held, Line, Terms};
 use crate::store::Snapshot;
-use crate::store::schedules::{self, AccountCalendar, HeldRow, LineRow, Schedule};
+use crate::store::account_calendar::AccountCalendar;
+use crate::store::schedules::{self, HeldRow, LineRow, Schedule};
 
 /// The priorities that a lot may have.
 const PRIORITIES: std::ops::RangeInclusive<i16> = 0..=1000;
@@ -43,8 +45,40 @@ impl State {
         State { schedules, lines, held, calendar: AccountCalendar::of(account, snapshot) }
     }
 
+    /// The account's calendar.
+    pub fn calendar(&self) -> &AccountCalendar {
+        &self.calendar
+    }
+
+    /// What the schedules in a unit have before them, line by line, from what was issued.
+    pub fn issuing(&self, unit: &str) -> Vec<Issuing<'_>> {
+        let line = |LineRow { schedule, member, line }: &LineRow| {
+            let of = self.schedule(*schedule);
+            let held = self.held.iter().filter(|row| row.schedule == *schedule && row.member == *member && !row.closed);
+            (of.unit == unit).then(|| Issuing {
+                terms: &of.terms,
+                member: (!member.is_empty()).then(|| member.clone()),
+                line: *line,
+                held: held.map(|row| row.held).collect(),
+                is_paid: of.category == "paid",
+                priorities: [0, 1].map(|rolled| priority(of, rolled)),
+            })
+        };
+        self.lines.iter().filter_map(line).collect()
+    }
+
     /// What is due up to an instant.
     pub fn due(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
+        self.due_of(until, |_, line| line)
+    }
+
+    /// The same without the lots that have expired by then, of which nothing goes on: months of short periods that nobody issued cost a
+    /// reader nothing.
+    pub fn due_for_reader(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
+        self.due_of(until, |terms, line| schedule::passing_over_expired(terms, line, until, &self.calendar))
+    }
+
+    fn due_of(&self, until: DateTime<Utc>, begin: impl Fn(&Terms, Line) -> Line) -> Vec<LineDue<'_>> {
         let mut held: BTreeMap<(i64, &str), Vec<Held>> = BTreeMap::new();
         for row in &self.held {
             held.entry((row.schedule, &row.member)).or_default().push(row.held);
@@ -52,7 +86,11 @@ impl State {
         let of_line = self.lines.iter().map(|LineRow { schedule, member, line }| {
             let held = held.remove(&(*schedule, member.as_str())).unwrap_or_default();
             let schedule = self.schedule(*schedule);
-            LineDue { schedule, member, due: schedule::due(&schedule.terms, *line, held, until, &self.calendar) }
+            LineDue {
+                schedule,
+                member,
+                due: schedule::due(&schedule.terms, begin(&schedule.terms, *line), held, until, &self.calendar),
+            }
         });
         of_line.collect()
     }
@@ -81,18 +119,22 @@ impl State {
 impl LineDue<'_> {
     /// The priority of the line's lots: those that were rolled may be drawn before the others, or after them.
     pub fn priority(&self, rolled: i32) -> i16 {
-        let own = self.schedule.priority;
-        let drawn = self.schedule.terms.rollover.as_ref().and_then(|rollover| rollover.drawn).filter(|_| rolled > 0);
-        let priority = match drawn {
-            Some(Drawn::First) => own - 1,
-            Some(Drawn::Last) => own + 1,
-            None => own,
-        };
-        priority.clamp(*PRIORITIES.start(), *PRIORITIES.end())
+        priority(self.schedule, rolled)
     }
 
     /// From when on it counts that something was due: not before the schedule was made.
     pub fn counts_from(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at.max(self.schedule.recorded_at)
     }
+}
+
+fn priority(schedule: &Schedule, rolled: i32) -> i16 {
+    let own = schedule.priority;
+    let drawn = schedule.terms.rollover.as_ref().and_then(|rollover| rollover.drawn).filter(|_| rolled > 0);
+    let priority = match drawn {
+        Some(Drawn::First) => own - 1,
+        Some(Drawn::Last) => own + 1,
+        None => own,
+    };
+    priority.clamp(*PRIORITIES.start(), *PRIORITIES.end())
 }

@@ -5,6 +5,7 @@
 
 pub mod due;
 pub mod pending;
+pub mod plan_schedule;
 pub mod refresh;
 pub mod schedule;
 pub mod seats;

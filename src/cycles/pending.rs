@@ -1,5 +1,7 @@
 //! What is due but not issued, for who only reads: a reader cannot issue it, and on a standby nobody can. It counts as if it were there.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::due::{LineDue, State};
@@ -20,7 +22,7 @@ pub struct PendingLot {
     pub available: Amount,
 }
 
-/// What a limit on carried credits takes from a lot that is in the ledger.
+/// What a limit on carried credits takes from a lot that is in the ledger, or the end of its schedule.
 pub struct PendingTrim {
     pub member: String,
     pub lot: i64,
@@ -38,14 +40,14 @@ pub struct Pending {
 pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Pending {
     let state = State::read(account, Snapshot::OfCaller);
     let mut pending = Pending::default();
-    let due = state.due(now);
+    // What happens later does not matter, nor do lots that nobody will look at again.
+    let due = state.due_for_reader(at.min(now));
     for line in due.iter().filter(|line| line.schedule.unit == unit) {
-        pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, at)));
-        let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.held.expires_at.is_none_or(|end| end > at));
+        let lapsed = lapsed(line, at);
+        pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, &lapsed, at)));
+        let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.expires_at.is_none_or(|end| end > at));
         let trims = line.due.steps.iter().filter_map(|step| match *step {
-            Step::Lapse { lot: LotId::Known(lot), amount, at: when, ends: false }
-                if line.counts_from(when) <= at && living(lot) =>
-            {
+            Step::Lapse { lot: LotId::Known(lot), amount, at: when, .. } if line.counts_from(when) <= at && living(lot) => {
                 Some(PendingTrim { member: line.member.to_owned(), lot, amount })
             }
             _ => None,
@@ -55,20 +57,26 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> P
     pending
 }
 
+/// What planned lots have lost by an instant at which they live on.
+fn lapsed(line: &LineDue<'_>, at: DateTime<Utc>) -> HashMap<usize, Amount> {
+    let mut lapsed = HashMap::new();
+    for step in &line.due.steps {
+        if let Step::Lapse { lot: LotId::Planned(lot), amount, at: when, ends: false } = *step
+            && line.counts_from(when) <= at
+        {
+            let known = lapsed.entry(lot).or_insert(Amount::ZERO);
+            *known = known.checked_add(amount).expect("a part of a lot");
+        }
+    }
+    lapsed
+}
+
 /// The planned lot, if it is in force at the instant.
-fn pending_lot(line: &LineDue<'_>, index: usize, at: DateTime<Utc>) -> Option<PendingLot> {
+fn pending_lot(line: &LineDue<'_>, index: usize, lapsed: &HashMap<usize, Amount>, at: DateTime<Utc>) -> Option<PendingLot> {
     let Planned { effective_at, expires_at, rolled, granted, .. } = line.due.lots[index];
     if line.counts_from(effective_at) > at || expires_at.is_some_and(|expires_at| expires_at <= at) {
         return None;
     }
-    let lapsed = line.due.steps.iter().map(|step| match *step {
-        Step::Lapse { lot: LotId::Planned(lot), amount, at: when, ends: false }
-            if lot == index && line.counts_from(when) <= at =>
-        {
-            amount
-        }
-        _ => Amount::ZERO,
-    });
     Some(PendingLot {
         member: line.member.to_owned(),
         category: line.schedule.category.clone(),
@@ -76,6 +84,6 @@ fn pending_lot(line: &LineDue<'_>, index: usize, at: DateTime<Utc>) -> Option<Pe
         priority: line.priority(rolled),
         effective_at,
         expires_at,
-        available: less(granted, lapsed.sum()),
+        available: less(granted, lapsed.get(&index).copied().unwrap_or(Amount::ZERO)),
     })
 }

@@ -149,7 +149,7 @@ impl Writer<'_> {
         let due_at = line.counts_from(planned.effective_at);
         let begun = match planned.parent {
             None => {
-                let settled = line.schedule.terms.rollover.is_none();
+                let settled = !line.schedule.terms.settles();
                 schedules::issue(account, (line.schedule.id, line.member), lot, planned, settled, due_at, self.now)
             }
             Some(parent) => {

@@ -11,7 +11,8 @@ use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
-use crate::store::schedules::{self, AccountCalendar, NewSchedule};
+use crate::store::account_calendar::AccountCalendar;
+use crate::store::schedules::{self, NewSchedule};
 use crate::store::{Snapshot, accounts, true_up};
 
 /// So many periods are looked through at most: between the start of a schedule and now, say.
@@ -20,17 +21,23 @@ const MAX_PERIODS: i64 = 10_000;
 /// The shortest period.
 const SHORTEST: i64 = 3_600_000_000;
 
+/// What is declared of a schedule beside the values that are stored as they are.
+#[derive(Clone, Copy)]
+pub struct Declared<'a> {
+    pub rollover: Option<&'a Rollover>,
+    pub unit: Option<&'a str>,
+    pub category: Option<&'a str>,
+}
+
 /// Declares a schedule and issues what is due of it; its id.
 ///
 /// # Errors
 /// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused.
 pub fn declare(
     mut new: NewSchedule<'_>,
-    rollover: Option<&Rollover>,
-    unit: Option<&str>,
+    declared: Declared<'_>,
     starts_at: Option<DateTime<Utc>>,
     anchor: Option<DateTime<Utc>>,
-    category: Option<&str>,
     keyed: Option<Keyed<'_>>,
 ) -> Result<i64> {
     let id = schedules::next_id();
@@ -39,29 +46,9 @@ pub fn declare(
     {
         return Ok(earlier);
     }
-    let context = account::find_or_create(new.account, unit, None, clock::now())?;
-    account::check_decimals("amount", new.amount, &context)?;
-    for limit in rollover.iter().flat_map(|rollover| [rollover.max_amount, rollover.min_amount]).flatten() {
-        account::check_decimals("rollover", limit, &context)?;
-    }
+    let context = account::find_or_create(new.account, declared.unit, None, clock::now())?;
+    complete(&mut new, &declared, context.unit_decimals(), context.currency.as_deref())?;
     new.unit.clone_from(&context.unit);
-    let category = category
-        .map(str::parse::<Category>)
-        .transpose()
-        .map_err(|known| error::unknown_option("category", category.unwrap_or_default(), &known.0))?;
-    let currency = new.currency.clone();
-    let price = terms::price(new.paid, currency.as_deref(), context.currency.as_deref()).map_err(|broken| {
-        error::invalid_price(
-            broken,
-            &new.paid.map(|paid| paid.to_string()).unwrap_or_default(),
-            currency.as_deref().unwrap_or_default(),
-        )
-    })?;
-    let (category, _) = terms::classify(category, None, price.as_ref());
-    if category == Category::Promotional && price.as_ref().is_some_and(|price| price.paid.is_positive()) {
-        return Err(error::invalid_price(terms::TermsError::PaidPromotion, "", ""));
-    }
-    (new.category, new.currency) = (category.to_string(), price.map(|price| price.currency));
 
     // What was due before is issued by the schedules that were there.
     refresh::first_touch(new.account)?;
@@ -80,7 +67,39 @@ pub fn declare(
     Ok(id)
 }
 
-fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
+/// Checks amounts and price against the unit, and says what follows from them.
+///
+/// # Errors
+/// 22023.
+pub fn complete(new: &mut NewSchedule<'_>, declared: &Declared<'_>, decimals: u32, currency_of_unit: Option<&str>) -> Result<()> {
+    let limits = declared.rollover.iter().flat_map(|rollover| [rollover.max_amount, rollover.min_amount]).flatten();
+    for (argument, amount) in std::iter::once(("amount", new.amount)).chain(limits.map(|limit| ("rollover", limit))) {
+        amount.within(decimals).map_err(|_| error::too_many_decimals(argument, &amount.to_string(), decimals))?;
+    }
+    let category = declared.category.map(str::parse::<Category>).transpose();
+    let category =
+        category.map_err(|known| error::unknown_option("category", declared.category.unwrap_or_default(), &known.0))?;
+    let currency = new.currency.take();
+    let price = terms::price(new.paid, currency.as_deref(), currency_of_unit).map_err(|broken| {
+        error::invalid_price(
+            broken,
+            &new.paid.map(|paid| paid.to_string()).unwrap_or_default(),
+            currency.as_deref().unwrap_or_default(),
+        )
+    })?;
+    let (category, _) = terms::classify(category, None, price.as_ref());
+    if category == Category::Promotional && price.as_ref().is_some_and(|price| price.paid.is_positive()) {
+        return Err(error::invalid_price(terms::TermsError::PaidPromotion, "", ""));
+    }
+    (new.category, new.currency) = (category.to_string(), price.map(|price| price.currency));
+    Ok(())
+}
+
+/// Checks that a schedule begins, and that it does not have too many periods before.
+///
+/// # Errors
+/// 22023.
+pub fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
     let cycle = Cycle { anchor: new.anchor, every: crate::convert::span(&new.every) };
     if cycle.every.mean_microseconds() < SHORTEST {
         return Err(error::period_too_short());
@@ -117,6 +136,9 @@ pub fn end(account: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Resu
     let now = clock::now();
     let known = schedules::schedules(account, Snapshot::Fresh).into_iter().find(|known| known.id == schedule);
     let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;
+    if let Some(of_plan) = known.of_plan {
+        return Err(error::schedule_of_plan(account, schedule, of_plan));
+    }
     let ends_at = ends_at.unwrap_or(now);
     if ends_at < now {
         return Err(error::schedule_end_passed(account, schedule, ends_at, now));

@@ -1,9 +1,10 @@
 //! Refusals of schedules.
 
 use chrono::{DateTime, Utc};
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, plain, wrong_state};
+use super::{invalid, not_found, plain, report, wrong_state};
 use crate::domain::rollover::RolloverError;
 
 // 22023 invalid_parameter_value
@@ -86,7 +87,44 @@ pub fn nothing_to_roll() -> ErrorReport {
     )
 }
 
+/// 22023: a plan's schedule in another unit than the plan's.
+pub fn not_the_unit_of_the_plan(plan: &str, unit: &str, of_plan: &str) -> ErrorReport {
+    invalid(
+        format!("a schedule of plan \"{plan}\" is in its unit \"{of_plan}\", not \"{unit}\""),
+        format!("argument=unit value={} plan={} unit={}", plain(unit), plain(plan), plain(of_plan)),
+        "Leave unit out.",
+    )
+}
+
+/// 22023: a schedule is of an account or of a plan.
+pub fn account_or_plan() -> ErrorReport {
+    invalid(
+        "exactly one of account and plan must be given",
+        "argument=plan",
+        "Name the account that is granted something, or the plan whose accounts are.",
+    )
+}
+
+/// 23505: a key of a plan's schedule that stands for another one.
+pub fn key_of_plan_reused(plan: &str, key: &str, schedule: i64) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+        format!("key \"{key}\" of plan \"{plan}\" was used for a different request"),
+        format!("plan={} key={} result={schedule}", plain(plan), plain(key)),
+        "Repeat a request with the same arguments, or use a new key for a new request.",
+    )
+}
+
 // P0002 no_data_found
+
+/// P0002: no such schedule of a plan.
+pub fn unknown_plan_schedule(plan: &str, schedule: i64) -> ErrorReport {
+    not_found(
+        format!("schedule {schedule} of plan \"{plan}\" does not exist"),
+        format!("plan={} schedule={schedule}", plain(plan)),
+        "The table credit.plan_schedule lists them.",
+    )
+}
 
 /// P0002: no such schedule.
 pub fn unknown_schedule(account: &str, schedule: i64) -> ErrorReport {
@@ -114,5 +152,44 @@ pub fn schedule_ended(account: &str, schedule: i64) -> ErrorReport {
         format!("schedule {schedule} has ended"),
         format!("account={} schedule={schedule}", plain(account)),
         "Make a new one with credit_schedule().",
+    )
+}
+
+/// 55000: an end in the past.
+pub fn plan_schedule_end_passed(plan: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
+    wrong_state(
+        format!("schedule {schedule} of plan \"{plan}\" cannot end in the past"),
+        format!("plan={} schedule={schedule} ends_at={} now={}", plain(plan), ends_at.to_rfc3339(), now.to_rfc3339()),
+        "What was due was issued. End it now.",
+    )
+}
+
+/// 55000: it has ended.
+pub fn plan_schedule_ended(plan: &str, schedule: i64) -> ErrorReport {
+    wrong_state(
+        format!("schedule {schedule} of plan \"{plan}\" has ended"),
+        format!("plan={} schedule={schedule}", plain(plan)),
+        "Make a new one with credit_schedule().",
+    )
+}
+
+/// 55000: an account's schedule that comes with its plan.
+pub fn schedule_of_plan(account: &str, schedule: i64, of_plan: i64) -> ErrorReport {
+    wrong_state(
+        format!("schedule {schedule} comes with the plan of account \"{account}\""),
+        format!("account={} schedule={schedule} plan_schedule={of_plan}", plain(account)),
+        "It ends when the account leaves the plan, or for all its accounts with credit_end_schedule(plan => ...).",
+    )
+}
+
+// 40001 serialization_failure
+
+/// 40001: a snapshot from before somebody came to the plan.
+pub fn older_than_subscribers(plan: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        format!("accounts came to plan \"{plan}\" after this transaction's snapshot was taken"),
+        format!("plan={}", plain(plan)),
+        "Repeat the transaction.",
     )
 }

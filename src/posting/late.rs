@@ -4,21 +4,24 @@
 //! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
 //! What the expired lots do not cover is drawn as if the usage were of now.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
-use super::batch::{ItemOutcome, Mode};
+use super::batch::{self, ItemOutcome, Mode};
 use super::debit::{self, Debit, Drawing, Outcome};
 use super::expiry;
 use super::write;
+use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::drawdown::Source;
 use crate::domain::late::LateUsage;
 use crate::domain::{drawdown, exact};
 use crate::error::{self, Result};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
-use crate::store::breakage::{self, Lateness};
+use crate::store::breakage::{self, Lapsed, Lateness, TakenBack};
 use crate::store::eligible::Eligibility;
 use crate::store::entries::{self, BatchLine, DebitLine, Usage};
 
@@ -62,14 +65,8 @@ fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
 fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
     let mut insufficient = None;
     let posted = subtransaction::attempt(|| {
-        // The time is taken anew after waiting for the lots.
-        let lateness = || Lateness { eligible: drawing.eligible, at, now: clock::now() };
-        breakage::unswept(lateness()).into_iter().for_each(|lot| {
-            expiry::expire_waiting(drawing.eligible.account, lot);
-        });
-        let draws = drawdown::plan(&breakage::lapsed(lateness()), drawing.amount);
-        let parts: Vec<_> = draws.iter().map(|draw| (draw.lot, draw.amount)).collect();
-        let lapsed: Amount = draws.iter().map(|draw| draw.amount).sum();
+        let parts = parts(&lapsed_of(drawing.eligible, at, &HashMap::new()), drawing.amount);
+        let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
         let posting = drawing.posting.unwrap_or_else(entries::next_posting);
         let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
         let rest = drawing.amount.checked_sub(lapsed).expect("a part of the amount");
@@ -93,6 +90,25 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
     Ok(posted.map(Outcome::Posted).or(insufficient))
 }
 
+/// Which expiries pay what of an amount: lot by lot in drawdown order, and of a lot what it lost first.
+fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
+    let of_lot =
+        |losses: &[Lapsed]| Source { available: losses.iter().map(|loss| loss.source.available).sum(), ..losses[0].source };
+    let sources: Vec<_> = lapsed.chunk_by(|one, next| one.source.rank == next.source.rank).map(of_lot).collect();
+    let mut parts = Vec::new();
+    for draw in drawdown::plan(&sources, amount) {
+        let mut due = draw.amount;
+        for Lapsed { posting, source } in lapsed.iter().filter(|loss| loss.source.rank.lot == draw.lot) {
+            let amount = source.available.min(due);
+            if amount.is_positive() {
+                due = due.checked_sub(amount).expect("a part of what is due");
+                parts.push(TakenBack { expiry: *posting, lot: draw.lot, amount });
+            }
+        }
+    }
+    parts
+}
+
 /// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
 fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
     let rest = amount.checked_sub(lapsed).expect("a part of the amount");
@@ -106,16 +122,75 @@ fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [Debit
 }
 
 /// Writes what is taken back, and the debit of it, lot by lot behind the lines that the posting has.
-fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[(i64, Amount)]) {
+fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack]) {
     if parts.is_empty() {
         return;
     }
     let now = clock::now();
     let first = breakage::last_line(line.account, posting) + 1;
     breakage::take_back(line.account, posting, first, parts, now);
-    let numbered = (first + 1..).step_by(2).zip(BatchLine::of_debit(line, posting, parts));
+    let draws: Vec<_> = parts.iter().map(|part| (part.lot, part.amount)).collect();
+    let numbered = (first + 1..).step_by(2).zip(BatchLine::of_debit(line, posting, &draws));
     let debits: Vec<_> = numbered.map(|(number, debit)| BatchLine { line: number, ..debit }).collect();
     write::lines(&debits, now);
+}
+
+/// Whether expired lots may pay for an item.
+pub fn is_paid_by_expired(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> bool {
+    items.iter().zip(contexts).any(|(item, context)| original(item, context).is_some())
+}
+
+fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
+    instant(item.occurred_at, context).filter(|_| context.late_usage == LateUsage::Original)
+}
+
+/// Debits the items under one posting: those that are late from what expired lots lost, in turn, and what that does not cover with the
+/// others from the lots of now.
+///
+/// # Errors
+/// As [`batch::debit_as_one`].
+pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], posting: i64) -> Result<()> {
+    let mut taken: HashMap<i64, Amount> = HashMap::new();
+    let (mut rest, mut paid) = (Vec::new(), Vec::new());
+    for (index, (item, context)) in items.iter().zip(contexts).enumerate() {
+        let parts = match original(item, context) {
+            None => Vec::new(),
+            Some(at) => {
+                // What expired lots lost is only known once the account's schedules are settled.
+                refresh::first_touch(item.account)?;
+                parts(&lapsed_of(item.eligible(context), at, &taken), item.amount)
+            }
+        };
+        for part in &parts {
+            let known = taken.entry(part.expiry).or_insert(Amount::ZERO);
+            *known = known.checked_add(part.amount).expect("a part of what expired");
+        }
+        let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
+        let amount = item.amount.checked_sub(lapsed).expect("a part of the amount");
+        let [line_of_lapsed, line_of_rest] = split_line(item.line(context.member.as_ref()), lapsed, item.amount);
+        paid.push((line_of_lapsed, parts));
+        if amount.is_positive() {
+            rest.push(Debit { amount, usage: line_of_rest.usage, item: item.item.or(Some(index)), ..*item });
+        }
+    }
+    batch::debit_rest_as_one(&rest, posting)?;
+    paid.into_iter().for_each(|(line, parts)| write_lines(line, posting, &parts));
+    Ok(())
+}
+
+/// What the lots that would have paid lost, without what was taken of it just now.
+fn lapsed_of(eligible: Eligibility<'_>, at: DateTime<Utc>, taken: &HashMap<i64, Amount>) -> Vec<Lapsed> {
+    // The time is taken anew after waiting for the lots.
+    let lateness = || Lateness { eligible, at, now: clock::now() };
+    breakage::unswept(lateness()).into_iter().for_each(|lot| {
+        expiry::expire_waiting(eligible.account, lot);
+    });
+    let left = |loss: Lapsed| {
+        let taken = taken.get(&loss.posting).copied().unwrap_or(Amount::ZERO);
+        let available = loss.source.available.checked_sub(taken).expect("a part of what expired");
+        Lapsed { source: Source { available, ..loss.source }, ..loss }
+    };
+    breakage::lapsed(lateness()).into_iter().map(left).collect()
 }
 
 /// Checks the items of one posting, which the lots of now pay together: they are not late where late usage is rejected.

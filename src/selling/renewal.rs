@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::purchase;
+use crate::cycles::{plan_schedule, refresh};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::posting::account;
@@ -79,6 +80,7 @@ pub fn buy(bought: &Bought<'_>, effective_at: DateTime<Utc>, now: DateTime<Utc>)
 /// P0002 unknown account, or no subscription; 55000 before its commitment ends without a reason.
 pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> Result<DateTime<Utc>> {
     let context = account::find(name, unit, None)?;
+    refresh::first_touch(name)?;
     accounts::lock(name);
     let now = clock::now();
     due(name, Some(&context.unit), now, now);
@@ -90,5 +92,6 @@ pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> 
     }
     subscriptions::drop_announced(name, &context.unit, now);
     subscriptions::end(name, current.subscription, ends_at, override_reason);
+    plan_schedule::follow(name, now);
     Ok(ends_at)
 }

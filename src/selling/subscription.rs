@@ -9,12 +9,13 @@ use chrono::{DateTime, Utc};
 use super::giving_back::{self, GivenBack};
 use super::quote::{self, Asked, Quoted};
 use super::renewal;
+use crate::cycles::{plan_schedule, refresh};
 use crate::domain::amount::Amount;
 use crate::domain::subscription::{self as rules, BillingPeriod, Decimals, Moved, Segment};
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
-use crate::server::{clock, subtransaction};
+use crate::server::{clock, lock, subtransaction};
 use crate::store::subscription_moves::{self as moves, Bought, Changed, NewChange};
 use crate::store::subscriptions::{self, Cycle, NewSubscription, Period, Subscription, Terms};
 use crate::store::{Snapshot, accounts, lots, plans};
@@ -69,6 +70,9 @@ fn unit_of(plan: &str) -> Result<String> {
 
 fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
+    // What the schedules of the plan that is left were to bring up to now, they bring.
+    lock::come_to_plan(request.plan);
+    refresh::first_touch(request.account)?;
     accounts::lock(request.account);
     plans::share(request.plan);
     // The waits may have been long: only now the plan and what the account is on stay as they are.
@@ -338,6 +342,8 @@ impl Step<'_> {
 
     fn record(&self, new: &Begun, from: Option<&Subscription>, period: Period, effect: Effect) {
         let Effect { bought, given_back, mut notes } = effect;
+        let lots_kept = moves::lots_kept(self.request.account, self.unit, self.change, self.now);
+        notes.extend(plan_schedule::follow(self.request.account, self.now));
         if self.quoted.is_below_floor {
             notes.push("the margin is below the floor of the plan".to_owned());
         }
@@ -358,7 +364,7 @@ impl Step<'_> {
                 granted: bought.granted,
                 returned: given_back.returned,
                 new_price: self.quoted.total,
-                lots_kept: moves::lots_kept(self.request.account, self.unit, self.change, self.now),
+                lots_kept,
                 note: (!notes.is_empty()).then(|| notes.join("; ")),
             },
             self.now,

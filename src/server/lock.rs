@@ -4,9 +4,11 @@
 //! locked, and whoever goes on to another row while holding that deadlocks sooner or later. So a debit first takes this
 //! lock without waiting; the row behind it is then free. It costs no WAL and ends with the (sub)transaction.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeSet;
 
 use pgrx::pg_sys;
+
+use crate::domain::request::Fingerprint;
 
 /// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
 const SPACE: u16 = 20_293;
@@ -16,6 +18,12 @@ const SPACE_OF_CLOSING: u16 = 20_295;
 
 /// The space of the locks of maintenance.
 const SPACE_OF_STEPS: u16 = 20_294;
+
+/// The space of the locks of plans, against who comes to them.
+const SPACE_OF_PLANS: u16 = 20_296;
+
+/// So many locks there are for the names of accounts, and so many for those of plans.
+const NAMED_LOCKS: u64 = 512;
 
 /// Lot ids stay below 2^53 and slots below 2^10: together they fit a lock's 64 bits without hashing.
 const SLOT_BITS: u32 = 10;
@@ -77,19 +85,38 @@ pub fn try_acquire_step(step: u64) -> bool {
 
 /// The lock of closing a period of an account, until the transaction ends: shared by who dates something in the past.
 pub fn share_closing(account: &str) {
-    unsafe { pg_sys::LockAcquire(&closing(account), pg_sys::ShareLock as i32, false, false) };
+    lock_named(SPACE_OF_CLOSING, "account", account, pg_sys::ShareLock);
 }
 
-/// The same, alone: by who closes a period.
-pub fn acquire_closing(account: &str) {
-    unsafe { pg_sys::LockAcquire(&closing(account), pg_sys::ExclusiveLock as i32, false, false) };
+/// The same, alone: by who closes a period of the accounts. In one order, so that two of them do not deadlock.
+pub fn acquire_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
+    let ids: BTreeSet<u64> = accounts.map(|account| hash_of_name("account", account)).collect();
+    ids.into_iter().for_each(|id| lock_id(SPACE_OF_CLOSING, id, pg_sys::ExclusiveLock));
 }
 
-/// Two accounts whose names have the same hash share a lock, and wait for each other without need.
-fn closing(account: &str) -> pg_sys::LOCKTAG {
-    let mut hasher = DefaultHasher::new();
-    account.hash(&mut hasher);
-    advisory(SPACE_OF_CLOSING, hasher.finish())
+/// Until the transaction ends nobody comes to the plan, nor declares what it grants.
+pub fn keep_others_from_plan(plan: &str) {
+    lock_named(SPACE_OF_PLANS, "plan", plan, pg_sys::ExclusiveLock);
+}
+
+/// Until the transaction ends nobody declares what the plan grants. Many may hold this at once.
+pub fn come_to_plan(plan: &str) {
+    lock_named(SPACE_OF_PLANS, "plan", plan, pg_sys::ShareLock);
+}
+
+/// Names that share a hash wait for each other, which harms nobody. There are few hashes, so that closing the periods of very many
+/// accounts does not fill the server's lock table.
+fn lock_named(space: u16, kind: &str, name: &str, mode: u32) {
+    lock_id(space, hash_of_name(kind, name), mode);
+}
+
+fn hash_of_name(kind: &str, name: &str) -> u64 {
+    let hash = Fingerprint::of(kind).with(kind, Some(name)).finish();
+    u64::from_be_bytes(*hash.first_chunk().expect("32 bytes")) % NAMED_LOCKS
+}
+
+fn lock_id(space: u16, id: u64, mode: u32) {
+    unsafe { pg_sys::LockAcquire(&advisory(space, id), mode as i32, false, false) };
 }
 
 /// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.

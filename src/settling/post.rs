@@ -37,10 +37,8 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     for account in &accounts {
         settle_what_is_due(account)?;
     }
-    for account in &accounts {
-        lock::acquire_closing(account);
-        accounts::lock(account);
-    }
+    lock::acquire_closing(accounts.iter().map(String::as_str));
+    accounts.iter().for_each(|account| accounts::lock(account));
     if let Some((process, since)) = closed_periods::older_writer(to) {
         return Err(error::period_still_written(to, process, since));
     }

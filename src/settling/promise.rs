@@ -11,8 +11,9 @@ use crate::domain::{schedule, true_up};
 use crate::error::{self, Result};
 
 use crate::selling::quote;
+use crate::store::account_calendar::AccountCalendar;
 use crate::store::closed_periods::Line;
-use crate::store::schedules::{self, AccountCalendar, Schedule};
+use crate::store::schedules::{self, Schedule};
 use crate::store::true_up::{self as store, Commitment, Sums, Terms};
 use crate::store::{agreements, plans};
 

@@ -12,6 +12,7 @@ use crate::error::{self, Result};
 use crate::selling::quote;
 use crate::server::clock;
 use crate::store::Snapshot;
+use crate::store::account_calendar::AccountCalendar;
 use crate::store::closed_periods::{self, Closed, Line, TrueUp};
 use crate::store::true_up::{self as store, Sums, Terms};
 
@@ -210,7 +211,7 @@ pub fn next_to_close(account: &str, unit: &str, now: DateTime<Utc>, snapshot: Sn
 /// 55000 where nothing was declared.
 pub fn period_at(account: &str, unit: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Result<Period> {
     let cycle = store::terms(account, unit, snapshot).cycle.ok_or_else(|| error::no_true_up_terms(account, unit))?;
-    let calendar = crate::store::schedules::AccountCalendar::of(account, snapshot);
+    let calendar = AccountCalendar::of(account, snapshot);
     let number = cycle.containing(&calendar, at);
     Ok(Period { from: cycle.start(&calendar, number), to: cycle.start(&calendar, number + 1), snapshot })
 }

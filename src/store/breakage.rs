@@ -8,7 +8,8 @@ use super::statement::{Rows, Statement};
 use crate::domain::amount::Amount;
 use crate::domain::drawdown::Source;
 
-// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may expire again that an adjustment added to.
+// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit on what
+// is carried before it expires, or when an adjustment added to it.
 static EXPIRE: Statement = Statement::by_index(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
@@ -19,25 +20,28 @@ static EXPIRE: Statement = Statement::by_index(
          WHERE l.account = $1 AND l.lot = $2
          RETURNING account, lot, posting
      )
-     INSERT INTO credit.breakage AS b (account, lot, posting, expires_at, expired)
-     SELECT account, lot, posting, $4, $3 FROM line
-     ON CONFLICT (account, lot) DO UPDATE SET posting = EXCLUDED.posting,
-         expires_at = GREATEST(b.expires_at, EXCLUDED.expires_at), expired = b.expired + EXCLUDED.expired",
+     INSERT INTO credit.breakage (account, lot, posting, expires_at, expired) SELECT account, lot, posting, $4, $3 FROM line",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-/// Lots `l` of an account `a` that would have paid at $6 and have expired by $7.
+/// Lots `l` of an account `a` that would have paid at $6.
 /// $1 account, $2 unit, $3 member ('' without one), $4 operation, $5 does the pool pay.
-macro_rules! expired_since {
+macro_rules! would_have_paid {
     () => {
         "l.account = $1 AND l.unit = $2 AND (COALESCE(l.member, '') = $3 OR ($5 AND COALESCE(l.member, '') = ''))
-         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6 AND l.expires_at > $6 AND l.expires_at <= $7"
+         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6 AND COALESCE(l.expires_at, 'infinity') > $6"
     };
 }
 
 macro_rules! grace_ends {
+    ($expires_at:literal) => {
+        concat!("credit.add_interval(", $expires_at, ", a.late_grace, a.time_zone)")
+    };
+}
+
+macro_rules! in_drawdown_order {
     () => {
-        "credit.add_interval(l.expires_at, a.late_grace, a.time_zone)"
+        "ORDER BY l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at, l.lot"
     };
 }
 
@@ -46,45 +50,49 @@ static UNSWEPT: Statement = Statement::by_index(
         "SELECT l.lot FROM credit.lot l JOIN credit.account a ON a.account = l.account
          WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $7 AND NOT EXISTS (SELECT FROM credit.schedule_period p
              WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled) AND ",
-        expired_since!(),
+        would_have_paid!(),
         " AND ",
-        grace_ends!(),
-        " > $7 ORDER BY l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at, l.lot"
+        grace_ends!("l.expires_at"),
+        " > $7 ",
+        in_drawdown_order!(),
     ),
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// Locked in drawdown order; what a row has after waiting for its lock is read again.
+// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot lost
+// counts from when it lost it, whether or not the lot lives on.
 static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
-             b.expired - b.taken_back
+             b.expired - b.taken_back, b.posting
          FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a ON a.account = b.account
          WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7 AND b.expired > b.taken_back AND ",
-        expired_since!(),
+        would_have_paid!(),
         " AND ",
-        grace_ends!(),
-        " > $7 ORDER BY l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at, l.lot
-         FOR NO KEY UPDATE OF b"
+        grace_ends!("b.expires_at"),
+        " > $7 ",
+        in_drawdown_order!(),
+        ", b.expires_at, b.posting FOR NO KEY UPDATE OF b"
     ),
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-/// The first lot that lost something and whose grace is over.
+/// The first loss of a lot whose grace is over.
 static TOO_LATE: Statement = Statement::by_index(
     concat!(
-        "SELECT l.lot, l.expires_at, ",
-        grace_ends!(),
-        " FROM credit.lot l JOIN credit.account a ON a.account = l.account
-         WHERE l.lot IN (SELECT b.lot FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7
+        "SELECT l.lot, loss.expires_at, ",
+        grace_ends!("loss.expires_at"),
+        " FROM (SELECT b.lot, b.expires_at FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7
              UNION ALL
-             SELECT o.lot FROM credit.lot o WHERE o.account = $1 AND o.unit = $2 AND NOT o.closed
+             SELECT o.lot, o.expires_at FROM credit.lot o WHERE o.account = $1 AND o.unit = $2 AND NOT o.closed
                  AND COALESCE(o.expires_at, 'infinity') <= $7
-                 AND EXISTS (SELECT FROM credit.slot s WHERE s.account = o.account AND s.lot = o.lot AND s.remaining > 0)) AND ",
-        expired_since!(),
+                 AND EXISTS (SELECT FROM credit.slot s WHERE s.account = o.account AND s.lot = o.lot AND s.remaining > 0)) AS loss
+         JOIN credit.lot l ON l.account = $1 AND l.lot = loss.lot JOIN credit.account a ON a.account = l.account
+         WHERE ",
+        would_have_paid!(),
         " AND ",
-        grace_ends!(),
-        " <= $7 ORDER BY l.expires_at, l.lot LIMIT 1"
+        grace_ends!("loss.expires_at"),
+        " <= $7 ORDER BY loss.expires_at, l.lot LIMIT 1"
     ),
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
@@ -98,8 +106,8 @@ static LAST_LINE: Statement = Statement::by_index(
 static TAKE_BACK: Statement = Statement::by_index(
     "WITH taken AS (
          UPDATE credit.breakage b SET taken_back = b.taken_back + v.amount
-         FROM unnest($4::bigint[], $5::numeric[]) WITH ORDINALITY AS v (lot, amount, part)
-         WHERE b.account = $1 AND b.lot = v.lot AND b.expired - b.taken_back >= v.amount
+         FROM unnest($4::bigint[], $5::numeric[]) WITH ORDINALITY AS v (posting, amount, part)
+         WHERE b.account = $1 AND b.posting = v.posting AND b.expired - b.taken_back >= v.amount
          RETURNING b.account, b.lot, b.posting, b.expires_at, v.amount, v.part
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, corrects,
@@ -138,9 +146,26 @@ pub fn unswept(lateness: Lateness<'_>) -> Vec<i64> {
     run(&UNSWEPT, lateness).iter().map(|row| row.get(1)).collect()
 }
 
+/// What a lot lost at one time and nobody took back yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Lapsed {
+    /// The posting of its expiry.
+    pub posting: i64,
+    pub source: Source,
+}
+
 /// What the lots that would have paid lost within the grace, in drawdown order, locked.
-pub fn lapsed(lateness: Lateness<'_>) -> Vec<Source> {
-    run(&LAPSED, lateness).iter().map(|row| source_of_row(&row)).collect()
+pub fn lapsed(lateness: Lateness<'_>) -> Vec<Lapsed> {
+    run(&LAPSED, lateness).iter().map(|row| Lapsed { posting: row.get(9), source: source_of_row(&row) }).collect()
+}
+
+/// A part of an expiry that is taken back.
+#[derive(Clone, Copy, Debug)]
+pub struct TakenBack {
+    /// The posting of the expiry.
+    pub expiry: i64,
+    pub lot: i64,
+    pub amount: Amount,
 }
 
 /// A lot for whose life usage comes too late.
@@ -163,9 +188,9 @@ pub fn last_line(account: &str, posting: i64) -> i32 {
     LAST_LINE.run(&[&account, &posting]).first().expect("one row").get(1)
 }
 
-/// Takes back what locked lots lost, in every second line from `line` on.
-pub fn take_back(account: &str, posting: i64, line: i32, parts: &[(i64, Amount)], now: DateTime<Utc>) {
-    let (lots, amounts): (Vec<i64>, Vec<Amount>) = parts.iter().copied().unzip();
-    let written = TAKE_BACK.run(&[&account, &posting, &line, &lots, &amounts.as_slice(), &now]);
+/// Takes back parts of locked expiries, in every second line from `line` on.
+pub fn take_back(account: &str, posting: i64, line: i32, parts: &[TakenBack], now: DateTime<Utc>) {
+    let (expiries, amounts): (Vec<i64>, Vec<Amount>) = parts.iter().map(|part| (part.expiry, part.amount)).unzip();
+    let written = TAKE_BACK.run(&[&account, &posting, &line, &expiries, &amounts.as_slice(), &now]);
     assert_eq!(written.count(), parts.len(), "what posting {posting} takes back");
 }

@@ -3,6 +3,7 @@
 mod statement;
 
 pub mod access;
+pub mod account_calendar;
 pub mod accounts;
 pub mod agreements;
 pub mod balances;
@@ -16,6 +17,7 @@ pub mod entries;
 pub mod forecast;
 pub mod lots;
 pub mod maintenance;
+pub mod plan_schedules;
 pub mod plans;
 pub mod purchases;
 pub mod rate_cards;
@@ -30,5 +32,6 @@ pub mod transfers;
 pub mod true_up;
 pub mod units;
 pub mod verify;
+mod verify_schedules;
 
 pub use statement::{Column, Parameter, Snapshot, connected};

@@ -1,7 +1,4 @@
-//! The tables `credit.schedule` and `credit.schedule_period`, and the calendar of an account.
-
-use std::cell::RefCell;
-use std::collections::HashMap;
+//! The tables `credit.schedule` and `credit.schedule_period`.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
@@ -10,7 +7,7 @@ use pgrx::prelude::*;
 use super::statement::{Row, Snapshot, Statement};
 use crate::convert;
 use crate::domain::amount::Amount;
-use crate::domain::calendar::{Calendar, Cycle, Span};
+use crate::domain::calendar::Cycle;
 use crate::domain::exact::Precision;
 use crate::domain::rollover::Rollover;
 use crate::domain::schedule::{Held, Line, LotId, Planned, Proration, Terms, Validity};
@@ -18,7 +15,7 @@ use crate::domain::schedule::{Held, Line, LotId, Planned, Proration, Terms, Vali
 static SCHEDULES: Statement = Statement::by_index(
     "SELECT s.schedule, s.unit, s.category, s.priority, s.recorded_at, s.anchor, s.every, s.amount, s.starts_at,
           s.ends_at, s.periods, s.expires, s.expires_periods, s.expires_after, s.expires_at, s.proration, s.rollover::text,
-         u.decimals::integer, u.rounding, s.per_member
+         u.decimals::integer, u.rounding, s.per_member, s.plan_schedule, s.ends_lots
      FROM credit.schedule s JOIN credit.unit u ON u.unit = s.unit WHERE s.account = $1 ORDER BY s.schedule",
     &[TEXTOID],
 );
@@ -36,10 +33,13 @@ static LINES: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
+// A lot ends with its schedule, where that was declared.
 static HELD: Statement = Statement::by_index(
-    "SELECT p.schedule, p.member, p.period, p.rolled, p.original, p.lot, l.expires_at, l.closed, l.slots,
-         (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = p.account AND s.lot = p.lot)
+    "SELECT p.schedule, p.member, p.period, p.rolled, p.original, p.lot,
+         LEAST(l.expires_at, CASE WHEN c.ends_lots THEN c.ends_at END), l.closed, l.slots,
+         (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = p.account AND s.lot = p.lot), l.expires_at
      FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
+     JOIN credit.schedule c ON c.account = p.account AND c.schedule = p.schedule
      WHERE p.account = $1 AND NOT p.settled ORDER BY p.lot",
     &[TEXTOID],
 );
@@ -52,18 +52,6 @@ static HELD_OF_MEMBER: Statement = Statement::by_index(
      ORDER BY p.lot",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
-
-// Nothing to count on the calendar; there and back would move the first of an hour that comes twice to the second.
-static ADD: Statement = Statement::new(
-    "SELECT CASE WHEN $3 = 0 AND $4 = 0 THEN $1 ELSE (($1 AT TIME ZONE $2) + make_interval(months => $3, days => $4)) AT TIME ZONE $2 END
-         + $5 * interval '1 microsecond'",
-    &[TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID, INT8OID],
-);
-
-static DAY: Statement =
-    Statement::new("SELECT (($1 AT TIME ZONE $2)::date - DATE '2000-01-01')::bigint", &[TIMESTAMPTZOID, TEXTOID]);
-
-static TIME_ZONE: Statement = Statement::by_index("SELECT time_zone FROM credit.account WHERE account = $1", &[TEXTOID]);
 
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.schedule_id')", &[]);
 
@@ -185,6 +173,8 @@ pub struct Schedule {
     pub priority: i16,
     pub per_member: bool,
     pub recorded_at: DateTime<Utc>,
+    /// The plan's schedule that it comes from.
+    pub of_plan: Option<i64>,
     pub terms: Terms,
 }
 
@@ -205,6 +195,8 @@ pub struct HeldRow {
     pub lot: i64,
     pub slots: i16,
     pub closed: bool,
+    /// When the lot itself expires; its schedule may end it before.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// The account's schedules, in the order they were made.
@@ -232,7 +224,9 @@ fn schedule_of_row(row: Row<'_>) -> Schedule {
         priority: row.get(4),
         per_member: row.get(20),
         recorded_at: row.get(5),
+        of_plan: row.optional(21),
         terms: Terms {
+            ends_lots: row.get(22),
             cycle: Cycle { anchor: row.get(6), every: convert::span(&row.get::<Interval>(7)) },
             amount: row.get(8),
             starts_at: row.get(9),
@@ -278,6 +272,7 @@ pub fn held(account: &str, snapshot: Snapshot) -> Vec<HeldRow> {
         lot: row.get(6),
         slots: row.get(9),
         closed: row.get(8),
+        expires_at: row.optional(11),
     };
     HELD.execute(snapshot, &[&account]).iter().map(held).collect()
 }
@@ -381,38 +376,4 @@ pub fn roll(account: &str, from: i64, to: i64, planned: &Planned, priority: i16,
 /// Says that the end of a lot has been settled.
 pub fn settle(account: &str, lot: i64) {
     SETTLE.run(&[&account, &lot]);
-}
-
-/// An instant, and the months, days and microseconds that are added to it.
-type Sum = (DateTime<Utc>, i32, i32, i64);
-
-/// The calendar of an account, as the server knows it.
-pub struct AccountCalendar {
-    time_zone: String,
-    snapshot: Snapshot,
-    /// What was asked for before.
-    sums: RefCell<HashMap<Sum, DateTime<Utc>>>,
-}
-
-impl AccountCalendar {
-    /// The calendar of an account that exists.
-    pub fn of(account: &str, snapshot: Snapshot) -> AccountCalendar {
-        let time_zone = TIME_ZONE.execute(snapshot, &[&account]).first().expect("an existing account").get(1);
-        AccountCalendar { time_zone, snapshot, sums: RefCell::default() }
-    }
-}
-
-impl Calendar for AccountCalendar {
-    fn add(&self, at: DateTime<Utc>, Span { months, days, microseconds }: Span) -> DateTime<Utc> {
-        let sum = || {
-            let rows = ADD.execute(self.snapshot, &[&at, &self.time_zone, &months, &days, &microseconds]);
-            rows.first().expect("one row").get(1)
-        };
-        let known = self.sums.borrow().get(&(at, months, days, microseconds)).copied();
-        known.unwrap_or_else(|| *self.sums.borrow_mut().entry((at, months, days, microseconds)).or_insert_with(sum))
-    }
-
-    fn day(&self, at: DateTime<Utc>) -> i64 {
-        DAY.execute(self.snapshot, &[&at, &self.time_zone]).first().expect("one row").get(1)
-    }
 }

@@ -24,6 +24,8 @@ pub enum Snapshot {
     OfCaller,
     /// All that is committed now (READ COMMITTED) and all that this transaction wrote.
     Fresh,
+    /// All that is committed now, also in a transaction whose snapshot is older, but nothing that this command wrote.
+    Latest,
 }
 
 /// A statement with the types of its parameters.
@@ -65,9 +67,16 @@ impl Statement {
         let _planner = self.by_index.then(PlannerByIndex::begin);
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
-            let read_only = snapshot == Snapshot::OfCaller;
+            let read_only = snapshot != Snapshot::Fresh;
+            let is_latest = snapshot == Snapshot::Latest;
+            if is_latest {
+                pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+            }
             let status = pg_sys::SPI_execute_plan(self.plan(), values.as_mut_ptr(), nulls.as_ptr(), read_only, 0);
             assert!(status > 0, "SPI returned {status} for: {}", self.sql);
+            if is_latest {
+                pg_sys::PopActiveSnapshot();
+            }
             Rows { table: pg_sys::SPI_tuptable, processed: pg_sys::SPI_processed as usize }
         }
     }

@@ -1,8 +1,10 @@
-//! The proof of the books: each invariant is a query that returns what violates it. One statement, so one instant.
+//! The proof of the books: each invariant is a query that returns what violates it. All of them see what the calling query sees, so one
+//! instant.
 
 use pgrx::pg_sys::TEXTOID;
 
-use super::statement::Statement;
+use super::statement::{Row, Statement};
+use super::verify_schedules;
 
 /// A violated invariant.
 pub struct Violation {
@@ -78,14 +80,18 @@ static VIOLATIONS: Statement = Statement::new(
          AND NOT EXISTS (SELECT FROM credit.entry x WHERE x.account = r.account AND x.posting = r.corrects AND x.lot = r.lot AND x.kind = 'expiry')
      UNION ALL
      SELECT 'breakage is what expired and was not taken back', COALESCE(b.account, e.account), COALESCE(b.lot, e.lot),
-         COALESCE(e.expired, 0) || ' less ' || COALESCE(e.taken_back, 0), COALESCE(b.expired, 0) || ' less ' || COALESCE(b.taken_back, 0)
+         COALESCE(e.expired || ' less ' || e.taken_back || ' at ' || e.expires_at, 'no expiry'),
+         COALESCE(b.expired || ' less ' || b.taken_back || ' at ' || b.expires_at, 'no breakage')
      FROM (SELECT * FROM credit.breakage WHERE $1 IS NULL OR account = $1) b
      FULL JOIN (
-         SELECT account, lot, COALESCE(- sum(amount) FILTER (WHERE kind = 'expiry'), 0) AS expired,
-             COALESCE(sum(amount) FILTER (WHERE kind = 'expiry_reversal'), 0) AS taken_back
-         FROM credit.entry WHERE kind IN ('expiry', 'expiry_reversal') AND ($1 IS NULL OR account = $1) GROUP BY account, lot) e
-         ON e.account = b.account AND e.lot = b.lot
-     WHERE (b.expired, b.taken_back) IS DISTINCT FROM (e.expired, e.taken_back) OR b.taken_back > b.expired
+         SELECT x.account, x.posting, x.lot, x.occurred_at AS expires_at, - x.amount AS expired, COALESCE(r.taken_back, 0) AS taken_back
+         FROM credit.entry x LEFT JOIN (
+             SELECT account, corrects, lot, sum(amount) AS taken_back FROM credit.entry
+             WHERE kind = 'expiry_reversal' AND ($1 IS NULL OR account = $1) GROUP BY account, corrects, lot) r
+             ON r.account = x.account AND r.corrects = x.posting AND r.lot = x.lot
+         WHERE x.kind = 'expiry' AND ($1 IS NULL OR x.account = $1)) e ON e.account = b.account AND e.posting = b.posting
+     WHERE (b.lot, b.expires_at, b.expired, b.taken_back) IS DISTINCT FROM (e.lot, e.expires_at, e.expired, e.taken_back)
+         OR b.taken_back > b.expired
      UNION ALL
      SELECT 'a member''s lot pays for that member only', account, lot, owner, COALESCE(member, 'no member') || ' in posting ' || posting
      FROM debits WHERE owner IS NOT NULL AND owner IS DISTINCT FROM member
@@ -388,35 +394,8 @@ static VIOLATIONS: Statement = Statement::new(
      UNION ALL
      SELECT 'every plan that is named exists', x.account, NULL, x.plan, 'no such plan'
      FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT account, plan FROM credit.subscription UNION SELECT NULL, plan FROM credit.tier
-         UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
+         UNION SELECT NULL, plan FROM credit.plan_schedule UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
-     UNION ALL
-     SELECT 'every period of a schedule has its lot, and every rollover its parent', p.account, p.lot,
-         'schedule ' || p.schedule || ' period ' || p.period || ' rolled ' || p.rolled || ' of ' || p.original,
-         COALESCE(l.source || ' of ' || l.granted || COALESCE(' for ' || l.member, ''), 'no lot')
-     FROM credit.schedule_period p LEFT JOIN lots l ON l.account = p.account AND l.lot = p.lot
-     LEFT JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-     LEFT JOIN credit.schedule_period o ON o.account = p.account AND o.lot = l.parent
-     WHERE ($1 IS NULL OR p.account = $1) AND NOT COALESCE(l.unit = s.unit AND COALESCE(l.member, '') = p.member AND CASE WHEN p.rolled = 0
-         THEN l.source = 'allocation' AND l.granted = p.original
-         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.rolled + 1, o.original)
-             = (p.schedule, p.member, p.period, p.rolled, p.original) END, false)
-     UNION ALL
-     SELECT 'a lot whose rollover is settled is closed', p.account, p.lot, 'closed', 'open'
-     FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-     JOIN lots l ON l.account = p.account AND l.lot = p.lot
-     WHERE ($1 IS NULL OR p.account = $1) AND p.settled AND s.rollover IS NOT NULL AND NOT l.closed
-     UNION ALL
-     SELECT 'an account is looked at when its schedules bring something', a.account, NULL, min(v.due_at)::text, COALESCE(a.refresh_at::text, 'never')
-     FROM credit.account a JOIN (
-         SELECT p.account, l.expires_at AS due_at FROM credit.schedule_period p JOIN lots l ON l.account = p.account AND l.lot = p.lot
-         WHERE NOT p.settled AND l.expires_at IS NOT NULL
-         UNION ALL
-         SELECT s.account, s.starts_at FROM credit.schedule s WHERE NOT s.per_member AND (s.ends_at IS NULL OR s.ends_at > s.starts_at)
-             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule)
-             AND s.proration = 'none' AND s.expires IN ('never', 'period_end')) v ON v.account = a.account
-     WHERE $1 IS NULL OR a.account = $1
-     GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL
      SELECT 'the triggers that guard the books are on', NULL, NULL, t.enabled, t.relation || '.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
      FROM (VALUES ('entry', 'entry_10_check', 'O'), ('entry', 'entry_20_apply', 'O'), ('entry', 'entry_90_refuse_update', 'A'),
@@ -425,7 +404,7 @@ static VIOLATIONS: Statement = Statement::new(
              ('lot', 'lot_91_refuse_delete', 'A'), ('lot', 'lot_92_refuse_truncate', 'A'), ('lot', 'lot_95_announce', 'A'),
              ('lot', 'lot_96_announce', 'A'),
              ('conversion', 'conversion_90_refuse_change', 'A'), ('conversion', 'conversion_92_refuse_truncate', 'A'),
-             ('breakage', 'breakage_91_refuse_delete', 'A'), ('breakage', 'breakage_92_refuse_truncate', 'A'),
+             ('breakage', 'breakage_90_refuse_update', 'A'), ('breakage', 'breakage_91_refuse_delete', 'A'), ('breakage', 'breakage_92_refuse_truncate', 'A'),
              ('slot', 'slot_91_refuse_delete', 'A'), ('slot', 'slot_92_refuse_truncate', 'A'),
              ('account', 'account_90_check', 'O'), ('account', 'account_92_refuse_truncate', 'O'), ('unit', 'unit_90_check', 'O'),
              ('unit', 'unit_92_refuse_truncate', 'O'), ('member', 'member_91_refuse_delete', 'O'), ('member', 'member_92_refuse_truncate', 'O'),
@@ -448,7 +427,8 @@ static VIOLATIONS: Statement = Statement::new(
              ('subscription_purchase', 'subscription_purchase_92_refuse_truncate', 'A'),
              ('subscription_return', 'subscription_return_90_refuse_change', 'A'), ('subscription_return', 'subscription_return_92_refuse_truncate', 'A'),
              ('schedule', 'schedule_90_refuse_update', 'A'), ('schedule', 'schedule_91_refuse_delete', 'A'), ('schedule', 'schedule_92_refuse_truncate', 'A'),
-             ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
+             ('plan_schedule', 'plan_schedule_90_refuse_update', 'A'), ('plan_schedule', 'plan_schedule_91_refuse_delete', 'A'),
+             ('plan_schedule', 'plan_schedule_92_refuse_truncate', 'A'), ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
              ('schedule_period', 'schedule_period_92_refuse_truncate', 'A'), ('account', 'account_96_announce_due', 'A'),
              ('true_up', 'true_up_90_refuse_update', 'A'), ('true_up', 'true_up_91_refuse_delete', 'A'), ('true_up', 'true_up_92_refuse_truncate', 'A'),
              ('true_up_line', 'true_up_line_90_refuse_change', 'A'), ('true_up_line', 'true_up_line_92_refuse_truncate', 'A'),
@@ -461,14 +441,16 @@ static VIOLATIONS: Statement = Statement::new(
 
 /// All violations, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    let rows = VIOLATIONS.read(&[&account]);
-    rows.iter()
-        .map(|row| Violation {
-            invariant: row.get(1),
-            account: row.optional(2),
-            lot: row.optional(3),
-            expected: row.optional(4),
-            found: row.optional(5),
-        })
-        .collect()
+    let of_books = VIOLATIONS.read(&[&account]);
+    of_books.iter().map(violation_of_row).chain(verify_schedules::violations(account)).collect()
+}
+
+pub fn violation_of_row(row: Row<'_>) -> Violation {
+    Violation {
+        invariant: row.get(1),
+        account: row.optional(2),
+        lot: row.optional(3),
+        expected: row.optional(4),
+        found: row.optional(5),
+    }
 }

@@ -79,6 +79,9 @@ BEGIN
     PERFORM credit_debit('cyclic', 1, member => 'alice');
     ASSERT credit_balance('cyclic', 'alice') = before - 1, format('%s after %s', credit_balance('cyclic', 'alice'), before);
     ASSERT (SELECT max(period) FROM credit.schedule_period WHERE account = 'cyclic') > last_period, 'a period that was due';
+    ASSERT credit_schedule(plan => 'granting', amount => 20, every => interval '1 month', on_leave => 'expire', key => 'included')
+        = (SELECT plan_schedule FROM credit.schedules WHERE account = 'granted'), 'what a plan grants, once';
+    ASSERT (SELECT ends_at FROM credit.schedules WHERE account = 'granted later') = '2026-05-15 00:00:00+00', 'until it leaves';
     ASSERT credit_standard_schedule('cyclic b2b', 1000, years => 2, key => 'contract')
         = (SELECT schedule FROM credit.schedules WHERE account = 'cyclic b2b');
 END $$;

@@ -107,6 +107,12 @@ SET credit.clock = '2026-04-15 00:00:00+00';
 SELECT credit_refresh(account => 'cyclic');
 SELECT credit_standard_schedule('cyclic b2b', 1000, years => 2, key => 'contract');
 SELECT credit_end_schedule('cyclic b2b', schedule, '2090-01-01 00:00:00+00') FROM credit.schedules WHERE account = 'cyclic b2b';
+
+-- A plan that grants something, to who was on it and to who came; one leaves it at the end of the period.
+SELECT credit_plan('granting', unit => 'credit', currency => 'USD', list_price => 0.01), credit_tier('granting', 'list', 0, discount => 0);
+SELECT credit_change_plan('granted', 'granting', 100);
+SELECT credit_schedule(plan => 'granting', amount => 20, every => interval '1 month', on_leave => 'expire', key => 'included');
+SELECT credit_change_plan('granted later', 'granting', 100), credit_cancel_plan('granted later');
 RESET credit.clock;
 
 -- An account for many clients at once (crowd.sql), so that its lot is spread over several slots.

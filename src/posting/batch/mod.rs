@@ -61,7 +61,7 @@ pub enum ItemOutcome {
 /// # Errors
 /// What a single debit raises, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
-    run(items, mode, None)
+    run(items, mode, None, Lateness::Asked)
 }
 
 /// Debits each item in turn, all of them under one posting or none of them.
@@ -69,10 +69,25 @@ pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
 /// # Errors
 /// As [`debit_many`] in mode [`Mode::All`].
 pub fn debit_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
-    run(items, Mode::All, Some(posting)).map(|_| ())
+    run(items, Mode::All, Some(posting), Lateness::Asked).map(|_| ())
 }
 
-fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<ItemOutcome>> {
+/// The same for what the lots of now pay of them, after expired lots paid the rest.
+///
+/// # Errors
+/// As [`debit_as_one`].
+pub fn debit_rest_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
+    run(items, Mode::All, Some(posting), Lateness::Settled).map(|_| ())
+}
+
+/// Whether it is still to be asked if usage is late.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lateness {
+    Asked,
+    Settled,
+}
+
+fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness) -> Result<Vec<ItemOutcome>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let mut lots_of_each = LOTS_AT_FIRST;
     for _ in 0..MAX_ATTEMPTS {
@@ -89,8 +104,13 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>) -> Result<Vec<Item
                 closed::record_all(&corrections, &outcomes);
                 return Ok(outcomes);
             }
-            None => {}
-            Some(_) => late::check_items(items, &contexts)?,
+            Some(posting) if lateness == Lateness::Asked && late::is_paid_by_expired(items, &contexts) => {
+                late::as_one(items, &contexts, posting)?;
+                closed::record_all(&corrections, &vec![ItemOutcome::Posted(posting); items.len()]);
+                return Ok(Vec::new());
+            }
+            Some(_) if lateness == Lateness::Asked => late::check_items(items, &contexts)?,
+            _ => {}
         }
         let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
         match subtransaction::attempt(|| attempt.run(mode))? {

@@ -121,6 +121,7 @@ const READABLE: &[&str] = &[
     "plan",
     "plan_change",
     "plan_price",
+    "plan_schedule",
     "purchase",
     "purchase_lot",
     "rate_card",

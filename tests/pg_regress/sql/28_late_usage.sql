@@ -86,6 +86,39 @@ SET credit.clock = '2026-02-11 00:00:00+00';
 SELECT credit_charge('bulk', 'chat', 4000, at => '2026-02-10 12:00:00+00') AS posting \gset
 SELECT line, kind, amount, quantity, occurred_at FROM credit.ledger WHERE account = 'bulk' AND posting = :posting ORDER BY line;
 
+-- A lot that a limit on what is carried takes from loses something before it expires, and lives on: each loss has its own time. Usage of
+-- before it is paid by it, usage of after it is not.
+SET credit.clock = '2026-05-01 00:00:00+00';
+SELECT credit_account('trim', late_usage => 'original', late_grace => '2 months');
+SELECT credit_schedule('trim', 100, interval '1 month', rollover => '{"max_amount": 50, "expires_after": "3 months"}') > 0 AS declared;
+SET credit.clock = '2026-06-20 00:00:00+00';
+SELECT credit_debit('trim', 80) > 0 AS debited;
+SET credit.clock = '2026-07-02 00:00:00+00';
+SELECT credit_balance('trim');
+SELECT credit_debit('trim', 5, at => '2026-07-01 00:00:00+00') > 0 AS debited;
+SELECT lot - min(lot) OVER () AS lot, expired, taken_back, expires_at FROM credit.breakage WHERE account = 'trim' ORDER BY expires_at;
+SELECT credit_debit('trim', 12, at => '2026-06-15 00:00:00+00') > 0 AS debited, credit_debit('trim', 45, at => '2026-05-20 00:00:00+00') > 0 AS debited;
+SELECT lot - min(lot) OVER () AS lot, expired, taken_back, expires_at FROM credit.breakage WHERE account = 'trim' ORDER BY expires_at;
+SELECT credit_debit('trim', 20, at => '2026-06-15 00:00:00+00') AS posting \gset
+SELECT line, kind, amount, occurred_at FROM credit.ledger WHERE account = 'trim' AND posting = :posting ORDER BY line;
+SELECT credit_balance('trim');
+SET credit.clock = '2026-09-01 00:00:00+00';
+SELECT credit_refresh() > 0 AS refreshed;
+SELECT expired, taken_back, expires_at FROM credit.breakage WHERE account = 'trim' ORDER BY expires_at, posting;
+UPDATE credit.breakage SET taken_back = 0 WHERE account = 'trim';
+UPDATE credit.breakage SET expired = expired + 1 WHERE account = 'trim';
+
+-- The charges of one request are one posting: what is late of them is paid by what expired, each in turn, the rest by the lots of now.
+SET credit.clock = '2026-02-10 00:00:00+00';
+SELECT credit_account('request', late_usage => 'original', late_grace => '1 month'), credit_member('request', 'bob');
+SELECT credit_grant('request', 5, expires_at => '2026-02-12 00:00:00+00') > 0 AS granted, credit_grant('request', 10) > 0 AS granted;
+SET credit.clock = '2026-02-12 00:00:00+00';
+SELECT credit_charge_request('request', '{chat,chat}', '{3000,4000}', at => '2026-02-11 00:00:00+00') AS posting \gset
+SELECT line, kind, amount, quantity, occurred_at FROM credit.ledger WHERE account = 'request' AND posting = :posting ORDER BY line;
+SELECT expired, taken_back FROM credit.breakage WHERE account = 'request';
+SELECT credit_charge_request('request', '{chat}', '{90000}', at => '2026-02-11 00:00:00+00');
+SELECT credit_balance('request');
+
 SELECT credit_account('kind', late_usage => 'sometimes');
 SELECT credit_account('kind', late_grace => '-1 day');
 SELECT * FROM credit_verify();

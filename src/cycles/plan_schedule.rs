@@ -1,0 +1,129 @@
+//! What a plan grants to the accounts on it: each has a schedule of its own from when it comes to the plan until it leaves.
+//!
+//! An account's schedules follow from its subscriptions ([`follow`]), whoever changes what. A plan's schedule is declared and ended
+//! while nobody can come to the plan, and with the rows of all accounts on it locked, so that none is missed and none is left over.
+//! Who changes the plan of an account takes the plan's lock before the account's row, as here.
+
+use chrono::{DateTime, Utc};
+
+use super::refresh;
+use super::schedule::{self, Declared};
+use crate::domain::calendar::Cycle;
+use crate::error::{self, Result};
+use crate::server::{clock, lock};
+use crate::store::account_calendar::AccountCalendar;
+use crate::store::plan_schedules::{self, Missing, OfPlan};
+use crate::store::schedules::{self, NewSchedule};
+use crate::store::{Snapshot, plans};
+
+/// Declares what every account on the plan is granted, those that are on it already included; the schedule's id.
+///
+/// # Errors
+/// As [`schedule::declare`]; 22023 another unit than the plan's; P0002 unknown plan.
+pub fn declare(
+    mut new: NewSchedule<'_>,
+    of: OfPlan<'_>,
+    declared: Declared<'_>,
+    starts_at: Option<DateTime<Utc>>,
+) -> Result<i64> {
+    lock::keep_others_from_plan(of.plan);
+    let plan = plans::plan(of.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(of.plan))?;
+    if let Some((key, fingerprint)) = of.key
+        && let Some((earlier, known)) = plan_schedules::of_key(of.plan, key)
+    {
+        let is_same = known == fingerprint;
+        return if is_same { Ok(earlier) } else { Err(error::key_of_plan_reused(of.plan, key, earlier)) };
+    }
+    if let Some(unit) = declared.unit.filter(|unit| *unit != plan.unit) {
+        return Err(error::not_the_unit_of_the_plan(of.plan, unit, &plan.unit));
+    }
+    schedule::complete(&mut new, &declared, plan.unit_decimals, Some(&plan.currency))?;
+    new.unit = plan.unit;
+    let accounts = locked_subscribers(of.plan)?;
+    let now = clock::now();
+    new.starts_at = starts_at.unwrap_or(now);
+    new.anchor = of.anchor.unwrap_or(new.starts_at);
+    schedule::check_times(&new, now)?;
+    let id = schedules::next_id();
+    plan_schedules::touch_plan(of.plan);
+    plan_schedules::add(id, of, &new, now);
+    plan_schedules::add_all(&accounts, id, now);
+    plan_schedules::make_due(&accounts, now);
+    Ok(id)
+}
+
+/// Ends a plan's schedule, and with it those that accounts have of it.
+///
+/// # Errors
+/// P0002 unknown schedule; 55000 one that has ended, or an end in the past.
+pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<()> {
+    lock::keep_others_from_plan(plan);
+    if !plan_schedules::exists(plan, schedule) {
+        return Err(error::unknown_plan_schedule(plan, schedule));
+    }
+    let accounts = locked_subscribers(plan)?;
+    let now = clock::now();
+    let ends_at = ends_at.unwrap_or(now);
+    if ends_at < now {
+        return Err(error::plan_schedule_end_passed(plan, schedule, ends_at, now));
+    }
+    if !plan_schedules::end(plan, schedule, ends_at, now) {
+        return Err(error::plan_schedule_ended(plan, schedule));
+    }
+    plan_schedules::adjust(&accounts, now);
+    plan_schedules::make_due(&accounts, now);
+    plan_schedules::touch_plan(plan);
+    Ok(())
+}
+
+/// The accounts on the plan, with their rows locked, and what was due up to now issued: an end does not take that away.
+///
+/// # Errors
+/// 40001 where somebody came to the plan after this transaction's snapshot was taken.
+fn locked_subscribers(plan: &str) -> Result<Vec<String>> {
+    let seen = |snapshot| plan_schedules::subscribers(plan, clock::now(), snapshot);
+    for account in &seen(Snapshot::Fresh) {
+        refresh::first_touch(account)?;
+    }
+    // Nobody comes, but somebody may leave until he is locked.
+    plan_schedules::lock_accounts(&seen(Snapshot::Fresh));
+    let accounts = seen(Snapshot::Fresh);
+    if seen(Snapshot::Latest).iter().any(|account| !accounts.contains(account)) {
+        return Err(error::older_than_subscribers(plan));
+    }
+    Ok(accounts)
+}
+
+/// Makes the account's schedules what its subscriptions come to at an instant, with its row locked; what is to be said about it.
+///
+/// What is due then is issued if nobody holds a lot that it ends; otherwise at the next touch.
+pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
+    let accounts = [account.to_owned()];
+    let moved = plan_schedules::adjust(&accounts, now);
+    let missing = plan_schedules::missing(account, now);
+    if moved == 0 && missing.is_empty() {
+        return Vec::new();
+    }
+    let calendar = AccountCalendar::of(account, Snapshot::Fresh);
+    for missing in &missing {
+        let (anchor, starts_at) = beginning(missing, &calendar);
+        plan_schedules::add_one(account, missing, anchor, starts_at, now);
+    }
+    plan_schedules::make_due(&accounts, now);
+    refresh::if_free(account, clock::now());
+    let counted = |many: i64, what: &str| (many > 0).then(|| format!("schedules of plans that {what}: {many}"));
+    [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
+}
+
+/// Where the periods of a schedule are counted from, and where it starts. Who comes back to a plan within a period that he had of it
+/// goes on with the next one: going back and forth refreshes nothing.
+fn beginning(missing: &Missing, calendar: &AccountCalendar) -> (DateTime<Utc>, DateTime<Utc>) {
+    let end_of_last = |(cycle, ended_at): (Cycle, DateTime<Utc>)| {
+        let last = cycle.containing(calendar, ended_at - chrono::TimeDelta::microseconds(1));
+        (cycle.anchor, cycle.start(calendar, last + 1))
+    };
+    match missing.before.map(end_of_last).filter(|(_, ends_at)| *ends_at > missing.since) {
+        Some((anchor, ends_at)) => (anchor, ends_at),
+        None => (missing.anchor, missing.since),
+    }
+}

@@ -1,0 +1,105 @@
+//! The proof of what schedules bring: their periods and lots, when accounts are looked at, and what plans grant.
+
+use pgrx::pg_sys::{TEXTOID, TIMESTAMPTZOID};
+
+use super::plan_schedules;
+use super::statement::Statement;
+use super::verify::{Violation, violation_of_row};
+use crate::server::clock;
+
+// Periods are counted here as the calendar does it in Rust: an interval times a number, added to the anchor once. Which number an
+// instant has is guessed by mean lengths, which is close, and then looked for nearby. A period that is prorated, or whose lot would have
+// expired, may bring nothing, so nobody misses it.
+static VIOLATIONS: Statement = Statement::new(
+    "WITH lots AS MATERIALIZED (
+         SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
+     ), schedules AS MATERIALIZED (
+         SELECT s.*, a.time_zone, a.refresh_at, f.first, i.last, credit.add_interval(s.anchor, s.every * (c.current + 1), a.time_zone) AS next_of_members
+         FROM credit.schedule s JOIN credit.account a ON a.account = s.account
+         CROSS JOIN LATERAL (SELECT (EXTRACT(year FROM s.every) * 12 + EXTRACT(month FROM s.every)) * 2629746 + EXTRACT(day FROM s.every) * 86400
+             + EXTRACT(hour FROM s.every) * 3600 + EXTRACT(minute FROM s.every) * 60 + EXTRACT(second FROM s.every) AS seconds) AS mean
+         CROSS JOIN LATERAL (SELECT max(n) AS first FROM generate_series(
+                 floor(EXTRACT(epoch FROM s.starts_at - s.anchor) / mean.seconds)::integer - 3,
+                 floor(EXTRACT(epoch FROM s.starts_at - s.anchor) / mean.seconds)::integer + 3) AS n
+             WHERE credit.add_interval(s.anchor, s.every * n, a.time_zone) <= s.starts_at) AS f
+         CROSS JOIN LATERAL (SELECT max(n) AS current FROM generate_series(
+                 floor(EXTRACT(epoch FROM GREATEST(s.starts_at, $2) - s.anchor) / mean.seconds)::integer - 3,
+                 floor(EXTRACT(epoch FROM GREATEST(s.starts_at, $2) - s.anchor) / mean.seconds)::integer + 3) AS n
+             WHERE credit.add_interval(s.anchor, s.every * n, a.time_zone) <= GREATEST(s.starts_at, $2)) AS c
+         CROSS JOIN LATERAL (SELECT max(p.period) AS last FROM credit.schedule_period p
+             WHERE p.account = s.account AND p.schedule = s.schedule) AS i
+         WHERE $1 IS NULL OR s.account = $1
+     ), periods AS MATERIALIZED (
+         -- Those of pools up to the last that was issued, and one more.
+         SELECT s.account, s.schedule, n AS period, begins.at AS begins,
+             begins.at < COALESCE(s.ends_at, 'infinity') AND n - s.first < COALESCE(s.periods, n - s.first + 1)
+                 AND GREATEST(begins.at, s.starts_at) < COALESCE(s.ends_at, 'infinity')
+                 AND GREATEST(begins.at, s.starts_at) < COALESCE(s.expires_at, 'infinity')
+                 AND NOT (s.proration IN ('first', 'both') AND n = s.first)
+                 AND NOT (s.proration IN ('last', 'both') AND COALESCE(s.ends_at, 'infinity') < credit.add_interval(s.anchor, s.every * (n + 1), s.time_zone))
+                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at)) AS is_granted,
+             EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule AND p.member = ''
+                 AND p.period = n AND p.rolled = 0) AS is_issued
+         FROM schedules s CROSS JOIN LATERAL generate_series(s.first, GREATEST(COALESCE(s.last, s.first), s.first) + 1) AS n
+         CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, s.every * n, s.time_zone) AS at) AS begins
+         WHERE NOT s.per_member
+     )
+     SELECT 'every period of a schedule has its lot, and every rollover its parent', p.account, p.lot,
+         'schedule ' || p.schedule || ' period ' || p.period || ' rolled ' || p.rolled || ' of ' || p.original,
+         COALESCE(l.source || ' of ' || l.granted || COALESCE(' for ' || l.member, ''), 'no lot')
+     FROM credit.schedule_period p LEFT JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     LEFT JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+     LEFT JOIN credit.schedule_period o ON o.account = p.account AND o.lot = l.parent
+     WHERE ($1 IS NULL OR p.account = $1) AND NOT COALESCE(l.unit = s.unit AND COALESCE(l.member, '') = p.member AND CASE WHEN p.rolled = 0
+         THEN l.source = 'allocation' AND l.granted = p.original
+         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.rolled + 1, o.original)
+             = (p.schedule, p.member, p.period, p.rolled, p.original) END, false)
+     UNION ALL
+     SELECT 'a lot whose rollover is settled is closed', p.account, p.lot, 'closed', 'open'
+     FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+     JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     WHERE ($1 IS NULL OR p.account = $1) AND p.settled AND s.rollover IS NOT NULL AND NOT l.closed
+     UNION ALL
+     SELECT 'an account is looked at when its schedules bring something', a.account, NULL, min(v.due_at)::text, COALESCE(a.refresh_at::text, 'never')
+     FROM credit.account a JOIN (
+         SELECT p.account, LEAST(l.expires_at, CASE WHEN s.ends_lots THEN s.ends_at END) AS due_at
+         FROM credit.schedule_period p JOIN lots l ON l.account = p.account AND l.lot = p.lot
+         JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+         WHERE NOT p.settled AND COALESCE(l.expires_at, CASE WHEN s.ends_lots THEN s.ends_at END) IS NOT NULL
+         UNION ALL
+         -- The first period that was not issued, and where members get something the next one of all.
+         SELECT s.account, GREATEST(n.begins, s.starts_at) FROM schedules s, LATERAL (
+             SELECT min(p.begins) AS begins FROM periods p
+             WHERE p.account = s.account AND p.schedule = s.schedule AND p.is_granted AND NOT p.is_issued) n
+         WHERE n.begins IS NOT NULL
+         UNION ALL
+         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2) v ON v.account = a.account
+     WHERE $1 IS NULL OR a.account = $1
+     GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
+     UNION ALL
+     SELECT 'every period of a schedule that was due was issued', p.account, NULL, 'schedule ' || p.schedule || ' period ' || p.period, 'no such period'
+     FROM periods p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule
+     WHERE p.is_granted AND NOT p.is_issued AND GREATEST(p.begins, s.starts_at) < COALESCE(s.refresh_at, $2) AND p.period <= s.last
+     UNION ALL
+     SELECT 'a lot of a schedule takes effect in its period', p.account, p.lot, 'schedule ' || p.schedule || ' period ' || p.period || ' from ' || b.begins || ' to ' || b.ends,
+         l.effective_at::text
+     FROM credit.schedule_period p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule
+     JOIN lots l ON l.account = p.account AND l.lot = p.lot
+     CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, s.every * p.period, s.time_zone) AS begins,
+         credit.add_interval(s.anchor, s.every * (p.period + 1), s.time_zone) AS ends) AS b
+     WHERE p.rolled = 0 AND NOT (l.effective_at >= b.begins AND l.effective_at < b.ends)
+     UNION ALL
+     SELECT 'what rolled over is of a period', l.account, l.lot, 'a period', 'a rollover from lot ' || l.parent
+     FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL
+         AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
+/// What schedules violate, of one account or of all.
+pub fn violations(account: Option<&str>) -> impl Iterator<Item = Violation> {
+    let now = clock::now();
+    let of_schedules = VIOLATIONS.read(&[&account, &now]);
+    let of_plans = plan_schedules::not_as_wanted(account, now);
+    of_schedules.iter().chain(of_plans.iter()).map(violation_of_row).collect::<Vec<_>>().into_iter()
+}
