@@ -28,24 +28,40 @@ pub enum Snapshot {
     Latest,
 }
 
+/// What the planner is kept from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Planning {
+    /// Nothing.
+    Free,
+    /// Everything but an index's order.
+    ByIndex,
+    /// Nested loops.
+    InBulk,
+}
+
 /// A statement with the types of its parameters.
 pub struct Statement {
     sql: &'static str,
     types: &'static [pg_sys::Oid],
-    by_index: bool,
+    planning: Planning,
     plan: AtomicPtr<pg_sys::_SPI_plan>,
 }
 
 impl Statement {
     /// A statement that is planned freely.
     pub const fn new(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
-        Statement { sql, types, by_index: false, plan: AtomicPtr::new(std::ptr::null_mut()) }
+        Statement { sql, types, planning: Planning::Free, plan: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
     /// A statement that follows an index, whatever the statistics say: a plan made while a table was small would read and sort
     /// all of it, and is kept while the table grows.
     pub const fn by_index(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
-        Statement { by_index: true, ..Statement::new(sql, types) }
+        Statement { planning: Planning::ByIndex, ..Statement::new(sql, types) }
+    }
+
+    /// A statement over very many rows of which the planner, who sees only parameters, expects a few: it shall not loop over them.
+    pub const fn in_bulk(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
+        Statement { planning: Planning::InBulk, ..Statement::new(sql, types) }
     }
 
     /// Reads as the calling query sees the tables.
@@ -64,7 +80,8 @@ impl Statement {
         let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
         let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
-        let _planner = self.by_index.then(PlannerByIndex::begin);
+        let _planner = (self.planning == Planning::ByIndex).then(PlannerByIndex::begin);
+        let _bulk = (self.planning == Planning::InBulk).then(PlannerInBulk::begin);
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
             let read_only = snapshot != Snapshot::Fresh;
@@ -133,6 +150,28 @@ impl Drop for PlannerByIndex {
             pg_sys::enable_sort = self.sort;
             pg_sys::jit_enabled = self.jit;
         }
+    }
+}
+
+/// While it lives, the planner avoids nested loops, and the server compiles nothing. Ends with an error too.
+struct PlannerInBulk {
+    nestloop: bool,
+    jit: bool,
+}
+
+impl PlannerInBulk {
+    fn begin() -> PlannerInBulk {
+        unsafe {
+            let before = PlannerInBulk { nestloop: pg_sys::enable_nestloop, jit: pg_sys::jit_enabled };
+            (pg_sys::enable_nestloop, pg_sys::jit_enabled) = (false, false);
+            before
+        }
+    }
+}
+
+impl Drop for PlannerInBulk {
+    fn drop(&mut self) {
+        unsafe { (pg_sys::enable_nestloop, pg_sys::jit_enabled) = (self.nestloop, self.jit) };
     }
 }
 

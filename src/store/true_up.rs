@@ -72,8 +72,8 @@ static LEDGER_OF_ONE: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// The lines of the time are read once, whatever the planner thinks of the number of accounts.
-static LEDGER_OF_MANY: Statement = Statement::new(
+// The lines of the time are read once.
+static LEDGER_OF_MANY: Statement = Statement::in_bulk(
     ledger!("(SELECT * FROM credit.entry WHERE recorded_at >= $2 AND occurred_at >= $2 AND occurred_at < $3 OFFSET 0)"),
     &[TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
 );
