@@ -42,6 +42,8 @@ BEGIN
         rollover => '{"fraction_of_unused": 0.5, "max_periods": 1, "expires_after": "1 month"}');
     PERFORM credit_schedule('annual', 120000, '1 year', ends_at => '2027-01-01', paid => 1200, currency => 'EUR',
         true_up => '3 months');
+    -- A fourth of it is promised for each quarter; what is missing, or goes beyond, the next one makes up for.
+    PERFORM credit_true_up_terms('annual', commitment => 30000, shortfall => 'carry', overage => 'carry');
 END
 $$;
 
@@ -57,6 +59,7 @@ BEGIN
     FOR usage IN SELECT * FROM year.usage ORDER BY at LOOP
         PERFORM set_config('credit.clock', usage.at::date || ' 00:00+00', false);
         PERFORM credit_maintain();
+        PERFORM credit_true_up_post(account, starts_at, ends_at, unit) FROM credit.true_ups_due;
         PERFORM credit_grant('rolling', amount, expires_after => '1 year', paid => amount / 100, currency => 'EUR')
             FROM year.purchase WHERE at = usage.at::date;
         PERFORM set_config('credit.clock', usage.at || '+00', false);
@@ -66,6 +69,7 @@ BEGIN
     END LOOP;
     PERFORM set_config('credit.clock', '2027-01-01 00:00+00', false);
     PERFORM credit_maintain();
+    PERFORM credit_true_up_post(account, starts_at, ends_at, unit) FROM credit.true_ups_due;
 END
 $$;
 
@@ -142,10 +146,9 @@ SELECT title || ': ' || terms AS title FROM year.cycle WHERE account = 'rolling'
 \pset title :title
 SELECT * FROM year.months('rolling');
 
-\pset title 'The quarters of the annual allocation: what was used of a fourth of it'
-SELECT to_char(month, 'YYYY "Q"Q') AS quarter, 30000 AS committed, sum(used) AS used, greatest(30000 - sum(used), 0) AS shortfall,
-    greatest(sum(used) - 30000, 0) AS overage
-FROM year.month WHERE account = 'annual' GROUP BY 1 ORDER BY 1;
+\pset title 'The quarters of the annual allocation, trued up: what is missing adds to the next one'
+SELECT to_char(starts_at, 'YYYY "Q"Q') AS quarter, committed, used, carried_in, shortfall, overage, carried_forward
+FROM credit.true_up WHERE account = 'annual' ORDER BY starts_at;
 
 \pset title 'The year'
 SELECT title AS cycle, before, granted, used, refused, rolled, expired, left_over FROM year.total ORDER BY position;

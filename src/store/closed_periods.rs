@@ -88,6 +88,7 @@ static KNOWN_LINES: Statement = Statement::by_index(
 static OLDER_WRITERS: Statement = Statement::new(
     "SELECT a.pid, a.xact_start FROM pg_catalog.pg_stat_activity a
      WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_xid IS NOT NULL AND a.xact_start < $1
+         AND a.backend_type <> 'autovacuum worker'
      UNION ALL
      SELECT 0, p.prepared FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()
      ORDER BY 2 LIMIT 1",
