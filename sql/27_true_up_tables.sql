@@ -68,14 +68,14 @@ CREATE TABLE credit.true_up_line (
     PRIMARY KEY (account, true_up, line)
 );
 
--- Usage of a closed period that came after it: it is in the ledger of the period that was open then.
+-- Usage of a closed period that came after it, or what an adjustment takes back of it: it is in the ledger of the period that was open then.
 CREATE TABLE credit.true_up_correction (
     true_up      bigint NOT NULL,
     posting      bigint NOT NULL,
     occurred_at  timestamptz NOT NULL,
     recorded_at  timestamptz NOT NULL,
     account      text COLLATE "C" NOT NULL,
-    amount       numeric NOT NULL CHECK (amount > 0),
+    amount       numeric NOT NULL CHECK (amount <> 0),
     PRIMARY KEY (account, posting)
 );
 

@@ -5,7 +5,7 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- What follows the last closed period; where none was closed, from the first that was declared on.
 CREATE VIEW credit.true_ups_due AS
-SELECT t.account, t.unit, period.starts_at, period.ends_at
+SELECT t.account, t.unit, GREATEST(period.starts_at, closed.until) AS starts_at, period.ends_at
 FROM credit.true_up_terms t
 JOIN credit.account a ON a.account = t.account
 CROSS JOIN (SELECT credit.now() AS now) AS clock
@@ -14,6 +14,6 @@ CROSS JOIN LATERAL generate_series(0, (EXTRACT(epoch FROM clock.now - t.anchor) 
 CROSS JOIN LATERAL (
     SELECT credit.add_interval(t.anchor, t.every * number, a.time_zone) AS starts_at,
         credit.add_interval(t.anchor, t.every * (number + 1), a.time_zone) AS ends_at) AS period
-WHERE period.ends_at <= clock.now AND period.starts_at >= COALESCE(closed.until, '-infinity');
+WHERE period.ends_at <= clock.now AND period.ends_at > COALESCE(closed.until, '-infinity');
 
 SET LOCAL search_path TO @extschema@, pg_temp;

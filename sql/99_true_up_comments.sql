@@ -60,7 +60,7 @@ COMMENT ON COLUMN credit.true_up_correction.posting IS 'The posting, in the peri
 COMMENT ON COLUMN credit.true_up_correction.occurred_at IS 'When the usage happened, the earliest where it was several.';
 COMMENT ON COLUMN credit.true_up_correction.recorded_at IS 'When it was recorded.';
 COMMENT ON COLUMN credit.true_up_correction.account IS 'The account.';
-COMMENT ON COLUMN credit.true_up_correction.amount IS 'How many credits.';
+COMMENT ON COLUMN credit.true_up_correction.amount IS 'How many credits; below zero where an adjustment took them back.';
 
 COMMENT ON VIEW credit.true_ups_due IS 'One row per declared period that is over and not closed.';
 COMMENT ON COLUMN credit.true_ups_due.account IS 'The account.';
@@ -79,7 +79,16 @@ COMMENT ON FUNCTION credit_true_up_lines(text, timestamptz, timestamptz, text) I
 Errors: as credit_true_up().';
 COMMENT ON FUNCTION credit_true_up_post(text, timestamptz, timestamptz, text) IS
 'Closes [starts_at, ends_at) of one account, or (NULL) of all that have a commitment: issues and expires what is due, writes the statement (credit.true_up, credit.true_up_line), grants what is missing where that is declared, and from then on refuses or redirects what would be dated before ends_at. Without a period: the declared one that follows the last closed one. Periods follow each other without gaps. A period that is closed already stays as it is and is returned. All or nothing.
+Without an account: all that have a commitment in the unit that is named, else in their own.
 Errors: 22023 malformed argument; P0002 unknown account or unit; 55000 the period has not ended, overlaps or leaves a gap, or a transaction that began before its end has not ended; 25001 at another isolation level than READ COMMITTED; 40001 and 40P01: repeat the transaction.';
 COMMENT ON FUNCTION credit_true_up_settle(text, bigint) IS
 'Says that what a closed period left due is settled; false when it was before.
 Errors: 22023; P0002 unknown account or closed period.';
+
+COMMENT ON TRIGGER true_up_90_refuse_update ON credit.true_up IS 'Of a closed period only settled_at may be written, once (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_91_refuse_delete ON credit.true_up IS 'Closed periods are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_92_refuse_truncate ON credit.true_up IS 'Closed periods are never deleted (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_line_90_refuse_change ON credit.true_up_line IS 'The lines of a closed period never change (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_line_92_refuse_truncate ON credit.true_up_line IS 'The lines of a closed period never change (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_correction_90_refuse_change ON credit.true_up_correction IS 'What corrects a closed period never changes (ENABLE ALWAYS).';
+COMMENT ON TRIGGER true_up_correction_92_refuse_truncate ON credit.true_up_correction IS 'What corrects a closed period never changes (ENABLE ALWAYS).';

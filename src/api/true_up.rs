@@ -6,15 +6,13 @@ use crate::convert;
 use crate::domain::true_up::Treatment;
 use crate::error::{self, Result};
 use crate::posting::account;
+use crate::selling::quote;
 use crate::server::clock;
 use crate::settling::post;
 use crate::settling::statement::{self, Period};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::true_up::{self as store, NewTerms};
 use crate::store::{Snapshot, connected};
-
-/// A period shorter than this is none.
-const SHORTEST: i64 = 86_400_000_000;
 
 /// A statement as SQL sees it.
 type Row = (
@@ -64,8 +62,8 @@ fn credit_true_up_terms(
     let name = convert::name("account", account)?;
     let unit = convert::optional_name("unit", unit)?;
     let every = convert::optional_length("every", every)?;
-    if every.as_ref().is_some_and(|every| convert::span(every).mean_microseconds() < SHORTEST) {
-        return Err(error::cadence_too_short());
+    if every.as_ref().is_some_and(|every| convert::span(every).mean_microseconds() < store::SHORTEST) {
+        return Err(error::cadence_too_short("every"));
     }
     for (argument, treatment) in [("shortfall", shortfall), ("overage", overage)] {
         if let Some(word) = treatment.filter(|word| Treatment::of_name(word).is_none()) {
@@ -96,6 +94,10 @@ fn credit_true_up_terms(
         if (new.unit_price.is_some() || new.overage_price.is_some()) && new.currency.is_none() && known.currency.is_none() {
             return Err(error::price_without_currency());
         }
+        if let Some(currency) = new.currency {
+            quote::currency_decimals(currency)?;
+        }
+        let new = NewTerms { currency: new.currency.or(known.currency.as_deref()), ..new };
         store::declare(name, &context.unit, &new, clock::now());
         Ok(name.to_owned())
     })

@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 
 use super::refresh;
 use super::schedule::{self, Declared};
-use crate::domain::calendar::Cycle;
 use crate::error::{self, Result};
 use crate::server::{clock, lock};
 use crate::store::account_calendar::AccountCalendar;
-use crate::store::plan_schedules::{self, Missing, OfPlan};
+use crate::store::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
 use crate::store::{Snapshot, plans};
 
@@ -48,7 +47,8 @@ pub fn declare(
     plan_schedules::touch_plan(of.plan);
     plan_schedules::add(id, of, &new, now);
     plan_schedules::add_all(&accounts, id, now);
-    plan_schedules::make_due(&accounts, now);
+    // Periods that have passed are due already.
+    plan_schedules::make_due(&accounts, now.min(new.starts_at));
     Ok(id)
 }
 
@@ -70,7 +70,8 @@ pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<
     if !plan_schedules::end(plan, schedule, ends_at, now) {
         return Err(error::plan_schedule_ended(plan, schedule));
     }
-    plan_schedules::adjust(&accounts, now);
+    // An end that is put off brings it to those who come after the old one too.
+    accounts.iter().for_each(|account| drop(follow(account, now)));
     plan_schedules::make_due(&accounts, now);
     plan_schedules::touch_plan(plan);
     Ok(())
@@ -106,8 +107,7 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     }
     let calendar = AccountCalendar::of(account, Snapshot::Fresh);
     for missing in &missing {
-        let (anchor, starts_at) = beginning(missing, &calendar);
-        plan_schedules::add_one(account, missing, anchor, starts_at, now);
+        plan_schedules::add_one(account, missing, beginning(missing, &calendar), now);
     }
     plan_schedules::make_due(&accounts, now);
     refresh::if_free(account, clock::now());
@@ -115,15 +115,31 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
 }
 
-/// Where the periods of a schedule are counted from, and where it starts. Who comes back to a plan within a period that he had of it
-/// goes on with the next one: going back and forth refreshes nothing.
-fn beginning(missing: &Missing, calendar: &AccountCalendar) -> (DateTime<Utc>, DateTime<Utc>) {
-    let end_of_last = |(cycle, ended_at): (Cycle, DateTime<Utc>)| {
-        let last = cycle.containing(calendar, ended_at - chrono::TimeDelta::microseconds(1));
-        (cycle.anchor, cycle.start(calendar, last + 1))
-    };
-    match missing.before.map(end_of_last).filter(|(_, ends_at)| *ends_at > missing.since) {
-        Some((anchor, ends_at)) => (anchor, ends_at),
-        None => (missing.anchor, missing.since),
+/// Where the periods of a schedule are counted from, where it starts, and how many there are. Who comes back to a plan within a period that
+/// he had of it goes on with the next one, and with the periods that are left: going back and forth refreshes nothing.
+fn beginning(missing: &Missing, calendar: &AccountCalendar) -> Beginning {
+    let anew = Beginning { anchor: missing.anchor, starts_at: missing.since, ends_at: missing.ends_at, periods: missing.periods };
+    let Some(before) = missing.before else { return anew };
+    let last = before.cycle.containing(calendar, before.ended_at - chrono::TimeDelta::microseconds(1));
+    let starts_at = before.cycle.start(calendar, last + 1);
+    if starts_at <= missing.since {
+        return anew;
+    }
+    let had = last + 1 - before.cycle.containing(calendar, before.starts_at);
+    let left = before.periods.map(|periods| i64::from(periods) - had);
+    match left {
+        // Nothing is left: it ended where the first one began.
+        Some(..=0) => Beginning {
+            anchor: before.cycle.anchor,
+            starts_at: before.starts_at,
+            ends_at: Some(before.starts_at),
+            periods: missing.periods,
+        },
+        _ => Beginning {
+            anchor: before.cycle.anchor,
+            starts_at,
+            ends_at: missing.ends_at.map(|ends_at| ends_at.max(starts_at)),
+            periods: left.map(|left| left as i32),
+        },
     }
 }

@@ -48,6 +48,9 @@ pub fn declare(
     }
     let context = account::find_or_create(new.account, declared.unit, None, clock::now())?;
     complete(&mut new, &declared, context.unit_decimals(), context.currency.as_deref())?;
+    if new.true_up.is_some_and(|true_up| crate::convert::span(&true_up).mean_microseconds() < true_up::SHORTEST) {
+        return Err(error::cadence_too_short("true_up"));
+    }
     new.unit.clone_from(&context.unit);
 
     // What was due before is issued by the schedules that were there.

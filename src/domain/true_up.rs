@@ -1,7 +1,8 @@
 //! True-up: a period's commitment against what was consumed in it, and what follows from the difference.
 //!
-//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for in the period is
-//! not due again: credits that were bought count towards the commitment even where they were not used, and cover use beyond it.
+//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not due again:
+//! credits that were bought in the period count towards its commitment even where they were not used, and use of bought credits is no
+//! debt, whenever they were bought.
 
 use chrono::{DateTime, Utc};
 
@@ -43,8 +44,10 @@ pub struct Facts {
     pub used: Amount,
     /// What the period before left: overage above zero, which counts here; a shortfall below it, which adds to what is promised.
     pub carried_in: Amount,
-    /// What was granted in it for money.
+    /// What was granted in it for money, and not taken back.
     pub prepaid: Amount,
+    /// What of the use came out of credits that cost money, whenever they were granted.
+    pub used_of_priced: Amount,
 }
 
 /// What follows, in credits.
@@ -64,25 +67,24 @@ pub struct Difference {
 
 /// What follows from the facts, as it was declared. `None` beyond the range of amounts.
 pub fn difference(facts: Facts, shortfall: Treatment, overage: Treatment) -> Option<Difference> {
-    let Facts { committed, used, carried_in, prepaid } = facts;
+    let Facts { committed, used, carried_in, prepaid, used_of_priced } = facts;
     let counted = used.checked_add(carried_in)?;
     let missing = above_zero(committed.checked_sub(counted)?);
     let beyond = above_zero(counted.checked_sub(committed)?);
     assert!(missing.is_zero() || beyond.is_zero(), "a period has a shortfall or an overage");
     // Bought and not used: it was paid for all the same.
-    let unused_but_paid = above_zero(prepaid.checked_sub(used)?);
-    let paid_beyond = above_zero(prepaid.checked_sub(committed)?);
-    let due = |treatment: Treatment, amount: Amount, paid: Amount| match treatment {
-        Treatment::Due => amount.checked_sub(paid).map(above_zero),
-        Treatment::Carry | Treatment::Forgive => Some(Amount::ZERO),
-    };
-    let carried = |treatment: Treatment, amount: Amount| if treatment == Treatment::Carry { amount } else { Amount::ZERO };
+    let unpaid = above_zero(missing.checked_sub(above_zero(prepaid.checked_sub(above_zero(used))?))?);
+    // Use that cost nothing is covered by what is paid for the commitment otherwise than by buying credits.
+    let covered = above_zero(committed.checked_sub(prepaid)?);
+    let free_of_price = counted.checked_sub(used_of_priced.min(above_zero(used)))?;
+    let beyond_unpaid = above_zero(free_of_price.checked_sub(covered)?).min(beyond);
+    let only = |wanted: Treatment, treatment: Treatment, amount: Amount| if treatment == wanted { amount } else { Amount::ZERO };
     Some(Difference {
         shortfall: missing,
         overage: beyond,
-        shortfall_due: due(shortfall, missing, unused_but_paid)?,
-        overage_due: due(overage, beyond, paid_beyond)?,
-        carried_forward: carried(overage, beyond).checked_sub(carried(shortfall, missing))?,
+        shortfall_due: only(Treatment::Due, shortfall, unpaid),
+        overage_due: only(Treatment::Due, overage, beyond_unpaid),
+        carried_forward: only(Treatment::Carry, overage, beyond_unpaid).checked_sub(only(Treatment::Carry, shortfall, unpaid))?,
     })
 }
 
@@ -140,7 +142,17 @@ mod tests {
     }
 
     fn facts(committed: i64, used: i64, carried_in: i64, prepaid: i64) -> Facts {
-        Facts { committed: credits(committed), used: credits(used), carried_in: credits(carried_in), prepaid: credits(prepaid) }
+        of_priced(committed, used, carried_in, prepaid, prepaid.min(used))
+    }
+
+    fn of_priced(committed: i64, used: i64, carried_in: i64, prepaid: i64, used_of_priced: i64) -> Facts {
+        Facts {
+            committed: credits(committed),
+            used: credits(used),
+            carried_in: credits(carried_in),
+            prepaid: credits(prepaid),
+            used_of_priced: credits(used_of_priced),
+        }
     }
 
     #[test]
@@ -157,6 +169,11 @@ mod tests {
         assert_eq!(of(facts(3000, 3500, 0, 3000)), ["0", "500", "0", "500"]);
         assert_eq!(of(facts(3000, 2800, 150, 0)), ["50", "0", "50", "0"]);
         assert_eq!(of(facts(3000, 2800, -150, 0)), ["350", "0", "350", "0"]);
+        // Bought in an earlier period, or granted for the shortfall of one: paid already.
+        assert_eq!(of(of_priced(1000, 4000, 0, 0, 4000)), ["0", "3000", "0", "0"]);
+        assert_eq!(of(of_priced(1000, 2000, 0, 0, 1000)), ["0", "1000", "0", "0"]);
+        // What was taken back of earlier use pays for nothing.
+        assert_eq!(of(facts(100, -20, 0, 0)), ["120", "0", "120", "0"]);
     }
 
     #[test]
@@ -166,6 +183,8 @@ mod tests {
         assert_eq!((missing.carried_forward, missing.shortfall_due), (credits(-30), Amount::ZERO));
         let beyond = carry(facts(100, 130, 0, 0));
         assert_eq!((beyond.carried_forward, beyond.overage_due), (credits(30), Amount::ZERO));
+        // Bought and not used: nothing is left to make up for.
+        assert_eq!(carry(facts(100, 70, 0, 100)).carried_forward, Amount::ZERO);
         let forgiven = difference(facts(100, 130, 0, 0), Treatment::Forgive, Treatment::Forgive).unwrap();
         assert_eq!((forgiven.overage, forgiven.carried_forward, forgiven.overage_due), (credits(30), Amount::ZERO, Amount::ZERO));
     }

@@ -36,8 +36,8 @@ pub fn price_without_currency() -> ErrorReport {
 }
 
 /// 22023: true-ups are computed in periods of some length.
-pub fn cadence_too_short() -> ErrorReport {
-    invalid("every must be at least one day", "argument=every", "Give a length such as '3 months'.")
+pub fn cadence_too_short(argument: &str) -> ErrorReport {
+    invalid(format!("{argument} must be at least one day"), format!("argument={argument}"), "Give a length such as '3 months'.")
 }
 
 /// 55000: nothing says when the account's periods begin.

@@ -16,7 +16,7 @@ use crate::error::{self, Result};
 use crate::server::{clock, invalidation, lock};
 use crate::store::accounts::Context;
 use crate::store::closed_periods::{self, Closed};
-use crate::store::{Snapshot, accounts};
+use crate::store::{Snapshot, accounts, lots};
 
 /// Usage of a closed period.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,16 @@ pub fn correction<'a>(usage: &Debit<'a>, context: &Context) -> Result<Option<Cor
             Ok(Some(Correction { account: usage.account, true_up: closed.true_up, occurred_at: at, amount: usage.amount }))
         }
     }
+}
+
+/// Whether the usage is dated in the past.
+pub fn is_late(usage: &Debit<'_>) -> bool {
+    usage.occurred_at.is_some_and(is_past)
+}
+
+/// Shares the closing locks of all accounts of which something is dated in the past, in one order.
+pub fn share(items: &[Debit<'_>]) {
+    lock::share_closing(items.iter().filter(|item| is_late(item)).map(|item| item.account));
 }
 
 /// The items with those that correct a closed period as of now; `None` where none does.
@@ -82,6 +92,14 @@ pub fn check_open(account: &str, unit: &str, at: DateTime<Utc>) -> Result<()> {
     }
 }
 
+/// Says that an adjustment corrects what was debited in a closed period, if it does.
+pub fn record_adjustment(account: &str, lot: i64, corrected_at: DateTime<Utc>, posting: i64, amount: Amount) {
+    let unit = lots::terms(account, lot).expect("a lot that is locked").unit;
+    if let Some(closed) = closed_at(account, &unit, corrected_at) {
+        closed_periods::add_correction(account, closed.true_up, posting, corrected_at, amount, clock::now());
+    }
+}
+
 /// What happened since the transaction began is of now.
 fn is_past(at: DateTime<Utc>) -> bool {
     let now = clock::now();
@@ -90,7 +108,7 @@ fn is_past(at: DateTime<Utc>) -> bool {
 
 /// The closed period that contains the instant, or the first one if it lies before that.
 fn closed_at(account: &str, unit: &str, at: DateTime<Utc>) -> Option<Closed> {
-    lock::share_closing(account);
+    lock::share_closing(std::iter::once(account));
     accounts::closed_until(account, invalidation::sees_latest()).filter(|until| at < *until)?;
     closed_periods::after(account, unit, at, Snapshot::Fresh)
 }

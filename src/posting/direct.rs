@@ -61,6 +61,10 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
         return Err(error::future_instant("occurred_at", occurred_at, now));
     }
     closed::check_open(account, &context.unit, occurred_at)?;
+    if let Some(expired_at) = whole.state.expires_at.filter(|expires_at| *expires_at <= now && entry.amount.is_positive()) {
+        // What is added to an expired lot expires at once, dated at its expiry.
+        closed::check_open(account, &context.unit, expired_at)?;
+    }
     if entry.kind == "debit" {
         check_in_force(&whole, now)?;
     }
@@ -84,6 +88,9 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()>
     match remaining.is_zero() {
         true => lots::close(&[(account, entry.lot)]),
         false => lots::reopen(account, entry.lot),
+    }
+    if let Some(corrected_at) = entry.corrects.and_then(|corrected| entries::occurred_at(account, corrected)) {
+        closed::record_adjustment(account, entry.lot, corrected_at, posting, entry.amount.negated());
     }
     entries::mark_posted(account, posting, line);
     Ok(())

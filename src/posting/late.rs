@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
+use super::account;
 use super::batch::{self, ItemOutcome, Mode};
 use super::debit::{self, Debit, Drawing, Outcome};
 use super::expiry;
@@ -174,6 +175,11 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], posting: i64) -> Re
         }
     }
     batch::debit_rest_as_one(&rest, posting)?;
+    for (item, context) in items.iter().zip(contexts).filter(|(item, _)| item.member.is_some()) {
+        let now = clock::now();
+        account::active_member(item.account, item.member, context, now)?;
+        account::seat_added(item.account, item.member, context, now);
+    }
     paid.into_iter().for_each(|(line, parts)| write_lines(line, posting, &parts));
     Ok(())
 }

@@ -41,6 +41,12 @@ pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     if is_of_transaction { now } else { at }
 }
 
+/// When the running transaction began, if that was before an instant. Not where `credit.clock` says what time it is.
+pub fn began_before(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
+    if settings::clock().is_none() { began().filter(|began| *began < at) } else { None }
+}
+
 fn parse(text: &CStr) -> DateTime<Utc> {
     let parsed = convert::timestamptz_of_text(&text.to_string_lossy());
     convert::instant("credit.clock", parsed).unwrap_or_else(|report| {

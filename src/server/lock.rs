@@ -84,14 +84,18 @@ pub fn try_acquire_step(step: u64) -> bool {
 }
 
 /// The lock of closing a period of an account, until the transaction ends: shared by who dates something in the past.
-pub fn share_closing(account: &str) {
-    lock_named(SPACE_OF_CLOSING, "account", account, pg_sys::ShareLock);
+pub fn share_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
+    lock_closing(accounts, pg_sys::ShareLock);
 }
 
 /// The same, alone: by who closes a period of the accounts. In one order, so that two of them do not deadlock.
 pub fn acquire_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
+    lock_closing(accounts, pg_sys::ExclusiveLock);
+}
+
+fn lock_closing<'a>(accounts: impl Iterator<Item = &'a str>, mode: u32) {
     let ids: BTreeSet<u64> = accounts.map(|account| hash_of_name("account", account)).collect();
-    ids.into_iter().for_each(|id| lock_id(SPACE_OF_CLOSING, id, pg_sys::ExclusiveLock));
+    ids.into_iter().for_each(|id| lock_id(SPACE_OF_CLOSING, id, mode));
 }
 
 /// Until the transaction ends nobody comes to the plan, nor declares what it grants.

@@ -1,7 +1,7 @@
 //! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing that is
 //! dated in the period can be written: see [`crate::posting::closed`].
 //!
-//! Everything that waits comes before the accounts are locked. Whoever began to write before the period's end may still add to it, so
+//! The closing lock comes first, then what is due is settled, account by account. Whoever began to write before the period's end may still add to it, so
 //! the period is not closed before he has ended.
 
 use chrono::{DateTime, Utc};
@@ -33,11 +33,15 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     if !invalidation::sees_latest() {
         return Err(error::needs_read_committed());
     }
-    let accounts = store::accounts(named, from, to, Snapshot::Fresh);
+    if let Some(since) = clock::began_before(to) {
+        return Err(error::period_still_written(to, unsafe { pgrx::pg_sys::MyProcPid }, since));
+    }
+    let accounts = store::accounts(named, unit, from, to, Snapshot::Fresh);
+    // First of all: usage of the past takes its share of this lock before anything of the account.
+    lock::acquire_closing(accounts.iter().map(String::as_str));
     for account in &accounts {
         settle_what_is_due(account)?;
     }
-    lock::acquire_closing(accounts.iter().map(String::as_str));
     accounts.iter().for_each(|account| accounts::lock(account));
     if let Some((process, since)) = closed_periods::older_writer(to) {
         return Err(error::period_still_written(to, process, since));

@@ -1,5 +1,7 @@
 //! What was promised for a period: as it was declared, or by agreements, or by what schedules grant.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
@@ -40,26 +42,28 @@ struct Source {
 ///
 /// # Errors
 /// 55000 a commitment in money without a price; 22003.
-pub fn of(sums: &Sums, terms: &Terms, period: Period) -> Result<Promise> {
+pub fn of(sums: &Sums, terms: &Terms, period: Period, brought: &HashMap<i64, Amount>) -> Result<Promise> {
     let precision =
         Precision { decimals: sums.decimals, rounding: sums.rounding.parse().expect("a rounding that the table allows") };
     let calendar = AccountCalendar::of(&sums.account, period.snapshot);
     let sources = match (terms.commitment, terms.cycle) {
         (Some(commitment), Some(cycle)) => {
-            let part = true_up::part(cycle, |_| commitment, period.from, period.to, &calendar);
+            // Before the anchor nothing was promised.
+            let of_period = |number: i64| if number < 0 { Amount::ZERO } else { commitment };
+            let part = true_up::part(cycle, of_period, period.from, period.to, &calendar);
             vec![Source { reference: "terms".to_owned(), quantity: rounded(&part, precision)?, price: None }]
         }
         _ => {
             let agreed = agreed(sums, period, precision, &calendar)?;
-            if agreed.is_empty() { scheduled(sums, period, &calendar) } else { agreed }
+            if agreed.is_empty() { scheduled(sums, period, &calendar, brought)? } else { agreed }
         }
     };
-    Ok(promise(sources, terms))
+    promise(sources, terms)
 }
 
 /// Puts the sources together: the price is the mean of theirs if all of them have one, in one currency.
-fn promise(sources: Vec<Source>, terms: &Terms) -> Promise {
-    let committed = sources.iter().map(|source| source.quantity).sum();
+fn promise(sources: Vec<Source>, terms: &Terms) -> Result<Promise> {
+    let committed = sum(sources.iter().map(|source| source.quantity))?;
     let own = terms.unit_price.map(Fraction::from).zip(terms.currency.clone());
     let currency = sources.first().and_then(|first| first.price.as_ref()).map(|(_, currency)| currency.clone());
     let is_priced = |source: &Source| source.price.as_ref().map(|(_, currency)| currency) == currency.as_ref();
@@ -80,7 +84,7 @@ fn promise(sources: Vec<Source>, terms: &Terms) -> Promise {
         }
     };
     let lines = sources.iter().map(line).collect();
-    Promise { committed, lines, price, currency }
+    Ok(Promise { committed, lines, price, currency })
 }
 
 fn own_or(price: &Option<Fraction>, source: &Source) -> Option<Fraction> {
@@ -133,7 +137,7 @@ fn agreed_price(account: &str, commitment: &Commitment, from: DateTime<Utc>, per
 }
 
 /// What the schedules grant for the periods that begin then, issued or not.
-fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar) -> Vec<Source> {
+fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &HashMap<i64, Amount>) -> Result<Vec<Source>> {
     let Period { from, to, snapshot } = period;
     let prices = store::schedule_prices(&sums.account, &sums.unit, snapshot);
     let reaches = |known: &Schedule| {
@@ -141,18 +145,25 @@ fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar) -> Vec<Sou
     };
     let source = |known: Schedule| {
         let quantity = if known.per_member {
-            store::issued_to_members(&sums.account, known.id, from, to, snapshot)
+            let issued = store::issued_to_members(&sums.account, known.id, from, to, snapshot);
+            sum([issued, brought.get(&known.id).copied().unwrap_or_default()].into_iter())?
         } else {
             let planned = schedule::preview(&known.terms, to, calendar);
-            planned.iter().filter(|lot| (from..to).contains(&lot.effective_at)).map(|lot| lot.granted).sum()
+            sum(planned.iter().filter(|lot| (from..to).contains(&lot.effective_at)).map(|lot| lot.granted))?
         };
         let price = prices.iter().find(|price| price.schedule == known.id);
         let price = price.and_then(|price| {
             Fraction::from(price.paid).over(&Fraction::from(price.amount)).map(|each| (each, price.currency.clone()))
         });
-        Source { reference: format!("schedule {}", known.id), quantity, price }
+        Ok(Source { reference: format!("schedule {}", known.id), quantity, price })
     };
     schedules::schedules(&sums.account, snapshot).into_iter().filter(reaches).map(source).collect()
+}
+
+/// A sum within the range of amounts.
+fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount> {
+    let sum = amounts.try_fold(Amount::ZERO, Amount::checked_add);
+    sum.ok_or_else(|| error::amount_out_of_range("commitment", "the sum of it"))
 }
 
 fn rounded(credits: &Fraction, precision: Precision) -> Result<Amount> {

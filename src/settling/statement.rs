@@ -1,6 +1,8 @@
 //! What a period comes to. A closed one is shown as it was closed.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 
 use super::promise::{self, Promise, shown_price};
 use crate::cycles::due::State;
@@ -33,13 +35,11 @@ pub fn statements(named: Option<&[&str]>, unit: Option<&str>, period: Period) ->
     if period.to <= period.from {
         return Err(error::period_without_length(period.from, period.to));
     }
-    let accounts = store::accounts(named, period.from, period.to, period.snapshot);
+    let accounts = store::accounts(named, unit, period.from, period.to, period.snapshot);
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let now = clock::now();
-    store::sums(&names, unit, period.from, period.to, now, period.snapshot)
-        .iter()
-        .map(|sums| statement(sums, period, now))
-        .collect()
+    let sums = store::sums(&names, unit, period.from, period.to, now, period.snapshot)?;
+    sums.iter().map(|sums| statement(sums, period, now)).collect()
 }
 
 fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> {
@@ -48,9 +48,9 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
     if let Some(closed) = next.filter(|closed| closed.starts_at == period.from && closed.ends_at == period.to) {
         return Ok(closed_periods::find(account, closed.true_up, period.snapshot).expect("a period that was found"));
     }
-    let sums = &with_what_is_due(sums, period, now);
+    let (sums, brought) = &with_what_is_due(sums, period, now);
     let terms = store::terms(account, unit, period.snapshot);
-    let promise = promise::of(sums, &terms, period)?;
+    let promise = promise::of(sums, &terms, period, brought)?;
     let before =
         closed_periods::until(account, unit, period.from, period.snapshot).filter(|closed| closed.ends_at == period.from);
     let facts = Facts {
@@ -58,6 +58,7 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
         used: if terms.paid_only { sums.used_of_paid } else { sums.used },
         carried_in: before.map_or(Amount::ZERO, |closed| closed.carried_forward),
         prepaid: sums.prepaid,
+        used_of_priced: sums.used_of_priced,
     };
     let found = true_up::difference(facts, terms.shortfall, terms.overage)
         .ok_or_else(|| error::amount_out_of_range("commitment", &facts.committed.to_string()))?;
@@ -91,13 +92,18 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
     })
 }
 
-/// What is due in the account by now and was not issued yet, counted as if it were.
-fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> Sums {
-    let mut sums = sums.clone();
+/// What is due in the account by now and was not issued yet, counted as if it were; with what of it each schedule brings.
+fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> (Sums, HashMap<i64, Amount>) {
+    let (mut sums, mut brought) = (sums.clone(), HashMap::new());
     if sums.refresh_at.is_none_or(|refresh_at| refresh_at > now) {
-        return sums;
+        return (sums, brought);
     }
     let state = State::read(&sums.account, period.snapshot);
+    let priced: Vec<i64> = store::schedule_prices(&sums.account, &sums.unit, period.snapshot)
+        .into_iter()
+        .filter(|price| price.paid.is_positive())
+        .map(|price| price.schedule)
+        .collect();
     let counts = |at: DateTime<Utc>| (period.from..period.to).contains(&at);
     let add = |sum: &mut Amount, amount: Amount| *sum = sum.checked_add(amount).unwrap_or(*sum);
     for line in state.due(now).iter().filter(|line| line.schedule.unit == sums.unit) {
@@ -108,16 +114,27 @@ fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> Sums {
                     if planned.parent.is_some() {
                         add(&mut sums.rolled_in, planned.granted);
                         add(&mut sums.rolled_out, planned.granted);
-                    } else {
-                        add(&mut sums.granted, planned.granted);
+                        continue;
+                    }
+                    add(&mut sums.granted, planned.granted);
+                    add(brought.entry(line.schedule.id).or_default(), planned.granted);
+                    if priced.contains(&line.schedule.id) {
+                        add(&mut sums.prepaid, planned.granted);
                     }
                 }
                 Step::Lapse { amount, at, .. } if counts(line.counts_from(at)) => add(&mut sums.expired, amount),
                 _ => {}
             }
         }
+        // Without a rollover the end of a lot is no step: whoever sweeps it posts its expiry.
+        let lapsed = line.due.lots.iter().filter(|_| line.schedule.terms.rollover.is_none());
+        for planned in lapsed {
+            if planned.expires_at.is_some_and(|at| at <= now && counts(at)) {
+                add(&mut sums.expired, planned.granted);
+            }
+        }
     }
-    sums
+    (sums, brought)
 }
 
 /// What the difference costs.
@@ -193,15 +210,17 @@ fn lines(
     lines
 }
 
-/// The declared period that is to be closed next: the one after the last that was closed, else the last that is over.
+/// The declared period that is to be closed next: the one after the last that was closed, else the first.
 ///
 /// # Errors
 /// As [`period_at`].
 pub fn next_to_close(account: &str, unit: &str, now: DateTime<Utc>, snapshot: Snapshot) -> Result<Period> {
-    let present = period_at(account, unit, now, snapshot)?;
     match closed_periods::until(account, unit, now, snapshot) {
         Some(last) => period_at(account, unit, last.ends_at, snapshot).map(|period| Period { from: last.ends_at, ..period }),
-        None => period_at(account, unit, present.from - TimeDelta::microseconds(1), snapshot),
+        None => {
+            let cycle = store::terms(account, unit, snapshot).cycle.ok_or_else(|| error::no_true_up_terms(account, unit))?;
+            period_at(account, unit, cycle.anchor, snapshot)
+        }
     }
 }
 

@@ -42,6 +42,8 @@ impl AccountCalendar {
 
 impl Calendar for AccountCalendar {
     fn add(&self, at: DateTime<Utc>, Span { months, days, microseconds }: Span) -> DateTime<Utc> {
+        // Whoever counts very many periods can be cancelled.
+        pgrx::check_for_interrupts!();
         // Hours are hours everywhere.
         if (months, days) == (0, 0) {
             return at + TimeDelta::microseconds(microseconds);

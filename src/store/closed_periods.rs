@@ -84,11 +84,12 @@ static KNOWN_LINES: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-// Those that may still write something which happened before the instant: they began before it, and have begun to write.
+// Those that may still write something which happened before the instant: they began before it. Since when another role's transaction
+// runs may be hidden; then it counts if it writes.
 static OLDER_WRITERS: Statement = Statement::new(
-    "SELECT a.pid, a.xact_start FROM pg_catalog.pg_stat_activity a
-     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_xid IS NOT NULL AND a.xact_start < $1
-         AND a.backend_type <> 'autovacuum worker'
+    "SELECT a.pid, COALESCE(a.xact_start, $1) FROM pg_catalog.pg_stat_activity a
+     WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+         AND (a.xact_start < $1 OR a.xact_start IS NULL AND a.backend_xid IS NOT NULL)
      UNION ALL
      SELECT 0, p.prepared FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()
      ORDER BY 2 LIMIT 1",

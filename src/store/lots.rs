@@ -119,7 +119,7 @@ static MOVE: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT account, $3, unit, member, category, source, priority, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(trunc(paid * $4 / granted, 9)) END, currency, cost_basis,
+             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
              applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
          FROM credit.lot WHERE account = $1 AND lot = $2
          RETURNING member, granted
@@ -141,7 +141,7 @@ static RETURN: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT account, $3, unit, category, source, priority, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(trunc(paid * $4 / granted, 9)) END, currency, cost_basis,
+             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
              applies_to, effective_at, expires_at, lot, metadata, $5, session_user, true
          FROM left_behind
      ), slot AS (

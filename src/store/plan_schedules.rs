@@ -41,7 +41,7 @@ macro_rules! insert_from {
                  periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave,
                  true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots)
              SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at, p.every,
-                 p.expires_after, p.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
+                 p.expires_after, w.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
                  p.currency, p.expires, p.proration, COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
                  p.schedule, w.since, COALESCE(p.on_leave = 'expire', false)
              FROM ",
@@ -135,9 +135,9 @@ static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
         wanted!(),
-        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at
+        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at, before.periods, p.periods
          FROM wanted w JOIN credit.plan_schedule p ON p.schedule = w.schedule
-         LEFT JOIN LATERAL (SELECT s.anchor, s.ends_at FROM credit.schedule s
+         LEFT JOIN LATERAL (SELECT s.anchor, s.ends_at, s.starts_at, s.periods FROM credit.schedule s
              WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since < w.since AND s.ends_at > s.starts_at
              ORDER BY s.plan_since DESC LIMIT 1) before ON true
          WHERE NOT EXISTS (SELECT FROM credit.schedule s
@@ -152,9 +152,10 @@ static TOUCH_PLAN: Statement = Statement::new("UPDATE credit.plan SET currency =
 
 static ADD_ONE: Statement = Statement::new(
     insert_from!(
-        "(SELECT $1 AS account, $2 AS schedule, $3 AS since, $4 AS anchor, $5 AS starts_at, $6 AS ends_at, $7 AS recorded_at)"
+        "(SELECT $1 AS account, $2 AS schedule, $3 AS since, $4 AS anchor, $5 AS starts_at, $6 AS ends_at, $7 AS recorded_at,
+             $8 AS periods)"
     ),
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 
 static ADD_ALL: Statement = Statement::new(
@@ -162,7 +163,10 @@ static ADD_ALL: Statement = Statement::new(
         "WITH ",
         wanted!(),
         " ",
-        insert_from!("(SELECT w.*, w.since AS starts_at, $2 AS recorded_at FROM wanted w WHERE w.schedule = $3)")
+        insert_from!(
+            "(SELECT w.*, w.since AS starts_at, $2 AS recorded_at, q.periods FROM wanted w
+             JOIN credit.plan_schedule q ON q.schedule = w.schedule WHERE w.schedule = $3)"
+        )
     ),
     &[TEXTARRAYOID, TIMESTAMPTZOID, INT8OID],
 );
@@ -273,8 +277,28 @@ pub struct Missing {
     pub since: DateTime<Utc>,
     pub anchor: DateTime<Utc>,
     pub ends_at: Option<DateTime<Utc>>,
-    /// The periods that it had before it left the plan, and when that was.
-    pub before: Option<(Cycle, DateTime<Utc>)>,
+    /// As many as the plan grants.
+    pub periods: Option<i32>,
+    /// What it had before it left the plan.
+    pub before: Option<Before>,
+}
+
+/// A schedule of a plan that an account had, and when it left the plan.
+#[derive(Clone, Copy)]
+pub struct Before {
+    pub cycle: Cycle,
+    pub starts_at: DateTime<Utc>,
+    pub ended_at: DateTime<Utc>,
+    pub periods: Option<i32>,
+}
+
+/// How a schedule of a plan begins for an account.
+#[derive(Clone, Copy)]
+pub struct Beginning {
+    pub anchor: DateTime<Utc>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub periods: Option<i32>,
 }
 
 /// The schedules of its plans that an account does not have yet.
@@ -283,22 +307,28 @@ pub fn missing(account: &str, now: DateTime<Utc>) -> Vec<Missing> {
     rows.iter()
         .map(|row| {
             let every = convert::span(&row.get(5));
-            let before = row.optional(6).zip(row.optional(7));
+            let before = row.optional(6).zip(row.optional(7)).map(|(anchor, ended_at)| Before {
+                cycle: Cycle { anchor, every },
+                ended_at,
+                starts_at: row.get(8),
+                periods: row.optional(9),
+            });
             Missing {
                 schedule: row.get(1),
                 since: row.get(2),
                 anchor: row.get(3),
                 ends_at: row.optional(4),
-                before: before.map(|(anchor, ended_at)| (Cycle { anchor, every }, ended_at)),
+                periods: row.optional(10),
+                before,
             }
         })
         .collect()
 }
 
 /// Gives an account a schedule of its plan.
-pub fn add_one(account: &str, missing: &Missing, anchor: DateTime<Utc>, starts_at: DateTime<Utc>, now: DateTime<Utc>) {
-    let ends_at = missing.ends_at.map(|ends_at| ends_at.max(starts_at));
-    ADD_ONE.run(&[&account, &missing.schedule, &missing.since, &anchor, &starts_at, &ends_at, &now]);
+pub fn add_one(account: &str, missing: &Missing, beginning: Beginning, now: DateTime<Utc>) {
+    let Beginning { anchor, starts_at, ends_at, periods } = beginning;
+    ADD_ONE.run(&[&account, &missing.schedule, &missing.since, &anchor, &starts_at, &ends_at, &now, &periods]);
 }
 
 /// Gives accounts that are on its plan a schedule; how many.

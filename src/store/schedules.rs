@@ -101,7 +101,7 @@ static ISSUE: Statement = Statement::new(
          INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at)
          VALUES ($1, $3, $4, $5, 0, $2, $6, $10, $11) ON CONFLICT DO NOTHING RETURNING schedule
      ), price AS (
-         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(trunc(s.paid * $6 / s.amount, 9)) END AS part
+         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000, s.amount) * 0.000000001) END AS part
          FROM period JOIN credit.schedule s ON s.account = $1 AND s.schedule = period.schedule
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
@@ -145,7 +145,7 @@ static ROLL: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT $1, $3, unit, member, category, 'rollover', $7, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(trunc(paid * $4 / granted, 9)) END, currency, cost_basis,
+             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
              applies_to, $5, $6, lot, metadata, $9, session_user, true FROM ended
          RETURNING member
      ), slot AS (

@@ -38,7 +38,7 @@ static WRITE: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT l.account, p.opened, l.unit, $5, l.category, 'transfer', l.priority, p.amount,
-             CASE WHEN p.amount >= l.granted THEN l.paid ELSE trim_scale(trunc(l.paid * p.amount / l.granted, 9)) END, l.currency,
+             CASE WHEN p.amount >= l.granted THEN l.paid ELSE trim_scale(div(l.paid * p.amount * 1000000000, l.granted) * 0.000000001) END, l.currency,
              l.cost_basis, l.applies_to, l.effective_at, l.expires_at, l.lot, COALESCE($6::jsonb, l.metadata), $7, session_user, true
          FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot
      ), slot AS (

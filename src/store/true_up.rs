@@ -10,18 +10,19 @@ use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::calendar::Cycle;
 use crate::domain::true_up::Treatment;
+use crate::error::Result;
 
-// Without accounts: those that have a commitment of whatever kind, or declared one.
+// Those that have a commitment in the unit, or in their own, of whatever kind.
 static ACCOUNTS: Statement = Statement::new(
     "SELECT a.account FROM credit.account a
-     WHERE a.account = ANY ($1) OR $1 IS NULL AND (
-         EXISTS (SELECT FROM credit.true_up_terms t WHERE t.account = a.account)
-         OR EXISTS (SELECT FROM credit.agreement g WHERE g.account = a.account AND g.effective_at < $3
-             AND COALESCE(g.ended_at, 'infinity') > $2 AND COALESCE(g.committed_quantity, g.committed_money) IS NOT NULL)
-         OR EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.starts_at < $3
-             AND COALESCE(s.ends_at, 'infinity') > $2))
+     WHERE EXISTS (SELECT FROM credit.true_up_terms t WHERE t.account = a.account AND t.unit = COALESCE($1, a.unit))
+         OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan WHERE g.account = a.account
+             AND p.unit = COALESCE($1, a.unit) AND g.effective_at < $3 AND COALESCE(g.ended_at, 'infinity') > $2
+             AND COALESCE(g.committed_quantity, g.committed_money) IS NOT NULL)
+         OR EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.unit = COALESCE($1, a.unit) AND s.starts_at < $3
+             AND COALESCE(s.ends_at, 'infinity') > $2)
      ORDER BY a.account",
-    &[TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+    &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
 /// What the ledger says of a period. Nothing is recorded before it happened: that lets the index on recorded_at serve. What an adjustment
@@ -32,7 +33,8 @@ macro_rules! ledger {
             "WITH wanted AS MATERIALIZED (
                  SELECT a.account, COALESCE($4, a.unit) AS unit FROM credit.account a WHERE a.account = ANY ($1)
              ), line AS (
-                 SELECT e.account, e.kind, e.amount, e.corrects, l.category, l.source, l.paid
+                 SELECT e.account, e.kind, e.amount, e.corrects, l.category, l.paid > 0 AS priced,
+                 EXISTS (SELECT FROM credit.true_up x WHERE x.account = e.account AND x.granted_lot = e.lot) AS of_shortfall
                  FROM ",
             $lines,
             " e JOIN wanted w ON w.account = e.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
@@ -42,7 +44,8 @@ macro_rules! ledger {
                      - sum(amount) FILTER (WHERE kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AS used,
                      - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AND category = 'paid') AS used_of_paid,
                      sum(amount) FILTER (WHERE kind = 'grant') AS granted,
-                     sum(amount) FILTER (WHERE kind = 'grant' AND paid > 0 AND source <> 'commitment') AS prepaid,
+                     sum(amount) FILTER (WHERE kind IN ('grant', 'void', 'return') AND priced AND NOT of_shortfall) AS prepaid,
+                     - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AND priced) AS used_of_priced,
                      - sum(amount) FILTER (WHERE kind IN ('expiry', 'expiry_reversal')) AS expired,
                      sum(amount) FILTER (WHERE kind = 'roll_in') AS rolled_in, - sum(amount) FILTER (WHERE kind = 'roll_out') AS rolled_out,
                      sum(amount) FILTER (WHERE kind = 'void') AS voided, sum(amount) FILTER (WHERE kind = 'return') AS returned,
@@ -57,8 +60,9 @@ macro_rules! ledger {
                  GROUP BY l.account
              )
              SELECT w.account, w.unit, u.decimals::integer, u.rounding, COALESCE(t.used, 0), COALESCE(t.used_of_paid, 0), COALESCE(t.granted, 0),
-                 COALESCE(t.prepaid, 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0), COALESCE(t.rolled_out, 0),
-                 COALESCE(t.voided, 0), COALESCE(t.returned, 0), COALESCE(t.converted, 0), COALESCE(t.adjusted, 0), a.refresh_at
+                 GREATEST(COALESCE(t.prepaid, 0), 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0), COALESCE(t.rolled_out, 0),
+                 COALESCE(t.voided, 0), COALESCE(t.returned, 0), COALESCE(t.converted, 0), COALESCE(t.adjusted, 0), a.refresh_at,
+             COALESCE(t.used_of_priced, 0)
              FROM wanted w JOIN credit.account a ON a.account = w.account JOIN credit.unit u ON u.unit = w.unit
              LEFT JOIN total t ON t.account = w.account LEFT JOIN unswept x ON x.account = w.account ORDER BY w.account"
         )
@@ -136,6 +140,9 @@ static ISSUED_TO_MEMBERS: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
+/// The shortest period that is trued up: a day, in microseconds.
+pub const SHORTEST: i64 = 86_400_000_000;
+
 /// What the ledger says of an account's period.
 #[derive(Clone, Debug)]
 pub struct Sums {
@@ -147,6 +154,7 @@ pub struct Sums {
     pub used_of_paid: Amount,
     pub granted: Amount,
     pub prepaid: Amount,
+    pub used_of_priced: Amount,
     pub expired: Amount,
     pub rolled_in: Amount,
     pub rolled_out: Amount,
@@ -207,10 +215,18 @@ pub struct SchedulePrice {
     pub currency: String,
 }
 
-/// The accounts among those that are named, or those that have a commitment.
-pub fn accounts(named: Option<&[&str]>, from: DateTime<Utc>, to: DateTime<Utc>, snapshot: Snapshot) -> Vec<String> {
-    let named = named.map(<[&str]>::to_vec);
-    ACCOUNTS.execute(snapshot, &[&named, &from, &to]).iter().map(|row| row.get(1)).collect()
+/// The accounts that are named, or all that have a commitment in the unit, their own where none is named.
+pub fn accounts(
+    named: Option<&[&str]>,
+    unit: Option<&str>,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    snapshot: Snapshot,
+) -> Vec<String> {
+    match named {
+        Some(named) => named.iter().map(|name| (*name).to_owned()).collect(),
+        None => ACCOUNTS.execute(snapshot, &[&unit, &from, &to]).iter().map(|row| row.get(1)).collect(),
+    }
 }
 
 /// What the ledger says of the period, of all the accounts at once, in the order of their names.
@@ -221,31 +237,34 @@ pub fn sums(
     to: DateTime<Utc>,
     now: DateTime<Utc>,
     snapshot: Snapshot,
-) -> Vec<Sums> {
+) -> Result<Vec<Sums>> {
     let ledger = if accounts.len() == 1 { &LEDGER_OF_ONE } else { &LEDGER_OF_MANY };
     let rows = ledger.execute(snapshot, &[&accounts.to_vec(), &from, &to, &unit, &now]);
     rows.iter().map(sums_of_row).collect()
 }
 
-fn sums_of_row(row: Row<'_>) -> Sums {
-    Sums {
+fn sums_of_row(row: Row<'_>) -> Result<Sums> {
+    // The sum of amounts may be beyond what one of them can be.
+    let amount = |column| convert::amount("the sum of a period", &row.get::<AnyNumeric>(column));
+    Ok(Sums {
         account: row.get(1),
         unit: row.get(2),
         decimals: row.get::<i32>(3) as u32,
         rounding: row.get(4),
-        used: row.get(5),
-        used_of_paid: row.get(6),
-        granted: row.get(7),
-        prepaid: row.get(8),
-        expired: row.get(9),
-        rolled_in: row.get(10),
-        rolled_out: row.get(11),
-        voided: row.get(12),
-        returned: row.get(13),
-        converted: row.get(14),
-        adjusted: row.get(15),
+        used: amount(5)?,
+        used_of_paid: amount(6)?,
+        granted: amount(7)?,
+        prepaid: amount(8)?,
+        expired: amount(9)?,
+        rolled_in: amount(10)?,
+        rolled_out: amount(11)?,
+        voided: amount(12)?,
+        returned: amount(13)?,
+        converted: amount(14)?,
+        adjusted: amount(15)?,
         refresh_at: row.optional(16),
-    }
+        used_of_priced: amount(17)?,
+    })
 }
 
 /// What is declared; the defaults where nothing is.

@@ -189,108 +189,12 @@ static VIOLATIONS: Statement = Statement::new(
          UNION SELECT account FROM credit.member WHERE $1 IS NULL OR account = $1) x
      WHERE NOT EXISTS (SELECT FROM credit.account a WHERE a.account = x.account)
      UNION ALL
-     SELECT 'what is due of a closed period is the sum of its lines', c.account, NULL, c.amount_due::text, n.due::text
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(amount), 0) AS due FROM credit.true_up_line n WHERE n.account = c.account AND n.true_up = c.true_up) n
-     WHERE ($1 IS NULL OR c.account = $1) AND c.amount_due <> n.due
-     UNION ALL
-     SELECT 'closed periods follow each other', c.account, NULL, c.until::text, c.starts_at::text
-     FROM (SELECT account, unit, starts_at, lag(ends_at) OVER (PARTITION BY account, unit ORDER BY starts_at) AS until
-           FROM credit.true_up WHERE $1 IS NULL OR account = $1) c WHERE c.until <> c.starts_at
-     UNION ALL
-     SELECT 'the ledger of a closed period is as it was closed', c.account, NULL,
-         concat_ws(' ', 'used', n.used, 'granted', c.granted, 'expired', c.expired, 'rolled', c.rolled_in, c.rolled_out),
-         concat_ws(' ', 'used', e.used, 'granted', e.granted, 'expired', e.expired, 'rolled', e.rolled_in, e.rolled_out)
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(quantity), 0) AS used FROM credit.true_up_line n
-         WHERE n.account = c.account AND n.true_up = c.true_up AND n.kind IN ('used', 'used_beside')) n
-     CROSS JOIN LATERAL (
-         SELECT COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL), 0) AS used,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'grant'), 0) AS granted,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind IN ('expiry', 'expiry_reversal')), 0) AS expired,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'roll_in'), 0) AS rolled_in,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'roll_out'), 0) AS rolled_out
-         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
-         WHERE e.account = c.account AND l.unit = c.unit AND e.occurred_at >= c.starts_at AND e.occurred_at < c.ends_at) e
-     WHERE ($1 IS NULL OR c.account = $1)
-         AND (n.used, c.granted, c.expired, c.rolled_in, c.rolled_out) IS DISTINCT FROM (e.used, e.granted, e.expired, e.rolled_in, e.rolled_out)
-     UNION ALL
-     SELECT 'what corrects a closed period is recorded after it', c.account, NULL, t.ends_at::text, e.occurred_at::text
-     FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account AND t.true_up = c.true_up
-     LEFT JOIN LATERAL (SELECT min(occurred_at) AS occurred_at FROM credit.entry e
-         WHERE e.account = c.account AND e.posting = c.posting) e ON true
-     WHERE ($1 IS NULL OR c.account = $1) AND (e.occurred_at >= t.ends_at) IS NOT TRUE
-     UNION ALL
      SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.member, 'no such member'
      FROM lots l WHERE l.member IS NOT NULL
          AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = l.account AND m.member = l.member)
      UNION ALL
-     SELECT 'what is due of a closed period is the sum of its lines', c.account, NULL, c.amount_due::text, n.due::text
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(amount), 0) AS due FROM credit.true_up_line n WHERE n.account = c.account AND n.true_up = c.true_up) n
-     WHERE ($1 IS NULL OR c.account = $1) AND c.amount_due <> n.due
-     UNION ALL
-     SELECT 'closed periods follow each other', c.account, NULL, c.until::text, c.starts_at::text
-     FROM (SELECT account, unit, starts_at, lag(ends_at) OVER (PARTITION BY account, unit ORDER BY starts_at) AS until
-           FROM credit.true_up WHERE $1 IS NULL OR account = $1) c WHERE c.until <> c.starts_at
-     UNION ALL
-     SELECT 'the ledger of a closed period is as it was closed', c.account, NULL,
-         concat_ws(' ', 'used', n.used, 'granted', c.granted, 'expired', c.expired, 'rolled', c.rolled_in, c.rolled_out),
-         concat_ws(' ', 'used', e.used, 'granted', e.granted, 'expired', e.expired, 'rolled', e.rolled_in, e.rolled_out)
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(quantity), 0) AS used FROM credit.true_up_line n
-         WHERE n.account = c.account AND n.true_up = c.true_up AND n.kind IN ('used', 'used_beside')) n
-     CROSS JOIN LATERAL (
-         SELECT COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL), 0) AS used,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'grant'), 0) AS granted,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind IN ('expiry', 'expiry_reversal')), 0) AS expired,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'roll_in'), 0) AS rolled_in,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'roll_out'), 0) AS rolled_out
-         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
-         WHERE e.account = c.account AND l.unit = c.unit AND e.occurred_at >= c.starts_at AND e.occurred_at < c.ends_at) e
-     WHERE ($1 IS NULL OR c.account = $1)
-         AND (n.used, c.granted, c.expired, c.rolled_in, c.rolled_out) IS DISTINCT FROM (e.used, e.granted, e.expired, e.rolled_in, e.rolled_out)
-     UNION ALL
-     SELECT 'what corrects a closed period is recorded after it', c.account, NULL, t.ends_at::text, e.occurred_at::text
-     FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account AND t.true_up = c.true_up
-     LEFT JOIN LATERAL (SELECT min(occurred_at) AS occurred_at FROM credit.entry e
-         WHERE e.account = c.account AND e.posting = c.posting) e ON true
-     WHERE ($1 IS NULL OR c.account = $1) AND (e.occurred_at >= t.ends_at) IS NOT TRUE
-     UNION ALL
      SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.unit, 'no such unit'
      FROM lots l WHERE NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = l.unit)
-     UNION ALL
-     SELECT 'what is due of a closed period is the sum of its lines', c.account, NULL, c.amount_due::text, n.due::text
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(amount), 0) AS due FROM credit.true_up_line n WHERE n.account = c.account AND n.true_up = c.true_up) n
-     WHERE ($1 IS NULL OR c.account = $1) AND c.amount_due <> n.due
-     UNION ALL
-     SELECT 'closed periods follow each other', c.account, NULL, c.until::text, c.starts_at::text
-     FROM (SELECT account, unit, starts_at, lag(ends_at) OVER (PARTITION BY account, unit ORDER BY starts_at) AS until
-           FROM credit.true_up WHERE $1 IS NULL OR account = $1) c WHERE c.until <> c.starts_at
-     UNION ALL
-     SELECT 'the ledger of a closed period is as it was closed', c.account, NULL,
-         concat_ws(' ', 'used', n.used, 'granted', c.granted, 'expired', c.expired, 'rolled', c.rolled_in, c.rolled_out),
-         concat_ws(' ', 'used', e.used, 'granted', e.granted, 'expired', e.expired, 'rolled', e.rolled_in, e.rolled_out)
-     FROM credit.true_up c CROSS JOIN LATERAL (
-         SELECT COALESCE(sum(quantity), 0) AS used FROM credit.true_up_line n
-         WHERE n.account = c.account AND n.true_up = c.true_up AND n.kind IN ('used', 'used_beside')) n
-     CROSS JOIN LATERAL (
-         SELECT COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL), 0) AS used,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'grant'), 0) AS granted,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind IN ('expiry', 'expiry_reversal')), 0) AS expired,
-             COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'roll_in'), 0) AS rolled_in,
-             COALESCE(- sum(e.amount) FILTER (WHERE e.kind = 'roll_out'), 0) AS rolled_out
-         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
-         WHERE e.account = c.account AND l.unit = c.unit AND e.occurred_at >= c.starts_at AND e.occurred_at < c.ends_at) e
-     WHERE ($1 IS NULL OR c.account = $1)
-         AND (n.used, c.granted, c.expired, c.rolled_in, c.rolled_out) IS DISTINCT FROM (e.used, e.granted, e.expired, e.rolled_in, e.rolled_out)
-     UNION ALL
-     SELECT 'what corrects a closed period is recorded after it', c.account, NULL, t.ends_at::text, e.occurred_at::text
-     FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account AND t.true_up = c.true_up
-     LEFT JOIN LATERAL (SELECT min(occurred_at) AS occurred_at FROM credit.entry e
-         WHERE e.account = c.account AND e.posting = c.posting) e ON true
-     WHERE ($1 IS NULL OR c.account = $1) AND (e.occurred_at >= t.ends_at) IS NOT TRUE
      UNION ALL
      SELECT 'every account, member and unit that is named exists', a.account, NULL, a.unit, 'no such unit'
      FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND NOT EXISTS (SELECT FROM credit.unit u WHERE u.unit = a.unit)

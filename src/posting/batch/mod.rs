@@ -137,7 +137,13 @@ fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
 
 /// What of the items is usage of closed periods.
 fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>]) -> Result<Vec<Option<Correction<'a>>>> {
+    closed::share(items);
     let of = |(index, item): (usize, &Debit<'a>)| {
+        // What a key stands for already is not written again.
+        let is_known = item.keyed.filter(|_| closed::is_late(item)).map(|keyed| idempotency::repeated(item.account, keyed));
+        if is_known.transpose().map_err(|refusal| in_item(items, index, refusal))?.flatten().is_some() {
+            return Ok(None);
+        }
         closed::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
     };
     items.iter().enumerate().map(of).collect()

@@ -57,6 +57,31 @@ SELECT committed, granted, used, expired, rolled_in, rolled_out, shortfall FROM 
 SELECT committed, granted, used, expired, rolled_in, rolled_out, shortfall FROM credit_true_up_post('beta', '2026-01-01', '2026-04-01');
 SELECT count(*) AS due FROM credit.lots WHERE account = 'beta' AND remaining > 0 AND expires_at <= '2026-04-01';
 
+-- Without a period: the first that was declared, then one after the other. What was bought before is no debt when it is used.
+SET credit.clock = '2026-01-10 00:00:00+00';
+SELECT credit_account('gamma');
+SELECT credit_true_up_terms('gamma', commitment => 1000, unit_price => 0.01, currency => 'USD', anchor => '2026-01-01');
+SELECT credit_true_up_post('gamma');
+SELECT credit_grant('gamma', 5000, paid => 50, currency => 'USD') > 0 AS bought;
+SELECT credit_debit('gamma', 1000) > 0 AS debited;
+SET credit.clock = '2026-04-10 00:00:00+00';
+SELECT credit_debit_many('{gamma}', '{10}', at => '{2026-04-02}', keys => '{k}') AS posted \gset
+SELECT credit_debit('gamma', 3990) > 0 AS debited;
+SET credit.clock = '2026-07-10 00:00:00+00';
+SELECT starts_at, ends_at FROM credit.true_ups_due WHERE account = 'gamma' ORDER BY 1;
+SELECT starts_at, used, prepaid, shortfall, overage, amount_due FROM credit_true_up_post('gamma');
+SELECT starts_at, used, prepaid, shortfall, overage, amount_due FROM credit_true_up_post('gamma');
+-- A repetition under its key is no correction.
+SELECT credit_debit_many('{gamma}', '{10}', at => '{2026-04-02}', keys => '{k}') AS again \gset
+SELECT :'posted' = :'again' AS repeated, count(*) AS corrections FROM credit.true_up_correction WHERE account = 'gamma';
+-- An adjustment of what was debited in a closed period refers to it.
+INSERT INTO credit.entry (account, kind, amount, lot, corrects)
+SELECT account, 'adjustment', 3, lot, posting FROM credit.entry WHERE account = 'gamma' AND amount = -10;
+SELECT true_up, occurred_at, amount FROM credit.true_up_correction WHERE account = 'gamma';
+SELECT kind, reference, quantity FROM credit_true_up_lines('gamma') WHERE kind LIKE 'used%';
+SELECT credit_true_up_terms('gamma', unit_price => 0.02);
+SELECT credit_true_up_terms('gamma', currency => 'ZZZ');
+
 -- Refused.
 SET credit.clock = '2026-12-01 00:00:00+00';
 SELECT credit_true_up_post('acme', '2026-10-01', '2027-01-01');
