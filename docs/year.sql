@@ -42,8 +42,8 @@ BEGIN
         rollover => '{"fraction_of_unused": 0.5, "max_periods": 1, "expires_after": "1 month"}');
     PERFORM credit_schedule('annual', 120000, '1 year', ends_at => '2027-01-01', paid => 1200, currency => 'EUR',
         true_up => '3 months');
-    -- A fourth of it is promised for each quarter; what is missing, or goes beyond, the next one makes up for.
-    PERFORM credit_true_up_terms('annual', commitment => 30000, shortfall => 'carry', overage => 'carry');
+    -- A fourth of it is promised for each quarter; what goes beyond counts in the next one.
+    PERFORM credit_true_up_terms('annual', commitment => 30000, overage => 'carry');
 END
 $$;
 
@@ -146,8 +146,8 @@ SELECT title || ': ' || terms AS title FROM year.cycle WHERE account = 'rolling'
 \pset title :title
 SELECT * FROM year.months('rolling');
 
-\pset title 'The quarters of the annual allocation, trued up: what is missing adds to the next one'
-SELECT to_char(starts_at, 'YYYY "Q"Q') AS quarter, committed, used, carried_in, shortfall, overage, carried_forward
+\pset title 'The quarters of the annual allocation, trued up: the year was paid for in advance, so nothing is due'
+SELECT to_char(starts_at, 'YYYY "Q"Q') AS quarter, committed, used, shortfall, overage, prepaid_left, amount_due, currency
 FROM credit.true_up WHERE account = 'annual' ORDER BY starts_at;
 
 \pset title 'The year'

@@ -43,6 +43,7 @@ CREATE TABLE credit.true_up (
     rolled_out       numeric NOT NULL,
     carried_in       numeric NOT NULL,
     prepaid          numeric NOT NULL,
+    prepaid_left     numeric NOT NULL CHECK (prepaid_left >= 0),
     shortfall        numeric NOT NULL CHECK (shortfall >= 0),
     overage          numeric NOT NULL CHECK (overage >= 0 AND (overage = 0 OR shortfall = 0)),
     unit_price       numeric,
@@ -52,9 +53,10 @@ CREATE TABLE credit.true_up (
     carried_forward  numeric NOT NULL,
     recorded_by      text COLLATE "C" NOT NULL,
     PRIMARY KEY (account, true_up),
-    UNIQUE (account, unit, ends_at),
     CHECK ((amount_due IS NULL) = (currency IS NULL))
 );
+
+CREATE UNIQUE INDEX true_up_by_end ON credit.true_up (account, unit, ends_at);
 
 CREATE TABLE credit.true_up_line (
     true_up     bigint NOT NULL,

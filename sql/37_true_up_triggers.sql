@@ -7,11 +7,11 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 CREATE TRIGGER true_up_90_refuse_update BEFORE UPDATE ON credit.true_up
     FOR EACH ROW WHEN (OLD.settled_at IS NOT NULL OR ROW(
         OLD.true_up, OLD.starts_at, OLD.ends_at, OLD.posted_at, OLD.granted_lot, OLD.account, OLD.unit, OLD.committed, OLD.used,
-        OLD.granted, OLD.expired, OLD.rolled_in, OLD.rolled_out, OLD.carried_in, OLD.prepaid, OLD.shortfall, OLD.overage,
+        OLD.granted, OLD.expired, OLD.rolled_in, OLD.rolled_out, OLD.carried_in, OLD.prepaid, OLD.prepaid_left, OLD.shortfall, OLD.overage,
         OLD.unit_price, OLD.overage_price, OLD.amount_due, OLD.currency, OLD.carried_forward, OLD.recorded_by)
         IS DISTINCT FROM ROW(
         NEW.true_up, NEW.starts_at, NEW.ends_at, NEW.posted_at, NEW.granted_lot, NEW.account, NEW.unit, NEW.committed, NEW.used,
-        NEW.granted, NEW.expired, NEW.rolled_in, NEW.rolled_out, NEW.carried_in, NEW.prepaid, NEW.shortfall, NEW.overage,
+        NEW.granted, NEW.expired, NEW.rolled_in, NEW.rolled_out, NEW.carried_in, NEW.prepaid, NEW.prepaid_left, NEW.shortfall, NEW.overage,
         NEW.unit_price, NEW.overage_price, NEW.amount_due, NEW.currency, NEW.carried_forward, NEW.recorded_by))
     EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER true_up_91_refuse_delete BEFORE DELETE ON credit.true_up

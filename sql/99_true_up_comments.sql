@@ -35,6 +35,7 @@ COMMENT ON COLUMN credit.true_up.rolled_in IS 'What rolled over into lots of it.
 COMMENT ON COLUMN credit.true_up.rolled_out IS 'What rolled over out of lots.';
 COMMENT ON COLUMN credit.true_up.carried_in IS 'What the period before left: overage that counts here, or below zero what was missing then.';
 COMMENT ON COLUMN credit.true_up.prepaid IS 'What was granted in it for money.';
+COMMENT ON COLUMN credit.true_up.prepaid_left IS 'What was prepaid by its end and neither used nor needed for a commitment: it counts in the next period.';
 COMMENT ON COLUMN credit.true_up.shortfall IS 'What is missing: committed less used and carried in, at least 0.';
 COMMENT ON COLUMN credit.true_up.overage IS 'What goes beyond, at least 0.';
 COMMENT ON COLUMN credit.true_up.unit_price IS 'What a missing credit costs.';
@@ -44,11 +45,13 @@ COMMENT ON COLUMN credit.true_up.currency IS 'The currency (ISO 4217).';
 COMMENT ON COLUMN credit.true_up.carried_forward IS 'What the next period gets.';
 COMMENT ON COLUMN credit.true_up.recorded_by IS 'The role that closed it.';
 
+COMMENT ON INDEX credit.true_up_by_end IS 'Finds the closed periods around an instant.';
+
 COMMENT ON TABLE credit.true_up_line IS 'The lines of closed periods: where each figure comes from.';
 COMMENT ON COLUMN credit.true_up_line.true_up IS 'The closed period.';
 COMMENT ON COLUMN credit.true_up_line.line IS 'The line, from 1.';
 COMMENT ON COLUMN credit.true_up_line.account IS 'The account.';
-COMMENT ON COLUMN credit.true_up_line.kind IS 'committed, carried_in, used, used_beside (does not count), used_late (of a closed period), granted, prepaid, expired, rolled_in, rolled_out, voided, returned, converted, adjusted, shortfall, overage, shortfall_due, overage_due or carried_forward.';
+COMMENT ON COLUMN credit.true_up_line.kind IS 'committed, carried_in, prepaid_in, used, used_beside (does not count), used_late (of a closed period), granted, prepaid, expired, rolled_in, rolled_out, voided, returned, converted, adjusted, shortfall, overage, shortfall_due, overage_due, carried_forward or prepaid_left.';
 COMMENT ON COLUMN credit.true_up_line.reference IS 'What it refers to: an agreement, a schedule, the terms or a closed period.';
 COMMENT ON COLUMN credit.true_up_line.quantity IS 'How many credits.';
 COMMENT ON COLUMN credit.true_up_line.unit_price IS 'What one of them costs.';

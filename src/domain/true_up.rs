@@ -44,7 +44,7 @@ pub struct Facts {
     pub used: Amount,
     /// What the period before left: overage above zero, which counts here; a shortfall below it, which adds to what is promised.
     pub carried_in: Amount,
-    /// What was granted in it for money, and not taken back.
+    /// What was granted for money in it and not taken back, and what earlier periods left of that.
     pub prepaid: Amount,
     /// What of the use came out of credits that cost money, whenever they were granted.
     pub used_of_priced: Amount,
@@ -63,6 +63,8 @@ pub struct Difference {
     pub overage_due: Amount,
     /// What the next period gets: see [`Facts::carried_in`].
     pub carried_forward: Amount,
+    /// What was prepaid and neither used nor needed for the commitment: it counts in the next period.
+    pub prepaid_left: Amount,
 }
 
 /// What follows from the facts, as it was declared. `None` beyond the range of amounts.
@@ -73,7 +75,8 @@ pub fn difference(facts: Facts, shortfall: Treatment, overage: Treatment) -> Opt
     let beyond = above_zero(counted.checked_sub(committed)?);
     assert!(missing.is_zero() || beyond.is_zero(), "a period has a shortfall or an overage");
     // Bought and not used: it was paid for all the same.
-    let unpaid = above_zero(missing.checked_sub(above_zero(prepaid.checked_sub(above_zero(used))?))?);
+    let unused = above_zero(prepaid.checked_sub(used_of_priced.max(Amount::ZERO))?);
+    let unpaid = above_zero(missing.checked_sub(unused)?);
     // Use that cost nothing is covered by what is paid for the commitment otherwise than by buying credits.
     let covered = above_zero(committed.checked_sub(prepaid)?);
     let free_of_price = counted.checked_sub(used_of_priced.min(above_zero(used)))?;
@@ -84,6 +87,7 @@ pub fn difference(facts: Facts, shortfall: Treatment, overage: Treatment) -> Opt
         overage: beyond,
         shortfall_due: only(Treatment::Due, shortfall, unpaid),
         overage_due: only(Treatment::Due, overage, beyond_unpaid),
+        prepaid_left: unused.checked_sub(missing.checked_sub(unpaid)?)?,
         carried_forward: only(Treatment::Carry, overage, beyond_unpaid).checked_sub(only(Treatment::Carry, shortfall, unpaid))?,
     })
 }
@@ -183,6 +187,13 @@ mod tests {
         assert_eq!((missing.carried_forward, missing.shortfall_due), (credits(-30), Amount::ZERO));
         let beyond = carry(facts(100, 130, 0, 0));
         assert_eq!((beyond.carried_forward, beyond.overage_due), (credits(30), Amount::ZERO));
+        // A year that was paid for in advance: what a quarter does not use is not due, and counts once.
+        let first = difference(of_priced(30, 27, 0, 120, 27), Treatment::Due, Treatment::Due).unwrap();
+        assert_eq!((first.shortfall_due, first.prepaid_left), (Amount::ZERO, credits(90)));
+        let second = difference(of_priced(30, 0, 0, 90, 0), Treatment::Due, Treatment::Due).unwrap();
+        assert_eq!((second.shortfall_due, second.prepaid_left), (Amount::ZERO, credits(60)));
+        let unpaid = difference(of_priced(30, 0, 0, 20, 0), Treatment::Due, Treatment::Due).unwrap();
+        assert_eq!((unpaid.shortfall_due, unpaid.prepaid_left), (credits(10), Amount::ZERO));
         // Bought and not used: nothing is left to make up for.
         assert_eq!(carry(facts(100, 70, 0, 100)).carried_forward, Amount::ZERO);
         let forgiven = difference(facts(100, 130, 0, 0), Treatment::Forgive, Treatment::Forgive).unwrap();

@@ -51,7 +51,11 @@ pub fn of(sums: &Sums, terms: &Terms, period: Period, brought: &HashMap<i64, Amo
             // Before the anchor nothing was promised.
             let of_period = |number: i64| if number < 0 { Amount::ZERO } else { commitment };
             let part = true_up::part(cycle, of_period, period.from, period.to, &calendar);
-            vec![Source { reference: "terms".to_owned(), quantity: rounded(&part, precision)?, price: None }]
+            vec![Source {
+                reference: "terms".to_owned(),
+                quantity: rounded(&part, precision)?,
+                price: price_of_schedules(sums, period),
+            }]
         }
         _ => {
             let agreed = agreed(sums, period, precision, &calendar)?;
@@ -160,8 +164,23 @@ fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &
     schedules::schedules(&sums.account, snapshot).into_iter().filter(reaches).map(source).collect()
 }
 
+/// What a credit of the account's schedules costs, the mean of them; `None` where they cost nothing, or different money.
+fn price_of_schedules(sums: &Sums, period: Period) -> Option<(Fraction, String)> {
+    let prices = store::schedule_prices(&sums.account, &sums.unit, period.snapshot);
+    let currency = prices.first()?.currency.clone();
+    let mut parts = Vec::new();
+    for price in prices {
+        let each = Fraction::from(price.paid).over(&Fraction::from(price.amount))?;
+        parts.push((Fraction::from(price.amount), each));
+        if price.currency != currency {
+            return None;
+        }
+    }
+    true_up::mean_price(&parts).map(|price| (price, currency))
+}
+
 /// A sum within the range of amounts.
-fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount> {
+pub fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount> {
     let sum = amounts.try_fold(Amount::ZERO, Amount::checked_add);
     sum.ok_or_else(|| error::amount_out_of_range("commitment", "the sum of it"))
 }

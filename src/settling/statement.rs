@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::promise::{self, Promise, shown_price};
+use super::promise::{self, Promise, shown_price, sum};
 use crate::cycles::due::State;
 use crate::domain::amount::Amount;
 use crate::domain::exact::{Fraction, Precision, Rounding};
@@ -57,7 +57,7 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
         committed: promise.committed,
         used: if terms.paid_only { sums.used_of_paid } else { sums.used },
         carried_in: before.map_or(Amount::ZERO, |closed| closed.carried_forward),
-        prepaid: sums.prepaid,
+        prepaid: sum([sums.prepaid, before.map_or(Amount::ZERO, |closed| closed.prepaid_left)].into_iter())?,
         used_of_priced: sums.used_of_priced,
     };
     let found = true_up::difference(facts, terms.shortfall, terms.overage)
@@ -76,10 +76,11 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
         rolled_in: sums.rolled_in,
         rolled_out: sums.rolled_out,
         carried_in: facts.carried_in,
-        prepaid: facts.prepaid,
+        prepaid: sums.prepaid,
         shortfall: found.shortfall,
         overage: found.overage,
         carried_forward: found.carried_forward,
+        prepaid_left: found.prepaid_left,
         unit_price: money.price.as_ref().and_then(shown_price),
         overage_price: money.overage_price.as_ref().and_then(shown_price),
         amount_due: money.due,
@@ -181,6 +182,7 @@ fn lines(
         |kind: &str, true_up: i64, quantity| Line { reference: Some(format!("true_up {true_up}")), ..line(kind, quantity) };
     let mut lines = committed;
     lines.extend(before.map(|closed| of_period("carried_in", closed.true_up, facts.carried_in)));
+    lines.extend(before.map(|closed| of_period("prepaid_in", closed.true_up, closed.prepaid_left)));
     lines.push(line("used", facts.used));
     lines.push(line("used_beside", sums.used.checked_sub(facts.used).unwrap_or_default()));
     lines.extend(corrections.iter().map(|(true_up, amount)| of_period("used_late", *true_up, *amount)));
@@ -206,6 +208,7 @@ fn lines(
         ..line(kind, quantity)
     }));
     lines.push(line("carried_forward", found.carried_forward));
+    lines.push(line("prepaid_left", found.prepaid_left));
     lines.retain(|line| !line.quantity.is_zero() || line.kind == "committed" || line.kind == "used");
     lines
 }

@@ -9,13 +9,13 @@ use crate::convert;
 use crate::domain::amount::Amount;
 
 static CLOSED: Statement = Statement::by_index(
-    "SELECT true_up, starts_at, ends_at, carried_forward FROM credit.true_up
+    "SELECT true_up, starts_at, ends_at, carried_forward, prepaid_left FROM credit.true_up
      WHERE account = $1 AND unit = $2 AND ends_at > $3 ORDER BY ends_at LIMIT 1",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
 static LAST_CLOSED: Statement = Statement::by_index(
-    "SELECT true_up, starts_at, ends_at, carried_forward FROM credit.true_up
+    "SELECT true_up, starts_at, ends_at, carried_forward, prepaid_left FROM credit.true_up
      WHERE account = $1 AND unit = $2 AND ends_at <= $3 ORDER BY ends_at DESC LIMIT 1",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
@@ -36,9 +36,9 @@ static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.true_up_id')"
 
 static POST: Statement = Statement::new(
     "INSERT INTO credit.true_up (account, true_up, unit, starts_at, ends_at, committed, used, granted, expired, rolled_in, rolled_out,
-         carried_in, prepaid, shortfall, overage, unit_price, overage_price, amount_due, currency, carried_forward, granted_lot, posted_at,
+         carried_in, prepaid, shortfall, overage, unit_price, overage_price, amount_due, currency, carried_forward, prepaid_left, granted_lot, posted_at,
          recorded_by)
-     VALUES ($1, $2, $3, $4, $5, $6[1], $6[2], $6[3], $6[4], $6[5], $6[6], $6[7], $6[8], $6[9], $6[10], $7, $8, $9, $10, $6[11], $11, $12,
+     VALUES ($1, $2, $3, $4, $5, $6[1], $6[2], $6[3], $6[4], $6[5], $6[6], $6[7], $6[8], $6[9], $6[10], $7, $8, $9, $10, $6[11], $6[12], $11, $12,
          session_user)",
     &[
         TEXTOID,
@@ -74,7 +74,7 @@ static SETTLE: Statement = Statement::by_index(
 
 static KNOWN: Statement = Statement::by_index(
     "SELECT starts_at, ends_at, posted_at, settled_at, unit, committed, used, granted, expired, rolled_in, rolled_out, carried_in, prepaid,
-         shortfall, overage, carried_forward, unit_price, overage_price, amount_due, currency, granted_lot
+         shortfall, overage, carried_forward, unit_price, overage_price, amount_due, currency, granted_lot, prepaid_left
      FROM credit.true_up WHERE account = $1 AND true_up = $2",
     &[TEXTOID, INT8OID],
 );
@@ -103,6 +103,7 @@ pub struct Closed {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub carried_forward: Amount,
+    pub prepaid_left: Amount,
 }
 
 /// A statement of a period, closed or not.
@@ -123,6 +124,7 @@ pub struct TrueUp {
     pub shortfall: Amount,
     pub overage: Amount,
     pub carried_forward: Amount,
+    pub prepaid_left: Amount,
     pub unit_price: Option<Decimal>,
     pub overage_price: Option<Decimal>,
     pub amount_due: Option<Amount>,
@@ -155,7 +157,13 @@ pub fn until(account: &str, unit: &str, at: DateTime<Utc>, snapshot: Snapshot) -
 }
 
 fn closed_of_row(row: Row<'_>) -> Closed {
-    Closed { true_up: row.get(1), starts_at: row.get(2), ends_at: row.get(3), carried_forward: row.get(4) }
+    Closed {
+        true_up: row.get(1),
+        starts_at: row.get(2),
+        ends_at: row.get(3),
+        carried_forward: row.get(4),
+        prepaid_left: row.get(5),
+    }
 }
 
 /// What came late for closed periods and was recorded between two instants: so much for each of them.
@@ -192,6 +200,7 @@ pub fn post(id: i64, closed: &TrueUp, granted_lot: Option<i64>, now: DateTime<Ut
         closed.shortfall,
         closed.overage,
         closed.carried_forward,
+        closed.prepaid_left,
     ];
     let amounts: Vec<_> = amounts.into_iter().map(convert::numeric).collect();
     POST.run(&[
@@ -255,6 +264,7 @@ pub fn find(account: &str, true_up: i64, snapshot: Snapshot) -> Option<TrueUp> {
         amount_due: row.optional(19),
         currency: row.optional(20),
         granted_lot: row.optional(21),
+        prepaid_left: row.get(22),
         true_up: Some(true_up),
         lines: lines.iter().map(line_of_row).collect(),
     })

@@ -27,7 +27,7 @@ SELECT credit_debit('globex', 2200) > 0 AS debited;
 SELECT committed, used, shortfall, overage, unit_price, amount_due, currency FROM credit_true_up('globex', '2026-01-01', '2026-04-01');
 SELECT committed FROM credit_true_up('globex', '2026-11-01', '2027-03-01');
 -- What was paid for in the period is not due again.
-SELECT credit_purchase('globex', 'api', 2500) > 0 AS bought;
+SELECT credit_purchase('globex', 'api', 300) > 0 AS bought;
 SELECT prepaid, shortfall, amount_due FROM credit_true_up('globex', '2026-01-01', '2026-04-01');
 
 -- A commitment in money is worth so many credits at the agreed price.
