@@ -54,7 +54,8 @@ pub fn of(sums: &Sums, terms: &Terms, period: Period, brought: &HashMap<i64, Amo
             vec![Source {
                 reference: "terms".to_owned(),
                 quantity: rounded(&part, precision)?,
-                price: price_of_schedules(sums, period),
+                // Without one of its own.
+                price: if terms.unit_price.is_none() { price_of_schedules(sums, period) } else { None },
             }]
         }
         _ => {
