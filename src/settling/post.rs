@@ -4,6 +4,8 @@
 //! The closing lock comes first, then what is due is settled, account by account. Whoever began to write before the period's end may still add to it, so
 //! the period is not closed before he has ended.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::statement::{self, Period};
@@ -15,6 +17,10 @@ use crate::server::{clock, invalidation, lock};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
 use crate::store::{Snapshot, accounts, true_up as store};
+
+/// So often, and so far apart, it is looked whether a transaction has ended.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// So many expired lots are swept at a time.
 const LOTS_AT_A_TIME: i32 = 1000;
@@ -43,12 +49,24 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
         settle_what_is_due(account)?;
     }
     accounts.iter().for_each(|account| accounts::lock(account));
-    if let Some((process, since)) = closed_periods::older_writer(to) {
+    if let Some((process, since)) = lasting_writer(to) {
         return Err(error::period_still_written(to, process, since));
     }
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let statements = statement::statements(Some(&names), unit, period)?;
     statements.into_iter().map(|statement| close(statement, clock::now())).collect()
+}
+
+/// Who began before the end of the period and goes on. A transaction gives its locks back a moment before the server stops listing it, so
+/// one that is listed is looked for again.
+fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
+    for _ in 0..LOOKS {
+        let found = closed_periods::older_writer(to);
+        found?;
+        pgrx::check_for_interrupts!();
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    closed_periods::older_writer(to)
 }
 
 /// Issues what the account's schedules brought, and posts what expired.

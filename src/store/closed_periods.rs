@@ -84,6 +84,8 @@ static KNOWN_LINES: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
+static FORGET_ACTIVITY: Statement = Statement::new("SELECT pg_catalog.pg_stat_clear_snapshot()", &[]);
+
 // Those that may still write something which happened before the instant: they began before it. Since when another role's transaction
 // runs may be hidden; then it counts if it writes.
 static OLDER_WRITERS: Statement = Statement::new(
@@ -176,8 +178,10 @@ pub fn add_correction(account: &str, true_up: i64, posting: i64, occurred_at: Da
     ADD_CORRECTION.run(&[&account, &true_up, &posting, &occurred_at, &amount, &now]);
 }
 
-/// Who began to write before an instant and has not ended: the process and since when; 0 stands for a prepared transaction.
+/// Who began before an instant and has not ended: the process and since when; 0 stands for a prepared transaction.
 pub fn older_writer(at: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
+    // The server keeps what it showed before in this transaction.
+    FORGET_ACTIVITY.run(&[]);
     OLDER_WRITERS.run(&[&at]).first().map(|row| (row.get(1), row.get(2)))
 }
 
