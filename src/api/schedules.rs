@@ -13,15 +13,12 @@ use crate::domain::rollover::Rollover;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::account as accounts;
+use crate::posting::grant::{DEFAULT_PRIORITY, PRIORITIES};
 use crate::posting::idempotency::Keyed;
 use crate::server::clock;
 use crate::store::plan_schedules::OfPlan;
 use crate::store::schedules::NewSchedule;
 use crate::store::{accounts as store, connected};
-
-/// The default of a lot's priority, and its range.
-const DEFAULT_PRIORITY: i32 = 50;
-const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
 
 /// The most periods that a schedule or its lots may live.
 const MAX_PERIODS: i32 = 100_000;

@@ -4,7 +4,7 @@
 //! Who dates something in the past shares the account's closing lock until the transaction ends, and who closes a period takes it alone:
 //! nothing can get into a period while it is being closed. What happens now needs no lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
@@ -49,14 +49,13 @@ pub fn correction<'a>(usage: &Debit<'a>, context: &Context) -> Result<Option<Cor
     }
 }
 
-/// Whether the usage is dated in the past.
-pub fn is_late(usage: &Debit<'_>) -> bool {
-    usage.occurred_at.is_some_and(is_past)
-}
-
-/// Shares the closing locks of all accounts of which something is dated in the past, in one order.
-pub fn share(items: &[Debit<'_>]) {
-    lock::share_closing(items.iter().filter(|item| is_late(item)).map(|item| item.account));
+/// Until when the accounts are closed of which something is dated in the past, with their closing locks shared in one order.
+pub fn closed_until<'a>(items: &[Debit<'a>]) -> HashMap<&'a str, DateTime<Utc>> {
+    let is_late = |item: &&Debit<'_>| item.occurred_at.is_some_and(is_past);
+    let accounts: BTreeSet<&str> = items.iter().filter(is_late).map(|item| item.account).collect();
+    lock::share_closing(accounts.iter().copied());
+    let is_latest = invalidation::sees_latest();
+    accounts.into_iter().filter_map(|account| Some((account, accounts::closed_until(account, is_latest)?))).collect()
 }
 
 /// The items with those that correct a closed period as of now; `None` where none does.

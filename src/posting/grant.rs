@@ -13,8 +13,8 @@ use crate::store::accounts;
 use crate::store::lots::{self, NewLot};
 
 /// The default of a lot's priority, and its range.
-const DEFAULT_PRIORITY: i32 = 50;
-const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
+pub const DEFAULT_PRIORITY: i32 = 50;
+pub const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
 
 /// What is to be granted, as the caller said it.
 #[derive(Clone, Debug, Default)]

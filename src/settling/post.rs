@@ -1,8 +1,8 @@
 //! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing that is
 //! dated in the period can be written: see [`crate::posting::closed`].
 //!
-//! The closing lock comes first, then what is due is settled, account by account. Whoever began to write before the period's end may still add to it, so
-//! the period is not closed before he has ended.
+//! The closing lock comes first, then what is due is settled, account by account. Whoever began before the period's end may still add to
+//! it, so the period is not closed before he has ended.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::statement::{self, Period};
 use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::posting::expiry;
+use crate::posting::{expiry, grant};
 use crate::server::{clock, invalidation, lock};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
@@ -125,7 +125,7 @@ fn grant_shortfall(statement: &TrueUp, id: i64, now: DateTime<Utc>) -> Option<i6
         member: None,
         category: if statement.amount_due.is_some() { "paid" } else { "promotional" }.to_owned(),
         source: "commitment".to_owned(),
-        priority: DEFAULT_PRIORITY,
+        priority: grant::DEFAULT_PRIORITY as i16,
         granted: due,
         paid: statement.amount_due,
         paid_decimals: None,
@@ -138,6 +138,3 @@ fn grant_shortfall(statement: &TrueUp, id: i64, now: DateTime<Utc>) -> Option<i6
     lots::grant(&new, now);
     Some(lot)
 }
-
-/// As that of a grant.
-const DEFAULT_PRIORITY: i16 = 50;

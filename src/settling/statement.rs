@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::promise::{self, Promise, shown_price, sum};
 use crate::cycles::due::State;
 use crate::domain::amount::Amount;
+use crate::domain::calendar::Cycle;
 use crate::domain::exact::{Fraction, Precision, Rounding};
 use crate::domain::schedule::Step;
 use crate::domain::true_up::{self, Difference, Facts};
@@ -151,8 +152,8 @@ impl Money {
         let price = promise.price.clone();
         let overage_price = terms.overage_price.map(Fraction::from).or_else(|| price.clone());
         let currency = promise.currency.clone().or_else(|| terms.currency.clone());
-        let due = match (&currency, &price, &overage_price) {
-            (Some(currency), _, _) => {
+        let due = match &currency {
+            Some(currency) => {
                 let precision = Precision { decimals: quote::currency_decimals(currency)?, rounding: Rounding::HalfEven };
                 let owed = [(found.shortfall_due, &price), (found.overage_due, &overage_price)];
                 let owed: Vec<_> = owed.into_iter().filter(|(amount, _)| amount.is_positive()).collect();
@@ -160,7 +161,7 @@ impl Money {
                 let due = priced.map(|priced| true_up::price(&priced, precision));
                 due.map(|due| due.ok_or_else(|| error::amount_out_of_range("amount_due", "the price of it"))).transpose()?
             }
-            (None, _, _) => None,
+            None => None,
         };
         Ok(Money { price, overage_price, currency, due })
     }
@@ -221,8 +222,8 @@ pub fn next_to_close(account: &str, unit: &str, now: DateTime<Utc>, snapshot: Sn
     match closed_periods::until(account, unit, now, snapshot) {
         Some(last) => period_at(account, unit, last.ends_at, snapshot).map(|period| Period { from: last.ends_at, ..period }),
         None => {
-            let cycle = store::terms(account, unit, snapshot).cycle.ok_or_else(|| error::no_true_up_terms(account, unit))?;
-            period_at(account, unit, cycle.anchor, snapshot)
+            let cycle = cycle(account, unit, snapshot)?;
+            Ok(period_of(cycle, account, cycle.anchor, snapshot))
         }
     }
 }
@@ -232,8 +233,15 @@ pub fn next_to_close(account: &str, unit: &str, now: DateTime<Utc>, snapshot: Sn
 /// # Errors
 /// 55000 where nothing was declared.
 pub fn period_at(account: &str, unit: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Result<Period> {
-    let cycle = store::terms(account, unit, snapshot).cycle.ok_or_else(|| error::no_true_up_terms(account, unit))?;
+    Ok(period_of(cycle(account, unit, snapshot)?, account, at, snapshot))
+}
+
+fn cycle(account: &str, unit: &str, snapshot: Snapshot) -> Result<Cycle> {
+    store::terms(account, unit, snapshot).cycle.ok_or_else(|| error::no_true_up_terms(account, unit))
+}
+
+fn period_of(cycle: Cycle, account: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Period {
     let calendar = AccountCalendar::of(account, snapshot);
     let number = cycle.containing(&calendar, at);
-    Ok(Period { from: cycle.start(&calendar, number), to: cycle.start(&calendar, number + 1), snapshot })
+    Period { from: cycle.start(&calendar, number), to: cycle.start(&calendar, number + 1), snapshot }
 }

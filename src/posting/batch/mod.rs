@@ -137,10 +137,14 @@ fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
 
 /// What of the items is usage of closed periods.
 fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>]) -> Result<Vec<Option<Correction<'a>>>> {
-    closed::share(items);
+    let closed_until = closed::closed_until(items);
     let of = |(index, item): (usize, &Debit<'a>)| {
+        let may_be_closed = |until: &DateTime<Utc>| item.occurred_at.is_some_and(|at| at < *until);
+        if !closed_until.get(item.account).is_some_and(may_be_closed) {
+            return Ok(None);
+        }
         // What a key stands for already is not written again.
-        let is_known = item.keyed.filter(|_| closed::is_late(item)).map(|keyed| idempotency::repeated(item.account, keyed));
+        let is_known = item.keyed.map(|keyed| idempotency::repeated(item.account, keyed));
         if is_known.transpose().map_err(|refusal| in_item(items, index, refusal))?.flatten().is_some() {
             return Ok(None);
         }
