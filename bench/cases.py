@@ -24,6 +24,7 @@ EXPIRED_LOTS = 10_000
 HISTORY_LOTS = 10_000
 BALANCE_READS = 20_000
 RATES = 5_000
+REPORTED_ACCOUNTS = 1000
 # Never used up, however long the run.
 GRANTED = 1_000_000_000
 
@@ -85,7 +86,7 @@ class Case:
     clients: int
     contestants: tuple[Contestant, ...]
     comparisons: tuple[Comparison, ...] = ()
-    # "throughput", "counted" (a fixed number of debits, for bytes), "balance", "bloat" or "midnight"
+    # "throughput", "counted" (a fixed number of debits, for bytes), "balance", "bloat", "midnight" or "reports"
     kind: str = "throughput"
     accounts: int = 1
     lots: int = 1
@@ -96,6 +97,9 @@ class Case:
     debits_per_transaction: int = 1
     # For "balance": the most microseconds a read may take.
     target_microseconds: float | None = None
+    # For "reports": the most milliseconds a report of the large account may take, and how many times as fast as the ledger it shall be.
+    target_milliseconds: float | None = None
+    target_times: float | None = None
     variables: dict[str, int] = field(default_factory=dict)
 
 
@@ -151,9 +155,11 @@ def all_cases() -> list[Case]:
         batch_case(),
         charge_case("charge-1", "1 client, one pool", 1),
         charge_case("charge-16", "16 clients, one hot pool", 16),
+        cap_case(),
         history_case(),
         expired_case(),
         midnight_case(),
+        consumption_case(),
         balance_case(),
         counted_case("bytes-pool", "bytes of a debit, one pool", 1),
         counted_case("bytes-many", "bytes of a debit, 1,000 accounts", MANY_ACCOUNTS),
@@ -196,6 +202,22 @@ def charge_case(name: str, title: str, clients: int) -> Case:
         ),
         (Comparison("charges", "debits", at_least=0.8),),
         variables={"rates": RATES},
+    )
+
+
+def cap_case() -> Case:
+    """Debits that a cap of their department and one of the account count, against the same without, each in a database of its own."""
+    capped = {"preparation": ("caps.sql",), "needs_function": "credit_cap"}
+    return Case(
+        "caps-16",
+        f"16 clients, one hot pool, {MEMBERS} members of 10 departments with a cap each, and one of the account",
+        16,
+        (
+            contestant(SUBJECT, label="with caps", script="debit_of_member", **capped),
+            contestant(SUBJECT, label="without", script="debit_of_member"),
+        ),
+        (Comparison("with caps", "without", at_least=0.5),),
+        members=MEMBERS,
     )
 
 
@@ -253,6 +275,23 @@ def midnight_case() -> Case:
         (Comparison("beside credit_maintain", "usual", at_most=2, measure="latency"),),
         kind="midnight",
         accounts=SCHEDULES,
+    )
+
+
+def consumption_case() -> Case:
+    """The reports of one account and month out of a long ledger, from the views and by grouping the ledger."""
+    return Case(
+        "consumption",
+        f"reports of an account and month out of {HISTORY_ENTRIES:,} entries of {REPORTED_ACCOUNTS:,} accounts",
+        1,
+        (contestant(SUBJECT, preparation=("consumption.sql",), debits_prepared=HISTORY_ENTRIES, needs_function="credit_rollup"),),
+        kind="reports",
+        accounts=REPORTED_ACCOUNTS,
+        members=20,
+        long=True,
+        target_milliseconds=50,
+        target_times=50,
+        variables={"history_entries": HISTORY_ENTRIES},
     )
 
 

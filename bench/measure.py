@@ -21,6 +21,7 @@ from pathlib import Path
 
 import cases
 import midnight
+import reports
 import server
 from cases import Case, Contestant
 
@@ -261,6 +262,7 @@ MEASURES = {
     "balance": measure_balance,
     "bloat": measure_bloat,
     "midnight": midnight.measure,
+    "reports": reports.measure,
 }
 
 

@@ -108,7 +108,26 @@ def target_table(results: dict) -> Table:
         value = middle(result["runs"], "microseconds")
         target = case.target_microseconds
         table.add(case.name, "time of a read in the server", f"under {target:g} us", f"{value:.1f} us", yes_or_no(value < target))
+    for case, result in measured(results, "reports"):
+        large = {report: figures for (report, account), figures in report_figures(result).items() if account == "large"}
+        slowest = max(large, key=lambda report: large[report][0])
+        least = min(large, key=lambda report: large[report][2])
+        shown_slowest, shown_least = f"{large[slowest][0]:.1f} ms", f"{large[least][2]:.0f}"
+        table.add(case.name, f"slowest report: {slowest}", f"under {case.target_milliseconds:g} ms", shown_slowest, yes_or_no(large[slowest][0] < case.target_milliseconds))
+        table.add(case.name, f"least ratio: {least} / the ledger", f"at least {case.target_times:g}", shown_least, yes_or_no(large[least][2] >= case.target_times))
     return table
+
+
+def report_figures(result: dict) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Of each report and account: milliseconds from the view, milliseconds from the ledger, and the ratio of the two."""
+    runs = [run for run in result["runs"] if "report" in run]
+    found = {}
+    for key in dict.fromkeys((run["report"], run["account"]) for run in runs):
+        of_key = {"runs": [run for run in runs if (run["report"], run["account"]) == key]}
+        views, ledger = of_contestant(of_key, "views"), of_contestant(of_key, "ledger")
+        ratios = [slow["latency_ms"] / fast["latency_ms"] for fast, slow in zip(views, ledger, strict=True)]
+        found[key] = (middle(views, "latency_ms"), middle(ledger, "latency_ms"), median(ratios))
+    return found
 
 
 def throughput_table(results: dict) -> Table:
@@ -190,6 +209,24 @@ def midnight_table(results: dict) -> Table:
     return table
 
 
+def reports_table(results: dict) -> Table:
+    table = Table("report", "account", "lines of the account", "ms", "ms from the ledger", "times as fast")
+    for _, result in measured(results, "reports"):
+        lines = {run["account"]: run["lines"] for run in result["runs"] if "report" in run}
+        for (report, account), (fast, slow, times) in report_figures(result).items():
+            table.add(report, account, f"{lines[account]:,}", f"{fast:.2f}", f"{slow:,.1f}", f"{times:,.0f}")
+    return table
+
+
+def refreshing_table(results: dict) -> Table:
+    table = Table("new lines", "seconds to add them up", "us per line", "ms of a report before", "ms after", left=0)
+    for _, result in measured(results, "reports"):
+        for run in of_contestant(result, "refreshing"):
+            each = run["seconds"] / run["lines"] * 1e6
+            table.add(f"{run['lines']:,}", f"{run['seconds']:.2f}", f"{each:.1f}", f"{run['before_ms']:.1f}", f"{run['after_ms']:.1f}")
+    return table
+
+
 def balance_table(results: dict) -> Table:
     table = Table("case", "what", "microseconds (least–most)", left=2)
     for case, result in measured(results, "balance"):
@@ -228,7 +265,7 @@ def conditions(results: dict) -> list[str]:
 
 
 def legend(results: dict) -> list[str]:
-    return [f"{case.name}: {case.title}" for case, _ in measured(results, "throughput", "counted", "midnight", "balance", "bloat")]
+    return [f"{case.name}: {case.title}" for case, _ in measured(results, "throughput", "counted", "midnight", "reports", "balance", "bloat")]
 
 
 def sections(results: dict) -> list[tuple[str, Table]]:
@@ -237,6 +274,8 @@ def sections(results: dict) -> list[tuple[str, Table]]:
         ("Debits", throughput_table(results)),
         ("Bytes", bytes_table(results)),
         ("Everything due at one midnight", midnight_table(results)),
+        ("Reports of an account and month", reports_table(results)),
+        ("Refreshing them", refreshing_table(results)),
         ("Reading a balance", balance_table(results)),
         ("Bloat", bloat_table(results)),
     ]

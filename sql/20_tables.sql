@@ -28,7 +28,9 @@ CREATE TABLE credit.account (
     late_grace       interval NOT NULL DEFAULT '0' CHECK (late_grace >= '0'),
     refresh_at       timestamptz,
     transfers        text COLLATE "C" NOT NULL DEFAULT 'free' CHECK (transfers IN ('free', 'department', 'pool', 'none')),
-    closed_until     timestamptz
+    closed_until     timestamptz,
+    has_caps         boolean NOT NULL DEFAULT false,
+    has_pooling_rules boolean NOT NULL DEFAULT false
 );
 
 CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT NULL;
@@ -36,11 +38,12 @@ CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT 
 CREATE TABLE credit.member (
     account     text COLLATE "C" NOT NULL,
     member      text COLLATE "C" NOT NULL CHECK (length(member) BETWEEN 1 AND 255),
-    department  text COLLATE "C" CHECK (length(department) BETWEEN 1 AND 255),
+    department  text COLLATE "C" CHECK (length(department) BETWEEN 1 AND 255 AND department !~ '(^|/)(/|$)'),
     active      boolean NOT NULL DEFAULT true,
     metadata    jsonb,
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
     seated_at   timestamptz,
+    kind        text COLLATE "C" NOT NULL DEFAULT 'user' CHECK (kind IN ('user', 'agent', 'service')),
     PRIMARY KEY (account, member)
 );
 
@@ -116,7 +119,8 @@ CREATE TABLE credit.entry (
     PRIMARY KEY (account, posting, line)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
 
-CREATE INDEX entry_recorded_at ON credit.entry USING brin (recorded_at);
+-- Both grow as the table does. New lines are found by their posting, so ranges are summarised as they fill up and not only by VACUUM.
+CREATE INDEX entry_recorded_at ON credit.entry USING brin (recorded_at, posting) WITH (autosummarize = on);
 
 -- Idempotency: what was asked under a key, and what it returned.
 CREATE TABLE credit.request (

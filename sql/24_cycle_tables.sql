@@ -35,7 +35,9 @@ CREATE TABLE credit.schedule (
     plan_schedule    bigint,
     plan_since       timestamptz,
     ends_lots        boolean NOT NULL DEFAULT false,
+    into_pool        boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account, schedule),
+    CHECK (per_member OR NOT into_pool),
     CHECK ((plan_schedule IS NULL) = (plan_since IS NULL) AND (plan_schedule IS NOT NULL OR NOT ends_lots)),
     CHECK ((expires = 'periods') = (expires_periods IS NOT NULL) AND (expires = 'after') = (expires_after IS NOT NULL)
         AND (expires = 'at') = (expires_at IS NOT NULL)),
@@ -75,6 +77,8 @@ CREATE TABLE credit.plan_schedule (
     metadata         jsonb,
     key              text COLLATE "C",
     fingerprint      bytea,
+    into_pool        boolean NOT NULL DEFAULT false,
+    CHECK (per_member OR NOT into_pool),
     CHECK ((expires = 'periods') = (expires_periods IS NOT NULL) AND (expires = 'after') = (expires_after IS NOT NULL)
         AND (expires = 'at') = (expires_at IS NOT NULL)),
     CHECK ((paid IS NULL) = (currency IS NULL)),
@@ -85,7 +89,8 @@ CREATE TABLE credit.plan_schedule (
 CREATE INDEX plan_schedule_by_plan ON credit.plan_schedule (plan);
 CREATE UNIQUE INDEX plan_schedule_by_key ON credit.plan_schedule (plan, key) WHERE key IS NOT NULL;
 
--- The key makes a period of a schedule one lot, and one lot each time it is rolled. Of the pool the member is ''.
+-- The key makes a period of a schedule one lot, and one lot each time it is rolled. Of the pool the member is ''; what seats bring to it
+-- at different instants of a period are parts of it.
 CREATE TABLE credit.schedule_period (
     schedule     bigint NOT NULL,
     lot          bigint NOT NULL,
@@ -96,7 +101,20 @@ CREATE TABLE credit.schedule_period (
     account      text COLLATE "C" NOT NULL,
     member       text COLLATE "C" NOT NULL DEFAULT '',
     original     numeric NOT NULL CHECK (original > 0 AND original < 1e15),
-    PRIMARY KEY (account, schedule, member, period, rolled)
+    part         integer NOT NULL DEFAULT 0 CHECK (part >= 0),
+    PRIMARY KEY (account, schedule, member, period, rolled, part)
+);
+
+-- What each seat brought to the pool, where seats feed it: the key makes a seat bring a period's part once.
+CREATE TABLE credit.schedule_seat (
+    schedule     bigint NOT NULL,
+    lot          bigint NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    period       integer NOT NULL,
+    account      text COLLATE "C" NOT NULL,
+    member       text COLLATE "C" NOT NULL,
+    amount       numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
+    PRIMARY KEY (account, schedule, member, period)
 );
 
 CREATE UNIQUE INDEX schedule_period_by_lot ON credit.schedule_period (account, lot);
@@ -106,5 +124,6 @@ SELECT pg_catalog.pg_extension_config_dump('credit.schedule_id', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.schedule', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.plan_schedule', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.schedule_period', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.schedule_seat', '');
 
 SET LOCAL search_path TO @extschema@, pg_temp;

@@ -9,7 +9,7 @@ SELECT s.account, s.schedule, s.unit, s.amount, s.every, s.anchor, s.starts_at, 
     s.expires_after, s.expires_at, s.proration, s.per_member, s.on_leave, s.rollover, s.category, s.paid, s.currency, s.priority, s.true_up,
     CASE WHEN s.ends_at <= clock.now OR s.ends_at = s.starts_at THEN 'ended' WHEN s.starts_at > clock.now THEN 'future' ELSE 'active' END AS status,
     issued.lots AS issued_lots, issued.granted AS issued, issued.rolled, s.recorded_at, s.recorded_by, s.metadata,
-    p.plan, s.plan_schedule
+    p.plan, s.plan_schedule, s.into_pool
 FROM (SELECT credit.now() AS now) AS clock, credit.schedule s LEFT JOIN credit.plan_schedule p ON p.schedule = s.plan_schedule,
     LATERAL (SELECT count(*) FILTER (WHERE p.rolled = 0) AS lots, COALESCE(trim_scale(sum(l.granted) FILTER (WHERE p.rolled = 0)), 0) AS granted,
                  COALESCE(trim_scale(sum(l.granted) FILTER (WHERE p.rolled > 0)), 0) AS rolled

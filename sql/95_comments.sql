@@ -22,7 +22,7 @@ COMMENT ON COLUMN credit.unit.created_at IS 'When the unit was created.';
 COMMENT ON TABLE credit.account IS 'Accounts: the organisations that own credits. Created and changed by credit_account(); the first grant to an unknown account creates it with the defaults.';
 COMMENT ON COLUMN credit.account.account IS 'Your own id of the organisation. 1 to 255 characters; compared by byte. It never changes (42501).';
 COMMENT ON COLUMN credit.account.unit IS 'The unit of grants, debits and balances that name none.';
-COMMENT ON COLUMN credit.account.pooling IS 'pooled: a member spends his own lots first, then the pool. per_seat: a member spends his own lots only.';
+COMMENT ON COLUMN credit.account.pooling IS 'pooled: a member spends his own lots first, then the pool. per_seat: a member spends his own lots only. As it was told last; what counts where has_pooling_rules is in credit.pooling.';
 COMMENT ON COLUMN credit.account.time_zone IS 'The time zone whose calendar expires_after is counted on. It cannot change once the account has a lot (55000).';
 COMMENT ON COLUMN credit.account.require_members IS 'Whether members must be registered by credit_member() before they are named (else P0002). When false, naming a member registers it.';
 COMMENT ON COLUMN credit.account.metadata IS 'Anything the application keeps with the account. Not interpreted.';
@@ -35,7 +35,7 @@ COMMENT ON COLUMN credit.account.late_grace IS 'How long after a lot''s expiry u
 COMMENT ON TABLE credit.member IS 'Members of an account: seats, which are users, agents or services. Registered by credit_member(), or by the first grant or debit that names them.';
 COMMENT ON COLUMN credit.member.account IS 'The account the member belongs to.';
 COMMENT ON COLUMN credit.member.member IS 'Your own id of the member, unique within the account. 1 to 255 characters; compared by byte.';
-COMMENT ON COLUMN credit.member.department IS 'The cost centre that the member''s entries are booked to from now on; NULL for none.';
+COMMENT ON COLUMN credit.member.department IS 'The cost centre that the member''s entries are booked to from now on, as a path from the top such as eng/ml; NULL for none.';
 COMMENT ON COLUMN credit.member.active IS 'An inactive member cannot be granted credits or debit them (55000). What it owns stays.';
 COMMENT ON COLUMN credit.member.metadata IS 'Anything the application keeps with the member. Not interpreted.';
 COMMENT ON COLUMN credit.member.created_at IS 'When the member was registered.';
@@ -90,7 +90,7 @@ COMMENT ON COLUMN credit.entry.operation IS 'What was done with the credits, in 
 COMMENT ON COLUMN credit.entry.quantity IS 'How much of the operation was priced. NULL for functions of this version, which price nothing; a direct insert may give it.';
 COMMENT ON COLUMN credit.entry.recorded_by IS 'The login role of the session that wrote the line.';
 COMMENT ON COLUMN credit.entry.metadata IS 'Anything the application keeps with the line. Not interpreted.';
-COMMENT ON INDEX credit.entry_recorded_at IS 'Block ranges by time of recording: small, and enough for queries about a period.';
+COMMENT ON INDEX credit.entry_recorded_at IS 'Block ranges by time of recording and by posting: small, and enough for queries about a period, and to find what is new.';
 
 COMMENT ON TABLE credit.request IS 'Idempotency keys: what was asked under a key, and what it returned. Kept for credit.key_retention_days at least; credit_maintain() forgets older ones.';
 COMMENT ON COLUMN credit.request.result IS 'What the call returned: a lot''s id or a posting''s.';
@@ -212,8 +212,8 @@ COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name
 COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, text, interval, text, jsonb) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
 Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
-COMMENT ON FUNCTION credit_member(text, text, text, boolean, jsonb) IS
-'Registers a member, or changes what is given of it; NULL keeps what is there. Returns the member.
+COMMENT ON FUNCTION credit_member(text, text, text, boolean, text, jsonb) IS
+'Registers a member, or changes what is given of it; NULL keeps what is there. department: a path from the top, such as eng/ml; '''' takes the member out of every department. Entries keep the department of their time. active: false stops spending at once, also of debits that wait. kind: user (a new member), agent or service. Returns the member.
 Errors: 22023 malformed argument; P0002 unknown account.';
 COMMENT ON FUNCTION credit_grant(text, numeric, text, text, text, text, integer, timestamptz, timestamptz, interval, text[], numeric, text, text, jsonb) IS
 'Grants a lot of credits and returns its id. Creates the account and registers the member when they are new. Under a key, a repetition returns the same lot.

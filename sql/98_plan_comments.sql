@@ -61,7 +61,7 @@ COMMENT ON COLUMN credit.agreement.discount IS 'Part of the list price that is t
 COMMENT ON COLUMN credit.agreement.committed_quantity IS 'How many credits it commits to buy in each year, from effective_at on.';
 COMMENT ON COLUMN credit.agreement.committed_money IS 'How much money it commits to pay in each year, from effective_at on.';
 COMMENT ON COLUMN credit.agreement.expiry IS 'How long the lots live that are bought by it.';
-COMMENT ON COLUMN credit.agreement.pooling IS 'How the account pools its credits; set at the account when it was agreed.';
+COMMENT ON COLUMN credit.agreement.pooling IS 'How the account pools its credits from effective_at until ended_at, unless the account is told otherwise meanwhile; see credit.pooling.';
 COMMENT ON COLUMN credit.agreement.rate_card IS 'The account''s rate card, where the account names none.';
 COMMENT ON COLUMN credit.agreement.recorded_by IS 'The login role of the session that recorded it.';
 COMMENT ON COLUMN credit.agreement.override_reason IS 'Why it may be below the floor margin.';
@@ -178,10 +178,10 @@ COMMENT ON FUNCTION credit_standard_plan(text, text, text, numeric, numeric, num
 'Installs the standard structure as a plan by volume: starter at the list price and growth 12 % below it, billed by the month; scale 25 % below it, billed by the year; enterprise by agreement only. growth_from, scale_from, enterprise_from: from how many credits on. Every tier can be changed with credit_tier() afterwards. Returns the plan.
 Errors: as credit_plan() and credit_tier().';
 COMMENT ON FUNCTION credit_agreement(text, text, text, numeric, numeric, numeric[], numeric[], interval, text, text, timestamptz, timestamptz, text, text) IS
-'Agrees with an account about a plan, from effective_at (now) until ended_at; it ends the agreement before. tier: all credits at that tier''s price; or unit_price, or discount off the list price; without any of them the plan''s prices as they are now. committed_quantity or committed_money: what it commits to buy or pay in each year. expiry, pooling, rate_card: its own; pooling is set at the account, and stays when the agreement ends. override_reason: why it may be below the plan''s floor margin; it is recorded. Returns the agreement.
+'Agrees with an account about a plan, from effective_at (now) until ended_at; it ends the agreement before. tier: all credits at that tier''s price; or unit_price, or discount off the list price; without any of them the plan''s prices as they are now. committed_quantity or committed_money: what it commits to buy or pay in each year. expiry, pooling, rate_card: its own; pooling counts for the account while the agreement does, unless it is told otherwise meanwhile. override_reason: why it may be below the plan''s floor margin; it is recorded. Returns the agreement.
 Errors: 22023 malformed or contradictory argument; P0002 unknown plan, tier or rate card; 55000 in the past, before an agreement that is announced, or below the floor margin.';
 COMMENT ON FUNCTION credit_end_agreement(text, text, timestamptz) IS
-'Ends what was agreed with an account about a plan, at ended_at (now). How the account pools its credits stays as it is. Returns the account.
+'Ends what was agreed with an account about a plan, at ended_at (now), and what it said of the account''s pooling. Returns the account.
 Errors: 22023 malformed argument; P0002 no agreement; 55000 in the past, or when another agreement is announced.';
 COMMENT ON FUNCTION credit_quote(text, numeric, text, numeric, text) IS
 'What a quantity of credits costs by a plan, or how many credits a budget buys. With an account, by what was agreed with it: agreement says by which. total is rounded once, to the currency. lines: each band or bundle, they add up to the total. next_tier: how many more credits (next_quantity) reach it, what one of them costs (marginal_price) and the total then (next_total). warning: where more credits cost less, or the margin is below the floor. margin_percent and that warning are for roles that may read credit.plan_cost.

@@ -13,6 +13,7 @@ COMMENT ON COLUMN credit.schedule.periods IS 'So many periods at most. NULL for 
 COMMENT ON COLUMN credit.schedule.expires_periods IS 'A lot lives to the end of so many periods, its own counted, where expires is periods.';
 COMMENT ON COLUMN credit.schedule.priority IS 'The priority of its lots.';
 COMMENT ON COLUMN credit.schedule.per_member IS 'Whether every active member gets the amount, instead of the pool.';
+COMMENT ON COLUMN credit.schedule.into_pool IS 'Whether what every active member would get goes into the pool.';
 COMMENT ON COLUMN credit.schedule.account IS 'The account.';
 COMMENT ON COLUMN credit.schedule.unit IS 'The unit of its lots.';
 COMMENT ON COLUMN credit.schedule.amount IS 'What a whole period brings.';
@@ -43,6 +44,7 @@ COMMENT ON COLUMN credit.plan_schedule.periods IS 'So many periods at most for e
 COMMENT ON COLUMN credit.plan_schedule.expires_periods IS 'As in credit.schedule.';
 COMMENT ON COLUMN credit.plan_schedule.priority IS 'The priority of the lots.';
 COMMENT ON COLUMN credit.plan_schedule.per_member IS 'Whether every active member of an account gets the amount, instead of its pool.';
+COMMENT ON COLUMN credit.plan_schedule.into_pool IS 'Whether what every active member would get goes into the account''s pool.';
 COMMENT ON COLUMN credit.plan_schedule.plan IS 'The plan.';
 COMMENT ON COLUMN credit.plan_schedule.unit IS 'The plan''s unit.';
 COMMENT ON COLUMN credit.plan_schedule.amount IS 'What a whole period brings an account, or each of its members.';
@@ -71,7 +73,19 @@ COMMENT ON COLUMN credit.schedule_period.rolled IS 'How often they were rolled.'
 COMMENT ON COLUMN credit.schedule_period.settled IS 'Whether nothing is left to do when the lot expires: nothing rolls, or it did.';
 COMMENT ON COLUMN credit.schedule_period.account IS 'The account.';
 COMMENT ON COLUMN credit.schedule_period.member IS 'The member; empty for the pool.';
-COMMENT ON COLUMN credit.schedule_period.original IS 'What was issued for the period.';
+COMMENT ON COLUMN credit.schedule_period.original IS 'What was issued for the period, or for this part of it.';
+COMMENT ON COLUMN credit.schedule_period.part IS 'Which of the lots of the period: 0 but where seats feed the pool, who come at different instants.';
+COMMENT ON TABLE credit.schedule_seat IS 'What each seat brought to the pool, period by period, of schedules with into_pool. Only added to (42501).';
+COMMENT ON COLUMN credit.schedule_seat.schedule IS 'The schedule.';
+COMMENT ON COLUMN credit.schedule_seat.lot IS 'The lot of the pool that it became a part of.';
+COMMENT ON COLUMN credit.schedule_seat.recorded_at IS 'When it was issued; when it was due is the lot''s effective_at.';
+COMMENT ON COLUMN credit.schedule_seat.period IS 'The number of the period.';
+COMMENT ON COLUMN credit.schedule_seat.account IS 'The account.';
+COMMENT ON COLUMN credit.schedule_seat.member IS 'The member whose seat it is.';
+COMMENT ON COLUMN credit.schedule_seat.amount IS 'What the seat brought, in the lot''s unit.';
+COMMENT ON INDEX credit.schedule_seat_pkey IS 'A seat brings a period''s part once.';
+COMMENT ON TRIGGER schedule_seat_90_refuse_change ON credit.schedule_seat IS 'What seats brought never changes (ENABLE ALWAYS).';
+COMMENT ON TRIGGER schedule_seat_92_refuse_truncate ON credit.schedule_seat IS 'What seats brought is never forgotten (ENABLE ALWAYS).';
 
 COMMENT ON SEQUENCE credit.schedule_id IS 'Ids of schedules.';
 COMMENT ON INDEX credit.schedule_period_by_lot IS 'The period of a lot.';
@@ -107,6 +121,7 @@ COMMENT ON COLUMN credit.schedules.expires_after IS 'How long a lot lives from i
 COMMENT ON COLUMN credit.schedules.expires_at IS 'When all lots expire, where expires is at.';
 COMMENT ON COLUMN credit.schedules.proration IS 'Which incomplete periods get a part only, by the days of theirs: none, first, last or both. Rounded as the unit says.';
 COMMENT ON COLUMN credit.schedules.per_member IS 'Whether every active member gets the amount, instead of the pool.';
+COMMENT ON COLUMN credit.schedules.into_pool IS 'Whether what every active member would get goes into the pool.';
 COMMENT ON COLUMN credit.schedules.on_leave IS 'What becomes of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
 COMMENT ON COLUMN credit.schedules.rollover IS 'What of a lot''s unused part goes on when it expires. NULL: nothing. Keys: fraction_of_unused, max_fraction_of_original, max_amount, min_amount, max_periods, expires_after, drawn.';
 COMMENT ON COLUMN credit.schedules.category IS 'paid or promotional.';
@@ -124,8 +139,8 @@ COMMENT ON COLUMN credit.schedules.metadata IS 'Given to its lots. Not interpret
 COMMENT ON COLUMN credit.schedules.plan IS 'The plan that it comes with; NULL for one of the account''s own.';
 COMMENT ON COLUMN credit.schedules.plan_schedule IS 'The plan''s schedule that it comes from, in credit.plan_schedule.';
 
-COMMENT ON FUNCTION credit_schedule(text, numeric, interval, timestamptz, timestamptz, timestamptz, integer, text, interval, timestamptz, text, boolean, text, jsonb, text, text, numeric, text, integer, interval, text, jsonb, text) IS
-'Declares what an account is granted again and again, issues what is due of it, and returns the schedule''s id. With plan instead of account: what every account is granted that is on the plan, those that are on it already included, from when it comes to the plan until it leaves. The first period is the one that contains starts_at (now by default). A lot expires at the end of its period, or as expires (never, 3 periods), expires_after or expires_at say.
+COMMENT ON FUNCTION credit_schedule(text, numeric, interval, timestamptz, timestamptz, timestamptz, integer, text, interval, timestamptz, text, boolean, text, jsonb, text, text, numeric, text, integer, interval, text, jsonb, text, boolean) IS
+'Declares what an account is granted again and again, issues what is due of it, and returns the schedule''s id. With plan instead of account: what every account is granted that is on the plan, those that are on it already included, from when it comes to the plan until it leaves. The first period is the one that contains starts_at (now by default). A lot expires at the end of its period, or as expires (never, 3 periods), expires_after or expires_at say. per_member: every active member gets the amount; with into_pool the pool gets it for each of them, as one lot for all seats of a boundary and one for each that is added within a period.
 Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 unknown unit or plan; 23505 key used for another request.';
 COMMENT ON FUNCTION credit_standard_schedule(text, numeric, timestamptz, integer, interval, numeric, text, text, text) IS
 'Declares the recommended setup for business customers: an allocation each year, lots that live 12 to 24 months from their effect on, a true-up each quarter. Returns the schedule''s id.
@@ -134,7 +149,7 @@ COMMENT ON FUNCTION credit_end_schedule(text, bigint, timestamptz, text) IS
 'Ends a schedule of an account, or with plan one of a plan and what its accounts have of it, now or at an instant ahead: no period begins from then on, and the last one ends there. What was issued stays. Returns the schedule''s id.
 Errors: 22023 malformed argument; P0002 unknown account or schedule; 55000 an end in the past, a schedule that has ended, or one of an account that comes with its plan.';
 COMMENT ON FUNCTION credit_schedule_preview(text, bigint, timestamptz) IS
-'The lots that a schedule brings the pool, or a member who is there all the time, from its start up to an instant, without what rolls over.
+'The lots that a schedule brings the pool, by the seats of now where seats feed it, or a member who is there all the time, from its start up to an instant, without what rolls over.
 Errors: 22023 malformed argument; P0002 unknown account or schedule.';
 COMMENT ON FUNCTION credit_refresh(timestamptz, text, integer) IS
 'Issues what was due until an instant (now by default), of one account or of at most max_accounts; how many lots came to be. It waits for nobody: what a running transaction holds is left to the next time. What is usable never depends on it.

@@ -10,3 +10,43 @@ Errors: 22023 malformed argument; P0002 unknown account or unit; 55000 a member 
 COMMENT ON FUNCTION credit_rebalance_preview(text, text, interval) IS
 'What credit_rebalance() would transfer, of what has been issued: it writes nothing, and works on a standby.
 Errors: 22023 malformed argument; P0002 unknown account or unit.';
+
+COMMENT ON COLUMN credit.account.has_pooling_rules IS 'Whether credit.pooling says more than the column pooling: overrides, or changes that were dated. Debits of an account without never look there.';
+COMMENT ON COLUMN credit.member.kind IS 'What the member is: user, agent or service. All of them are seats.';
+
+COMMENT ON SEQUENCE credit.pooling_rule IS 'Ids of the rules in credit.pooling. Below 2^53, so that clients that read numbers as doubles keep them exact. Gaps are normal.';
+COMMENT ON TABLE credit.pooling IS 'Who spends the pool, as it was said: of an account, of its departments and of its members, each from an instant on. Only added to (42501), by credit_pooling(), credit_account() and credit_agreement(). A member goes by his own rule, else by that of the nearest department above him, else by the account''s; of the rules for the same the one that began last counts, and of those that begin at once the one with the highest id.';
+COMMENT ON COLUMN credit.pooling.rule IS 'The rule''s id.';
+COMMENT ON COLUMN credit.pooling.agreement IS 'The agreement that says it of the account; it counts like a rule of the account, until the agreement ends (pooling NULL).';
+COMMENT ON COLUMN credit.pooling.effective_at IS 'From when on it counts; NULL for what an account said before its first change.';
+COMMENT ON COLUMN credit.pooling.recorded_at IS 'When it was recorded, by the clock at the write. Never after effective_at, so that the policy of the past stays as it was.';
+COMMENT ON COLUMN credit.pooling.account IS 'The account.';
+COMMENT ON COLUMN credit.pooling.member IS 'The member it is for; NULL for others.';
+COMMENT ON COLUMN credit.pooling.department IS 'The department it is for, with all below it; NULL for others.';
+COMMENT ON COLUMN credit.pooling.pooling IS 'pooled: own lots first, then the pool. per_seat: own lots only. NULL takes an override away.';
+COMMENT ON COLUMN credit.pooling.recorded_by IS 'The login role of the session that recorded it.';
+COMMENT ON INDEX credit.pooling_pkey IS 'The rules of an account by id.';
+COMMENT ON INDEX credit.pooling_by_member IS 'A member''s rules, and those that are nobody''s own: what a debit of the member goes by.';
+COMMENT ON TRIGGER pooling_90_refuse_change ON credit.pooling IS 'Rules are history: they are not changed (42501).';
+COMMENT ON TRIGGER pooling_92_refuse_truncate ON credit.pooling IS 'Rules are history: they are not removed (42501).';
+COMMENT ON TRIGGER pooling_95_announce ON credit.pooling IS 'Debits that remember a policy hear of a new rule when it commits.';
+
+COMMENT ON VIEW credit.departments IS 'The departments of each account, as a tree by path: those that members belong to, and every level above.';
+COMMENT ON COLUMN credit.departments.account IS 'The account.';
+COMMENT ON COLUMN credit.departments.department IS 'The path from the top, such as eng/ml.';
+COMMENT ON COLUMN credit.departments.parent IS 'The department above; NULL at the top.';
+COMMENT ON COLUMN credit.departments.depth IS 'How many levels the path has; 1 at the top.';
+COMMENT ON COLUMN credit.departments.members IS 'How many members belong to it directly.';
+COMMENT ON COLUMN credit.departments.active_members IS 'How many of them are active.';
+COMMENT ON COLUMN credit.departments.members_within IS 'How many members belong to it or to a department below.';
+COMMENT ON COLUMN credit.departments.active_members_within IS 'How many of those are active.';
+
+COMMENT ON FUNCTION credit_pooling(text, text, text, text, timestamptz) IS
+'Says who spends the pool of an account from effective_at (now) on: pooled (own lots first, then the pool) or per_seat (own lots only). Of all members; or of one member, or of a department with all below it, which overrides it: the member''s own counts first, then that of the nearest department above. NULL takes an override away. No lot changes its owner. A change that is dated counts from exactly that instant on, also for debits that wait; one that counts now does so when it commits. Debits that name no member always spend the pool. Returns the rule''s id.
+Errors: 22023 malformed argument, both targets at once, or an instant that has passed; P0002 unknown account, or unregistered member.';
+COMMENT ON FUNCTION credit_pooling_preview(text, text, text, text, timestamptz, text) IS
+'What each member could spend at effective_at (now) as things stand, and after credit_pooling() with the same arguments: his own lots and, where he spends the pool, all of the pool; 0 for an inactive one. The last row, without a member, is the pool, which debits without a member spend. Scoped lots count. Writes nothing, and works on a standby.
+Errors: as credit_pooling(); P0002 unknown unit.';
+COMMENT ON FUNCTION credit_move_department(text, text, text) IS
+'Moves the members of a department, and of all below it, to another path, which may exist already; how many were moved. What was spent stays where it was spent. The overrides of pooling that count for the department, or will, count for the new path too, where nothing was said about that. Caps stay with the path they name.
+Errors: 22023 malformed path, one below itself, or one that becomes longer than 255 characters; P0002 unknown account.';

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::domain::amount::{Amount, AmountError};
 use crate::domain::calendar::Span;
 use crate::domain::dimensions::Dimensions;
-use crate::domain::{exact, names};
+use crate::domain::{department, exact, names};
 use crate::error;
 use crate::json::JsonText;
 
@@ -45,6 +45,18 @@ pub fn name<'a>(argument: &str, value: Option<&'a str>) -> Result<&'a str, Error
 /// As [`name`].
 pub fn optional_name<'a>(argument: &str, value: Option<&'a str>) -> Result<Option<&'a str>, ErrorReport> {
     value.map(|value| name(argument, Some(value))).transpose()
+}
+
+/// The path of a department.
+///
+/// # Errors
+/// 22023.
+pub fn optional_department<'a>(argument: &str, value: Option<&'a str>) -> Result<Option<&'a str>, ErrorReport> {
+    let path = optional_name(argument, value)?;
+    match path.and_then(|path| Some((path, department::broken_rule(path)?))) {
+        Some((path, rule)) => Err(error::invalid_department(argument, path, rule)),
+        None => Ok(path),
+    }
 }
 
 /// An amount, of any sign.

@@ -6,6 +6,7 @@
 //! - [`rating`]: units, rate cards, and what an operation costs
 //! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`cycles`]: schedules: what is granted again and again, and what rolls over
+//! - [`reporting`]: what was consumed, added up
 //! - [`settling`]: the true-up, and closing a period
 //! - [`upkeep`]: the steps of maintenance and their log
 //! - [`api`]: the SQL functions: check arguments, call, map errors
@@ -21,6 +22,7 @@ mod error;
 mod json;
 mod posting;
 mod rating;
+mod reporting;
 mod selling;
 mod server;
 mod settings;
@@ -49,7 +51,10 @@ extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_ta
 extension_sql_file!("../sql/24_cycle_tables.sql", name = "cycle_tables", requires = ["subscription_tables"]);
 extension_sql_file!("../sql/26_upkeep_tables.sql", name = "upkeep_tables", requires = ["cycle_tables"]);
 extension_sql_file!("../sql/27_true_up_tables.sql", name = "true_up_tables", requires = ["upkeep_tables"]);
-extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["true_up_tables"]);
+extension_sql_file!("../sql/28_pooling_tables.sql", name = "pooling_tables", requires = ["true_up_tables"]);
+extension_sql_file!("../sql/29_cap_tables.sql", name = "cap_tables", requires = ["pooling_tables"]);
+extension_sql_file!("../sql/28_consumption_tables.sql", name = "consumption_tables", requires = ["cap_tables"]);
+extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["consumption_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
 extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
@@ -57,13 +62,18 @@ extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_
 extension_sql_file!("../sql/34_cycle_triggers.sql", name = "cycle_triggers", requires = ["subscription_triggers"]);
 extension_sql_file!("../sql/36_maintenance.sql", name = "maintenance", requires = ["cycle_triggers"]);
 extension_sql_file!("../sql/37_true_up_triggers.sql", name = "true_up_triggers", requires = ["maintenance"]);
-extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["true_up_triggers"]);
+extension_sql_file!("../sql/38_pooling_triggers.sql", name = "pooling_triggers", requires = ["true_up_triggers"]);
+extension_sql_file!("../sql/39_cap_triggers.sql", name = "cap_triggers", requires = ["pooling_triggers"]);
+extension_sql_file!("../sql/40_views.sql", name = "views", requires = ["cap_triggers"]);
 extension_sql_file!("../sql/42_rate_views.sql", name = "rate_views", requires = ["views"]);
 extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = ["views"]);
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
 extension_sql_file!("../sql/44_cycle_views.sql", name = "cycle_views", requires = ["views"]);
 extension_sql_file!("../sql/46_upkeep_views.sql", name = "upkeep_views", requires = ["views"]);
 extension_sql_file!("../sql/47_true_up_views.sql", name = "true_up_views", requires = ["views"]);
+extension_sql_file!("../sql/48_pooling_views.sql", name = "pooling_views", requires = ["views"]);
+extension_sql_file!("../sql/49_cap_views.sql", name = "cap_views", requires = ["views"]);
+extension_sql_file!("../sql/48_consumption_views.sql", name = "consumption_views", requires = ["views"]);
 extension_sql_file!(
     "../sql/95_comments.sql",
     name = "comments",
@@ -169,6 +179,10 @@ extension_sql_file!(
     name = "pool_comments",
     requires = [
         "upkeep_comments",
+        "pooling_views",
+        api::pooling::credit_move_department,
+        api::pooling::credit_pooling,
+        api::pooling::credit_pooling_preview,
         api::rebalance::credit_rebalance,
         api::rebalance::credit_rebalance_preview,
         api::transfer::credit_transfer,
@@ -186,5 +200,15 @@ extension_sql_file!(
         api::true_up::credit_true_up_settle,
         api::true_up::credit_true_up_terms,
     ]
+);
+extension_sql_file!(
+    "../sql/99_cap_comments.sql",
+    name = "cap_comments",
+    requires = ["true_up_comments", "cap_views", api::caps::credit_cap, api::caps::credit_end_cap, api::caps::credit_spendable,]
+);
+extension_sql_file!(
+    "../sql/99_consumption_comments.sql",
+    name = "consumption_comments",
+    requires = ["cap_comments", "consumption_views", api::consumption::credit_chargeback, api::consumption::credit_rollup]
 );
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

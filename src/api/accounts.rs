@@ -5,12 +5,13 @@ use pgrx::prelude::*;
 use crate::convert;
 use crate::cycles::seats;
 use crate::domain::late::LateUsage;
+use crate::domain::pooling::Pooling;
 use crate::domain::transfers::Transfers;
 use crate::error::{self, Result};
 use crate::json::JsonText;
-use crate::posting::{account as accounts, direct};
+use crate::posting::{account as accounts, direct, pooling as policy};
 use crate::server::clock;
-use crate::store::accounts::{self as store, AccountTerms};
+use crate::store::accounts::{self as store, AccountTerms, MemberTerms};
 use crate::store::{connected, rate_cards, units};
 
 /// Creates an account or changes what is given of it.
@@ -32,8 +33,8 @@ fn credit_account(
     let account = convert::name("account", account)?;
     let rate_card = convert::optional_name("rate_card", rate_card)?;
     let unit = convert::optional_name("unit", unit)?;
-    if let Some(pooling) = pooling.filter(|pooling| !matches!(*pooling, "pooled" | "per_seat")) {
-        return Err(error::unknown_option("pooling", pooling, "pooled, per_seat"));
+    if let Some(pooling) = pooling.filter(|pooling| Pooling::of_name(pooling).is_none()) {
+        return Err(error::unknown_option("pooling", pooling, Pooling::NAMES));
     }
     if let Some(policy) = late_usage.filter(|policy| LateUsage::of_name(policy).is_none()) {
         return Err(error::unknown_option("late_usage", policy, LateUsage::NAMES));
@@ -55,6 +56,9 @@ fn credit_account(
         }
         if !accounts::create(account, terms, clock::now())? {
             store::change(account, terms);
+            if let Some(pooling) = pooling.and_then(Pooling::of_name) {
+                policy::say_of_account(account, pooling)?;
+            }
         }
         Ok(account.to_owned())
     })
@@ -68,16 +72,25 @@ fn credit_member(
     member: Option<&str>,
     department: default!(Option<&str>, "NULL"),
     active: default!(Option<bool>, "NULL"),
+    kind: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
     let member = convert::name("member", member)?;
-    let department = convert::optional_name("department", department)?;
+    // Nobody's path: out of every department.
+    let department = match department {
+        Some("") => department,
+        _ => convert::optional_department("department", department)?,
+    };
+    if let Some(kind) = kind.filter(|kind| !matches!(*kind, "user" | "agent" | "service")) {
+        return Err(error::unknown_kind(kind));
+    }
     let metadata = metadata.map(|metadata| metadata.0);
     connected(|| {
         let before = accounts::find(account, None, Some(member))?;
         let metadata = metadata.as_deref();
-        seats::save(seats::Change { account, member, department, active, metadata }, &before)?;
+        let terms = MemberTerms { department, active, kind, metadata };
+        seats::save(seats::Change { account, member, terms }, &before)?;
         Ok(member.to_owned())
     })
 }

@@ -12,8 +12,8 @@ use crate::posting::account;
 use crate::server::clock;
 use crate::store::accounts::Context;
 use crate::store::balances::{self, Scope};
-use crate::store::connected;
 use crate::store::eligible::{self, Eligibility, Usable};
+use crate::store::{Snapshot, connected};
 
 /// So many lots are explained at most; an account with more is not explained to people anyway.
 const MAX_EXPLAINED_LOTS: i32 = 100_000;
@@ -38,7 +38,12 @@ fn credit_balance(
     let at = convert::optional_instant("at", at)?;
     connected(|| {
         let context = account::find_for_reader(name, unit, member)?;
-        let scope = Scope { account: name, unit: &context.unit, member, pool: !context.per_seat, operation };
+        // Whether the pool counted is what counted then.
+        let context = match at {
+            Some(at) => context.with_pooling(Snapshot::OfCaller, name, member, at),
+            None => context,
+        };
+        let scope = Scope { account: name, unit: &context.unit, member, pool: context.pool_pays(member), operation };
         let now = clock::now();
         let pending = pending(scope, &context, at.unwrap_or(now), now);
         let issued = match at {
@@ -48,6 +53,20 @@ fn credit_balance(
         };
         Ok(pending.into_iter().fold(issued, |balance, amount| balance + convert::numeric(amount)))
     })
+}
+
+/// What could be debited now, of a member's own lots and of the pool's; without a member of the pool's alone.
+pub fn own_and_pooled(account: &str, member: Option<&str>, operation: Option<&str>, context: &Context) -> [Amount; 2] {
+    let now = clock::now();
+    let pays = context.pool_pays(member);
+    let eligible = Eligibility { account, unit: &context.unit, member: member.unwrap_or_default(), pool: pays, operation };
+    let mut usable = eligible::usable_to_reader(eligible, now, MAX_EXPLAINED_LOTS);
+    if context.is_due(now) {
+        add_pending(&mut usable, eligible, now);
+    }
+    let of =
+        |pooled: bool| usable.iter().filter(move |lot| lot.source.rank.pooled == pooled).map(|lot| lot.source.available).sum();
+    [of(false), of(true)]
 }
 
 /// What is due and not issued yet, and what would be taken when it is.

@@ -27,7 +27,13 @@ fn credit_charge_many(
 ) -> Result<
     TableIterator<
         'static,
-        (name!(item, i32), name!(posting, Option<i64>), name!(amount, Option<AnyNumeric>), name!(shortfall, Option<AnyNumeric>)),
+        (
+            name!(item, i32),
+            name!(posting, Option<i64>),
+            name!(amount, Option<AnyNumeric>),
+            name!(shortfall, Option<AnyNumeric>),
+            name!(cap, Option<i64>),
+        ),
     >,
 > {
     let accounts = convert::required("accounts", accounts)?;
@@ -64,7 +70,13 @@ fn credit_charge_many(
     let mode = self::mode(mode)?;
     let outcomes = connected(|| charge_many::charge_many(&charges, mode))?;
     let rows = (1..).zip(outcomes).map(|(item, charged)| {
-        (item, charged.posting, charged.amount.map(convert::numeric), charged.shortfall.map(convert::numeric))
+        (
+            item,
+            charged.posting,
+            charged.amount.map(convert::numeric),
+            charged.short.map(|short| convert::numeric(short.shortfall)),
+            charged.short.and_then(|short| short.cap),
+        )
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }

@@ -8,11 +8,10 @@ use crate::error::Result;
 use crate::json::JsonText;
 use crate::posting::debit::{self, Debit};
 use crate::posting::idempotency::Keyed;
-use crate::store::connected;
+use crate::store::connected_on_demand;
 
 /// Debits, or raises 23514 when the amount does not fit.
-#[pg_extern(security_definer, volatile, parallel_unsafe)]
-#[search_path(pg_catalog, credit, pg_temp)]
+#[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments)]
 fn credit_debit(
     account: Option<&str>,
@@ -26,12 +25,11 @@ fn credit_debit(
 ) -> Result<i64> {
     let metadata = metadata.map(|metadata| metadata.0);
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
-    connected(|| debit::debit(request))
+    connected_on_demand(|| debit::debit(request))
 }
 
 /// Debits, or returns NULL when the amount does not fit.
-#[pg_extern(security_definer, volatile, parallel_unsafe)]
-#[search_path(pg_catalog, credit, pg_temp)]
+#[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments)]
 fn credit_try_debit(
     account: Option<&str>,
@@ -45,7 +43,7 @@ fn credit_try_debit(
 ) -> Result<Option<i64>> {
     let metadata = metadata.map(|metadata| metadata.0);
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
-    connected(|| debit::try_debit(request))
+    connected_on_demand(|| debit::try_debit(request))
 }
 
 /// What a debit's arguments say.

@@ -14,7 +14,10 @@ use crate::store::connected;
 const MAX_ITEMS: usize = 100_000;
 
 /// One row per item, in the order of the items.
-type Outcomes = TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>;
+type Outcomes = TableIterator<
+    'static,
+    (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+>;
 
 /// Debits the elements of parallel arrays in turn.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -30,7 +33,12 @@ fn credit_debit_many(
     keys: default!(Option<Vec<Option<String>>>, "NULL"),
     metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
-) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+    >,
+> {
     let accounts = crate::convert::required("accounts", accounts)?;
     let amounts = crate::convert::required("amounts", amounts)?;
     let length = accounts.len();
@@ -115,7 +123,12 @@ enum JsonAmount {
 fn credit_debit_many_json(
     items: Option<JsonText>,
     mode: default!(Option<&str>, "'all'"),
-) -> Result<TableIterator<'static, (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>))>> {
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+    >,
+> {
     let items = crate::convert::required("items", items)?;
     let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| error::invalid_items(&problem.to_string()))?;
     if items.len() > MAX_ITEMS {
@@ -156,8 +169,8 @@ fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
     let mode = self::mode(mode)?;
     let outcomes = connected(|| batch::debit_many(items, mode))?;
     let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
-        ItemOutcome::Posted(posting) => (item, Some(posting), None),
-        ItemOutcome::Short { shortfall } => (item, None, Some(crate::convert::numeric(shortfall))),
+        ItemOutcome::Posted(posting) => (item, Some(posting), None, None),
+        ItemOutcome::Short(short) => (item, None, Some(crate::convert::numeric(short.shortfall)), short.cap),
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }

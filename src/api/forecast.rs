@@ -9,7 +9,7 @@ use crate::cycles::due::State;
 use crate::domain::drawdown::Expiry;
 use crate::domain::forecast::{self, Fate, Pace};
 use crate::error::{self, Result};
-use crate::posting::account;
+use crate::posting::{account, pooling};
 use crate::server::clock;
 use crate::store::forecast::{self as store, Priced};
 use crate::store::{Snapshot, connected};
@@ -64,9 +64,10 @@ fn credit_expiry_forecast(
             return Err(error::window_without_length("burn_window", begin, now));
         }
         let priced = store::lots(name, &context.unit, now);
-        let usage = store::usage(name, &context.unit, begin, now);
+        let mut usage = store::usage(name, &context.unit, begin, now);
+        pooling::apply(name, &context, &mut usage, now);
         let lots: Vec<_> = priced.iter().map(|priced| priced.lot.clone()).collect();
-        let pace = Pace { window: now - begin, decimals: context.unit_decimals(), per_seat: context.per_seat };
+        let pace = Pace { window: now - begin, decimals: context.unit_decimals() };
         let state = State::read(name, Snapshot::OfCaller);
         let issuing = state.issuing(&context.unit);
         Ok(lines(priced, &forecast::forecast(&lots, issuing, &usage, pace, now, state.calendar())))

@@ -51,6 +51,7 @@ fn credit_schedule(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
     plan: default!(Option<&str>, "NULL"),
+    into_pool: default!(Option<bool>, "false"),
 ) -> Result<i64> {
     let plan = convert::optional_name("plan", plan)?;
     if account.is_some() && plan.is_some() {
@@ -82,12 +83,19 @@ fn credit_schedule(
         proration: option("proration", Some(convert::required("proration", proration)?), &["none", "first", "last", "both"])?
             .expect("a value that was given"),
         per_member: convert::required("per_member", per_member)?,
-        on_leave: on_leave.unwrap_or("expire"),
+        into_pool: convert::required("into_pool", into_pool)?,
+        on_leave: on_leave.unwrap_or(if into_pool == Some(true) { "keep" } else { "expire" }),
         paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
         true_up: length("true_up", true_up)?,
         metadata: metadata.as_deref(),
         ..request.blank()
     };
+    if new.into_pool && !new.per_member {
+        return Err(error::pool_without_seats());
+    }
+    if new.into_pool && plan.is_none() && new.on_leave != "keep" {
+        return Err(error::leaver_of_pool(new.on_leave));
+    }
     let fingerprint = request.fingerprint(&new);
     match plan {
         None => {
@@ -143,6 +151,7 @@ impl<'a> Request<'a> {
             expires_at: self.validity.at,
             proration: "none",
             per_member: false,
+            into_pool: false,
             on_leave: "expire",
             rollover: self.rollover,
             category: String::new(),
@@ -196,6 +205,7 @@ impl<'a> Request<'a> {
             .with("expires_at", self.validity.at.map(convert::microseconds))
             .with("proration", Some(new.proration))
             .with("per_member", Some(new.per_member))
+            .with("into_pool", new.into_pool.then_some(true))
             .with("on_leave", Some(new.on_leave))
             .with("rollover", self.rollover)
             .with("unit", self.unit)

@@ -166,7 +166,8 @@ fn entry_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let entry = raise(inserted_entry(&row));
     let posting = column::<i64>(&row, "posting").expect("a key column");
     let line = column::<i32>(&row, "line").expect("a key column");
-    raise(connected(|| direct::apply_entry(&entry, posting, line)));
+    let recorded_at = raise(convert::instant("recorded_at", column(&row, "recorded_at").expect("a column that is never NULL")));
+    raise(connected(|| direct::apply_entry(&entry, posting, line, recorded_at)));
     Ok(Some(row))
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::amount::Amount;
 use crate::domain::forecast::Issuing;
 use crate::domain::rollover::{Drawn, Rollover};
 use crate::domain::schedule::{self, Due, Held, Line, Terms};
@@ -17,9 +18,20 @@ const PRIORITIES: std::ops::RangeInclusive<i16> = 0..=1000;
 /// What an account's schedules are and have issued, as one snapshot shows it.
 pub struct State {
     pub schedules: Vec<Schedule>,
-    pub lines: Vec<LineRow>,
+    pub lines: Vec<OwnerLine>,
     pub held: Vec<HeldRow>,
     calendar: AccountCalendar,
+}
+
+/// A line of a schedule: whose lots it brings, and the seats that bring them.
+pub struct OwnerLine {
+    pub schedule: i64,
+    /// Empty for the pool.
+    pub owner: String,
+    /// The owner's own, or those that feed the pool.
+    pub seats: Vec<Line>,
+    /// Whose seats they are.
+    members: Vec<String>,
 }
 
 /// What is due of one line of a schedule.
@@ -27,6 +39,8 @@ pub struct LineDue<'a> {
     pub schedule: &'a Schedule,
     /// Empty for the pool.
     pub member: &'a str,
+    /// Whose seats feed the pool, where they do.
+    pub seats: &'a [String],
     pub due: Due,
 }
 
@@ -34,14 +48,17 @@ impl State {
     /// Reads it.
     pub fn read(account: &str, snapshot: Snapshot) -> State {
         let held = schedules::held(account, snapshot);
-        let mut lines = schedules::lines(account, snapshot);
+        let rows = schedules::lines(account, snapshot);
+        let schedules = schedules::schedules(account, snapshot);
+        let mut lines = owner_lines(&schedules, rows);
         // Whoever gave up the seat gets nothing, but what is held still ends.
-        let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.member.clone())).collect();
+        let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.owner.clone())).collect();
         let given_up: BTreeSet<_> =
             held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
-        let line = Line { since: None, issued: None };
-        lines.extend(given_up.into_iter().map(|(schedule, member)| LineRow { schedule, member, line }));
-        let schedules = schedules::schedules(account, snapshot);
+        let seats = || vec![Line { since: None, issued: None }];
+        let given_up =
+            given_up.into_iter().map(|(schedule, owner)| OwnerLine { schedule, owner, seats: seats(), members: Vec::new() });
+        lines.extend(given_up);
         State { schedules, lines, held, calendar: AccountCalendar::of(account, snapshot) }
     }
 
@@ -52,13 +69,13 @@ impl State {
 
     /// What the schedules in a unit have before them, line by line, from what was issued.
     pub fn issuing(&self, unit: &str) -> Vec<Issuing<'_>> {
-        let line = |LineRow { schedule, member, line }: &LineRow| {
+        let line = |OwnerLine { schedule, owner, seats, .. }: &OwnerLine| {
             let of = self.schedule(*schedule);
-            let held = self.held.iter().filter(|row| row.schedule == *schedule && row.member == *member && !row.closed);
+            let held = self.held.iter().filter(|row| row.schedule == *schedule && row.member == *owner && !row.closed);
             (of.unit == unit).then(|| Issuing {
                 terms: &of.terms,
-                member: (!member.is_empty()).then(|| member.clone()),
-                line: *line,
+                member: (!owner.is_empty()).then(|| owner.clone()),
+                seats: seats.clone(),
                 held: held.map(|row| row.held).collect(),
                 is_paid: of.category == "paid",
                 priorities: [0, 1].map(|rolled| priority(of, rolled)),
@@ -83,13 +100,15 @@ impl State {
         for row in &self.held {
             held.entry((row.schedule, &row.member)).or_default().push(row.held);
         }
-        let of_line = self.lines.iter().map(|LineRow { schedule, member, line }| {
-            let held = held.remove(&(*schedule, member.as_str())).unwrap_or_default();
-            let schedule = self.schedule(*schedule);
+        let of_line = self.lines.iter().map(|line| {
+            let held = held.remove(&(line.schedule, line.owner.as_str())).unwrap_or_default();
+            let schedule = self.schedule(line.schedule);
+            let seats: Vec<Line> = line.seats.iter().map(|seat| begin(&schedule.terms, *seat)).collect();
             LineDue {
                 schedule,
-                member,
-                due: schedule::due(&schedule.terms, begin(&schedule.terms, *line), held, until, &self.calendar),
+                member: &line.owner,
+                seats: if schedule.into_pool { &line.members } else { &[] },
+                due: schedule::due(&schedule.terms, &seats, held, until, &self.calendar),
             }
         });
         of_line.collect()
@@ -116,10 +135,35 @@ impl State {
     }
 }
 
+/// The seats that feed the pool together, and all others one by one.
+fn owner_lines(schedules: &[Schedule], rows: Vec<LineRow>) -> Vec<OwnerLine> {
+    let of_pool = schedules.iter().filter(|schedule| schedule.into_pool);
+    let line = |schedule, owner| OwnerLine { schedule, owner, seats: Vec::new(), members: Vec::new() };
+    let mut pools: BTreeMap<i64, OwnerLine> = of_pool.map(|of| (of.id, line(of.id, String::new()))).collect();
+    let mut lines = Vec::new();
+    for LineRow { schedule, member, line: seat } in rows {
+        match pools.get_mut(&schedule) {
+            Some(pool) => {
+                pool.seats.push(seat);
+                pool.members.push(member);
+            }
+            None => lines.push(OwnerLine { seats: vec![seat], ..line(schedule, member) }),
+        }
+    }
+    lines.extend(pools.into_values());
+    lines
+}
+
 impl LineDue<'_> {
     /// The priority of the line's lots: those that were rolled may be drawn before the others, or after them.
     pub fn priority(&self, rolled: i32) -> i16 {
         priority(self.schedule, rolled)
+    }
+
+    /// What each seat brought to a lot, where seats feed the pool.
+    pub fn seats_of(&self, lot: usize) -> Vec<(&str, Amount)> {
+        let part = |(seat, amount): &(usize, Amount)| Some((self.seats.get(*seat)?.as_str(), *amount));
+        self.due.parts[lot].iter().filter_map(part).collect()
     }
 
     /// From when on it counts that something was due: not before the schedule was made.

@@ -150,7 +150,9 @@ impl Writer<'_> {
         let begun = match planned.parent {
             None => {
                 let settled = !line.schedule.terms.settles();
-                schedules::issue(account, (line.schedule.id, line.member), lot, planned, settled, due_at, self.now)
+                let parts = line.seats_of(index);
+                let of_seats = (!parts.is_empty()).then_some(parts.as_slice());
+                schedules::issue(account, (line.schedule.id, line.member), lot, planned, of_seats, settled, due_at, self.now)
             }
             Some(parent) => {
                 let parent = self.open(parent).expect("a lot that is in hand");

@@ -165,5 +165,10 @@ pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec
     let known = schedules::schedules(account, Snapshot::OfCaller).into_iter().find(|known| known.id == schedule);
     let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;
     check_distance(known.terms.cycle, "until", known.terms.starts_at, until)?;
-    Ok(schedule::preview(&known.terms, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
+    let seats = if known.into_pool {
+        schedules::lines(account, Snapshot::OfCaller).iter().filter(|line| line.schedule == known.id).count()
+    } else {
+        1
+    };
+    Ok(schedule::preview(&known.terms, seats, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
 }

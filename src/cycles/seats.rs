@@ -7,7 +7,7 @@ use crate::error::{self, Result};
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
 use crate::server::{clock, subtransaction};
-use crate::store::accounts::{self, Context};
+use crate::store::accounts::{self, Context, MemberTerms};
 use crate::store::{breakage, lots, schedules, slots};
 
 /// A change of a member, as credit_member() makes it.
@@ -15,9 +15,7 @@ use crate::store::{breakage, lots, schedules, slots};
 pub struct Change<'a> {
     pub account: &'a str,
     pub member: &'a str,
-    pub department: Option<&'a str>,
-    pub active: Option<bool>,
-    pub metadata: Option<&'a str>,
+    pub terms: MemberTerms<'a>,
 }
 
 /// Registers or changes the member. What was due up to now is issued first; then a leaver's lots end as their schedules say, and a
@@ -26,7 +24,8 @@ pub struct Change<'a> {
 /// # Errors
 /// As [`refresh::first_touch`].
 pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
-    let Change { account, member, department, active, metadata } = change;
+    let Change { account, member, terms } = change;
+    let active = terms.active;
     let was_active = before.member.as_ref().map(|member| member.active);
     if was_active == Some(true) && active == Some(false) {
         return leave(change);
@@ -38,7 +37,7 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
         accounts::lock(account);
     }
     let now = clock::now();
-    accounts::save_member(account, member, department, active, metadata, now);
+    accounts::save_member(account, member, terms, now);
     if gets_more {
         accounts::seat_added(account, now);
         refresh::first_touch(account)?;
@@ -49,7 +48,7 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
 /// Deactivates the member and ends his lots, also those of a schedule that has ended. It waits for who holds a lot, but not while it
 /// holds the account: who debits before a boundary and after it would wait for that.
 fn leave(change: Change<'_>) -> Result<()> {
-    let Change { account, member, department, active, metadata } = change;
+    let Change { account, member, terms } = change;
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         refresh::first_touch(account)?;
@@ -62,7 +61,7 @@ fn leave(change: Change<'_>) -> Result<()> {
             if accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= now) {
                 return Ok(None);
             }
-            accounts::save_member(account, member, department, active, metadata, now);
+            accounts::save_member(account, member, terms, now);
             Ok(give_up(account, member, now))
         })?;
         if left.is_some() {

@@ -39,6 +39,27 @@ pub enum Drawn {
         /// What it could have had.
         available: Amount,
     },
+    /// The credits are there, but a cap leaves less; it takes nothing.
+    Capped {
+        /// The id of the cap that leaves least.
+        cap: i64,
+        /// What it counts of the debit.
+        requested: Amount,
+        /// What was used of it by then.
+        used: Amount,
+    },
+}
+
+/// A cap that counts some of the debits.
+#[derive(Clone, Debug)]
+pub struct BatchCap {
+    pub cap: i64,
+    /// The limit, if it blocks.
+    pub limit: Option<Amount>,
+    /// Only what pooled lots pay counts.
+    pub pool: bool,
+    /// What is used of it.
+    pub used: Amount,
 }
 
 impl BatchLot {
@@ -55,6 +76,35 @@ impl BatchLot {
         };
         owner && operation
     }
+}
+
+/// The same where caps count the debit: those at the positions `counting`. What it takes is counted in them.
+pub fn draw_capped(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], debit: &BatchDebit<'_>) -> Drawn {
+    if counting.is_empty() {
+        return draw(lots, debit);
+    }
+    let drawn = draw(lots, debit);
+    let Drawn::Paid(parts) = &drawn else { return drawn };
+    let pooled: Amount = parts.iter().filter(|(lot, _)| lots[*lot].owner.is_none()).map(|(_, part)| *part).sum();
+    let requested = |cap: &BatchCap| if cap.pool { pooled } else { debit.amount };
+    let reached = counting.iter().filter_map(|position| {
+        let cap = &caps[*position];
+        let left = cap.limit?.checked_sub(cap.used).unwrap_or_default().max(Amount::ZERO);
+        (left < requested(cap)).then_some((left, *position))
+    });
+    if let Some((_, position)) = reached.min() {
+        for (lot, part) in parts {
+            let lot = &mut lots[*lot];
+            lot.available = lot.available.checked_add(*part).expect("what it had");
+        }
+        let reached = &caps[position];
+        return Drawn::Capped { cap: reached.cap, requested: requested(reached), used: reached.used };
+    }
+    for position in counting {
+        let cap = &mut caps[*position];
+        cap.used = cap.used.checked_add(requested(cap)).expect("what is used of a cap");
+    }
+    drawn
 }
 
 /// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from there.
@@ -115,6 +165,7 @@ mod tests {
         match drawn {
             Drawn::Paid(parts) => parts.iter().map(|(position, amount)| (*position, amount.nanos())).collect(),
             Drawn::Short { available } => vec![(usize::MAX, available.nanos())],
+            Drawn::Capped { cap, .. } => vec![(*cap as usize, -1)],
         }
     }
 
@@ -124,6 +175,25 @@ mod tests {
         let debits = [debit(Some("alice"), None, 4), debit(None, None, 5), debit(Some("bob"), None, 4), debit(None, None, 1)];
         let drawn: Vec<_> = debits.iter().map(|debit| amounts(&draw(&mut lots, debit))).collect();
         assert_eq!(drawn, [vec![(0, 3), (1, 1)], vec![(usize::MAX, 4)], vec![(1, 4)], vec![(usize::MAX, 0)]]);
+    }
+
+    #[test]
+    fn caps_count_what_is_paid_and_the_one_that_leaves_least_is_named() {
+        let mut lots = [lot(1, Some("alice"), None, 3), lot(2, None, None, 20)];
+        let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
+        let cap = |cap, limit: Option<i128>, pool| BatchCap { cap, limit: limit.map(of), pool, used: Amount::ZERO };
+        let mut caps = [cap(0, Some(9), false), cap(1, Some(3), true), cap(2, None, false)];
+        let mut draw = |member, nanos, counting: &[usize]| {
+            amounts(&draw_capped(&mut lots, &mut caps, counting, &debit(member, None, nanos)))
+        };
+        // Alice's own 3 do not count to the pool's cap.
+        assert_eq!(draw(Some("alice"), 6, &[0, 1, 2]), [(0, 3), (1, 3)]);
+        assert_eq!(draw(Some("alice"), 1, &[0, 1, 2]), [(1, -1)]);
+        assert_eq!(draw(None, 4, &[0, 2]), [(0, -1)]);
+        assert_eq!(draw(None, 3, &[0, 2]), [(1, 3)]);
+        assert_eq!(draw(None, 15, &[0]), [(usize::MAX, 14)]);
+        assert_eq!(draw(None, 14, &[2]), [(1, 14)]);
+        assert_eq!(caps.map(|cap| cap.used.nanos()), [9, 3, 23]);
     }
 
     proptest! {
@@ -148,6 +218,7 @@ mod tests {
                     .map(|lot| Source { rank: lot.rank, available: lot.available }).collect();
                 let plan = drawdown::plan(&sources, debit.amount);
                 match drawn {
+                    Drawn::Capped { .. } => prop_assert!(false, "no caps"),
                     Drawn::Short { available } => {
                         let covered: Amount = plan.iter().map(|draw| draw.amount).sum();
                         prop_assert!(covered < debit.amount);

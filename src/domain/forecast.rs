@@ -30,6 +30,8 @@ pub struct Usage {
     pub member: Option<String>,
     pub operation: Option<String>,
     pub amount: Amount,
+    /// The member spends his own lots only.
+    pub per_seat: bool,
 }
 
 /// What the usage is carried on by.
@@ -39,8 +41,6 @@ pub struct Pace {
     pub window: TimeDelta,
     /// Amounts have so many decimals.
     pub decimals: u32,
-    /// Members spend their own lots only.
-    pub per_seat: bool,
 }
 
 /// A line of a schedule: what it goes on issuing, and what of its lots rolls over.
@@ -49,7 +49,8 @@ pub struct Issuing<'a> {
     pub terms: &'a Terms,
     /// Whose lots it brings; `None` for the pool.
     pub member: Option<String>,
-    pub line: Line,
+    /// Its seats: one, or those that feed the pool.
+    pub seats: Vec<Line>,
     pub held: Vec<Held>,
     pub is_paid: bool,
     /// The priorities of fresh lots, and of those that were rolled.
@@ -93,7 +94,7 @@ pub fn forecast(
         let until = simulation.next_turn(from).map_or(last, |next| next.min(last));
         for stream in usage {
             let due = pace.due(stream.amount, until - now) - pace.due(stream.amount, from - now);
-            simulation.draw(stream, due, from, pace.per_seat);
+            simulation.draw(stream, due, from);
         }
         simulation.turn(until, calendar);
         from = until;
@@ -170,9 +171,9 @@ impl<'a> Simulation<'a> {
     }
 
     /// Draws what is due as a debit would from `from` on; what no lot covers is not used.
-    fn draw(&mut self, stream: &Usage, due: i128, from: DateTime<Utc>, per_seat: bool) {
+    fn draw(&mut self, stream: &Usage, due: i128, from: DateTime<Utc>) {
         let own = &stream.member;
-        let owners = [own, &None].into_iter().take(if own.is_none() || per_seat { 1 } else { 2 });
+        let owners = [own, &None].into_iter().take(if own.is_none() || stream.per_seat { 1 } else { 2 });
         let mut uncovered = due;
         for index in owners.filter_map(|owner| self.of_owner.get(owner)).flatten() {
             let (lot, course) = (&self.lots[*index], &mut self.courses[*index]);
@@ -209,20 +210,22 @@ impl<'a> Simulation<'a> {
 
     /// What the line's schedule does up to an instant, by its own rules.
     fn issue(&mut self, index: usize, at: DateTime<Utc>, calendar: &impl Calendar) {
-        let Issuing { terms, member, line, mut held, is_paid, priorities } = self.lines[index].0.clone();
+        let Issuing { terms, member, mut seats, mut held, is_paid, priorities } = self.lines[index].0.clone();
         for lot in &mut held {
             // One that has expired and waits for its rollover is not among the lots.
             if let Some(course) = self.course(lot.id) {
                 lot.remaining = amount(course.left);
             }
         }
-        let due = schedule::due(terms, line, held.clone(), at, calendar);
+        let due = schedule::due(terms, &seats, held.clone(), at, calendar);
         let first = self.lots.iter().map(|lot| lot.rank.lot).max().unwrap_or(0) + 1;
         let id = |lot: LotId| match lot {
             LotId::Planned(planned) => LotId::Known(first + planned as i64),
             known => known,
         };
-        let issued = due.lots.iter().filter(|lot| lot.rolled == 0).map(|lot| lot.period).max().max(line.issued);
+        for (lot, parts) in due.lots.iter().zip(&due.parts) {
+            parts.iter().for_each(|(seat, _)| seats[*seat].issued = seats[*seat].issued.max(Some(lot.period)));
+        }
         for step in due.steps {
             match step {
                 Step::Begin { lot } => {
@@ -256,7 +259,7 @@ impl<'a> Simulation<'a> {
             }
         }
         let (known, next) = &mut self.lines[index];
-        (known.line.issued, known.held, *next) = (issued, held, due.next);
+        (known.seats, known.held, *next) = (seats, held, due.next);
     }
 
     fn course(&mut self, lot: LotId) -> Option<&mut Course> {

@@ -7,13 +7,16 @@
 //! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
 //! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), how a card is written as a document
 //! ([`document`]) and a table for people ([`markdown`]), and what will expire unused ([`forecast`]); what happens to usage that comes
-//! late ([`late`]), who may give credits to whom ([`transfers`], [`rebalance`]), and what a commitment comes to ([`true_up`]).
+//! late ([`late`]), who may spend the pool ([`pooling`], [`department`]), what limits spending ([`cap`], [`rolling`], [`tally`]), who may give credits to whom
+//! ([`transfers`], [`rebalance`]), and what a commitment comes to ([`true_up`]).
 
 pub mod amount;
 pub mod batch;
 pub mod calendar;
+pub mod cap;
 pub mod conversion;
 pub mod currency;
+pub mod department;
 pub mod dimensions;
 pub mod document;
 pub mod drawdown;
@@ -23,15 +26,18 @@ pub mod late;
 pub mod layout;
 pub mod markdown;
 pub mod names;
+pub mod pooling;
 pub mod price_list;
 pub mod rate;
 pub mod rebalance;
 pub mod replay;
 pub mod reprice;
 pub mod request;
+pub mod rolling;
 pub mod rollover;
 pub mod schedule;
 pub mod subscription;
+pub mod tally;
 pub mod terms;
 pub mod transfers;
 pub mod true_up;

@@ -1,8 +1,11 @@
 //! What a schedule brings: which lots are due, with which dates, and what of their unused part rolls on.
 //!
-//! One line of a schedule is its account's pool or one member. A line is computed in the order of time from what was issued before, so
+//! One line of a schedule is its account's pool, one member, or the pool that seats feed: then what they bring at one instant is one lot.
+//! A line is computed in the order of time from what was issued before, so
 //! it comes out the same whether it is computed at every boundary or months later: from the boundary on nobody spends before what is
 //! due is there. At one instant unused credits roll before fresh ones are issued.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
@@ -47,7 +50,7 @@ pub struct Terms {
     pub ends_lots: bool,
 }
 
-/// The pool, or a member since it has its seat; `None` when it has none any more.
+/// The pool, or a seat since a member has it; `None` when there is none any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
     pub since: Option<DateTime<Utc>>,
@@ -101,28 +104,47 @@ pub enum Step {
 pub struct Due {
     pub lots: Vec<Planned>,
     pub steps: Vec<Step>,
+    /// What each seat brought to each of the lots, by the seats' positions; nothing for one that was rolled.
+    pub parts: Vec<Vec<(usize, Amount)>>,
     /// When there is more to do.
     pub next: Option<DateTime<Utc>>,
 }
 
-/// What is due of the line up to an instant.
-pub fn due(terms: &Terms, line: Line, held: Vec<Held>, until: DateTime<Utc>, calendar: &impl Calendar) -> Due {
-    let mut work = Work { terms, line, held, calendar, due: Due::default() };
-    let mut fresh = work.first();
+/// What is due of the line up to an instant. The pool or a member is one seat; where several feed the pool, or none does at present, the
+/// line is all of them.
+pub fn due(terms: &Terms, seats: &[Line], held: Vec<Held>, until: DateTime<Utc>, calendar: &impl Calendar) -> Due {
+    let mut work = Work { terms, seats, held, calendar, due: Due::default() };
+    let mut fresh = Fresh::new();
+    for seat in 0..seats.len() {
+        add(&mut fresh, seat, work.first(seat));
+    }
     loop {
-        let issue = fresh.map(|planned| planned.effective_at);
+        let issue = fresh.keys().next().copied();
         let end = work.next_end();
         let Some(at) = [issue, end].into_iter().flatten().min().filter(|at| *at <= until) else {
             work.due.next = [issue, end].into_iter().flatten().min();
             return work.due;
         };
-        match fresh {
-            Some(planned) if end != Some(at) => {
-                work.begin(planned);
-                fresh = work.after(planned.period);
+        // What is unused rolls before fresh credits come.
+        let brought = if end == Some(at) { None } else { fresh.remove(&at) };
+        match brought {
+            Some(brought) => {
+                work.begin_together(&brought);
+                for (seat, planned) in brought {
+                    add(&mut fresh, seat, work.after(seat, planned.period));
+                }
             }
-            _ => work.roll(at),
+            None => work.roll(at),
         }
+    }
+}
+
+/// What seats bring next, by when they do.
+type Fresh = BTreeMap<DateTime<Utc>, Vec<(usize, Planned)>>;
+
+fn add(fresh: &mut Fresh, seat: usize, planned: Option<Planned>) {
+    if let Some(planned) = planned {
+        fresh.entry(planned.effective_at).or_default().push((seat, planned));
     }
 }
 
@@ -144,10 +166,10 @@ pub fn passing_over_expired(terms: &Terms, line: Line, at: DateTime<Utc>, calend
     Line { issued: line.issued.max(Some(last)), ..line }
 }
 
-/// The lots that a line would be issued until an instant, from the first period on, whatever becomes of them.
-pub fn preview(terms: &Terms, until: DateTime<Utc>, calendar: &impl Calendar) -> Vec<Planned> {
+/// The lots that a line of so many seats would be issued until an instant, from the first period on, whatever becomes of them.
+pub fn preview(terms: &Terms, seats: usize, until: DateTime<Utc>, calendar: &impl Calendar) -> Vec<Planned> {
     let terms = Terms { rollover: None, ..terms.clone() };
-    due(&terms, Line { since: Some(terms.starts_at), issued: None }, Vec::new(), until, calendar).lots
+    due(&terms, &vec![Line { since: Some(terms.starts_at), issued: None }; seats], Vec::new(), until, calendar).lots
 }
 
 impl Terms {
@@ -165,29 +187,30 @@ impl Terms {
 
 struct Work<'a, C> {
     terms: &'a Terms,
-    line: Line,
+    seats: &'a [Line],
     held: Vec<Held>,
     calendar: &'a C,
     due: Due,
 }
 
 impl<C: Calendar> Work<'_, C> {
-    /// The first lot that was not issued yet.
-    fn first(&self) -> Option<Planned> {
-        let since = self.line.since?.max(self.terms.starts_at);
+    /// What a seat brings first that was not issued yet.
+    fn first(&self, seat: usize) -> Option<Planned> {
+        let line = self.seats[seat];
+        let since = line.since?.max(self.terms.starts_at);
         let first = self.terms.cycle.containing(self.calendar, since);
-        self.from(self.line.issued.map_or(first, |issued| first.max(issued + 1)))
+        self.from(seat, line.issued.map_or(first, |issued| first.max(issued + 1)))
     }
 
-    fn after(&self, period: i64) -> Option<Planned> {
-        self.from(period + 1)
+    fn after(&self, seat: usize, period: i64) -> Option<Planned> {
+        self.from(seat, period + 1)
     }
 
-    /// The lot of this period or of the next that has one.
-    fn from(&self, mut period: i64) -> Option<Planned> {
+    /// What it brings in this period or in the next in which it does.
+    fn from(&self, seat: usize, mut period: i64) -> Option<Planned> {
         let terms = self.terms;
         let first = terms.cycle.containing(self.calendar, terms.starts_at);
-        let since = self.line.since?.max(terms.starts_at);
+        let since = self.seats[seat].since?.max(terms.starts_at);
         loop {
             let start = terms.cycle.start(self.calendar, period);
             let is_over = terms.ends_at.is_some_and(|ends_at| start.max(since) >= ends_at)
@@ -243,9 +266,25 @@ impl<C: Calendar> Work<'_, C> {
         part.times(&Fraction::from(self.terms.amount)).round(self.terms.precision).expect("a part of an amount")
     }
 
-    fn begin(&mut self, planned: Planned) -> LotId {
+    /// What seats bring at one instant is one lot, unless it is more than a lot can hold.
+    fn begin_together(&mut self, brought: &[(usize, Planned)]) {
+        let mut rest = brought;
+        while let [(_, first), ..] = rest {
+            let (mut granted, mut parts) = (Amount::ZERO, Vec::with_capacity(rest.len()));
+            for (seat, planned) in rest {
+                let Some(sum) = granted.checked_add(planned.granted) else { break };
+                granted = sum;
+                parts.push((*seat, planned.granted));
+            }
+            rest = &rest[parts.len()..];
+            self.begin(Planned { granted, original: granted, ..*first }, parts);
+        }
+    }
+
+    fn begin(&mut self, planned: Planned, parts: Vec<(usize, Amount)>) -> LotId {
         let lot = self.due.lots.len();
         self.due.lots.push(planned);
+        self.due.parts.push(parts);
         self.due.steps.push(Step::Begin { lot });
         if self.terms.settles() {
             self.held.push(Held {
@@ -269,7 +308,8 @@ impl<C: Calendar> Work<'_, C> {
         self.held.sort_by_key(|lot| (lot.period, -lot.rolled));
         // Nothing is carried beyond the end that ends all lots.
         let ends_all = self.terms.ends_lots && self.terms.ends_at.is_some_and(|ends_at| ends_at <= at);
-        let policy = self.terms.rollover.as_ref().filter(|_| self.line.since.is_some() && !ends_all);
+        let is_given_up = self.seats.iter().any(|seat| seat.since.is_none());
+        let policy = self.terms.rollover.as_ref().filter(|_| !is_given_up && !ends_all);
         let is_carried = |lot: &Held| lot.rolled > 0 && policy.is_some_and(Rollover::trims);
         let ends = |lot: &Held| lot.expires_at == Some(at);
         let (concerned, others): (Vec<Held>, Vec<Held>) = self.held.iter().partition(|lot| ends(lot) || is_carried(lot));
@@ -288,7 +328,7 @@ impl<C: Calendar> Work<'_, C> {
             let lapsed = less(lot.remaining, carried);
             if ends(&lot) {
                 if carried.is_positive() {
-                    self.begin(self.rolled(&lot, carried, at));
+                    self.begin(self.rolled(&lot, carried, at), Vec::new());
                 }
                 self.due.steps.push(Step::Lapse { lot: lot.id, amount: lapsed, at, ends: true });
             } else {

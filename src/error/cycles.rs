@@ -193,3 +193,21 @@ pub fn older_than_subscribers(plan: &str) -> ErrorReport {
         "Repeat the transaction.",
     )
 }
+
+/// 22023: the pool is to be fed by seats that get nothing.
+pub fn pool_without_seats() -> ErrorReport {
+    invalid(
+        "into_pool says where the amount of each seat goes, and without per_member there is none",
+        "argument=into_pool",
+        "Leave into_pool out: without per_member the amount is the pool's. Or add per_member => true.",
+    )
+}
+
+/// 22023: a leaver's part of the pool.
+pub fn leaver_of_pool(on_leave: &str) -> ErrorReport {
+    invalid(
+        "what a seat brought to the pool stays there when its member leaves",
+        format!("argument=on_leave value={on_leave}"),
+        "Leave on_leave out, or say keep: from the next period on the seat brings nothing.",
+    )
+}

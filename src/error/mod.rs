@@ -11,6 +11,8 @@ use crate::domain::amount::Amount;
 use crate::domain::names::NameError;
 use crate::domain::terms::TermsError;
 
+mod caps;
+mod consumption;
 mod cycles;
 mod plans;
 mod pools;
@@ -20,6 +22,8 @@ mod subscriptions;
 mod true_up;
 mod upkeep;
 
+pub use caps::*;
+pub use consumption::*;
 pub use cycles::*;
 pub use plans::*;
 pub use pools::*;

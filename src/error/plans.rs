@@ -125,15 +125,6 @@ pub fn invalid_commitment() -> ErrorReport {
     )
 }
 
-/// 22023: pooling from a later instant on.
-pub fn pooling_later(account: &str) -> ErrorReport {
-    invalid(
-        "an agreement that begins later cannot say how the account pools its credits",
-        format!("argument=pooling account={}", plain(account)),
-        "Leave pooling out, and set it with credit_account() when the agreement begins.",
-    )
-}
-
 /// 22023: an agreement that ends before it begins.
 pub fn agreement_without_life(account: &str, plan: &str) -> ErrorReport {
     invalid(

@@ -1,5 +1,6 @@
 //! Errors of pools and transfers.
 
+use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
 use super::{invalid, plain, wrong_state};
@@ -46,4 +47,54 @@ pub fn lot_of_another_owner(account: &str, lot: i64, member: Option<&str>, unit:
         format!("account={} lot={lot} owner={} unit={}", plain(account), shown(member), plain(unit)),
         "Name its owner as from_member (NULL for the pool), and its unit.",
     )
+}
+
+/// 22023: a rule for a member and for a department at once.
+pub fn two_targets() -> ErrorReport {
+    invalid(
+        "member and department must not both be given",
+        "argument=department",
+        "Say it of the member, or of the department with all below it; without either it is said of the account.",
+    )
+}
+
+/// 22023: a policy for an instant that has passed.
+pub fn pooling_of_the_past(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
+    invalid(
+        format!("the pooling of account \"{account}\" cannot change for {}, which has passed", at.to_rfc3339()),
+        format!("argument=effective_at account={} value={} now={}", plain(account), at.to_rfc3339(), now.to_rfc3339()),
+        "Leave effective_at out (NULL) for now, or name an instant to come: what was spent was spent by what counted then.",
+    )
+}
+
+/// 22023: a text that is no path of a department.
+pub fn invalid_department(argument: &str, value: &str, rule: &str) -> ErrorReport {
+    invalid(
+        format!("{argument} \"{value}\" must {rule}"),
+        format!("argument={argument} value={}", plain(value)),
+        "Write the department as a path from the top: 'eng', or 'eng/ml' for what lies below it.",
+    )
+}
+
+/// 22023: a department cannot become part of itself.
+pub fn department_below_itself(account: &str, from: &str, to: &str) -> ErrorReport {
+    invalid(
+        format!("department \"{from}\" of account \"{account}\" cannot move to \"{to}\", which is itself or lies below it"),
+        format!("argument=to_department account={} from={} to={}", plain(account), plain(from), plain(to)),
+        "Move it to a path beside or above, and what shall stay below it one by one.",
+    )
+}
+
+/// 22023: a path that would be longer than a name may be.
+pub fn department_too_long(account: &str, from: &str, to: &str) -> ErrorReport {
+    invalid(
+        format!("below \"{to}\" a path of department \"{from}\" of account \"{account}\" would have more than 255 characters"),
+        format!("argument=to_department account={} from={} to={}", plain(account), plain(from), plain(to)),
+        "Choose a shorter path.",
+    )
+}
+
+/// 22023: what a member is, is not known.
+pub fn unknown_kind(value: &str) -> ErrorReport {
+    super::unknown_option("kind", value, "user, agent, service")
 }

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use super::context::{self, Unit};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::server::invalidation;
+use crate::server::{clock, invalidation};
 use crate::store::accounts::{self, AccountTerms, Context, Member};
-use crate::store::units;
+use crate::store::{Snapshot, units};
 
 /// So many contexts are remembered; then the memory starts anew.
 const MAX_REMEMBERED: usize = 4096;
@@ -63,7 +63,7 @@ fn text((account, unit, member): Key<'_>) -> String {
 /// # Errors
 /// P0002 when the account or the unit does not exist.
 pub fn find(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
-    checked(account, accounts::context(account, unit, member))
+    checked(account, member, accounts::context(account, unit, member), Snapshot::Fresh)
 }
 
 /// The account as a debit sees it: remembered from the last time, unless something changed since.
@@ -73,14 +73,16 @@ pub fn find(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<C
 pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Rc<Context>> {
     let generation = invalidation::generation();
     let key = (account, unit, member);
-    if let Some(context) = REMEMBERED.with_borrow(|remembered| remembered.get(generation, key)) {
+    if let Some(context) = REMEMBERED.with_borrow(|remembered| remembered.get(generation, key))
+        && (!context.has_pooling_rules || context.pooling_holds(clock::now()))
+    {
         return Ok(context);
     }
     let remembered_unit = |unit: &str| REMEMBERED.with_borrow(|remembered| remembered.unit(generation, unit));
     // Read directly it would be newer than an older snapshot, which then lacks what was issued for the account.
     let directly = if invalidation::sees_latest() { context::read(account, unit, member, remembered_unit) } else { Err(()) };
     let context = Rc::new(match directly {
-        Ok(found) => checked(account, found)?,
+        Ok(found) => checked(account, member, found, Snapshot::Fresh)?,
         Err(()) => find(account, unit, member)?,
     });
     // A snapshot from before a change must not be remembered beyond it; nor a member who is about to be registered.
@@ -101,19 +103,20 @@ pub fn forget(account: &str, unit: Option<&str>, member: Option<&str>) {
 /// # Errors
 /// As [`find`], and P0002 for an unregistered member where members must be registered.
 pub fn find_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
-    let context = checked(account, accounts::context_of_reader(account, unit, member))?;
+    let context = checked(account, member, accounts::context_of_reader(account, unit, member), Snapshot::OfCaller)?;
     if let (Some(name), None, true) = (member, &context.member, context.require_members) {
         return Err(error::unknown_member(account, name));
     }
     Ok(context)
 }
 
-fn checked(account: &str, found: Option<Context>) -> Result<Context> {
+/// What was found, with the policy that counts for the member now.
+fn checked(account: &str, member: Option<&str>, found: Option<Context>, snapshot: Snapshot) -> Result<Context> {
     let context = found.ok_or_else(|| error::unknown_account(account))?;
-    match context.decimals {
-        None => Err(error::unknown_unit(&context.unit)),
-        Some(_) => Ok(context),
+    if context.decimals.is_none() {
+        return Err(error::unknown_unit(&context.unit));
     }
+    Ok(if context.has_pooling_rules { context.with_pooling(snapshot, account, member, clock::now()) } else { context })
 }
 
 /// Finds the account or creates it with the defaults, in its named unit or the default one.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::batch;
 use super::charge_many;
-use super::debit::{self, Debit};
+use super::debit::{self, Debit, Short};
 use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
 use crate::domain::dimensions::Dimensions;
@@ -38,7 +38,7 @@ pub struct Charged {
     /// What it costs; `None` for a repetition.
     pub amount: Option<Amount>,
     pub posting: Option<i64>,
-    pub shortfall: Option<Amount>,
+    pub short: Option<Short>,
 }
 
 /// A charge whose price is known.
@@ -82,7 +82,7 @@ pub fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
     if let Some(keyed) = charge.keyed {
         let claimed = entries::next_posting();
         if let Some(earlier) = idempotency::claim(charge.account, keyed, claimed, clock::now())? {
-            return Ok(Charged { amount: None, posting: posted(earlier), shortfall: None });
+            return Ok(Charged { amount: None, posting: posted(earlier), short: None });
         }
         posting = Some(claimed);
     }
@@ -98,11 +98,11 @@ pub fn post_claimed(charge: &Charge<'_>, posting: Option<i64>, at: DateTime<Utc>
         if let Some(keyed) = charge.keyed {
             requests::settle_with_nothing(charge.account, keyed.key);
         }
-        return Ok(Charged { amount, posting: None, shortfall: None });
+        return Ok(Charged { amount, posting: None, short: None });
     }
     let debit = Debit { keyed: None, posting, ..priced.debit(charge) };
-    let (posting, shortfall) = debit::debit_or_shortfall(debit, must_fit)?;
-    Ok(Charged { amount, posting, shortfall })
+    let debited = debit::debit_or_shortfall(debit, must_fit)?;
+    Ok(Charged { amount, posting: debited.ok(), short: debited.err() })
 }
 
 /// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.

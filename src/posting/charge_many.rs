@@ -55,7 +55,7 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     for ((index, _), outcome) in priced.iter().zip(batch::debit_many(&debits, mode)?) {
         match outcome {
             ItemOutcome::Posted(posting) => outcomes[*index].posting = charge::posted(posting),
-            ItemOutcome::Short { shortfall } => outcomes[*index].shortfall = Some(shortfall),
+            ItemOutcome::Short(short) => outcomes[*index].short = Some(short),
         }
     }
     Ok(outcomes)
@@ -176,14 +176,14 @@ fn each_in_turn(charges: &[Charge<'_>], keys: &[Key], now: DateTime<Utc>) -> Res
         let in_item = |refusal| error::in_item(refusal, index);
         outcomes[index] = match *key {
             Key::Used(earlier) => Charged { posting: charge::posted(earlier), ..Charged::default() },
-            Key::SameAs(first) if outcomes[first].shortfall.is_none() => {
+            Key::SameAs(first) if outcomes[first].short.is_none() => {
                 Charged { posting: outcomes[first].posting, ..Charged::default() }
             }
             Key::SameAs(_) => attempt(|| charge::post(charge, false)).map_err(in_item)?,
             Key::New(posting) => {
                 let at = charge::instant(charge, now).map_err(in_item)?;
                 let charged = attempt(|| charge::post_claimed(charge, posting, at, false)).map_err(in_item)?;
-                if let (Some(keyed), Some(_)) = (charge.keyed, charged.shortfall) {
+                if let (Some(keyed), Some(_)) = (charge.keyed, charged.short) {
                     requests::take_back(charge.account, keyed.key);
                 }
                 charged
@@ -198,7 +198,7 @@ fn attempt(charge: impl FnOnce() -> Result<Charged>) -> Result<Charged> {
     let mut charged = Charged::default();
     subtransaction::attempt(|| {
         charged = charge()?;
-        Ok(charged.shortfall.is_none().then_some(()))
+        Ok(charged.short.is_none().then_some(()))
     })?;
     Ok(charged)
 }

@@ -147,11 +147,14 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
     }
     let paid: Amount = shares.iter().map(|share| share.amount).sum();
     assert_eq!(paid, drawing.amount, "what the lots pay");
+    let pooled = shares.iter().filter(|share| share.source.rank.pooled).map(|share| share.amount).sum();
+    let held = drawing.hold_caps(pooled, now)?;
     write_slots(shares, drawing.eligible.account, drawing.amount, drawing.decimals)?;
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     let paying = shares.iter().filter(|share| share.amount.is_positive());
     let parts: Vec<_> = paying.map(|share| (share.source.rank.lot, share.amount)).collect();
     write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
+    held.count();
     Some(posting)
 }
 

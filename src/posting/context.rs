@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
+use crate::domain::pooling::Resolved;
 use crate::server::heap::relations::{self, Indexed, Relations};
 use crate::server::heap::{self, read};
-use crate::store::accounts::{Context, Member, late_usage_of_name};
-use crate::store::{Column, Parameter};
+use crate::store::accounts::{Context, Member, late_usage_of_name, pooling_of_name};
+use crate::store::{Column, Parameter, Snapshot};
 
 /// The columns of sql/20_tables.sql that are read, counted from 0.
 mod column {
@@ -15,6 +16,8 @@ mod column {
     pub const ACCOUNT_REQUIRE_MEMBERS: usize = 4;
     pub const ACCOUNT_LATE_USAGE: usize = 8;
     pub const ACCOUNT_REFRESH_AT: usize = 10;
+    pub const ACCOUNT_HAS_CAPS: usize = 13;
+    pub const ACCOUNT_HAS_POOLING_RULES: usize = 14;
     pub const UNIT_DECIMALS: usize = 1;
     pub const UNIT_CURRENCY: usize = 3;
     pub const MEMBER_DEPARTMENT: usize = 2;
@@ -43,7 +46,8 @@ pub fn read(
         |relations| relations.account,
         &[account],
         |row| Context {
-            per_seat: text(row, column::ACCOUNT_POOLING).as_deref() == Some("per_seat"),
+            pooling: Resolved::always(pooling_of_name(&text(row, column::ACCOUNT_POOLING).expect("an account has a policy"))),
+            has_pooling_rules: flag(row, column::ACCOUNT_HAS_POOLING_RULES),
             require_members: flag(row, column::ACCOUNT_REQUIRE_MEMBERS),
             unit: unit.map_or_else(|| text(row, column::ACCOUNT_UNIT).expect("an account has a unit"), str::to_owned),
             decimals: None,
@@ -51,6 +55,8 @@ pub fn read(
             member: None,
             refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
             late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),
+            has_caps: flag(row, column::ACCOUNT_HAS_CAPS),
+            caps: Vec::new(),
             relation: table,
         },
     )?;
@@ -76,7 +82,7 @@ pub fn read(
             |row| Member { active: flag(row, column::MEMBER_ACTIVE), department: text(row, column::MEMBER_DEPARTMENT) },
         )?;
     }
-    Ok(Some(context))
+    Ok(Some(context.with_caps(Snapshot::Fresh, account, member)))
 }
 
 /// The row whose key these texts are, in the order of the primary key.

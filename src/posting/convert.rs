@@ -86,10 +86,11 @@ fn check(request: &Convert<'_>) -> Result<Rc<Context>> {
     Ok(context)
 }
 
-/// Writes the conversion, now that nothing of the lots can change any more; `None` when one expired during the wait.
+/// Writes the conversion, now that nothing of the lots can change any more; `None` when one expired during the wait, or another
+/// policy counts.
 fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting: i64) -> Result<Option<i64>> {
     let now = clock::now();
-    if shares.iter().any(|share| share.has_expired(now)) {
+    if !context.pooling_holds(now) || shares.iter().any(|share| share.has_expired(now)) {
         return Ok(None);
     }
     let worth = conversions::worth(&context.unit, request.to_unit).ok_or_else(|| error::unknown_unit(request.to_unit))?;

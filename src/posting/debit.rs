@@ -5,13 +5,15 @@
 //! it collect whole lots ([`super::collect`]). What makes it correct: a slot is changed under its lock only, the update
 //! itself says `remaining >= amount`, and a refusal is decided by one statement over what is committed.
 
-use std::rc::Rc;
+use std::cell::Cell;
 
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::caps;
 use super::closed;
 use super::collect;
+pub use super::drawing::{Checked, Drawing, Outcome, Short, drawing};
 use super::expiry;
 use super::head;
 use super::idempotency::{self, Keyed};
@@ -92,44 +94,6 @@ impl<'a> Debit<'a> {
     }
 }
 
-/// How a debit ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is in the ledger under this posting.
-    Posted(i64),
-    /// It did not fit and changed nothing.
-    Insufficient { available: Amount },
-}
-
-/// A debit whose account, unit and member have been found, ready to draw.
-#[derive(Clone, Copy, Debug)]
-pub struct Drawing<'a> {
-    pub eligible: Eligibility<'a>,
-    pub line: DebitLine<'a>,
-    pub amount: Amount,
-    /// The decimals of the unit.
-    pub decimals: u32,
-    /// The posting id, when a key has claimed one already.
-    pub posting: Option<i64>,
-    /// What the account and the member were read under.
-    pub generation: u64,
-    /// From this instant on something of the account's schedules must be issued first.
-    pub refresh_at: Option<DateTime<Utc>>,
-}
-
-impl Drawing<'_> {
-    /// Whether something of the account's schedules must be issued first.
-    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.refresh_at.is_some_and(|refresh_at| refresh_at <= now)
-    }
-}
-
-/// A request whose account was found, and the generation of what was read for it.
-pub struct Checked {
-    pub context: Rc<Context>,
-    generation: u64,
-}
-
 /// Debits, or raises.
 ///
 /// # Errors
@@ -140,6 +104,7 @@ pub fn debit(request: Debit<'_>) -> Result<i64> {
         Outcome::Insufficient { available } => {
             Err(error::insufficient(request.account, request.member, request.amount, available))
         }
+        Outcome::Capped(reached) => Err(error::cap_reached(request.account, &reached)),
     }
 }
 
@@ -147,14 +112,11 @@ pub fn debit(request: Debit<'_>) -> Result<i64> {
 ///
 /// # Errors
 /// As [`debit`] when it must fit, else as [`try_debit`].
-pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<(Option<i64>, Option<Amount>)> {
+pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<std::result::Result<i64, Short>> {
     if must_fit {
-        return debit(request).map(|posting| (Some(posting), None));
+        return debit(request).map(Ok);
     }
-    match post(request, check(request)?)? {
-        Outcome::Posted(posting) => Ok((Some(posting), None)),
-        Outcome::Insufficient { available } => Ok((None, request.amount.checked_sub(available))),
-    }
+    Ok(post(request, check(request)?)?.or_short(request.amount))
 }
 
 /// Debits, or returns `None` and leaves nothing behind: no key, no member, no lock.
@@ -167,7 +129,7 @@ pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
     let writes_early = request.keyed.is_some() || (request.member.is_some() && checked.context.member.is_none());
     let posted = || match post(request, checked)? {
         Outcome::Posted(posting) => Ok(Some(posting)),
-        Outcome::Insufficient { .. } => Ok(None),
+        Outcome::Insufficient { .. } | Outcome::Capped(_) => Ok(None),
     };
     if writes_early { subtransaction::attempt(posted) } else { posted() }
 }
@@ -184,7 +146,7 @@ pub fn check(request: Debit<'_>) -> Result<Checked> {
     let generation = invalidation::generation();
     let context = account::find_remembered(request.account, request.unit, request.member)?;
     account::check_decimals("amount", request.amount, &context)?;
-    Ok(Checked { context, generation })
+    Ok(Checked { context, generation, blocked: Cell::default() })
 }
 
 /// Claims the key, registers a new member, and draws; again when the account or the member changed while it waited.
@@ -208,7 +170,8 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         };
         match outcome? {
             Some(outcome) => {
-                if let Outcome::Posted(posting) = outcome {
+                if let Outcome::Posted(posting) = &outcome {
+                    let posting = *posting;
                     correction.iter().for_each(|correction| correction.record(posting));
                     account::seat_added(request.account, request.member, &checked.context, now);
                 }
@@ -232,22 +195,14 @@ fn issue_what_is_due(request: Debit<'_>, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a Member>, posting: Option<i64>) -> Drawing<'a> {
-    let context: &Context = &checked.context;
-    Drawing {
-        eligible: request.eligible(context),
-        line: request.line(member),
-        amount: request.amount,
-        decimals: context.unit_decimals(),
-        posting,
-        generation: checked.generation,
-        refresh_at: context.refresh_at,
-    }
-}
-
 /// Draws the amount from the eligible lots in drawdown order; `None` when the account or the member changed during a wait, or something
 /// of its schedules must be issued first.
 pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
+    if drawing.caps.is_empty() { draw_lots(drawing) } else { caps::draw(drawing) }
+}
+
+/// The same, but `None` also when a cap stands in the way: then the drawing says so, and nothing is held.
+pub fn draw_lots(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut waited_for: Option<SlotLock> = None;
     let mut tried = None;
     for attempt in 0..MAX_ATTEMPTS {
@@ -265,6 +220,7 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
             match take_free_slot(drawing, known) {
                 Search::Taken(posting) => return Ok(Some(Outcome::Posted(posting))),
                 Search::AllHeld => tried = Some(known),
+                Search::TooShort if drawing.is_blocked() => return Ok(None),
                 Search::TooShort => {}
             }
         }
@@ -274,14 +230,23 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         {
             return Ok(Some(Outcome::Posted(posting)));
         }
+        if drawing.is_blocked() {
+            return Ok(None);
+        }
         match head.map(|head| (head, search(drawing, head, tried.take()))) {
             Some((_, Search::Taken(posting))) => return Ok(Some(Outcome::Posted(posting))),
             Some((head, Search::AllHeld)) if own_slot_covers(drawing, head) => {
+                if caps::waits_in_vain(drawing, head.pooled) {
+                    return Ok(None);
+                }
                 // Others only hold it, so this is no refusal, and the slots need not be surveyed.
                 waited_for = Some(SlotLock::acquire(head.lot, own_slot(head.slots)));
                 continue;
             }
             _ => {}
+        }
+        if drawing.is_blocked() {
+            return Ok(None);
         }
         // Also without a head: its own and the pooled lots were looked up one after the other, and credit may have moved between.
         let survey = eligible::survey(drawing.eligible, head.map_or(NO_LOT, |head| head.lot), drawing.amount);
@@ -295,16 +260,26 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         if let Some(posting) = take_one_of(drawing, head, &survey.covering) {
             return Ok(Some(Outcome::Posted(posting)));
         }
+        if drawing.is_blocked() {
+            return Ok(None);
+        }
         if survey.head_is_empty
             && let Some(posting) = subtransaction::attempt(|| Ok(take_behind_empty_lots(drawing)))?
         {
             return Ok(Some(Outcome::Posted(posting)));
         }
+        if drawing.is_blocked() {
+            return Ok(None);
+        }
         match nearest(&survey.covering, own_slot(head.slots)) {
+            Some(_) if caps::waits_in_vain(drawing, head.pooled) => return Ok(None),
             Some(slot) => waited_for = Some(SlotLock::acquire(head.lot, slot)),
             None => {
                 if let Some(posting) = collect::collect(drawing)? {
                     return Ok(Some(Outcome::Posted(posting)));
+                }
+                if drawing.is_blocked() {
+                    return Ok(None);
                 }
             }
         }
@@ -323,6 +298,9 @@ fn take_behind_empty_lots(drawing: &Drawing<'_>) -> Option<i64> {
         let survey = eligible::survey(drawing.eligible, head.lot, drawing.amount);
         if let Some(posting) = take_one_of(drawing, head, &survey.covering) {
             return Some(posting);
+        }
+        if drawing.is_blocked() {
+            return None;
         }
         whole_lot::lock_if_free(drawing.eligible.account, head.lot)?.close_if_empty()?;
     }
@@ -371,7 +349,7 @@ fn take_free_slot(drawing: &Drawing<'_>, head: Head) -> Search {
             return Search::Taken(posting);
         }
         short += 1;
-        if short == MAX_SHORT_SLOTS {
+        if short == MAX_SHORT_SLOTS || drawing.is_blocked() {
             break;
         }
     }
@@ -385,7 +363,8 @@ fn own_slot_covers(drawing: &Drawing<'_>, head: Head) -> bool {
 
 /// Takes the amount from one of the slots that cover it, if one of them is free.
 fn take_one_of(drawing: &Drawing<'_>, head: Head, covering: &[i16]) -> Option<i64> {
-    covering.iter().find_map(|slot| take(drawing, head, SlotLock::try_acquire(head.lot, *slot)?))
+    let mut covering = covering.iter().take_while(|_| !drawing.is_blocked());
+    covering.find_map(|slot| take(drawing, head, SlotLock::try_acquire(head.lot, *slot)?))
 }
 
 /// Takes the amount from the slot that was waited for, if its lot is still the one that pays. Whoever had to wait and got
@@ -405,13 +384,10 @@ fn take_after_waiting(drawing: &Drawing<'_>, head: Option<Head>, lock: SlotLock)
     }
 }
 
-/// Takes the amount from a slot whose lock is held; a slot that is too short, or whose lot has just expired, is given back.
+/// Takes the amount from a slot whose lock is held; a slot that is too short, or whose lot has just expired or may just not be spent any
+/// more, is given back.
 fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
-    let now = clock::now();
-    let in_force = head.expires_at.is_none_or(|expires_at| now < expires_at);
-    let posting = in_force
-        .then(|| write::take(&Taking { line: drawing.line, amount: drawing.amount, posting: drawing.posting, now }, &lock))
-        .flatten();
+    let posting = take_held(drawing, head, &lock);
     match posting {
         Some(posting) => {
             lock.keep();
@@ -420,6 +396,32 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Option<i64> {
         None => lock.release(),
     }
     posting
+}
+
+fn take_held(drawing: &Drawing<'_>, head: Head, lock: &SlotLock) -> Option<i64> {
+    // Whoever adds a cap holds all slots while it counts what was spent: with the lock held this is known or was counted.
+    if invalidation::generation() != drawing.generation {
+        return None;
+    }
+    let now = clock::now();
+    if head.expires_at.is_some_and(|expires_at| expires_at <= now) || !drawing.pooling.holds(now) {
+        return None;
+    }
+    let taking = Taking { line: drawing.line, amount: drawing.amount, posting: drawing.posting, now };
+    if drawing.caps.is_empty() {
+        return write::take(&taking, lock);
+    }
+    let held = drawing.hold_caps(if head.pooled { drawing.amount } else { Amount::ZERO }, now)?;
+    match write::take(&taking, lock) {
+        Some(posting) => {
+            held.count();
+            Some(posting)
+        }
+        None => {
+            held.release();
+            None
+        }
+    }
 }
 
 /// Splits what is left in a slot that was just debited, doubling the lot's slots as far as the parts still serve several debits

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::caps::{self, Counted, whole};
 use super::closed;
 use super::whole_lot::{self, WholeLot};
 use crate::cycles::refresh;
@@ -13,6 +14,7 @@ use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::layout;
 use crate::error::{self, Result};
 use crate::server::clock;
+use crate::store::accounts::Context;
 use crate::store::lots::{self, LotTerms};
 use crate::store::slots::{self, Layout};
 use crate::store::{accounts, entries};
@@ -48,13 +50,18 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let terms = lots::terms(account, entry.lot).ok_or_else(|| error::unknown_lot(account, entry.lot))?;
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     account::check_decimals("amount", entry.amount, &context)?;
-    check_kind(entry, &terms)?;
+    check_kind(entry, &terms, &context)?;
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
-    let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
+    account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
     account::seat_added(account, entry.member.as_deref(), &context, clock::now());
+    lock_caps(entry, &context);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
+    // Who waited may find a member deactivated, or another policy.
+    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
+    check_kind(entry, &terms, &context)?;
     let now = clock::now();
     let occurred_at = entry.occurred_at.unwrap_or(now);
     if occurred_at > now {
@@ -78,10 +85,11 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
 }
 
 /// Applies an inserted line to its lot's slots.
-pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()> {
+pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32, recorded_at: DateTime<Utc>) -> Result<()> {
     let account = entry.account.as_str();
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
+    count(entry, recorded_at)?;
     let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
     let layout = Layout { account, lot: entry.lot, remaining: layout::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
     slots::set_slots(&[layout]);
@@ -96,7 +104,48 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32) -> Result<()>
     Ok(())
 }
 
-fn check_kind(entry: &InsertedEntry, terms: &LotTerms) -> Result<()> {
+/// Locks the caps that count an entry, before its lot.
+fn lock_caps(entry: &InsertedEntry, context: &Context) {
+    let counting: Vec<_> = context.caps.iter().filter(|cap| cap.counts(entry.operation.as_deref())).collect();
+    if entry.kind == "debit" {
+        whole::lock(&entry.account, &counting);
+    } else if let Some(posting) = entry.corrects {
+        whole::correct(&entry.account, &context.unit, posting, true, Amount::ZERO, MAX_DECIMALS);
+    }
+}
+
+/// Counts an entry to the caps: a debit like any other, and a correction of one as it was counted.
+fn count(entry: &InsertedEntry, recorded_at: DateTime<Utc>) -> Result<()> {
+    let account = entry.account.as_str();
+    let terms = lots::terms(account, entry.lot).expect("lots are never deleted");
+    let is_pooled = terms.member.is_none();
+    if let Some(posting) = entry.corrects.filter(|_| entry.kind == "adjustment") {
+        whole::correct(account, &terms.unit, posting, is_pooled, entry.amount, MAX_DECIMALS);
+    }
+    if entry.kind != "debit" {
+        return Ok(());
+    }
+    // Read again: with the lot locked, nobody adds a cap any more.
+    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    let amount = entry.amount.negated();
+    let operation = entry.operation.as_deref();
+    let counted = Counted { account, operation, amount, pooled: if is_pooled { amount } else { Amount::ZERO } };
+    let counting: Vec<_> = context.caps.iter().filter(|cap| counted.by(cap).is_positive()).collect();
+    let locked = whole::lock(account, &counting);
+    let refusals = locked.iter().filter_map(|whole| whole.refuses(amount));
+    if let Some(reached) = refusals.min_by_key(|reached| reached.headroom) {
+        return Err(error::cap_reached(account, &reached));
+    }
+    for whole in &locked {
+        whole.count(amount, recorded_at, amount, MAX_DECIMALS);
+        if !whole.cap.blocks {
+            caps::warn(account, whole.cap, amount);
+        }
+    }
+    Ok(())
+}
+
+fn check_kind(entry: &InsertedEntry, terms: &LotTerms, context: &Context) -> Result<()> {
     let detail = format!("account={} lot={} kind={} amount={}", entry.account, entry.lot, entry.kind, entry.amount);
     let refuse = |message: &str, hint: &str| Err(error::invalid_entry(message, detail.clone(), hint));
     match entry.kind.as_str() {
@@ -123,8 +172,8 @@ fn check_kind(entry: &InsertedEntry, terms: &LotTerms) -> Result<()> {
     if terms.member.is_some() && terms.member != entry.member {
         return refuse("the lot belongs to another member", "Debit a pooled lot, or the member's own.");
     }
-    if terms.per_seat && terms.member != entry.member {
-        return refuse("members of this account spend their own lots only", "Debit a lot of the member.");
+    if terms.member.is_none() && !context.pool_pays(entry.member.as_deref()) {
+        return refuse("the member spends his own lots only", "Debit a lot of the member.");
     }
     match (&terms.applies_to, &entry.operation) {
         (Some(operations), Some(operation)) if operations.contains(operation) => Ok(()),

@@ -86,7 +86,7 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>, passed_a
     let texts = [(key::ACCOUNT, eligible.account), (key::UNIT, eligible.unit), (key::OWNER, owner)];
     let of_owner = texts.map(|(key, text)| heap::equals(key, pg_sys::F_TEXTEQ, text.datum()));
     let Some(scan) = Scan::open(|relations| relations.lot) else { return Found::NotSimple };
-    let mut search = Search { scan, eligible, now, passed_over: 0 };
+    let mut search = Search { scan, eligible, pooled: owner.is_empty(), now, passed_over: 0 };
     search.scan.seek(&mut of_owner.clone());
     let mut group = None;
     for _ in 0..MAX_GROUPS {
@@ -139,6 +139,7 @@ enum Step {
 struct Search<'a> {
     scan: Scan,
     eligible: Eligibility<'a>,
+    pooled: bool,
     now: DateTime<Utc>,
     passed_over: u32,
 }
@@ -157,7 +158,7 @@ impl Search<'_> {
             let is_in_effect = instant(column::EFFECTIVE_AT).is_some_and(|effective_at| effective_at <= self.now);
             if is_in_effect && self.pays_for_operation(row[column::APPLIES_TO]) {
                 let (lot, slots) = (number(column::LOT), number(column::SLOTS) as i16);
-                return Step::Found(Found::Head(Head { lot, slots, expires_at, behind_expired: false }));
+                return Step::Found(Found::Head(Head { lot, slots, expires_at, pooled: self.pooled, behind_expired: false }));
             }
             if self.passed_over == MAX_PASSED_OVER {
                 return Step::Found(Found::NotSimple);

@@ -5,13 +5,15 @@
 //! What the expired lots do not cover is drawn as if the usage were of now.
 
 use std::collections::HashMap;
+use std::iter::zip;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
 use super::account;
 use super::batch::{self, ItemOutcome, Mode};
-use super::debit::{self, Debit, Drawing, Outcome};
+use super::caps::{Counted, whole};
+use super::debit::{self, Debit, Drawing, Outcome, Short};
 use super::expiry;
 use super::write;
 use crate::cycles::refresh;
@@ -19,10 +21,12 @@ use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::drawdown::Source;
 use crate::domain::late::LateUsage;
 use crate::domain::{drawdown, exact};
-use crate::error::{self, Result};
-use crate::server::{clock, invalidation, subtransaction};
+use crate::error::{self, CapReached, Result};
+use crate::server::{clock, invalidation, lock, subtransaction};
+use crate::store::Snapshot;
 use crate::store::accounts::Context;
 use crate::store::breakage::{self, Lapsed, Lateness, TakenBack};
+use crate::store::caps::Cap;
 use crate::store::eligible::Eligibility;
 use crate::store::entries::{self, BatchLine, DebitLine, Usage};
 
@@ -66,7 +70,14 @@ fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
 fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
     let mut insufficient = None;
     let posted = subtransaction::attempt(|| {
-        let parts = parts(&lapsed_of(drawing.eligible, at, &HashMap::new()), drawing.amount);
+        // Whoever adds a cap and counts what was spent does not see to the expired lots.
+        lock::share_caps(drawing.eligible.account);
+        let counting: Vec<_> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
+        for whole in whole::lock(drawing.eligible.account, &counting) {
+            whole.spread(drawing.amount, drawing.decimals);
+        }
+        let losses = lapsed_of(drawing.eligible, at, &HashMap::new());
+        let parts = parts(&losses, drawing.amount);
         let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
         let posting = drawing.posting.unwrap_or_else(entries::next_posting);
         let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
@@ -79,16 +90,44 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
                     insufficient = Some(Outcome::Insufficient { available });
                     return Ok(None);
                 }
+                Some(capped @ Outcome::Capped(_)) => {
+                    insufficient = Some(capped);
+                    return Ok(None);
+                }
                 None => return Ok(None),
             }
         }
-        if invalidation::generation() != drawing.generation || drawing.is_due(clock::now()) {
+        let now = clock::now();
+        if invalidation::generation() != drawing.generation || drawing.is_due(now) {
             return Ok(None);
         }
-        write_lines(line_of_lapsed, posting, &parts);
+        if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
+            insufficient = Some(Outcome::Capped(Box::new(reached)));
+            return Ok(None);
+        }
+        write_lines(line_of_lapsed, posting, &parts, now);
         Ok(Some(posting))
     })?;
     Ok(posted.map(Outcome::Posted).or(insufficient))
+}
+
+/// Counts what expired lots pay to caps that are locked whole; the cap that does not leave it.
+fn count_lapsed(
+    caps: &[Cap],
+    line: DebitLine<'_>,
+    losses: &[Lapsed],
+    parts: &[TakenBack],
+    now: DateTime<Utc>,
+) -> Option<CapReached> {
+    let is_pooled = |part: &&TakenBack| losses.iter().any(|loss| loss.source.rank.lot == part.lot && loss.source.rank.pooled);
+    let amount: Amount = parts.iter().map(|part| part.amount).sum();
+    let pooled = parts.iter().filter(is_pooled).map(|part| part.amount).sum();
+    let counted = Counted { account: line.account, operation: line.operation, amount, pooled };
+    match super::caps::hold(caps, counted, now) {
+        Ok(held) => held.count(),
+        Err(_) => return super::caps::reached(Snapshot::Fresh, caps, counted),
+    }
+    None
 }
 
 /// Which expiries pay what of an amount: lot by lot in drawdown order, and of a lot what it lost first.
@@ -123,11 +162,10 @@ fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [Debit
 }
 
 /// Writes what is taken back, and the debit of it, lot by lot behind the lines that the posting has.
-fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack]) {
+fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack], now: DateTime<Utc>) {
     if parts.is_empty() {
         return;
     }
-    let now = clock::now();
     let first = breakage::last_line(line.account, posting) + 1;
     breakage::take_back(line.account, posting, first, parts, now);
     let draws: Vec<_> = parts.iter().map(|part| (part.lot, part.amount)).collect();
@@ -146,20 +184,33 @@ fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
 }
 
 /// Debits the items under one posting: those that are late from what expired lots lost, in turn, and what that does not cover with the
-/// others from the lots of now.
+/// others from the lots of now. `None` when what was read of accounts and members does not hold any more; the caller rolls back.
 ///
 /// # Errors
 /// As [`batch::debit_as_one`].
-pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], posting: i64) -> Result<()> {
+pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, posting: i64) -> Result<Option<()>> {
     let mut taken: HashMap<i64, Amount> = HashMap::new();
     let (mut rest, mut paid) = (Vec::new(), Vec::new());
+    // What is due takes the account's row, which comes before its caps.
+    for (item, _) in items.iter().zip(contexts).filter(|(item, context)| original(item, context).is_some()) {
+        refresh::first_touch(item.account)?;
+    }
+    // Before any lot, and so that one slot of each has what the items take of it.
+    lock_whole_caps(items, contexts);
+    let counted_at = clock::now();
     for (index, (item, context)) in items.iter().zip(contexts).enumerate() {
         let parts = match original(item, context) {
             None => Vec::new(),
             Some(at) => {
                 // What expired lots lost is only known once the account's schedules are settled.
                 refresh::first_touch(item.account)?;
-                parts(&lapsed_of(item.eligible(context), at, &taken), item.amount)
+                let losses = lapsed_of(item.eligible(context), at, &taken);
+                let parts = parts(&losses, item.amount);
+                let line = item.line(context.member.as_ref());
+                if let Some(reached) = count_lapsed(&context.caps, line, &losses, &parts, counted_at) {
+                    return Err(error::in_item(error::cap_reached(item.account, &reached), item.item.unwrap_or(index)));
+                }
+                parts
             }
         };
         for part in &parts {
@@ -180,8 +231,28 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], posting: i64) -> Re
         account::active_member(item.account, item.member, context, now)?;
         account::seat_added(item.account, item.member, context, now);
     }
-    paid.into_iter().for_each(|(line, parts)| write_lines(line, posting, &parts));
-    Ok(())
+    let now = clock::now();
+    // What is recorded in a period is what its caps counted in it.
+    let has_ended = |item: &Debit<'_>, cap: &Cap| cap.period(item.account, counted_at) != cap.period(item.account, now);
+    if zip(items, contexts).any(|(item, context)| context.caps.iter().any(|cap| has_ended(item, cap))) {
+        return Ok(None);
+    }
+    if !batch::contexts_hold(items, contexts, generation)? || contexts.iter().any(|context| !context.pooling_holds(now)) {
+        return Ok(None);
+    }
+    paid.into_iter().for_each(|(line, parts)| write_lines(line, posting, &parts, now));
+    Ok(Some(()))
+}
+
+/// Locks all caps that may count one of the items, and puts together what is left of each.
+fn lock_whole_caps(items: &[Debit<'_>], contexts: &[Rc<Context>]) {
+    let total: Amount = items.iter().map(|item| item.amount).sum();
+    for (account, counting) in super::caps::whole::counting(items, contexts) {
+        lock::share_caps(account);
+        for whole in whole::lock(account, &counting) {
+            whole.spread(total, MAX_DECIMALS);
+        }
+    }
 }
 
 /// What the lots that would have paid lost, without what was taken of it just now.
@@ -219,17 +290,17 @@ pub fn check_items(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> Result<()> 
 pub fn one_by_one(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].account);
-    let mut outcomes = vec![ItemOutcome::Short { shortfall: Amount::ZERO }; items.len()];
+    let mut outcomes = vec![ItemOutcome::Short(Short::default()); items.len()];
     for index in order {
         let item = items[index];
-        let mut shortfall = Amount::ZERO;
+        let mut short = Short::default();
         let posted = subtransaction::attempt(|| {
-            let (posted, short) = debit::debit_or_shortfall(item, mode == Mode::All)?;
-            shortfall = short.unwrap_or_default();
-            Ok(posted)
+            let debited = debit::debit_or_shortfall(item, mode == Mode::All)?;
+            short = debited.err().unwrap_or_default();
+            Ok(debited.ok())
         });
         let posted = posted.map_err(|refusal| error::in_item(refusal, item.item.unwrap_or(index)))?;
-        outcomes[index] = posted.map_or(ItemOutcome::Short { shortfall }, ItemOutcome::Posted);
+        outcomes[index] = posted.map_or(ItemOutcome::Short(short), ItemOutcome::Posted);
     }
     Ok(outcomes)
 }

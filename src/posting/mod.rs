@@ -1,9 +1,11 @@
 //! What changes credits. Each operation is a file; all of them obey one order of locks:
 //!
 //! 1. the idempotency key, if there is one, and the member's row, if it is new;
-//! 2. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//! 2. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
+//!    whatever is held;
+//! 3. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
-//! 3. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//! 4. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
 //! Late usage ([`late`]) first locks what expired lots lost, in drawdown order, and then draws like any debit.
 //!
@@ -13,6 +15,7 @@
 
 pub mod account;
 pub mod batch;
+pub mod caps;
 pub mod charge;
 pub mod charge_many;
 pub mod closed;
@@ -21,12 +24,14 @@ pub mod context;
 pub mod convert;
 pub mod debit;
 pub mod direct;
+pub mod drawing;
 pub mod expiry;
 pub mod grant;
 pub mod head;
 pub mod idempotency;
 pub mod known_head;
 pub mod late;
+pub mod pooling;
 pub mod rebalance;
 pub mod transfer;
 pub mod whole_lot;

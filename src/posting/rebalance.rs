@@ -66,7 +66,7 @@ fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Mo
         };
         match transfer::try_transfer(transfer)? {
             Outcome::Posted(posting) => moved.push((step.clone(), posting)),
-            Outcome::Insufficient { .. } => return Ok(None),
+            Outcome::Insufficient { .. } | Outcome::Capped(_) => return Ok(None),
         }
     }
     Ok(Some(moved))

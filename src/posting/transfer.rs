@@ -45,6 +45,7 @@ pub fn transfer(request: Transfer<'_>) -> Result<i64> {
     match try_transfer(request)? {
         Outcome::Posted(posting) => Ok(posting),
         Outcome::Insufficient { available } => Err(error::insufficient(request.account, request.from, request.amount, available)),
+        Outcome::Capped(reached) => Err(error::cap_reached(request.account, &reached)),
     }
 }
 

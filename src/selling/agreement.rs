@@ -6,11 +6,10 @@ use super::{plan, quote};
 use crate::domain::amount::Amount;
 use crate::domain::price_list::Model;
 use crate::error::{self, Result};
-use crate::posting::account;
+use crate::posting::{account, pooling};
 use crate::server::clock;
-use crate::store::accounts::{self, AccountTerms};
 use crate::store::agreements::{self, NewAgreement};
-use crate::store::{Snapshot, plans, rate_cards};
+use crate::store::{Snapshot, accounts, plans, rate_cards};
 
 /// Agrees: the agreement before ends where the new one begins. Its id. `effective_at` of `new` counts if it is given.
 ///
@@ -30,9 +29,6 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
     if new.effective_at < now {
         return Err(error::agreement_in_force(new.account, new.plan, new.effective_at, now));
     }
-    if new.pooling.is_some() && new.effective_at > now {
-        return Err(error::pooling_later(new.account));
-    }
     if new.ended_at.is_some_and(|ended_at| ended_at <= new.effective_at) {
         return Err(error::agreement_without_life(new.account, new.plan));
     }
@@ -40,11 +36,9 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
         return Err(error::agreement_announced(new.account, new.plan, later));
     }
     check_price(&new, now)?;
-    agreements::end(new.account, new.plan, new.effective_at);
+    let earlier = agreements::end(new.account, new.plan, new.effective_at);
     let agreement = agreements::add(&new, now);
-    if new.pooling.is_some() {
-        accounts::change(new.account, AccountTerms { pooling: new.pooling, ..AccountTerms::default() });
-    }
+    earlier.into_iter().chain([agreement]).try_for_each(|agreement| pooling::follow_agreement(new.account, agreement))?;
     Ok(agreement)
 }
 
@@ -106,5 +100,6 @@ pub fn end(account: &str, plan: &str, ended_at: Option<DateTime<Utc>>) -> Result
     if let Some(later) = agreements::announced(account, plan, now) {
         return Err(error::agreement_announced(account, plan, later));
     }
-    if agreements::end(account, plan, ended_at) { Ok(()) } else { Err(error::unknown_agreement(account, plan)) }
+    let ended = agreements::end(account, plan, ended_at).ok_or_else(|| error::unknown_agreement(account, plan))?;
+    pooling::follow_agreement(account, ended)
 }

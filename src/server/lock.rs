@@ -22,6 +22,12 @@ const SPACE_OF_STEPS: u16 = 20_294;
 /// The space of the locks of plans, against who comes to them.
 const SPACE_OF_PLANS: u16 = 20_296;
 
+/// The space of the locks of the slots of caps.
+const SPACE_OF_CAPS: u16 = 20_297;
+
+/// The space of the locks of adding a cap to an account.
+const SPACE_OF_CAPS_OF_ACCOUNTS: u16 = 20_298;
+
 /// So many locks there are for the names of accounts, and so many for those of plans.
 const NAMED_LOCKS: u64 = 512;
 
@@ -60,9 +66,50 @@ impl SlotLock {
     pub fn keep(self) {}
 }
 
+/// The lock of a slot of a cap, as [`SlotLock`] is one of a lot.
+#[derive(Debug)]
+#[must_use = "a lock that is not released is held until the transaction ends"]
+pub struct CapLock {
+    cap: i64,
+    /// The slot's number.
+    pub slot: i16,
+}
+
+impl CapLock {
+    /// Takes the lock if nobody else has it.
+    pub fn try_acquire(cap: i64, slot: i16) -> Option<CapLock> {
+        let lock = CapLock { cap, slot };
+        let granted = unsafe { pg_sys::LockAcquire(&lock.tag(), pg_sys::ExclusiveLock as i32, false, true) };
+        (granted != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL).then_some(lock)
+    }
+
+    /// Waits for the lock.
+    pub fn acquire(cap: i64, slot: i16) -> CapLock {
+        let lock = CapLock { cap, slot };
+        unsafe { pg_sys::LockAcquire(&lock.tag(), pg_sys::ExclusiveLock as i32, false, false) };
+        lock
+    }
+
+    /// Gives the lock back: only right when the row was not changed since it was taken.
+    pub fn release(self) {
+        unsafe { pg_sys::LockRelease(&self.tag(), pg_sys::ExclusiveLock as i32, false) };
+    }
+
+    /// Leaves the lock to the end of the transaction, as the changed row behind it is.
+    pub fn keep(self) {}
+
+    fn tag(&self) -> pg_sys::LOCKTAG {
+        advisory(SPACE_OF_CAPS, id(self.cap, self.slot))
+    }
+}
+
 fn tag(lot: i64, slot: i16) -> pg_sys::LOCKTAG {
-    assert!((0..1 << 53).contains(&lot) && (0..1 << SLOT_BITS).contains(&i64::from(slot)));
-    advisory(SPACE, ((lot as u64) << SLOT_BITS) | slot as u64)
+    advisory(SPACE, id(lot, slot))
+}
+
+fn id(of: i64, slot: i16) -> u64 {
+    assert!((0..1 << 53).contains(&of) && (0..1 << SLOT_BITS).contains(&i64::from(slot)));
+    ((of as u64) << SLOT_BITS) | slot as u64
 }
 
 fn advisory(space: u16, id: u64) -> pg_sys::LOCKTAG {
@@ -96,6 +143,16 @@ pub fn acquire_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
 fn lock_closing<'a>(accounts: impl Iterator<Item = &'a str>, mode: u32) {
     let ids: BTreeSet<u64> = accounts.map(|account| hash_of_name("account", account)).collect();
     ids.into_iter().for_each(|id| lock_id(SPACE_OF_CLOSING, id, mode));
+}
+
+/// The lock of changing an account's caps, until the transaction ends: shared by usage that expired lots pay.
+pub fn share_caps(account: &str) {
+    lock_named(SPACE_OF_CAPS_OF_ACCOUNTS, "account", account, pg_sys::ShareLock);
+}
+
+/// The same, alone: by who adds a cap and counts what was spent before.
+pub fn acquire_caps(account: &str) {
+    lock_named(SPACE_OF_CAPS_OF_ACCOUNTS, "account", account, pg_sys::ExclusiveLock);
 }
 
 /// Until the transaction ends nobody comes to the plan, nor declares what it grants.

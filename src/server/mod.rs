@@ -1,7 +1,10 @@
 //! What pg_credit uses of the server it runs in, beyond SQL.
 
 pub mod clock;
+pub mod connection;
 pub mod heap;
+mod identity;
 pub mod invalidation;
 pub mod lock;
 pub mod subtransaction;
+pub mod transactions;

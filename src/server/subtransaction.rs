@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use pgrx::PgTryBuilder;
 use pgrx::pg_sys;
 
+use super::connection;
+
 /// Runs `attempt` in a subtransaction of its own and keeps its effects only if it returns `Some`.
 ///
 /// An error inside ends the subtransaction and goes on to the caller: left open, it would leave the session in an aborted
@@ -14,6 +16,7 @@ where
     T: UnwindSafe + RefUnwindSafe,
     E: UnwindSafe + RefUnwindSafe,
 {
+    connection::ensure();
     let before = unsafe { State::save() };
     unsafe {
         pg_sys::BeginInternalSubTransaction(std::ptr::null());

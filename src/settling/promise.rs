@@ -153,7 +153,7 @@ fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &
             let issued = store::issued_to_members(&sums.account, known.id, from, to, snapshot);
             sum([issued, brought.get(&known.id).copied().unwrap_or_default()].into_iter())?
         } else {
-            let planned = schedule::preview(&known.terms, to, calendar);
+            let planned = schedule::preview(&known.terms, 1, to, calendar);
             sum(planned.iter().filter(|lot| (from..to).contains(&lot.effective_at)).map(|lot| lot.granted))?
         };
         let price = prices.iter().find(|price| price.schedule == known.id);

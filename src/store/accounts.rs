@@ -5,14 +5,19 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
-use super::statement::{Row, Statement};
+use super::caps::{self, Cap};
+use super::pooling;
+use super::statement::{Row, Snapshot, Statement};
 use crate::domain::late::LateUsage;
+use crate::domain::pooling::{Pooling, Resolved};
 
 /// An account as a debit or grant of one of its units and members sees it.
 #[derive(Debug)]
 pub struct Context {
-    /// Members spend their own lots only.
-    pub per_seat: bool,
+    /// Whether the member spends the pool, and until when that counts.
+    pub pooling: Resolved,
+    /// Whether the account's policy has instants from which it changes, or overrides.
+    pub has_pooling_rules: bool,
     /// Members must be registered before they can be named.
     pub require_members: bool,
     /// The unit that was asked for, or the account's own.
@@ -27,6 +32,10 @@ pub struct Context {
     pub refresh_at: Option<DateTime<Utc>>,
     /// What happens to usage that comes after a lot's expiry.
     pub late_usage: LateUsage,
+    /// Whether the account has caps at all.
+    pub has_caps: bool,
+    /// The caps that may count a debit of the member.
+    pub caps: Vec<Cap>,
     /// The id of the table credit.account, whose invalidation ends what is remembered of it.
     pub relation: pg_sys::Oid,
 }
@@ -42,19 +51,46 @@ impl Context {
         self.refresh_at.is_some_and(|refresh_at| refresh_at <= now)
     }
 
+    /// The context with the caps that apply. An account without any pays nothing for them.
+    pub fn with_caps(mut self, snapshot: Snapshot, account: &str, member: Option<&str>) -> Context {
+        if self.has_caps {
+            let department = self.member.as_ref().and_then(|member| member.department.as_deref());
+            self.caps = caps::applying(snapshot, account, &self.unit, member, department);
+        }
+        self
+    }
+
     /// Whether pooled lots pay for a debit that names this member, or none.
     pub fn pool_pays(&self, member: Option<&str>) -> bool {
-        !self.per_seat || member.is_none()
+        self.pooling.pooling == Pooling::Pooled || member.is_none()
+    }
+
+    /// Whether the policy still counts at an instant. Only where there are rules it may not.
+    pub fn pooling_holds(&self, at: DateTime<Utc>) -> bool {
+        !self.has_pooling_rules || self.pooling.holds(at)
+    }
+
+    /// The context with the policy that the rules make for the member at an instant.
+    pub fn with_pooling(mut self, snapshot: Snapshot, account: &str, member: Option<&str>, at: DateTime<Utc>) -> Context {
+        let department = self.member.as_ref().and_then(|member| member.department.as_deref());
+        let policy = pooling::policy_of(snapshot, account, self.pooling.pooling, member, department);
+        self.pooling = policy.resolve(member, department, at);
+        self
     }
 
     /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since.
     pub fn holds(&self, now: &Context) -> bool {
-        let of_account = |context: &Context| (context.per_seat, context.require_members, context.decimals);
+        let of_account = |context: &Context| (context.pooling.pooling, context.require_members, context.decimals);
         let member_holds = match (&self.member, &now.member) {
             (None, Some(registered)) => *registered == Member { active: true, department: None },
             (before, now) => before == now,
         };
-        member_holds && of_account(self) == of_account(now) && self.unit == now.unit && self.currency == now.currency
+        let caps = |context: &Context| context.caps.iter().map(Cap::key).collect::<Vec<_>>();
+        member_holds
+            && caps(self) == caps(now)
+            && of_account(self) == of_account(now)
+            && self.unit == now.unit
+            && self.currency == now.currency
     }
 }
 
@@ -68,9 +104,9 @@ pub struct Member {
 macro_rules! context {
     ($unit:literal) => {
         concat!(
-            "SELECT a.pooling = 'per_seat', a.require_members, ",
+            "SELECT a.pooling, a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -94,13 +130,12 @@ static CREATE: Statement = Statement::new(
 );
 
 static CHANGE: Statement = Statement::new(
-    "UPDATE credit.account SET unit = COALESCE($2, unit), pooling = COALESCE($3, pooling),
-         time_zone = COALESCE($4, time_zone), require_members = COALESCE($5, require_members),
-         metadata = COALESCE($6::jsonb, metadata), rate_card = COALESCE($7, rate_card),
-         late_usage = COALESCE($8, late_usage), late_grace = COALESCE($9, late_grace),
-         transfers = COALESCE($10, transfers)
+    "UPDATE credit.account SET unit = COALESCE($2, unit), time_zone = COALESCE($3, time_zone),
+         require_members = COALESCE($4, require_members), metadata = COALESCE($5::jsonb, metadata),
+         rate_card = COALESCE($6, rate_card), late_usage = COALESCE($7, late_usage),
+         late_grace = COALESCE($8, late_grace), transfers = COALESCE($9, transfers)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
 );
 
 // A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
@@ -160,12 +195,12 @@ static REGISTER_MEMBER: Statement = Statement::new(
 );
 
 static SAVE_MEMBER: Statement = Statement::new(
-    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at)
-     VALUES ($1, $2, $3, COALESCE($4, true), $5::jsonb, $6)
-     ON CONFLICT (account, member) DO UPDATE SET department = COALESCE($3, m.department),
+    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind)
+     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'))
+     ON CONFLICT (account, member) DO UPDATE SET department = NULLIF(COALESCE($3, m.department), ''), kind = COALESCE($7, m.kind),
          seated_at = CASE WHEN $4 AND NOT m.active THEN $6 ELSE m.seated_at END,
          active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID],
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
 );
 
 /// The policy that an account's row names.
@@ -173,9 +208,15 @@ pub fn late_usage_of_name(name: &str) -> LateUsage {
     LateUsage::of_name(name).expect("a policy that the table allows")
 }
 
+/// The pooling that an account's row names.
+pub fn pooling_of_name(name: &str) -> Pooling {
+    Pooling::of_name(name).expect("a policy that the table allows")
+}
+
 fn context_of_row(row: Row<'_>) -> Context {
     Context {
-        per_seat: row.get(1),
+        pooling: Resolved::always(pooling_of_name(&row.get::<String>(1))),
+        has_pooling_rules: row.get(12),
         require_members: row.get(2),
         unit: row.get(3),
         decimals: row.optional::<i16>(4).map(|decimals| decimals as u32),
@@ -184,6 +225,8 @@ fn context_of_row(row: Row<'_>) -> Context {
         relation: row.get(8),
         refresh_at: row.optional(9),
         late_usage: late_usage_of_name(&row.get::<String>(10)),
+        has_caps: row.get(11),
+        caps: Vec::new(),
     }
 }
 
@@ -193,7 +236,7 @@ pub fn context(account: &str, unit: Option<&str>, member: Option<&str>) -> Optio
         None => CONTEXT.run(&[&account, &member]),
         Some(unit) => CONTEXT_OF_UNIT.run(&[&account, &member, &unit]),
     };
-    rows.first().map(context_of_row)
+    rows.first().map(context_of_row).map(|context| context.with_caps(Snapshot::Fresh, account, member))
 }
 
 /// The same as the calling query sees it, for readers.
@@ -202,7 +245,7 @@ pub fn context_of_reader(account: &str, unit: Option<&str>, member: Option<&str>
         None => CONTEXT.read(&[&account, &member]),
         Some(unit) => CONTEXT_OF_UNIT.read(&[&account, &member, &unit]),
     };
-    rows.first().map(context_of_row)
+    rows.first().map(context_of_row).map(|context| context.with_caps(Snapshot::OfCaller, account, member))
 }
 
 /// What an account is created with or changed to; `None` keeps what is there.
@@ -238,22 +281,11 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
     created.count() == 1
 }
 
-/// Changes what is given.
+/// Changes what is given, but for the pooling, which has a history of its own.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
-    let AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata } =
-        terms;
-    let changed = CHANGE.run(&[
-        &account,
-        &unit,
-        &pooling,
-        &time_zone,
-        &require_members,
-        &metadata,
-        &rate_card,
-        &late_usage,
-        &late_grace,
-        &transfers,
-    ]);
+    let AccountTerms { unit, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata, .. } = terms;
+    let changed =
+        CHANGE.run(&[&account, &unit, &time_zone, &require_members, &metadata, &rate_card, &late_usage, &late_grace, &transfers]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 
@@ -317,14 +349,18 @@ pub fn register_member(account: &str, member: &str, now: DateTime<Utc>) {
     REGISTER_MEMBER.run(&[&account, &member, &now]);
 }
 
+/// What a member is created with or changed to; `None` keeps what is there.
+#[derive(Clone, Copy, Default)]
+pub struct MemberTerms<'a> {
+    /// Empty takes him out of every department.
+    pub department: Option<&'a str>,
+    pub active: Option<bool>,
+    pub kind: Option<&'a str>,
+    pub metadata: Option<&'a str>,
+}
+
 /// Creates or changes a member.
-pub fn save_member(
-    account: &str,
-    member: &str,
-    department: Option<&str>,
-    active: Option<bool>,
-    metadata: Option<&str>,
-    now: DateTime<Utc>,
-) {
-    SAVE_MEMBER.run(&[&account, &member, &department, &active, &metadata, &now]);
+pub fn save_member(account: &str, member: &str, terms: MemberTerms<'_>, now: DateTime<Utc>) {
+    let MemberTerms { department, active, kind, metadata } = terms;
+    SAVE_MEMBER.run(&[&account, &member, &department, &active, &metadata, &now, &kind]);
 }

@@ -37,8 +37,13 @@ static FUTURE: Statement = Statement::new(
 
 static END: Statement = Statement::new(
     "UPDATE credit.agreement SET ended_at = $3
-     WHERE account = $1 AND plan = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3)",
+     WHERE account = $1 AND plan = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3) RETURNING agreement",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
+);
+
+static POOLING: Statement = Statement::new(
+    "SELECT pooling, effective_at, ended_at FROM credit.agreement WHERE account = $1 AND agreement = $2 AND pooling IS NOT NULL",
+    &[TEXTOID, INT8OID],
 );
 
 static ADD: Statement = Statement::new(
@@ -101,9 +106,14 @@ pub fn announced(account: &str, plan: &str, after: DateTime<Utc>) -> Option<Date
     FUTURE.run(&[&account, &plan, &after]).first().and_then(|row| row.optional(1))
 }
 
-/// Ends the agreement that is valid at an instant, then; whether there was one.
-pub fn end(account: &str, plan: &str, at: DateTime<Utc>) -> bool {
-    END.run(&[&account, &plan, &at]).count() > 0
+/// Ends the agreement that is valid at an instant, then; which, if there was one.
+pub fn end(account: &str, plan: &str, at: DateTime<Utc>) -> Option<i64> {
+    END.run(&[&account, &plan, &at]).first().map(|row| row.get(1))
+}
+
+/// How an agreement has the account pool its credits, if it says so, and from when until when.
+pub fn pooling(account: &str, agreement: i64) -> Option<(String, DateTime<Utc>, Option<DateTime<Utc>>)> {
+    POOLING.run(&[&account, &agreement]).first().map(|row| (row.get(1), row.get(2), row.optional(3)))
 }
 
 /// An agreement to be written.

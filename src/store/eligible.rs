@@ -123,6 +123,8 @@ pub struct Head {
     pub lot: i64,
     pub slots: i16,
     pub expires_at: Option<DateTime<Utc>>,
+    /// It is the pool's.
+    pub pooled: bool,
     /// Expired lots stand before it that are still open.
     pub behind_expired: bool,
 }
@@ -158,7 +160,14 @@ fn head_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>) -> Option
     let Eligibility { account, unit, operation, .. } = eligible;
     let first = |statement: &Statement, behind_expired| {
         let rows = statement.run(&[&account, &unit, &owner, &operation, &now]);
-        rows.first().map(|row| Head { lot: row.get(1), slots: row.get(2), expires_at: row.optional(3), behind_expired })
+        let head = |row: Row<'_>| Head {
+            lot: row.get(1),
+            slots: row.get(2),
+            expires_at: row.optional(3),
+            pooled: owner.is_empty(),
+            behind_expired,
+        };
+        rows.first().map(head)
     };
     let open = first(&FIRST_OPEN, false)?;
     match open.expires_at {

@@ -62,7 +62,9 @@ fn priced_of_row(row: Row<'_>) -> Priced {
 /// What was debited after `begin` and up to `end`, by member and operation.
 pub fn usage(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<Usage> {
     let rows = USAGE.read(&[&account, &unit, &begin, &end]);
-    rows.iter().map(|row| Usage { member: row.optional(1), operation: row.optional(2), amount: row.get(3) }).collect()
+    rows.iter()
+        .map(|row| Usage { member: row.optional(1), operation: row.optional(2), amount: row.get(3), per_seat: false })
+        .collect()
 }
 
 /// When a window of that length began which ends now, by the account's calendar.

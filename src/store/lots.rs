@@ -18,11 +18,8 @@ static LOCK_OPEN_IF_FREE: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-static TERMS: Statement = Statement::by_index(
-    "SELECT l.unit, l.member, l.applies_to, a.pooling = 'per_seat'
-     FROM credit.lot l JOIN credit.account a ON a.account = l.account WHERE l.account = $1 AND l.lot = $2",
-    &[TEXTOID, INT8OID],
-);
+static TERMS: Statement =
+    Statement::by_index("SELECT unit, member, applies_to FROM credit.lot WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
 static CLOSE: Statement = Statement::by_index(
     "UPDATE credit.lot l SET closed = true FROM unnest($1::text[], $2::bigint[]) AS v (account, lot)
@@ -195,17 +192,11 @@ pub struct LotTerms {
     pub unit: String,
     pub member: Option<String>,
     pub applies_to: Option<Vec<String>>,
-    pub per_seat: bool,
 }
 
 pub fn terms(account: &str, lot: i64) -> Option<LotTerms> {
     let rows = TERMS.run(&[&account, &lot]);
-    rows.first().map(|row| LotTerms {
-        unit: row.get(1),
-        member: row.optional(2),
-        applies_to: row.optional(3),
-        per_seat: row.get(4),
-    })
+    rows.first().map(|row| LotTerms { unit: row.get(1), member: row.optional(2), applies_to: row.optional(3) })
 }
 
 /// Closes locked lots that hold nothing: no debit looks at them again.

@@ -39,11 +39,11 @@ macro_rules! insert_from {
         concat!(
             "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after,
                  periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave,
-                 true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots)
+                 true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots, into_pool)
              SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at, p.every,
                  p.expires_after, w.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
                  p.currency, p.expires, p.proration, COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
-                 p.schedule, w.since, COALESCE(p.on_leave = 'expire', false)
+                 p.schedule, w.since, COALESCE(p.on_leave = 'expire', false), p.into_pool
              FROM ",
             $wanted,
             " w JOIN credit.plan_schedule p ON p.schedule = w.schedule
@@ -56,9 +56,9 @@ macro_rules! insert_from {
 static ADD: Statement = Statement::new(
     "INSERT INTO credit.plan_schedule (plan, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
          expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata, key, fingerprint)
+         recorded_by, rollover, metadata, key, fingerprint, into_pool)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb, $25, $26)",
+         session_user, $23::jsonb, $24::jsonb, $25, $26, $27)",
     &[
         TEXTOID,
         INT8OID,
@@ -86,6 +86,7 @@ static ADD: Statement = Statement::new(
         TEXTOID,
         TEXTOID,
         BYTEAOID,
+        BOOLOID,
     ],
 );
 
@@ -239,6 +240,7 @@ pub fn add(id: i64, of: OfPlan<'_>, new: &NewSchedule<'_>, now: DateTime<Utc>) {
         &new.metadata,
         &of.key.map(|(key, _)| key),
         &of.key.as_ref().map(|(_, fingerprint)| fingerprint.as_slice()),
+        &new.into_pool,
     ]);
 }
 

@@ -1,7 +1,9 @@
 //! The tables `credit.schedule` and `credit.schedule_period`.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{
+    BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
+};
 use pgrx::prelude::*;
 
 use super::statement::{Row, Snapshot, Statement};
@@ -15,19 +17,22 @@ use crate::domain::schedule::{Held, Line, LotId, Planned, Proration, Terms, Vali
 static SCHEDULES: Statement = Statement::by_index(
     "SELECT s.schedule, s.unit, s.category, s.priority, s.recorded_at, s.anchor, s.every, s.amount, s.starts_at,
           s.ends_at, s.periods, s.expires, s.expires_periods, s.expires_after, s.expires_at, s.proration, s.rollover::text,
-         u.decimals::integer, u.rounding, s.per_member, s.plan_schedule, s.ends_lots
+         u.decimals::integer, u.rounding, s.per_member, s.plan_schedule, s.ends_lots, s.into_pool
      FROM credit.schedule s JOIN credit.unit u ON u.unit = s.unit WHERE s.account = $1 ORDER BY s.schedule",
     &[TEXTOID],
 );
 
 static LINES: Statement = Statement::by_index(
     "SELECT v.schedule, v.member, v.since,
-         (SELECT max(p.period) FROM credit.schedule_period p
-          WHERE p.account = $1 AND p.schedule = v.schedule AND p.member = v.member AND p.rolled = 0)
+         CASE WHEN v.into_pool THEN (SELECT max(c.period) FROM credit.schedule_seat c
+              WHERE c.account = $1 AND c.schedule = v.schedule AND c.member = v.member)
+         ELSE (SELECT max(p.period) FROM credit.schedule_period p
+              WHERE p.account = $1 AND p.schedule = v.schedule AND p.member = v.member AND p.rolled = 0) END
      FROM (
-         SELECT schedule, '' COLLATE \"C\" AS member, starts_at AS since FROM credit.schedule WHERE account = $1 AND NOT per_member
+         SELECT schedule, '' COLLATE \"C\" AS member, starts_at AS since, false AS into_pool
+         FROM credit.schedule WHERE account = $1 AND NOT per_member
          UNION ALL
-         SELECT s.schedule, m.member, COALESCE(m.seated_at, m.created_at)
+         SELECT s.schedule, m.member, COALESCE(m.seated_at, m.created_at), s.into_pool
          FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active WHERE s.account = $1 AND s.per_member
      ) v ORDER BY v.schedule, v.member",
     &[TEXTOID],
@@ -58,9 +63,9 @@ static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.schedule_id')
 static ADD_SCHEDULE: Statement = Statement::new(
     "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
          expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata)
+         recorded_by, rollover, metadata, into_pool)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb)",
+         session_user, $23::jsonb, $24::jsonb, $25)",
     &[
         TEXTOID,
         INT8OID,
@@ -86,6 +91,7 @@ static ADD_SCHEDULE: Statement = Statement::new(
         INTERVALOID,
         TEXTOID,
         TEXTOID,
+        BOOLOID,
     ],
 );
 
@@ -95,11 +101,13 @@ static END_SCHEDULE: Statement = Statement::new(
 );
 
 // The row of the period comes first: a period that was issued already brings nothing. What was paid for a part of a period is cut to
-// nine decimals, so that the parts never add up to more.
+// nine decimals, so that the parts never add up to more. Where seats feed the pool, each lot of a period is a part of it.
 static ISSUE: Statement = Statement::new(
     "WITH period AS (
-         INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at)
-         VALUES ($1, $3, $4, $5, 0, $2, $6, $10, $11) ON CONFLICT DO NOTHING RETURNING schedule
+         INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at, part)
+         VALUES ($1, $3, $4, $5, 0, $2, $6, $10, $11, CASE WHEN $12 THEN (SELECT COALESCE(max(o.part) + 1, 0)
+             FROM credit.schedule_period o WHERE o.account = $1 AND o.schedule = $3 AND o.member = $4 AND o.period = $5) ELSE 0 END)
+         ON CONFLICT DO NOTHING RETURNING schedule
      ), price AS (
          SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000, s.amount) * 0.000000001) END AS part
          FROM period JOIN credit.schedule s ON s.account = $1 AND s.schedule = period.schedule
@@ -129,18 +137,26 @@ static ISSUE: Statement = Statement::new(
         TIMESTAMPTZOID,
         BOOLOID,
         TIMESTAMPTZOID,
+        BOOLOID,
     ],
+);
+
+// The key makes a seat bring a period's part once.
+static COUNT_SEATS: Statement = Statement::new(
+    "INSERT INTO credit.schedule_seat (account, schedule, member, period, lot, amount, recorded_at)
+     SELECT $1, $2, v.member, $3, $4, v.amount, $7 FROM unnest($5::text[], $6::numeric[]) AS v (member, amount)",
+    &[TEXTOID, INT8OID, INT4OID, INT8OID, TEXTARRAYOID, NUMERICARRAYOID, TIMESTAMPTZOID],
 );
 
 // $2 the lot that ends, $3 the lot that goes on. The basis is inherited exactly, and the price for what goes on.
 static ROLL: Statement = Statement::new(
     "WITH ended AS (
-         SELECT p.schedule, p.member AS line, p.period, p.rolled, p.original, l.*
+         SELECT p.schedule, p.member AS line, p.period, p.part, p.rolled, p.original, l.*
          FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
          WHERE p.account = $1 AND p.lot = $2
      ), period AS (
-         INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at)
-         SELECT $1, schedule, line, period, rolled + 1, $3, original, false, $9 FROM ended
+         INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at, part)
+         SELECT $1, schedule, line, period, rolled + 1, $3, original, false, $9, part FROM ended
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
@@ -172,6 +188,8 @@ pub struct Schedule {
     pub category: String,
     pub priority: i16,
     pub per_member: bool,
+    /// What seats bring is the pool's.
+    pub into_pool: bool,
     pub recorded_at: DateTime<Utc>,
     /// The plan's schedule that it comes from.
     pub of_plan: Option<i64>,
@@ -223,6 +241,7 @@ fn schedule_of_row(row: Row<'_>) -> Schedule {
         category: row.get(3),
         priority: row.get(4),
         per_member: row.get(20),
+        into_pool: row.get(23),
         recorded_at: row.get(5),
         of_plan: row.optional(21),
         terms: Terms {
@@ -299,6 +318,7 @@ pub struct NewSchedule<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     pub proration: &'a str,
     pub per_member: bool,
+    pub into_pool: bool,
     pub on_leave: &'a str,
     pub rollover: Option<&'a str>,
     pub category: String,
@@ -341,6 +361,7 @@ pub fn add(id: i64, new: &NewSchedule<'_>, now: DateTime<Utc>) {
         &new.true_up,
         &new.rollover,
         &new.metadata,
+        &new.into_pool,
     ]);
 }
 
@@ -349,12 +370,15 @@ pub fn end(account: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<U
     END_SCHEDULE.run(&[&account, &schedule, &ends_at, &now]).count() == 1
 }
 
-/// Writes the lot of a period, unless it was issued before; whether it was written. `due_at` is when it was due.
+/// Writes the lot of a period, or a part of it that `seats` bring, unless it was issued before; whether it was written. `due_at` is when
+/// it was due.
+#[allow(clippy::too_many_arguments)]
 pub fn issue(
     account: &str,
     line: (i64, &str),
     lot: i64,
     planned: &Planned,
+    seats: Option<&[(&str, Amount)]>,
     settled: bool,
     due_at: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -362,8 +386,26 @@ pub fn issue(
     let (schedule, member) = line;
     let period = i32::try_from(planned.period).expect("a period near the present");
     let Planned { granted, effective_at, expires_at, .. } = planned;
-    ISSUE.run(&[&account, &lot, &schedule, &member, &period, granted, effective_at, expires_at, &due_at, &settled, &now]).count()
-        == 1
+    if let Some(seats) = seats {
+        let (members, amounts): (Vec<&str>, Vec<Amount>) = seats.iter().copied().unzip();
+        COUNT_SEATS.run(&[&account, &schedule, &period, &lot, &members, &amounts.as_slice(), &now]);
+    }
+    let is_part = seats.is_some();
+    let issued = ISSUE.run(&[
+        &account,
+        &lot,
+        &schedule,
+        &member,
+        &period,
+        granted,
+        effective_at,
+        expires_at,
+        &due_at,
+        &settled,
+        &now,
+        &is_part,
+    ]);
+    issued.count() == 1
 }
 
 /// Writes the lot that part of another rolls to.

@@ -11,11 +11,7 @@ use rust_decimal::Decimal;
 use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::exact;
-
-/// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
-pub fn connected<T>(work: impl FnOnce() -> T) -> T {
-    Spi::connect(|_| work())
-}
+use crate::server::connection;
 
 /// What a statement sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +31,8 @@ enum Planning {
     Free,
     /// Everything but an index's order.
     ByIndex,
+    /// Reading all of a table.
+    InStretches,
     /// Nested loops.
     InBulk,
 }
@@ -59,6 +57,12 @@ impl Statement {
         Statement { planning: Planning::ByIndex, ..Statement::new(sql, types) }
     }
 
+    /// A statement about a stretch of a table that may be large: it never reads all of it, and is not compiled, which takes longer
+    /// than it does.
+    pub const fn in_stretches(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
+        Statement { planning: Planning::InStretches, ..Statement::new(sql, types) }
+    }
+
     /// A statement over very many rows of which the planner, who sees only parameters, expects a few: it shall not loop over them.
     pub const fn in_bulk(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
         Statement { planning: Planning::InBulk, ..Statement::new(sql, types) }
@@ -77,10 +81,12 @@ impl Statement {
     /// Reads with the snapshot that is named: the same rules serve readers and writers.
     pub fn execute(&self, snapshot: Snapshot, parameters: &[&dyn Parameter]) -> Rows {
         assert_eq!(parameters.len(), self.types.len(), "parameters of: {}", self.sql);
+        connection::ensure();
         let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
         let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
-        let _planner = (self.planning == Planning::ByIndex).then(PlannerByIndex::begin);
+        let by_index = matches!(self.planning, Planning::ByIndex | Planning::InStretches);
+        let _planner = by_index.then(|| PlannerByIndex::begin(self.planning));
         let _bulk = (self.planning == Planning::InBulk).then(PlannerInBulk::begin);
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
@@ -117,7 +123,7 @@ impl Statement {
     }
 }
 
-/// While it lives, the planner avoids everything but index scans in index order. Ends with an error too. What it avoids and cannot do
+/// While it lives, the planner avoids everything but index scans, and for statements by index also their sorting. Ends with an error too. What it avoids and cannot do
 /// without has an enormous cost, at which the server would compile the statement.
 struct PlannerByIndex {
     seqscan: bool,
@@ -127,7 +133,7 @@ struct PlannerByIndex {
 }
 
 impl PlannerByIndex {
-    fn begin() -> PlannerByIndex {
+    fn begin(planning: Planning) -> PlannerByIndex {
         unsafe {
             let before = PlannerByIndex {
                 seqscan: pg_sys::enable_seqscan,
@@ -135,8 +141,10 @@ impl PlannerByIndex {
                 sort: pg_sys::enable_sort,
                 jit: pg_sys::jit_enabled,
             };
-            (pg_sys::enable_seqscan, pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false, false);
-            pg_sys::jit_enabled = false;
+            if planning == Planning::ByIndex {
+                (pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false);
+            }
+            (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (false, false);
             before
         }
     }
@@ -328,6 +336,21 @@ impl Column for DateTime<Utc> {
     }
 }
 
+impl Parameter for Vec<DateTime<Utc>> {
+    fn to_datum(&self) -> Option<pg_sys::Datum> {
+        self.iter().map(|instant| convert::timestamptz(*instant)).collect::<Vec<_>>().into_datum()
+    }
+}
+
+impl Column for Vec<DateTime<Utc>> {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<DateTime<Utc>> {
+        let instants: Vec<TimestampWithTimeZone> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
+        let instant =
+            |instant: TimestampWithTimeZone| convert::instant_from_microseconds(instant.into()).expect("a finite instant");
+        instants.into_iter().map(instant).collect()
+    }
+}
+
 /// Types that pgrx already converts.
 macro_rules! through_pgrx {
     (parameters: $($parameter:ty),+; columns: $($column:ty),+ $(,)?) => {
@@ -345,7 +368,7 @@ macro_rules! through_pgrx {
 }
 
 through_pgrx! {
-    parameters: bool, i16, i32, i64, &str, String, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
+    parameters: bool, i16, i32, i64, pg_sys::Oid, &str, String, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
         Vec<Option<&str>>, Vec<Option<i64>>, Vec<AnyNumeric>, Vec<Option<AnyNumeric>>, Vec<TimestampWithTimeZone>, &[u8],
         AnyNumeric, Interval;
     columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric, Interval,

@@ -4,7 +4,7 @@
 use pgrx::pg_sys::TEXTOID;
 
 use super::statement::{Row, Statement};
-use super::verify_schedules;
+use super::{verify_caps, verify_pooling, verify_rollup, verify_schedules};
 
 /// A violated invariant.
 pub struct Violation {
@@ -15,8 +15,10 @@ pub struct Violation {
     pub found: Option<String>,
 }
 
+// Each line's lot is looked up: the planner takes account and lot for independent, and would join lines and lots by account alone. Of the
+// lines only those that may be wrong are kept.
 static VIOLATIONS: Statement = Statement::new(
-    "WITH lots AS MATERIALIZED (
+    "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), slots AS MATERIALIZED (
          SELECT account, lot, sum(remaining) AS remaining, count(*) AS slots, min(remaining) AS least,
@@ -26,9 +28,16 @@ static VIOLATIONS: Statement = Statement::new(
          SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS grants,
              sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
+     ), doubtful AS MATERIALIZED (
+         SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.occurred_at, e.recorded_at, l.*
+         FROM credit.entry e
+         CROSS JOIN LATERAL (SELECT l.member AS owner, l.applies_to, l.effective_at, l.expires_at, u.decimals
+             FROM credit.lot l LEFT JOIN credit.unit u ON u.unit = l.unit WHERE l.account = e.account AND l.lot = e.lot OFFSET 0) AS l
+         WHERE ($1 IS NULL OR e.account = $1) AND (scale(trim_scale(e.amount)) > l.decimals OR e.kind = 'debit' AND (l.owner IS DISTINCT FROM e.member
+             AND l.owner IS NOT NULL OR l.applies_to IS NOT NULL OR LEAST(e.occurred_at, e.recorded_at) < l.effective_at
+             OR GREATEST(e.occurred_at, e.recorded_at) >= l.expires_at))
      ), debits AS (
-         SELECT e.*, l.member AS owner, l.applies_to, l.effective_at, l.expires_at
-         FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot WHERE e.kind = 'debit'
+         SELECT * FROM doubtful WHERE kind = 'debit'
      )
      SELECT 'a lot''s slots hold what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
          COALESCE(e.lot, s.lot) AS lot, COALESCE(e.amount, 0)::text AS expected, COALESCE(s.remaining, 0)::text AS found
@@ -100,9 +109,8 @@ static VIOLATIONS: Statement = Statement::new(
          COALESCE(operation, 'no operation') || ' in posting ' || posting
      FROM debits WHERE applies_to IS NOT NULL AND NOT COALESCE(operation = ANY (applies_to), false)
      UNION ALL
-     SELECT 'no amount has more decimals than its unit', e.account, e.lot, u.decimals::text, e.amount::text
-     FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot JOIN credit.unit u ON u.unit = l.unit
-     WHERE scale(trim_scale(e.amount)) > u.decimals
+     SELECT 'no amount has more decimals than its unit', account, lot, decimals::text, amount::text
+     FROM doubtful WHERE scale(trim_scale(amount)) > decimals
      UNION ALL
      SELECT 'a move between lots adds up to nothing', account, NULL, '0', sum(amount) || ' in posting ' || posting
      FROM credit.entry WHERE kind IN ('move_out', 'move_in', 'roll_out', 'roll_in') AND ($1 IS NULL OR account = $1)
@@ -337,7 +345,8 @@ static VIOLATIONS: Statement = Statement::new(
              ('schedule', 'schedule_90_refuse_update', 'A'), ('schedule', 'schedule_91_refuse_delete', 'A'), ('schedule', 'schedule_92_refuse_truncate', 'A'),
              ('plan_schedule', 'plan_schedule_90_refuse_update', 'A'), ('plan_schedule', 'plan_schedule_91_refuse_delete', 'A'),
              ('plan_schedule', 'plan_schedule_92_refuse_truncate', 'A'), ('schedule_period', 'schedule_period_90_refuse_update', 'A'), ('schedule_period', 'schedule_period_91_refuse_delete', 'A'),
-             ('schedule_period', 'schedule_period_92_refuse_truncate', 'A'), ('account', 'account_96_announce_due', 'A'),
+             ('schedule_period', 'schedule_period_92_refuse_truncate', 'A'),
+             ('schedule_seat', 'schedule_seat_90_refuse_change', 'A'), ('schedule_seat', 'schedule_seat_92_refuse_truncate', 'A'), ('account', 'account_96_announce_due', 'A'),
              ('true_up', 'true_up_90_refuse_update', 'A'), ('true_up', 'true_up_91_refuse_delete', 'A'), ('true_up', 'true_up_92_refuse_truncate', 'A'),
              ('true_up_line', 'true_up_line_90_refuse_change', 'A'), ('true_up_line', 'true_up_line_92_refuse_truncate', 'A'),
              ('true_up_correction', 'true_up_correction_90_refuse_change', 'A'), ('true_up_correction', 'true_up_correction_92_refuse_truncate', 'A'),
@@ -350,7 +359,14 @@ static VIOLATIONS: Statement = Statement::new(
 /// All violations, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
     let of_books = VIOLATIONS.read(&[&account]);
-    of_books.iter().map(violation_of_row).chain(verify_schedules::violations(account)).collect()
+    of_books
+        .iter()
+        .map(violation_of_row)
+        .chain(verify_schedules::violations(account))
+        .chain(verify_caps::violations(account))
+        .chain(verify_pooling::violations(account))
+        .chain(verify_rollup::violations(account))
+        .collect()
 }
 
 pub fn violation_of_row(row: Row<'_>) -> Violation {

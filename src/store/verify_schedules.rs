@@ -31,7 +31,7 @@ static VIOLATIONS: Statement = Statement::new(
          WHERE $1 IS NULL OR s.account = $1
      ), periods AS MATERIALIZED (
          -- Those of pools up to the last that was issued, and one more.
-         SELECT s.account, s.schedule, n AS period, begins.at AS begins,
+         SELECT s.account, s.schedule, s.starts_at, s.refresh_at, s.last, n AS period, begins.at AS begins,
              begins.at < COALESCE(s.ends_at, 'infinity') AND n - s.first < COALESCE(s.periods, n - s.first + 1)
                  AND GREATEST(begins.at, s.starts_at) < COALESCE(s.ends_at, 'infinity')
                  AND GREATEST(begins.at, s.starts_at) < COALESCE(s.expires_at, 'infinity')
@@ -52,8 +52,8 @@ static VIOLATIONS: Statement = Statement::new(
      LEFT JOIN credit.schedule_period o ON o.account = p.account AND o.lot = l.parent
      WHERE ($1 IS NULL OR p.account = $1) AND NOT COALESCE(l.unit = s.unit AND COALESCE(l.member, '') = p.member AND CASE WHEN p.rolled = 0
          THEN l.source = 'allocation' AND l.granted = p.original
-         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.rolled + 1, o.original)
-             = (p.schedule, p.member, p.period, p.rolled, p.original) END, false)
+         ELSE l.source = 'rollover' AND l.effective_at IS NOT NULL AND (o.schedule, o.member, o.period, o.part, o.rolled + 1, o.original)
+             = (p.schedule, p.member, p.period, p.part, p.rolled, p.original) END, false)
      UNION ALL
      SELECT 'a lot whose rollover is settled is closed', p.account, p.lot, 'closed', 'open'
      FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
@@ -68,18 +68,15 @@ static VIOLATIONS: Statement = Statement::new(
          WHERE NOT p.settled AND COALESCE(l.expires_at, CASE WHEN s.ends_lots THEN s.ends_at END) IS NOT NULL
          UNION ALL
          -- The first period that was not issued, and where members get something the next one of all.
-         SELECT s.account, GREATEST(n.begins, s.starts_at) FROM schedules s, LATERAL (
-             SELECT min(p.begins) AS begins FROM periods p
-             WHERE p.account = s.account AND p.schedule = s.schedule AND p.is_granted AND NOT p.is_issued) n
-         WHERE n.begins IS NOT NULL
+         SELECT account, GREATEST(min(begins), min(starts_at)) FROM periods WHERE is_granted AND NOT is_issued GROUP BY account, schedule
          UNION ALL
          SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2) v ON v.account = a.account
      WHERE $1 IS NULL OR a.account = $1
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL
      SELECT 'every period of a schedule that was due was issued', p.account, NULL, 'schedule ' || p.schedule || ' period ' || p.period, 'no such period'
-     FROM periods p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule
-     WHERE p.is_granted AND NOT p.is_issued AND GREATEST(p.begins, s.starts_at) < COALESCE(s.refresh_at, $2) AND p.period <= s.last
+     FROM periods p
+     WHERE p.is_granted AND NOT p.is_issued AND GREATEST(p.begins, p.starts_at) < COALESCE(p.refresh_at, $2) AND p.period <= p.last
      UNION ALL
      SELECT 'a lot of a schedule takes effect in its period', p.account, p.lot, 'schedule ' || p.schedule || ' period ' || p.period || ' from ' || b.begins || ' to ' || b.ends,
          l.effective_at::text
@@ -88,6 +85,15 @@ static VIOLATIONS: Statement = Statement::new(
      CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, s.every * p.period, s.time_zone) AS begins,
          credit.add_interval(s.anchor, s.every * (p.period + 1), s.time_zone) AS ends) AS b
      WHERE p.rolled = 0 AND NOT (l.effective_at >= b.begins AND l.effective_at < b.ends)
+     UNION ALL
+     SELECT 'what seats bring to the pool is what their lots were granted', COALESCE(p.account, c.account), COALESCE(p.lot, c.lot),
+         COALESCE(c.amount, 0)::text, COALESCE(p.original, 0)::text
+     FROM (SELECT p.account, p.lot, p.period, p.original FROM credit.schedule_period p
+         JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule AND s.into_pool
+         WHERE p.rolled = 0 AND ($1 IS NULL OR p.account = $1)) p
+     FULL JOIN (SELECT account, lot, period, sum(amount) AS amount FROM credit.schedule_seat WHERE $1 IS NULL OR account = $1
+         GROUP BY account, lot, period) c ON c.account = p.account AND c.lot = p.lot AND c.period = p.period
+     WHERE p.original IS DISTINCT FROM c.amount
      UNION ALL
      SELECT 'what rolled over is of a period', l.account, l.lot, 'a period', 'a rollover from lot ' || l.parent
      FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL

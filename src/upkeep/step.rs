@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use crate::cycles::refresh;
 use crate::posting::expiry;
+use crate::reporting::rollup;
 use crate::server::clock;
 use crate::settings;
 use crate::store::{maintenance, requests};
@@ -16,12 +17,13 @@ pub enum Step {
     CloseEmptyLots,
     ForgetKeys,
     ForgetRuns,
+    RollUp,
 }
 
 impl Step {
     /// All steps in the order in which they are done.
-    pub const ALL: [Step; 5] =
-        [Step::RefreshSchedules, Step::ExpireLots, Step::CloseEmptyLots, Step::ForgetKeys, Step::ForgetRuns];
+    pub const ALL: [Step; 6] =
+        [Step::RefreshSchedules, Step::ExpireLots, Step::CloseEmptyLots, Step::RollUp, Step::ForgetKeys, Step::ForgetRuns];
 
     /// What the log calls it.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Step {
             Step::CloseEmptyLots => "close empty lots",
             Step::ForgetKeys => "forget keys",
             Step::ForgetRuns => "forget runs",
+            Step::RollUp => "roll up",
         }
     }
 
@@ -45,6 +48,7 @@ impl Step {
                 requests::forget(before, max_rows)
             }
             Step::ForgetRuns => maintenance::forget(max_rows),
+            Step::RollUp => rollup::refresh(max_rows, false),
         }
     }
 }

@@ -23,6 +23,8 @@ FROM pg_class c
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
 JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 WHERE e.extname = 'pg_credit' AND c.relkind IN ('r', 'p', 'S') AND NOT c.oid = ANY (e.extconfig)
+    -- Added up anew from the ledger.
+    AND c.relname NOT IN ('rollup', 'rollup_watermark')
 ORDER BY 1;
 
 \echo == the books: violated invariants (there must be none)
@@ -36,6 +38,11 @@ SELECT account,
        credit_balance(account, at => '2024-01-15 00:00:00+00') AS as_of_then
 FROM credit.account ORDER BY account;
 SELECT count(*) AS slots, sum(remaining) AS remaining FROM credit.slot;
+
+\echo == consumption, whether it is added up or not
+SELECT * FROM credit.consumption_by_member ORDER BY account, unit, month, member;
+SELECT * FROM credit.consumption_daily ORDER BY account, unit, day;
+SELECT * FROM credit_chargeback('acme', '2024-01-01', '2100-01-01');
 
 \echo == views
 SELECT 'balances' AS view, count(*), md5(string_agg(v::text, chr(10) ORDER BY v::text COLLATE "C")) FROM credit.balances v

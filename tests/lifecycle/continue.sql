@@ -120,13 +120,44 @@ BEGIN
     ASSERT credit_try_debit('crowd', 1000000) IS NULL;
 END $$;
 
+-- Caps count on, and are still enforced.
+DO $$
+BEGIN
+    ASSERT credit_spendable('capped', member => 'dan') = 50, credit_spendable('capped', member => 'dan');
+    ASSERT credit_try_debit('capped', 51, member => 'dan') IS NULL;
+    ASSERT credit_debit('capped', 50, member => 'dan') > 0;
+    ASSERT credit_try_debit('capped', 1, member => 'dan') IS NULL;
+    ASSERT credit_spendable('capped', operation => 'mail') = 50, credit_spendable('capped', operation => 'mail');
+    ASSERT credit_try_debit('capped', 51, operation => 'mail') IS NULL;
+    ASSERT credit_debit('capped', 50, operation => 'mail') > 0;
+    ASSERT credit_try_debit('capped', 1, operation => 'mail') IS NULL;
+    ASSERT credit_cap('capped', 10, operation => 'search') > (SELECT max(cap) FROM credit.cap WHERE operation = 'chat');
+END $$;
+
+-- Rules of pooling count on, departments go by them, and a seat that is added raises the pool.
+DO $$
+DECLARE
+    pool numeric := credit_balance('seated', member => 'bea');
+BEGIN
+    ASSERT credit_try_debit('seated', 1, member => 'ann') IS NULL;
+    ASSERT credit_debit('seated', 1, member => 'bea') > 0;
+    ASSERT credit_balance('seated', member => 'bea', at => '2090-01-01 00:00:00+00') = 0;
+    PERFORM credit_member('seated', 'cleo');
+    ASSERT credit_balance('seated', member => 'cleo') = pool - 1 + 10, credit_balance('seated', member => 'cleo');
+    ASSERT credit_pooling('seated', NULL, department => 'product/ml') > (SELECT count(*) FROM credit.pooling WHERE account = 'seated') - 1;
+    ASSERT credit_debit('seated', 1, member => 'ann') > 0;
+END $$;
+
 -- The role that may spend still may.
 SET ROLE lifecycle_spender;
 DO $$ BEGIN PERFORM credit_debit('acme', 1, member => 'alice'); END $$;
 RESET ROLE;
 
 -- Maintenance goes on, and numbers its runs on.
+-- What was added up before is added up anew.
+DO $$ BEGIN ASSERT credit.rolled_up_to() = 0, 'a watermark of another database'; END $$;
 CALL credit_maintain(time_limit => '1 minute');
+DO $$ BEGIN ASSERT credit.rolled_up_to() > 0, 'nothing is added up'; END $$;
 
 DO $$
 BEGIN

@@ -50,6 +50,24 @@ SELECT credit_convert('umbrella', 10.01, 'usd', 'third');
 SELECT credit_transfer('acme', 1, to_member => 'alice', key => 'transfer');
 SELECT credit_account('closed', transfers => 'none');
 
+-- A department's cap, half used, one that warns, and one that has ended.
+SELECT credit_account('capped');
+SELECT credit_grant('capped', 1000);
+SELECT credit_member('capped', 'dan', department => 'eng/ml');
+SELECT credit_cap('capped', 100, department => 'eng', every => 'year', anchor => '2000-01-01 00:00:00+00');
+SELECT credit_cap('capped', 1000, action => 'warn');
+SELECT credit_debit('capped', 50, member => 'dan');
+SELECT credit_end_cap('capped', credit_cap('capped', 10, operation => 'chat'));
+SELECT credit_cap('capped', 70, operation => 'mail', rolling => '30 days');
+SELECT credit_debit('capped', 20, operation => 'mail');
+
+-- Rules of pooling, one that counts and one that will; departments; a pool that seats feed.
+SELECT credit_account('seated'), credit_grant('seated', 1000);
+SELECT credit_member('seated', 'ann', department => 'eng/ml'), credit_member('seated', 'bea', department => 'eng', kind => 'agent');
+SELECT credit_pooling('seated', 'per_seat', department => 'eng/ml'), credit_pooling('seated', 'per_seat', member => 'bea', effective_at => '2090-01-01 00:00:00+00');
+SELECT credit_move_department('seated', 'eng', 'product');
+SELECT credit_schedule('seated', 10, '1 year', per_member => true, into_pool => true, anchor => '2000-01-01 00:00:00+00');
+
 -- Written past the functions: applied by the triggers, once.
 INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
     SELECT account, unit, 70, 'paid', 'adjustment', now() FROM credit.account WHERE account = 'acme';

@@ -30,11 +30,11 @@ fn lot(id: i64, remaining: i128, expires_on: i64) -> Lot {
 }
 
 fn usage(units: i128) -> Usage {
-    Usage { member: None, operation: None, amount: amount(units) }
+    Usage { member: None, operation: None, amount: amount(units), per_seat: false }
 }
 
 fn pace(days: i64) -> Pace {
-    Pace { window: TimeDelta::days(days), decimals: 6, per_seat: false }
+    Pace { window: TimeDelta::days(days), decimals: 6 }
 }
 
 fn used_and_lost(lots: &[Lot], usage: &[Usage], pace: Pace) -> Vec<(i64, i128, i128)> {
@@ -61,8 +61,8 @@ fn a_lot_is_only_drawn_while_it_is_in_effect_and_by_whom_it_pays_for() {
     let lots = [own, chat, lot(3, 5, 10)];
     let hers = Usage { member: alice, ..usage(30) };
     assert_eq!(used_and_lost(&lots, std::slice::from_ref(&hers), pace(30)), [(1, 5, 0), (2, 0, 5), (3, 5, 0)]);
-    let per_seat = Pace { per_seat: true, ..pace(30) };
-    assert_eq!(used_and_lost(&lots, &[hers], per_seat), [(1, 5, 0), (2, 0, 5), (3, 0, 5)]);
+    let per_seat = Usage { per_seat: true, ..hers };
+    assert_eq!(used_and_lost(&lots, &[per_seat], pace(30)), [(1, 5, 0), (2, 0, 5), (3, 0, 5)]);
     let chats = Usage { operation: Some("chat".to_owned()), ..usage(30) };
     assert_eq!(used_and_lost(&lots, &[chats], pace(30)), [(1, 0, 5), (2, 5, 0), (3, 5, 0)]);
 }
@@ -84,7 +84,7 @@ fn monthly(rollover: Option<Rollover>) -> Terms {
 
 fn issuing(terms: &Terms, held: Vec<Held>) -> Issuing<'_> {
     let line = Line { since: Some(at(0)), issued: Some(0) };
-    Issuing { terms, member: None, line, held, is_paid: true, priorities: [50, 50] }
+    Issuing { terms, member: None, seats: vec![line], held, is_paid: true, priorities: [50, 50] }
 }
 
 fn units(amount: Amount) -> i128 {

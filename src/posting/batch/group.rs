@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
-use crate::domain::batch::{self, BatchDebit, BatchLot, Drawn};
+use crate::domain::batch::{self, BatchCap, BatchDebit, BatchLot, Drawn};
 use crate::domain::drawdown::Expiry;
 use crate::domain::layout;
 use crate::posting::whole_lot::{self, WholeLot};
@@ -19,6 +19,8 @@ pub struct Group<'a> {
     /// The decimals of the unit.
     pub decimals: u32,
     pub debits: Vec<GroupDebit<'a>>,
+    /// The caps that count some of them, as they are locked.
+    pub caps: Vec<BatchCap>,
 }
 
 /// A debit of a group.
@@ -28,6 +30,8 @@ pub struct GroupDebit<'a> {
     /// The earlier item of the batch that has the same key: when that one is paid, this one takes nothing.
     pub repeats: Option<usize>,
     pub debit: BatchDebit<'a>,
+    /// The caps that count it, by their position in the group.
+    pub counting: Vec<usize>,
 }
 
 /// What a group takes.
@@ -37,6 +41,8 @@ pub struct Taken<'a> {
     pub drawn: Vec<(usize, Drawn)>,
     /// The ids of the group's lots by position.
     pub lots: Vec<i64>,
+    /// What is used of the group's caps then.
+    pub caps_used: Vec<Amount>,
     /// What is taken from slots whose locks are held.
     pub shares: Vec<SlotShare<'a>>,
     /// What the slots of lots locked whole hold afterwards.
@@ -50,19 +56,25 @@ pub struct Taken<'a> {
 impl<'a> Group<'a> {
     /// Draws the debits in turn, and leaves in the lots what they have then.
     pub fn draw(&self, lots: &mut [BatchLot]) -> Vec<(usize, Drawn)> {
+        self.draw_counting(lots).0
+    }
+
+    /// The same, and what is used of the caps then.
+    fn draw_counting(&self, lots: &mut [BatchLot]) -> (Vec<(usize, Drawn)>, Vec<Amount>) {
+        let mut caps = self.caps.clone();
         let mut paid = BTreeSet::new();
         let mut drawn = Vec::with_capacity(self.debits.len());
         for known in &self.debits {
             if known.repeats.is_some_and(|original| paid.contains(&original)) {
                 continue;
             }
-            let outcome = batch::draw(lots, &known.debit);
+            let outcome = batch::draw_capped(lots, &mut caps, &known.counting, &known.debit);
             if matches!(outcome, Drawn::Paid(_)) {
                 paid.insert(known.index);
             }
             drawn.push((known.index, outcome));
         }
-        drawn
+        (drawn, caps.into_iter().map(|cap| cap.used).collect())
     }
 
     /// Whether a debit came to the end of the owner's lots, where more of them than were read might have paid.
@@ -74,6 +86,7 @@ impl<'a> Group<'a> {
             let came_to_the_end = match drawn {
                 Drawn::Paid(parts) => parts.last().map(|(position, _)| *position) > last,
                 Drawn::Short { .. } => true,
+                Drawn::Capped { .. } => false,
             };
             may_use && came_to_the_end
         })
@@ -88,12 +101,12 @@ impl<'a> Group<'a> {
     fn take_slots(&self, owned: &[OwnedLot]) -> Option<Taken<'a>> {
         let mut lots: Vec<_> = owned.iter().map(batch_lot).collect();
         let before: Vec<_> = lots.iter().map(|lot| lot.available).collect();
-        let drawn = self.draw(&mut lots);
+        let (drawn, caps_used) = self.draw_counting(&mut lots);
         let last = last_drawn(&drawn);
         if lots.iter().take(last).any(|lot| lot.available.is_zero()) {
             return None;
         }
-        let mut taken = Taken { drawn, lots: lots.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
+        let mut taken = Taken { drawn, caps_used, lots: lots.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
         let mut held = Vec::new();
         for (position, lot) in lots.iter().enumerate().take(last) {
             let pays = before[position].checked_sub(lot.available).expect("a lot only loses");
@@ -133,10 +146,10 @@ impl<'a> Group<'a> {
         let mut whole: Vec<Option<WholeLot<'a>>> = Vec::new();
         loop {
             let mut after = lots.clone();
-            let drawn = self.draw(&mut after);
+            let (drawn, caps_used) = self.draw_counting(&mut after);
             let last = last_drawn(&drawn);
             if last <= whole.len() {
-                return Some(self.taken_from_whole_lots(drawn, &after, whole));
+                return Some(Taken { caps_used, ..self.taken_from_whole_lots(drawn, &after, whole) });
             }
             for lot in &mut lots[whole.len()..last] {
                 if !self.debits.iter().any(|known| lot.pays_for(&known.debit)) {
@@ -196,7 +209,7 @@ pub fn batch_lot(owned: &OwnedLot) -> BatchLot {
 fn last_drawn(drawn: &[(usize, Drawn)]) -> usize {
     let last = |drawn: &Drawn| match drawn {
         Drawn::Paid(parts) => parts.last().map_or(0, |(position, _)| position + 1),
-        Drawn::Short { .. } => 0,
+        Drawn::Short { .. } | Drawn::Capped { .. } => 0,
     };
     drawn.iter().map(|(_, drawn)| last(drawn)).max().unwrap_or(0)
 }

@@ -14,8 +14,9 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use self::group::{Group, GroupDebit, Taken};
 use super::account;
+use super::caps::whole::WholeCap;
 use super::closed::{self, Correction};
-use super::debit::{self, Debit};
+use super::debit::{self, Debit, Short};
 use super::idempotency;
 use super::late;
 use super::write;
@@ -25,11 +26,13 @@ use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::{self, Result};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
+use crate::store::caps::Cap;
 use crate::store::eligible::{self, OwnedLot, Owner};
 use crate::store::entries::{self, BatchLine};
 use crate::store::slots::{self, Layout};
 use crate::store::{lots, requests};
 
+mod caps;
 mod group;
 
 /// So often a batch may find that everything changed before it gives up with 40001.
@@ -53,7 +56,7 @@ pub enum ItemOutcome {
     /// It is in the ledger under this posting.
     Posted(i64),
     /// It took nothing; so much was missing.
-    Short { shortfall: Amount },
+    Short(Short),
 }
 
 /// Debits each item in turn; one outcome per item.
@@ -105,7 +108,9 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness
                 return Ok(outcomes);
             }
             Some(posting) if lateness == Lateness::Asked && late::is_paid_by_expired(items, &contexts) => {
-                late::as_one(items, &contexts, posting)?;
+                if subtransaction::attempt(|| late::as_one(items, &contexts, generation, posting))?.is_none() {
+                    continue;
+                }
                 closed::record_all(&corrections, &vec![ItemOutcome::Posted(posting); items.len()]);
                 return Ok(Vec::new());
             }
@@ -133,6 +138,19 @@ fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
         Ok(context)
     };
     items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| in_item(items, index, refusal))).collect()
+}
+
+/// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was deactivated during
+/// a wait must not spend.
+///
+/// # Errors
+/// What no longer allows an item.
+pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u64) -> Result<bool> {
+    if invalidation::generation() == generation {
+        return Ok(true);
+    }
+    let now = contexts(items)?;
+    Ok(before.iter().zip(&now).all(|(before, now)| before.holds(now)))
 }
 
 /// What of the items is usage of closed periods.
@@ -214,7 +232,8 @@ impl<'a> Attempt<'a> {
         let now = clock::now();
         self.claim_keys(now)?;
         self.issue_what_is_due(now)?;
-        let groups = self.groups();
+        let caps = self.lock_caps();
+        let groups = self.groups(&caps);
         let lots = self.read_lots(&groups);
         let registered = self.register_members(&groups, &lots, now)?;
         let mut taken = ByAccount::new();
@@ -225,21 +244,26 @@ impl<'a> Attempt<'a> {
             self.read_too_few |= in_part.iter().any(|owner| group.went_through(owner, owned, &of_group));
             taken.insert(*key, of_group);
         }
-        if self.read_too_few || !self.contexts_hold()? {
+        if self.read_too_few || !contexts_hold(self.items, self.contexts, self.generation)? {
             return Ok(None);
         }
         let outcomes = self.outcomes(&taken);
-        if let Some((index, shortfall)) = first_short(&outcomes).filter(|_| mode == Mode::All) {
-            return Err(self.refusal(index, shortfall));
+        if let Some((index, short)) = caps::first_short(&outcomes).filter(|_| mode == Mode::All) {
+            return Err(self.refusal(index, short, &caps, &taken));
         }
         // A member who was registered for a debit that then did not fit must not stay.
-        if registered.iter().any(|index| matches!(outcomes[*index], ItemOutcome::Short { .. })) {
+        if registered.iter().any(|index| matches!(outcomes[*index], ItemOutcome::Short(_))) {
             return Ok(None);
         }
         if self.contexts.iter().any(|context| !context.is_due(now) && context.is_due(clock::now())) {
             return Ok(None);
         }
-        let has_written = self.write(&taken, &outcomes);
+        let written_at = clock::now();
+        if caps::has_ended(&caps, written_at) {
+            return Ok(None);
+        }
+        let has_written = self.write(&taken, &outcomes, written_at);
+        self.write_caps(&caps, &groups, &taken, written_at);
         for index in registered {
             account::seat_added(self.items[index].account, self.items[index].member, &self.contexts[index], now);
         }
@@ -277,7 +301,7 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    fn groups(&self) -> ByAccount<'a, Group<'a>> {
+    fn groups(&self, caps: &ByAccount<'a, Vec<WholeCap<'a>>>) -> ByAccount<'a, Group<'a>> {
         let (items, contexts) = (self.items, self.contexts);
         let mut groups = ByAccount::new();
         for (index, item) in items.iter().enumerate() {
@@ -289,12 +313,18 @@ impl<'a> Attempt<'a> {
             let pool = context.pool_pays(item.member);
             let debit = BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount };
             let decimals = context.unit_decimals();
-            let group = groups.entry((item.account, context.unit.as_str())).or_insert_with(|| Group {
+            let key = (item.account, context.unit.as_str());
+            let locked = caps.get(&key).map_or(&[][..], Vec::as_slice);
+            let group = groups.entry(key).or_insert_with(|| Group {
                 account: item.account,
                 decimals,
                 debits: Vec::new(),
+                caps: locked.iter().map(caps::batch_cap).collect(),
             });
-            group.debits.push(GroupDebit { index, repeats, debit });
+            let counting = context.caps.iter().filter(|cap| cap.counts(item.operation));
+            let position = |cap: &Cap| locked.iter().position(|whole| whole.cap.cap == cap.cap).expect("a cap that is locked");
+            let counting = counting.map(position).collect();
+            group.debits.push(GroupDebit { index, repeats, debit, counting });
         }
         groups
     }
@@ -319,19 +349,6 @@ impl<'a> Attempt<'a> {
             self.read_in_part.entry((owner.account, owner.unit)).or_default().push(owner.owner);
         }
         lots
-    }
-
-    /// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was
-    /// deactivated during a wait must not spend.
-    ///
-    /// # Errors
-    /// What no longer allows an item.
-    fn contexts_hold(&self) -> Result<bool> {
-        if invalidation::generation() == self.generation {
-            return Ok(true);
-        }
-        let now = contexts(self.items)?;
-        Ok(self.contexts.iter().zip(&now).all(|(before, now)| before.holds(now)))
     }
 
     /// Registers members who are named for the first time, for items that fit as things look; which items.
@@ -367,10 +384,16 @@ impl<'a> Attempt<'a> {
         }
         for (index, drawn) in taken.values().flat_map(|group| &group.drawn) {
             outcomes[*index] = Some(match drawn {
+                Drawn::Capped { cap, requested, used } => {
+                    let limit =
+                        self.contexts[*index].caps.iter().find(|known| known.cap == *cap).expect("a cap of the item").limit;
+                    let left = limit.checked_sub(*used).unwrap_or_default().max(Amount::ZERO);
+                    ItemOutcome::Short(Short { shortfall: requested.checked_sub(left).unwrap_or_default(), cap: Some(*cap) })
+                }
                 Drawn::Paid(_) => ItemOutcome::Posted(self.postings[*index]),
                 Drawn::Short { available } => {
                     let shortfall = self.items[*index].amount.checked_sub(*available).expect("less than was asked for");
-                    ItemOutcome::Short { shortfall }
+                    ItemOutcome::Short(Short { shortfall, cap: None })
                 }
             });
         }
@@ -378,16 +401,13 @@ impl<'a> Attempt<'a> {
         (0..self.items.len()).map(|index| outcome(index).expect("an outcome for each item")).collect()
     }
 
-    fn refusal(&self, index: usize, shortfall: Amount) -> ErrorReport {
-        let item = &self.items[index];
-        let available = item.amount.checked_sub(shortfall).expect("a shortfall of the amount");
-        in_item(self.items, index, error::insufficient(item.account, item.member, item.amount, available))
-    }
-
-    /// Writes what was taken; `false` when a slot held less than was read, or a lot has expired meanwhile.
-    fn write(&self, taken: &ByAccount<'a, Taken<'a>>, outcomes: &[ItemOutcome]) -> bool {
-        let now = clock::now();
+    /// Writes what was taken; `false` when a slot held less than was read, or meanwhile a lot has expired or another policy
+    /// counts.
+    fn write(&self, taken: &ByAccount<'a, Taken<'a>>, outcomes: &[ItemOutcome], now: DateTime<Utc>) -> bool {
         if taken.values().filter_map(|group| group.earliest_expiry).any(|expires_at| expires_at <= now) {
+            return false;
+        }
+        if self.contexts.iter().any(|context| !context.pooling_holds(now)) {
             return false;
         }
         let shares: Vec<_> = taken.values().flat_map(|group| group.shares.iter().copied()).collect();
@@ -426,16 +446,9 @@ impl<'a> Attempt<'a> {
     /// A key whose debit did not fit is free again.
     fn take_back_keys(&self, outcomes: &[ItemOutcome]) {
         for (index, outcome) in outcomes.iter().enumerate() {
-            if let (Some(keyed), ItemOutcome::Short { .. }, None) = (self.items[index].keyed, outcome, self.same_as.get(&index)) {
+            if let (Some(keyed), ItemOutcome::Short(_), None) = (self.items[index].keyed, outcome, self.same_as.get(&index)) {
                 requests::take_back(self.items[index].account, keyed.key);
             }
         }
     }
-}
-
-fn first_short(outcomes: &[ItemOutcome]) -> Option<(usize, Amount)> {
-    outcomes.iter().enumerate().find_map(|(index, outcome)| match outcome {
-        ItemOutcome::Short { shortfall } => Some((index, *shortfall)),
-        ItemOutcome::Posted(_) => None,
-    })
 }

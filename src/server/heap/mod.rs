@@ -65,10 +65,14 @@ pub fn end_statement() {
     unsafe { pg_sys::CommandCounterIncrement() };
 }
 
-/// The next value of a sequence.
+unsafe extern "C-unwind" {
+    // Exported by the server (commands/sequence.h), and not among the bindings.
+    fn nextval_internal(sequence: pg_sys::Oid, check_permissions: bool) -> i64;
+}
+
+/// The next value of a sequence, whoever asks: as all that is read and written directly.
 pub fn next_value(sequence: pg_sys::Oid) -> i64 {
-    let value: Option<i64> = unsafe { pgrx::direct_function_call(pg_sys::nextval_oid, &[Some(pg_sys::Datum::from(sequence))]) };
-    value.expect("nextval returns a value or an error")
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| nextval_internal(sequence, false)) }
 }
 
 /// The login role of the session, which every row records.

@@ -50,6 +50,8 @@ pub struct Relations {
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
     pub posting_id: pg_sys::Oid,
+    /// Who owns the ledger, and with it everything else.
+    pub owner: pg_sys::Oid,
     writable: bool,
     ledger_writable: bool,
 }
@@ -114,13 +116,14 @@ unsafe fn find() -> Relations {
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(&id, c"account", 13, c"account_pkey", 1),
+            account: indexed(&id, c"account", 15, c"account_pkey", 1),
             unit: indexed(&id, c"unit", 5, c"unit_pkey", 1),
-            member: indexed(&id, c"member", 7, c"member_pkey", 2),
+            member: indexed(&id, c"member", 8, c"member_pkey", 2),
             lot: indexed(&id, c"lot", 21, c"lot_drawdown", 9),
             slot,
             entry,
             posting_id: id(c"posting_id"),
+            owner: owner(entry),
             writable: ledger_writable && slot.is_as_made && has_shape(slot.table, &SLOT),
             ledger_writable,
         }
@@ -136,6 +139,15 @@ unsafe fn indexed(id: &impl Fn(&CStr) -> pg_sys::Oid, table: &CStr, columns: i16
         let is_as_made = index != pg_sys::InvalidOid && is_plain_heap(relation, columns) && is_plain_tree(index, index_columns);
         pg_sys::table_close(relation, pg_sys::NoLock as i32);
         Indexed { table, index, is_as_made }
+    }
+}
+
+unsafe fn owner(table: pg_sys::Oid) -> pg_sys::Oid {
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let owner = (*(*relation).rd_rel).relowner;
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        owner
     }
 }
 

@@ -433,7 +433,7 @@ fn changed_account_settings_are_obeyed_at_once() {
         spender.refusal(request).expect(code);
     };
     change("SELECT credit_account('acme', pooling => 'per_seat')", spend, INSUFFICIENT);
-    admin.run("UPDATE credit.account SET pooling = 'pooled'");
+    admin.run("SELECT credit_account('acme', pooling => 'pooled')");
     let mut change = |change: &str, request: &str, code: &str| {
         spender.run(spend);
         admin.run(&format!("BEGIN; {change}"));

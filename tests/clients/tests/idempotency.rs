@@ -246,7 +246,7 @@ fn two_maintenance_runs_at_once_share_the_work() {
     let done = database.clients(2, |_, client| {
         let mut done = [0, 0];
         loop {
-            let tasks = client.rows("SELECT task, done FROM credit_maintain(500) WHERE done > 0");
+            let tasks = client.rows("SELECT task, done FROM credit_maintain(500) WHERE done > 0 AND task <> 'roll up'");
             if tasks.is_empty() {
                 return done;
             }

@@ -74,7 +74,7 @@ fn while_another_session_does_a_step_it_steps_aside() {
     client.run("CALL credit_maintain(time_limit => '1 minute')");
     assert_eq!(
         log(&mut client)[1..],
-        ["refresh schedules 0 1", "expire lots 0 0", "close empty lots 0 1", "forget keys 0 1", "forget runs 0 1"]
+        ["refresh schedules 0 1", "expire lots 0 0", "close empty lots 0 1", "roll up 0 1", "forget keys 0 1", "forget runs 0 1"]
     );
     other.run("COMMIT");
     assert_eq!(expiries(&mut client), 1);
@@ -103,7 +103,7 @@ fn what_was_done_before_an_interruption_stays_done_and_the_next_run_goes_on() {
     let open = "SELECT step FROM credit.maintenance_run WHERE finished_at IS NULL";
     assert_eq!(watcher.rows(open), [["forget keys"]], "what was interrupted has no end");
     client.run("CALL credit_maintain(time_limit => '1 minute')");
-    assert_eq!(client.number("SELECT count(*) FROM credit.maintenance_run WHERE finished_at IS NOT NULL"), 3 + 5);
+    assert_eq!(client.number("SELECT count(*) FROM credit.maintenance_run WHERE finished_at IS NOT NULL"), 4 + 6);
     database.verify();
 }
 
@@ -137,7 +137,7 @@ fn who_administers_may_call_it_and_nobody_else() {
         }
         if is_allowed {
             let recorded = format!("SELECT count(*) FROM credit.maintenance_run WHERE recorded_by = '{role}'");
-            assert_eq!(session.number(&recorded), 5);
+            assert_eq!(session.number(&recorded), 6);
             session.refusal("BEGIN; CALL credit_maintain(time_limit => '1 minute')").expect(IN_A_TRANSACTION);
             session.run("ROLLBACK");
             client.run(&format!("SELECT credit_disallow('{role}', '{level}')"));

@@ -222,13 +222,13 @@ fn now_means_now() {
          SELECT credit_end_agreement('acme', 'api', ended_at => now());
          SELECT credit_tier('api', 'two', withdraw => true, effective_at => now())",
     );
-    assert_eq!(client.text("SELECT pooling FROM credit.account WHERE account = 'acme'"), "per_seat");
+    client.run("SELECT credit_grant('acme', 10); SELECT credit_debit('acme', 1, member => 'ada')");
     client
         .refusal("SELECT credit_tier('api', 'one', 0, discount => 0.1, effective_at => now() - interval '1 second')")
         .expect(WRONG_STATE);
     client
-        .refusal("SELECT credit_agreement('acme', 'api', pooling => 'pooled', effective_at => now() + interval '1 day')")
-        .expect(INVALID);
+        .refusal("SELECT credit_agreement('acme', 'api', pooling => 'pooled', effective_at => now() - interval '1 second')")
+        .expect(WRONG_STATE);
     database.verify();
 }
 

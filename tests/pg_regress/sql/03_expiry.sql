@@ -46,7 +46,7 @@ SELECT credit_account('calendar', time_zone => 'Europe/Berlin');
 -- credit_maintain() does all the housekeeping.
 SELECT credit_grant('acme', 5, expires_at => '2026-02-20 00:00:00+00') > 0 AS granted;
 SET credit.clock = '2026-02-20 00:00:00+00';
-SELECT * FROM credit_maintain();
-SELECT * FROM credit_maintain();
+SELECT * FROM credit_maintain() WHERE task <> 'roll up';
+SELECT * FROM credit_maintain() WHERE task <> 'roll up';
 
 SELECT * FROM credit_verify();

@@ -48,9 +48,9 @@ SELECT account, key, function FROM credit.request ORDER BY account, key;
 -- Keys are kept for credit.key_retention_days. After that credit_maintain() forgets them, and they can be used again.
 SHOW credit.key_retention_days;
 SET credit.clock = '2026-01-31 00:00:00+00';
-SELECT * FROM credit_maintain();
+SELECT * FROM credit_maintain() WHERE task <> 'roll up';
 SET credit.clock = '2026-01-31 00:00:00.000001+00';
-SELECT * FROM credit_maintain();
+SELECT * FROM credit_maintain() WHERE task <> 'roll up';
 SELECT count(*) FROM credit.request;
 
 SELECT * FROM credit_verify();

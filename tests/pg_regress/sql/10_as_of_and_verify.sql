@@ -65,6 +65,16 @@ UPDATE credit.entry SET amount = -5, recorded_at = '2026-02-11 00:00:00+00' WHER
 SELECT invariant, account, lot, expected, found FROM credit_verify('acme') ORDER BY invariant, found;
 ROLLBACK;
 
+-- A member pays with the lot of another, for an operation that the lot does not apply to, a part of a credit that its unit does not have.
+BEGIN;
+SELECT credit_member('acme', 'alice'), credit_member('acme', 'bob');
+SELECT credit_grant('acme', 10, member => 'alice', applies_to => '{chat}') AS alices \gset
+SELECT credit_debit('acme', 1, member => 'alice', operation => 'chat') > 0 AS debited;
+ALTER TABLE credit.entry DISABLE TRIGGER entry_90_refuse_update;
+UPDATE credit.entry SET amount = -1.0000001, member = 'bob', operation = 'search' WHERE account = 'acme' AND lot = :alices AND kind = 'debit';
+SELECT invariant, account, expected, regexp_replace(found, 'posting \d+', 'posting ...') AS found FROM credit_verify('acme') ORDER BY invariant, found;
+ROLLBACK;
+
 -- Even the database's last guard stands: a slot cannot be written below zero.
 UPDATE credit.slot SET remaining = -1 WHERE account = 'acme';
 \echo :LAST_ERROR_SQLSTATE

@@ -15,7 +15,7 @@ SET credit.clock = '2026-03-15 00:00:00+00';
 -- The function does one batch of each step. It is a part of the transaction it is called in, its log is as well.
 BEGIN;
 SELECT * FROM credit_maintain(max_rows => 2);
-SELECT step, handled, batches, finished_at >= started_at AS finished, error FROM credit.maintenance_run ORDER BY run;
+SELECT step, handled, batches, finished_at >= started_at AS finished, error FROM credit.maintenance_run WHERE step <> 'roll up' ORDER BY run;
 ROLLBACK;
 SELECT count(*) FROM credit.maintenance_run;
 SELECT count(*) FROM credit.entry WHERE kind = 'expiry';
@@ -23,14 +23,14 @@ SELECT count(*) FROM credit.entry WHERE kind = 'expiry';
 -- The procedure does all that is due, in batches, each a transaction: 2 lots and 2 lots, and one that finds nothing left.
 CALL credit_maintain(time_limit => '1 minute', max_rows => 2);
 SELECT step, handled, batches, finished_at >= started_at AS finished, error, recorded_by = session_user AS recorded_by
-FROM credit.maintenance_run ORDER BY run;
+FROM credit.maintenance_run WHERE step <> 'roll up' ORDER BY run;
 SELECT lot, amount, occurred_at, recorded_at FROM credit.ledger WHERE kind = 'expiry' ORDER BY lot;
 
 -- Without time it does one batch of each step.
 SELECT count(credit_grant('acme', n, expires_at => '2026-04-01 00:00:00+00')) FROM generate_series(1, 5) AS n;
 SET credit.clock = '2026-04-01 00:00:00+00';
 CALL credit_maintain(time_limit => '0', max_rows => 2);
-SELECT step, handled, batches FROM credit.maintenance_run ORDER BY run DESC LIMIT 4;
+SELECT step, handled, batches FROM credit.maintenance_run WHERE step <> 'roll up' ORDER BY run DESC LIMIT 4;
 
 -- A step that fails does not keep the others from being done. The log says why, and the call fails in the end.
 SELECT credit_debit('acme', 2, key => 'two') > 0 AS debited;
@@ -40,10 +40,10 @@ SET credit.clock = '2026-06-01 00:00:00+00';
 \set VERBOSITY sqlstate
 CALL credit_maintain(time_limit => '1 minute', max_rows => 2);
 \set VERBOSITY default
-SELECT step, handled, batches, finished_at >= started_at AS finished, error FROM credit.maintenance_run ORDER BY run DESC LIMIT 4;
+SELECT step, handled, batches, finished_at >= started_at AS finished, error FROM credit.maintenance_run WHERE step <> 'roll up' ORDER BY run DESC LIMIT 4;
 DROP TRIGGER refuse ON credit.request;
 CALL credit_maintain(time_limit => '1 minute');
-SELECT step, handled, error FROM credit.maintenance_run ORDER BY run DESC LIMIT 4;
+SELECT step, handled, error FROM credit.maintenance_run WHERE step <> 'roll up' ORDER BY run DESC LIMIT 4;
 
 -- Runs that began more than 90 days ago, in real time, are forgotten.
 UPDATE credit.maintenance_run SET started_at = started_at - interval '91 days', finished_at = finished_at - interval '91 days';

@@ -1,0 +1,118 @@
+//! credit_cap(), credit_end_cap() and credit_spendable().
+
+use chrono::Datelike;
+use pgrx::prelude::*;
+
+use super::balance;
+use crate::convert;
+use crate::domain::amount::Amount;
+use crate::domain::cap::{Every, Limit, Over};
+use crate::domain::rolling::Window;
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::posting::caps::change;
+use crate::store::caps::Scope;
+use crate::store::{Snapshot, cap_slots, connected};
+
+/// The last year in which the anchor of a rolling window may lie.
+const LAST_YEAR_OF_STEPS: i32 = 9999;
+
+/// Makes a cap, or changes the limit of the one there is.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments)]
+fn credit_cap(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    department: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    every: default!(Option<&str>, "NULL"),
+    rolling: default!(Option<Interval>, "NULL"),
+    anchor: default!(Option<TimestampWithTimeZone>, "NULL"),
+    covers: default!(Option<&str>, "'everything'"),
+    action: default!(Option<&str>, "'block'"),
+) -> Result<i64> {
+    let account = convert::name("account", account)?;
+    let amount = convert::positive_amount("amount", amount.as_ref())?;
+    let member = convert::optional_name("member", member)?;
+    let department = convert::optional_department("department", department)?;
+    let operation = convert::optional_name("operation", operation)?;
+    let unit = convert::optional_name("unit", unit)?;
+    let over = over(account, every, rolling)?;
+    let anchor_of_steps = anchor.filter(|_| over.window().is_some());
+    let anchor = convert::optional_instant("anchor", anchor)?;
+    // Steps are counted from it in seconds, which SQL and Rust do alike over so many years.
+    if let (Some(given), Some(at)) = (anchor_of_steps, anchor)
+        && at.year() > LAST_YEAR_OF_STEPS
+    {
+        return Err(error::instant_out_of_range("anchor", &given.to_string(), LAST_YEAR_OF_STEPS));
+    }
+    let pool = match convert::required("covers", covers)? {
+        "everything" => false,
+        "pool" => true,
+        unknown => return Err(error::unknown_option("covers", unknown, "everything, pool")),
+    };
+    let blocks = match convert::required("action", action)? {
+        "block" => true,
+        "warn" => false,
+        unknown => return Err(error::unknown_option("action", unknown, "block, warn")),
+    };
+    if let (Some(member), Some(department)) = (member, department) {
+        return Err(error::cap_of_two(account, member, department));
+    }
+    let scope = Scope { account, unit: "", member, department, operation };
+    connected(|| change::set(scope, unit, Limit { amount, over, pool, blocks }, anchor))
+}
+
+/// What time the limit is for: a month, unless something else is said.
+fn over(account: &str, every: Option<&str>, rolling: Option<Interval>) -> Result<Over> {
+    let every_of = |name: &str| Every::of_name(name).ok_or_else(|| error::unknown_option("every", name, Every::NAMES));
+    match (every, rolling) {
+        (Some(every), Some(_)) => Err(error::cap_of_period_and_window(account, every)),
+        (Some(every), None) => Ok(Over::Every(every_of(every)?)),
+        (None, None) => Ok(Over::Every(Every::Month)),
+        (None, Some(length)) => {
+            let of_days = i64::from(length.days()).checked_mul(86_400_000_000).filter(|_| length.months() == 0);
+            let microseconds = of_days.and_then(|days| days.checked_add(length.micros()));
+            microseconds.and_then(Window::of_microseconds).map(Over::Any).ok_or_else(error::invalid_window)
+        }
+    }
+}
+
+/// Ends a cap.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_end_cap(account: Option<&str>, cap: Option<i64>) -> Result<bool> {
+    let account = convert::name("account", account)?;
+    let cap = convert::required("cap", cap)?;
+    connected(|| change::end(account, cap))
+}
+
+/// What could be debited now, caps applied.
+#[pg_extern(security_definer, stable, parallel_safe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_spendable(
+    account: Option<&str>,
+    member: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+) -> Result<AnyNumeric> {
+    let account = convert::name("account", account)?;
+    let member = convert::optional_name("member", member)?;
+    let unit = convert::optional_name("unit", unit)?;
+    let operation = convert::optional_name("operation", operation)?;
+    connected(|| {
+        let context = account::find_for_reader(account, unit, member)?;
+        let [own, pooled] = balance::own_and_pooled(account, member, operation, &context);
+        let counting: Vec<_> = context.caps.iter().filter(|cap| cap.blocks && cap.counts(operation)).collect();
+        let ids: Vec<i64> = counting.iter().map(|cap| cap.cap).collect();
+        let left = cap_slots::survey(Snapshot::OfCaller, account, &ids);
+        let least =
+            |pool: bool| counting.iter().zip(&left).filter(move |(cap, _)| cap.pool == pool).map(|(_, now)| now.headroom());
+        let of_pool = least(true).fold(pooled, Amount::min);
+        let credits = own.checked_add(of_pool).ok_or_else(|| error::amount_out_of_range("the balance", "of the account"))?;
+        Ok(convert::numeric(least(false).fold(credits, Amount::min)))
+    })
+}

@@ -1,0 +1,75 @@
+//! credit_rollup() and credit_chargeback(): what was consumed, added up.
+
+use pgrx::prelude::*;
+
+use super::lots::batch;
+use crate::convert;
+use crate::error::{self, Result};
+use crate::posting::account;
+use crate::reporting::rollup;
+use crate::server::transactions::{self, Place};
+use crate::store::chargeback;
+use crate::store::{connected, rollup as store};
+
+/// Adds up lines of the ledger that are final, of at most `max_postings` postings; of how many it did.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_rollup(max_postings: default!(Option<i32>, 10000), rebuild: default!(Option<bool>, false)) -> Result<i64> {
+    let limit = batch("max_postings", max_postings)?;
+    let rebuild = convert::required("rebuild", rebuild)?;
+    Ok(connected(|| rollup::refresh(limit, rebuild)))
+}
+
+/// What each department used and was granted from an instant until another.
+#[pg_extern(security_definer, stable, parallel_safe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_chargeback(
+    account: Option<&str>,
+    starts_at: Option<TimestampWithTimeZone>,
+    ends_at: Option<TimestampWithTimeZone>,
+    unit: default!(Option<&str>, "NULL"),
+    depth: default!(Option<i32>, "NULL"),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(department, Option<String>),
+            name!(funded, AnyNumeric),
+            name!(used, AnyNumeric),
+            name!(value, Option<AnyNumeric>),
+            name!(currency, Option<String>),
+            name!(cross_subsidy, AnyNumeric),
+            name!(overage, AnyNumeric),
+        ),
+    >,
+> {
+    let name = convert::name("account", account)?;
+    let begin = convert::instant("starts_at", convert::required("starts_at", starts_at)?)?;
+    let end = convert::instant("ends_at", convert::required("ends_at", ends_at)?)?;
+    let unit = convert::optional_name("unit", unit)?;
+    if begin >= end {
+        return Err(error::report_without_length(begin, end));
+    }
+    if let Some(depth) = depth.filter(|depth| *depth < 1) {
+        return Err(error::no_depth(depth));
+    }
+    let lines = connected(|| {
+        let context = account::find_for_reader(name, unit, None)?;
+        Ok(chargeback::by_department(name, &context.unit, begin, end, depth))
+    })?;
+    Ok(TableIterator::new(
+        lines
+            .into_iter()
+            .map(|line| (line.department, line.funded, line.used, line.value, line.currency, line.cross_subsidy, line.overage)),
+    ))
+}
+
+/// The last posting that is added up, as the calling query sees it; 0 where what is added up is not of this database.
+#[pg_extern(sql = false)]
+fn rolled_up_to() -> i64 {
+    transactions::once_per_query(|| match connected(store::seen) {
+        Some((rolled_to, place)) if place == Place::here() => rolled_to,
+        _ => 0,
+    })
+}

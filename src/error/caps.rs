@@ -1,0 +1,147 @@
+//! Errors of spending caps.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+use super::{invalid, not_found, plain, report, wrong_state};
+use crate::convert;
+use crate::domain::amount::Amount;
+use crate::domain::cap::{Contradiction, Limit, Over};
+
+/// A debit that a cap does not let through.
+#[derive(Clone, Debug)]
+pub struct CapReached {
+    pub cap: i64,
+    /// Whose cap it is: `department eng`.
+    pub whose: String,
+    /// What of it is limited: ` on chat`, ` from the pool`.
+    pub of_what: String,
+    /// What time it is for.
+    pub over: Over,
+    pub limit: Amount,
+    pub used: Amount,
+    pub requested: Amount,
+    pub headroom: Amount,
+    /// When there is headroom again, and how much if nothing more is used.
+    pub resets_at: DateTime<Utc>,
+    pub free_then: Amount,
+}
+
+impl CapReached {
+    /// What the cap does not leave of what was requested.
+    pub fn shortfall(&self) -> Amount {
+        self.requested.checked_sub(self.headroom).unwrap_or_default()
+    }
+
+    fn message(&self) -> String {
+        let resets_at = convert::timestamptz(self.resets_at);
+        let resets = match self.over {
+            Over::Every(_) => format!("resets {resets_at}"),
+            Over::Any(_) => format!("{} free from {resets_at}", self.free_then),
+        };
+        format!("{} may spend {} {}{}, {} used, {resets}", self.whose, self.limit, self.over, self.of_what, self.used)
+    }
+
+    fn detail(&self, account: &str) -> String {
+        let resets_at = self.resets_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        format!(
+            "account={} cap={} limit={} used={} requested={} headroom={} resets_at={resets_at}",
+            plain(account),
+            self.cap,
+            self.limit,
+            self.used,
+            self.requested,
+            self.headroom
+        )
+    }
+}
+
+/// 54000: a spending cap leaves less than is to be debited.
+pub fn cap_reached(account: &str, reached: &CapReached) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        reached.message(),
+        reached.detail(account),
+        "The view credit.caps shows the caps and what is left of them; credit_cap() changes a limit.",
+    )
+}
+
+/// A warning: the debit is posted, and its cap's limit is exceeded.
+pub fn warn_of_cap(account: &str, reached: &CapReached) {
+    let warning = ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, reached.message(), "pg_credit");
+    warning.set_detail(reached.detail(account)).report(PgLogLevel::WARNING);
+}
+
+/// 22023: a cap is of a member or of a department.
+pub fn cap_of_two(account: &str, member: &str, department: &str) -> ErrorReport {
+    invalid(
+        "a cap limits a member or a department, not both",
+        format!("account={} member={} department={}", plain(account), plain(member), plain(department)),
+        "Make a cap for each.",
+    )
+}
+
+/// 22023: two caps of one scope cannot both be meant.
+pub fn contradicting_caps(account: &str, given: Limit, other: i64, existing: Limit, broken: Contradiction) -> ErrorReport {
+    let message = match broken {
+        Contradiction::LongerIsSmaller => "a longer period cannot be limited to less than a shorter one",
+        Contradiction::WarnsTooLate => "a cap that warns must lie below the one that blocks in the same period",
+        Contradiction::PoolAboveEverything => "the pool cannot be limited to more than everything in the same period",
+    };
+    invalid(
+        message,
+        format!(
+            "account={} amount={} {} other_cap={other} other_amount={} other_{}",
+            plain(account),
+            given.amount,
+            length(given.over),
+            existing.amount,
+            length(existing.over)
+        ),
+        "Change the other cap first with credit_cap(), or end it with credit_end_cap().",
+    )
+}
+
+fn length(over: Over) -> String {
+    match over {
+        Over::Every(every) => format!("every={}", every.name()),
+        Over::Any(window) => format!("rolling={}", plain(&window.to_string())),
+    }
+}
+
+/// 22023: a cap is of periods or of a window.
+pub fn cap_of_period_and_window(account: &str, every: &str) -> ErrorReport {
+    invalid(
+        "a cap has a period or a rolling window, not both",
+        format!("account={} every={}", plain(account), plain(every)),
+        "Make a cap for each.",
+    )
+}
+
+/// 22023: a rolling window of this length cannot be.
+pub fn invalid_window() -> ErrorReport {
+    invalid(
+        "a rolling window is a number of minutes, from 1 minute to 3660 days, without months",
+        "argument=rolling",
+        "Give a length such as interval '30 days', or every => 'month' for months of the calendar.",
+    )
+}
+
+/// 55000: the periods of a cap stay where they are.
+pub fn anchor_of_cap(account: &str, cap: i64) -> ErrorReport {
+    wrong_state(
+        format!("the anchor of cap {cap} of account \"{account}\" cannot change"),
+        format!("account={} cap={cap}", plain(account)),
+        "End it with credit_end_cap() and make another.",
+    )
+}
+
+/// P0002: no such cap in the account.
+pub fn unknown_cap(account: &str, cap: i64) -> ErrorReport {
+    not_found(
+        format!("cap {cap} of account \"{account}\" does not exist"),
+        format!("account={} cap={cap}", plain(account)),
+        "The view credit.caps shows the account's caps.",
+    )
+}

@@ -1,0 +1,110 @@
+//! Making, changing and ending caps.
+
+use chrono::{DateTime, Utc};
+
+use super::whole;
+use crate::domain::amount::Amount;
+use crate::domain::cap::{self, Limit};
+use crate::domain::tally::Tally;
+use crate::error::{self, Result};
+use crate::posting::{account, whole_lot};
+use crate::server::{clock, lock};
+use crate::store::accounts::{self, Context};
+use crate::store::cap_slots;
+use crate::store::caps::{self, Moving, OfScope, Scope};
+
+/// Makes a cap, or changes the limit of the one there is; its id.
+///
+/// # Errors
+/// 22023 decimals, or it contradicts another; P0002 unknown account, unit or member; 55000 inactive member, or another anchor.
+pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
+    let name = scope.account;
+    let context = account::find(name, unit, scope.member)?;
+    account::check_decimals("amount", limit.amount, &context)?;
+    if let (Some(member), None) = (scope.member, &context.member) {
+        return Err(error::unknown_member(name, member));
+    }
+    account::check_member(name, scope.member, &context)?;
+    let scope = Scope { unit: &context.unit, ..scope };
+    // Caps of an account change one after the other. Late usage that holds the first lock may need the account's row.
+    lock::acquire_caps(name);
+    accounts::lock(name);
+    let others = caps::of_scope(scope);
+    let is_same = |other: &&OfScope| Limit { amount: limit.amount, ..other.limit } == limit;
+    for other in others.iter().filter(|other| !is_same(other)) {
+        if let Some(broken) = limit.contradicts(&other.limit) {
+            return Err(error::contradicting_caps(name, limit, other.cap, other.limit, broken));
+        }
+    }
+    let cap = match others.iter().find(is_same) {
+        Some(same) if anchor.is_some_and(|anchor| anchor != same.anchor) => return Err(error::anchor_of_cap(name, same.cap)),
+        Some(same) => {
+            change(name, same, limit, &context);
+            same.cap
+        }
+        None => create(scope, limit, anchor),
+    };
+    caps::touch_account(name);
+    Ok(cap)
+}
+
+/// Gives a department's caps to the path to which it moves; they count what is spent there. The account's row and the lock of changing its
+/// caps are held.
+pub fn take_along(account: &str, from: &str, to: &str) {
+    let moving = caps::moving(account, from, to);
+    for Moving { unit, department, operation, limit, anchor } in &moving {
+        let scope = Scope { account, unit, member: None, department: Some(department), operation: operation.as_deref() };
+        create(scope, *limit, Some(*anchor));
+    }
+    if !moving.is_empty() {
+        caps::touch_account(account);
+    }
+}
+
+/// Makes a cap that counts what was spent in the running period. Every debit in flight has ended once all lots are locked, and every
+/// later one waits for them and hears of the cap.
+fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> i64 {
+    let account = scope.account;
+    let (cap, anchor) = caps::create(scope, limit, anchor, clock::now());
+    for lot in caps::open_lots(account, scope.unit) {
+        if whole_lot::lock(account, lot).is_some() {
+            caps::mark_slots(account, lot);
+        }
+    }
+    let now = clock::now();
+    caps::change(account, cap, limit.amount, now);
+    let period = caps::period(account, cap, limit.over, anchor, now);
+    cap_slots::add_first_slot(account, cap, Tally::new(period).since);
+    cap
+}
+
+/// Changes a cap's limit; what was used stays counted.
+fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
+    let (_, slots) = whole::lock_one(account, same.cap);
+    let now = clock::now();
+    let period = caps::period(account, same.cap, limit.over, same.anchor, now);
+    let tally = whole::tally(account, same.cap, period);
+    let own = super::own_slot(slots);
+    // Debits of a hundredth of it are served by several slots.
+    let debit = limit.amount.nanos() / 100;
+    let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
+    let spread =
+        cap::spread(limit.amount, tally.used_in(period), debit, slots, own, context.unit_decimals()).expect("a limit in range");
+    caps::change(account, same.cap, limit.amount, now);
+    cap_slots::set_slots(account, same.cap, &spread, own, &tally);
+}
+
+/// Ends a cap; whether it applied until now.
+///
+/// # Errors
+/// P0002 unknown account or cap.
+pub fn end(name: &str, cap: i64) -> Result<bool> {
+    account::find(name, None, None)?;
+    accounts::lock(name);
+    if caps::lock(name, cap).is_none() {
+        return Err(error::unknown_cap(name, cap));
+    }
+    let ended = caps::end(name, cap, clock::now());
+    caps::touch_account(name);
+    Ok(ended)
+}

@@ -1,0 +1,3 @@
+//! Reports of what was consumed: kept added up, so that they are fast however long the history is.
+
+pub mod rollup;

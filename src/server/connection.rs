@@ -1,0 +1,68 @@
+//! The connection to SPI that statements run with, and on whose behalf they run.
+
+use std::cell::Cell;
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use super::identity::Identity;
+
+/// How the function that runs now is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It is, or whoever called it.
+    Connected,
+    /// It will be with the first statement.
+    OnDemand,
+    /// It has been since its first statement.
+    Demanded(Identity),
+}
+
+thread_local! {
+    static STATE: Cell<State> = const { Cell::new(State::Connected) };
+}
+
+/// Sets the state of a function that begins, and the one of its caller again when it ends, with an error too.
+struct Within {
+    before: State,
+}
+
+impl Within {
+    fn begin(state: State) -> Within {
+        Within { before: STATE.replace(state) }
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        STATE.set(self.before);
+    }
+}
+
+/// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
+pub fn connected<T>(work: impl FnOnce() -> T) -> T {
+    let _within = Within::begin(State::Connected);
+    Spi::connect(|_| work())
+}
+
+/// The same for a function that runs as its caller and mostly needs no statement: with the first one it becomes what SECURITY DEFINER
+/// and SET search_path would have made of it from the start, which costs a debit a twelfth of its time. After an error the server puts
+/// things right.
+pub fn connected_on_demand<T>(work: impl FnOnce() -> T) -> T {
+    let _within = Within::begin(State::OnDemand);
+    let result = work();
+    if let State::Demanded(caller) = STATE.get() {
+        caller.restore();
+        unsafe { pg_sys::SPI_finish() };
+    }
+    result
+}
+
+/// Sees to it that a statement can run. Also called before a subtransaction begins, which must not end a connection made before it.
+pub fn ensure() {
+    if STATE.get() == State::OnDemand {
+        let status = unsafe { pg_sys::SPI_connect() };
+        assert_eq!(status, pg_sys::SPI_OK_CONNECT as i32, "a connection to SPI");
+        STATE.set(State::Demanded(Identity::become_owner()));
+    }
+}

@@ -1,0 +1,69 @@
+//! The proof of spending caps: their slots add up, and count what the ledger says.
+
+use pgrx::pg_sys::TEXTOID;
+
+use super::statement::Statement;
+use super::verify::{Violation, violation_of_row};
+
+// What is counted belongs to the latest period in which there was something to count.
+static VIOLATIONS: Statement = Statement::new(
+    "WITH caps AS MATERIALIZED (
+         SELECT c.*, s.allowance, s.used, s.period_start, s.count, s.last
+         FROM credit.cap c LEFT JOIN LATERAL (
+             SELECT sum(allowance) AS allowance, sum(used) FILTER (WHERE period_start = latest OR steps IS NOT NULL) AS used, latest AS period_start, count(*),
+                 max(slot) AS last
+             FROM (SELECT s.*, max(period_start) OVER () AS latest FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) s
+             GROUP BY latest) s ON true
+         WHERE c.ended_at IS NULL AND ($1 IS NULL OR c.account = $1)
+     ), of_steps AS MATERIALIZED (
+         SELECT c.account, c.cap, u.step, sum(u.spent) AS used
+         FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap, LATERAL unnest(s.steps, s.used_by_step) AS u (step, spent)
+         WHERE c.rolling IS NOT NULL AND u.step >= c.period_start GROUP BY c.account, c.cap, u.step
+     )
+     SELECT 'a cap''s slots, numbered from 0, add up to its limit', account, NULL::bigint, amount || ' in ' || slots || ' slots',
+         COALESCE(allowance || ' in ' || count || ' slots', 'none') || ' of cap ' || cap
+     FROM caps WHERE (allowance, count, last) IS DISTINCT FROM (amount, slots::bigint, (slots - 1)::smallint)
+     UNION ALL
+     SELECT 'a cap counts what the ledger says', account, NULL, credit.cap_spent(account, cap, period_start)::text,
+         used || ' since ' || period_start || ' of cap ' || cap
+     FROM caps WHERE rolling IS NULL AND used IS DISTINCT FROM credit.cap_spent(account, cap, period_start)
+     UNION ALL
+     SELECT 'a rolling cap counts by step what the ledger says', c.account, NULL, COALESCE(v.spent, 0)::text,
+         COALESCE(v.used, 0) || ' in the step of ' || v.step || ' of cap ' || c.cap
+     FROM caps c, LATERAL (SELECT step, l.spent, s.used
+         FROM (SELECT step, spent FROM credit.cap_spent_by_step(c.account, c.cap, c.period_start) WHERE spent <> 0) AS l
+             FULL JOIN (SELECT step, used FROM of_steps o WHERE o.account = c.account AND o.cap = c.cap) AS s USING (step)) AS v
+     WHERE c.rolling IS NOT NULL AND v.used IS DISTINCT FROM v.spent
+     UNION ALL
+     SELECT 'the steps of a rolling cap''s slot add up', s.account, NULL, COALESCE(u.used, 0)::text, s.used || ' in slot ' || s.slot || ' of cap ' || s.cap
+     FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
+         LATERAL (SELECT sum(used) AS used FROM unnest(s.used_by_step) AS used) AS u
+     WHERE c.rolling IS NOT NULL AND s.used IS DISTINCT FROM COALESCE(u.used, 0)
+         OR (c.rolling IS NULL) <> (s.steps IS NULL) OR cardinality(s.steps) IS DISTINCT FROM cardinality(s.used_by_step)
+     UNION ALL
+     -- A window is seen from the step in which it ends, if that began after the limit was changed.
+     SELECT 'no debit goes beyond a cap that blocks in a rolling window', c.account, NULL, c.amount::text,
+         w.used || ' until the step of ' || s.step || ' of cap ' || c.cap
+     FROM caps c JOIN of_steps s ON s.account = c.account AND s.cap = c.cap, LATERAL (SELECT sum(o.used) AS used FROM of_steps o
+         WHERE o.account = s.account AND o.cap = s.cap AND o.step <= s.step
+             AND o.step >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS w
+     WHERE c.action = 'block' AND w.used > c.amount AND s.step > c.changed_at
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment' AND e.corrects IS NOT NULL
+             AND e.recorded_at >= c.period_start)
+     UNION ALL
+     SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, amount::text, used || ' of cap ' || cap
+     FROM caps c WHERE action = 'block' AND rolling IS NULL AND used > amount
+         AND credit.cap_spent(account, cap, GREATEST(period_start, changed_at + interval '1 microsecond')) > 0
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment' AND e.corrects IS NOT NULL
+             AND e.recorded_at >= c.period_start)
+     UNION ALL
+     SELECT 'an account knows whether it has caps', a.account, NULL, (NOT a.has_caps)::text, a.has_caps::text
+     FROM credit.account a WHERE ($1 IS NULL OR a.account = $1)
+         AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)",
+    &[TEXTOID],
+);
+
+/// What is wrong with caps, of one account or of all.
+pub fn violations(account: Option<&str>) -> Vec<Violation> {
+    VIOLATIONS.read(&[&account]).iter().map(violation_of_row).collect()
+}

@@ -1,0 +1,237 @@
+//! Spending caps under concurrency: exactly the limit is reached, whatever changes meanwhile.
+
+use std::thread;
+
+use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
+
+const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "marketing"];
+
+/// A pool with members of three departments: eng, eng/ml and marketing.
+fn database() -> Database {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 100000)");
+    for member in 0..6 {
+        session.run(&format!("SELECT credit_member('acme', 'm{member}', department => '{}')", DEPARTMENTS[member % 3]));
+    }
+    database
+}
+
+fn counted(session: &mut Client) -> String {
+    session.text("SELECT used FROM credit.caps WHERE department = 'eng'")
+}
+
+#[test]
+fn exactly_the_limit_is_reached() {
+    let database = database();
+    let mut session = database.connect();
+    session.run("SELECT credit_cap('acme', 2000, department => 'eng')");
+    session.run("SELECT credit_cap('acme', 100000, every => 'year')");
+    let posted = database.clients(10, |number, client| {
+        let mut posted = 0;
+        for attempt in 0..60 {
+            let member = [0, 1, 3, 4][(number + attempt) % 4];
+            match client.ask(&format!("SELECT credit_debit('acme', 5, member => 'm{member}')")) {
+                Ok(_) => posted += 1,
+                Err(refusal) => drop(refusal.expect("54000")),
+            }
+        }
+        posted
+    });
+    assert_eq!(posted.iter().sum::<i32>(), 400, "{posted:?}");
+    assert_eq!(counted(&mut session), "2000");
+    session.run("SELECT credit_debit('acme', 5, member => 'm2')");
+    database.verify();
+}
+
+#[test]
+fn a_batch_reaches_exactly_the_limit_beside_others() {
+    let database = database();
+    let mut session = database.connect();
+    session.run("SELECT credit_cap('acme', 900, department => 'eng')");
+    let posted = database.clients(8, |number, client| {
+        let mut posted = 0;
+        for _ in 0..20 {
+            posted += match number % 2 {
+                0 => i32::from(client.ask("SELECT credit_debit('acme', 3, member => 'm0')").is_ok()),
+                _ => client
+                    .text(
+                        "SELECT count(posting) FROM credit_debit_many(array_fill('acme'::text, '{5}'), array_fill(3::numeric, '{5}'),
+                             members => '{m0,m1,m2,m3,m4}', mode => 'each') WHERE item <> 3",
+                    )
+                    .parse::<i32>()
+                    .unwrap(),
+            };
+        }
+        posted
+    });
+    assert_eq!(posted.iter().sum::<i32>(), 300, "{posted:?}");
+    assert_eq!(counted(&mut session), "900");
+    database.verify();
+}
+
+#[test]
+fn no_cap_is_exceeded_whatever_changes() {
+    let database = database();
+    let mut session = database.connect();
+    session.run(
+        "SELECT credit_cap('acme', 300, department => 'eng'); SELECT credit_cap('acme', 400, covers => 'pool', every => 'day')",
+    );
+    session.run("SELECT credit_grant('acme', 100, member => 'm' || n) FROM generate_series(0, 5) n");
+    database.clients(9, |number, client| {
+        let mut random = Random::new(number as u64 + 3);
+        for _ in 0..60 {
+            let member = random.below(6);
+            let sql = match number {
+                0 => match random.below(5) {
+                    4 => format!("SELECT credit_cap('acme', {}, department => 'eng', rolling => '1 minute')", 100 + random.below(100)),
+                    0 => format!("SELECT credit_cap('acme', {}, department => 'eng')", 250 + 50 * random.below(8)),
+                    1 => format!("SELECT credit_cap('acme', {}, member => 'm{member}')", 20 + random.below(100)),
+                    2 => format!("SELECT credit_cap('acme', {}, covers => 'pool', every => 'day')", 100 + random.below(100)),
+                    _ => "SELECT credit_end_cap('acme', max(cap)) FROM credit.caps WHERE member IS NOT NULL".to_owned(),
+                },
+                1 => {
+                    let department = DEPARTMENTS[random.below(3) as usize];
+                    format!("SELECT credit_member('acme', 'm{member}', department => '{department}')")
+                }
+                2 => format!("SELECT credit_transfer('acme', {}, to_member => 'm{member}')", 1 + random.below(40)),
+                3 => format!("SELECT credit_account('acme', pooling => '{}')", ["pooled", "per_seat"][random.below(2) as usize]),
+                4 => format!(
+                    "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{1,2,3}}', members => '{{m{member},m0,m1}}', mode => 'each')"
+                ),
+                _ => format!("SELECT credit_try_debit('acme', {}, member => 'm{member}')", 1 + random.below(9)),
+            };
+            if let Err(refusal) = client.ask(&sql) {
+                assert!(["54000", "23514", "22023", "22004", "40P01", "40001"].contains(&refusal.code.as_str()), "{sql}: {}", refusal.message);
+            }
+        }
+    });
+    database.verify();
+}
+
+#[test]
+fn debits_in_flight_are_counted_by_a_new_cap() {
+    let database = database();
+    let (mut spender, mut session) = (database.connect(), database.connect());
+    spender.run("BEGIN; SELECT credit_debit('acme', 70, member => 'm0')");
+    let mut other = database.connect();
+    let process = other.backend();
+    let waiting = thread::spawn(move || other.text("SELECT credit_cap('acme', 100, department => 'eng')"));
+    wait_until_blocked(&mut session, process);
+    spender.run("COMMIT");
+    waiting.join().unwrap();
+    assert_eq!(counted(&mut session), "70");
+    spender.refusal("SELECT credit_debit('acme', 31, member => 'm0')").expect("54000");
+    spender.run("SELECT credit_debit('acme', 30, member => 'm0')");
+    database.verify();
+}
+
+#[test]
+fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
+    let database = database();
+    let (mut holder, mut session) = (database.connect(), database.connect());
+    // Each has credits of his own, so that nobody waits for a lot.
+    session.run("SELECT credit_grant('acme', 100, member => 'm' || n) FROM generate_series(0, 2) n");
+    session.run("SELECT credit_cap('acme', 10, department => 'eng')");
+    holder.run("BEGIN; SAVEPOINT s; SELECT credit_debit('acme', 10, member => 'm0')");
+    let mut other = database.connect();
+    let process = other.backend();
+    let waiting = thread::spawn(move || other.ask("SELECT credit_debit('acme', 8, member => 'm1')").is_ok());
+    wait_until_blocked(&mut session, process);
+    // What is beyond the limit, whoever holds it, is refused at once.
+    session.refusal("SELECT credit_debit('acme', 11, member => 'm1')").expect("54000");
+    // Others are not in the way.
+    session.run("SELECT credit_debit('acme', 8, member => 'm2')");
+    holder.run("ROLLBACK TO s; COMMIT");
+    assert!(waiting.join().unwrap());
+    assert_eq!(counted(&mut session), "8");
+    // A refused one leaves nothing: no lock, no key, no member.
+    session.run("BEGIN");
+    assert_eq!(session.text("SELECT credit_try_debit('acme', 3, member => 'm0', key => 'k') IS NULL"), "t");
+    assert_eq!(session.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"), "0");
+    session.run("COMMIT");
+    database.verify();
+}
+
+#[test]
+fn older_snapshots_do_not_debit_past_a_cap() {
+    let database = database();
+    let (mut older, mut session) = (database.connect(), database.connect());
+    session.run("SELECT credit_debit('acme', 1, member => 'm0')");
+    older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
+    session.run("SELECT credit_cap('acme', 5, department => 'eng')");
+    older.refusal("SELECT credit_debit('acme', 100, member => 'm0')").expect("40001");
+    older.run("ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
+    session.run("SELECT credit_debit('acme', 3, member => 'm0')");
+    older.refusal("SELECT credit_debit('acme', 3, member => 'm0')").expect("40001");
+    older.run("ROLLBACK");
+    database.verify();
+}
+
+#[test]
+fn late_usage_that_expired_lots_pay_counts_too() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SET credit.clock = '2026-01-10 00:00+00';
+         SELECT credit_account('acme', late_usage => 'original', late_grace => '1 year');
+         SELECT credit_grant('acme', 100, expires_at => '2026-02-01 00:00+00');
+         SELECT credit_grant('acme', 100);
+         SELECT credit_cap('acme', 30)",
+    );
+    session.run("SET credit.clock = '2026-02-10 00:00+00'; SELECT credit_debit('acme', 20, at => '2026-01-15 00:00+00')");
+    session.refusal("SELECT credit_debit('acme', 11, at => '2026-01-15 00:00+00')").expect("54000");
+    session.run("SELECT credit_debit('acme', 10, at => '2026-01-15 00:00+00')");
+    assert_eq!(session.text("SELECT used FROM credit.caps"), "30");
+    let violations = session.text("SELECT count(*) FROM credit_verify()");
+    assert_eq!(violations, "0");
+}
+
+/// A batch has the result of its items one by one.
+#[test]
+fn a_batch_equals_its_items_one_by_one() {
+    let mut random = Random::new(11);
+    for _ in 0..6 {
+        let caps = [
+            format!("SELECT credit_cap('acme', {}, department => 'eng')", 20 + random.below(40)),
+            format!("SELECT credit_cap('acme', {}, covers => 'pool')", 10 + random.below(60)),
+            format!("SELECT credit_cap('acme', {}, member => 'm1', operation => 'chat', every => 'day')", 5 + random.below(9)),
+        ];
+        let items: Vec<_> = (0..25).map(|_| (1 + random.below(9), random.below(6), random.below(2))).collect();
+        let outcomes: Vec<String> = [true, false]
+            .into_iter()
+            .map(|at_once| {
+                let database = database();
+                let mut session = database.connect();
+                session.run("SELECT credit_grant('acme', 15, member => 'm' || n) FROM generate_series(0, 3) n");
+                caps.iter().for_each(|cap| session.run(cap));
+                let operation = |chat| if chat == 1 { "chat" } else { "mail" };
+                let result = if at_once {
+                    let of = |part: &dyn Fn(&(u64, u64, u64)) -> String| items.iter().map(part).collect::<Vec<_>>().join(",");
+                    session.text(&format!(
+                        "SELECT string_agg((posting IS NOT NULL)::text, ',' ORDER BY item) FROM credit_debit_many(
+                             array_fill('acme'::text, '{{{}}}'), '{{{}}}', members => '{{{}}}', operations => '{{{}}}', mode => 'each')",
+                        items.len(),
+                        of(&|item| item.0.to_string()),
+                        of(&|item| format!("m{}", item.1)),
+                        of(&|item| operation(item.2).to_owned())
+                    ))
+                } else {
+                    let one = |item: &(u64, u64, u64)| {
+                        let sql = format!(
+                            "SELECT (credit_try_debit('acme', {}, 'm{}', '{}') IS NOT NULL)::text",
+                            item.0,
+                            item.1,
+                            operation(item.2)
+                        );
+                        session.text(&sql)
+                    };
+                    items.iter().map(one).collect::<Vec<_>>().join(",")
+                };
+                database.verify();
+                result + &session.text("SELECT string_agg(used::text, ' ' ORDER BY cap) FROM credit.caps")
+            })
+            .collect();
+        assert_eq!(outcomes[0], outcomes[1]);
+    }
+}
