@@ -5,9 +5,9 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
-export PG_CONFIG DESTDIR
+export PG_CONFIG DESTDIR DASHBOARD_DATABASE
 
-.PHONY: all help prerequisites install installcheck demo demo-year psql replay bench lint test test-ci test-all clean
+.PHONY: all help prerequisites install installcheck demo demo-year psql dashboard replay bench lint test test-ci test-all clean
 
 all: ## build the extension for PG_CONFIG into target/package
 	@scripts/prerequisites.sh build
@@ -33,6 +33,9 @@ demo-year: ## a year of schedules, rollover and expiry in seconds, month by mont
 
 psql: ## open the demo's database again
 	@scripts/demo.sh open
+
+dashboard: ## consumption, balance and forecast in the browser; DASHBOARD_DATABASE=postgresql://... for your own database
+	@dashboard/run.sh
 
 replay: ## CSV=path: debit a trace of LLM requests and compare the ledger with the file
 	@scripts/replay_in_throwaway.sh "$(CSV)"

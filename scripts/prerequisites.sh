@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what is missing: scripts/prerequisites.sh build|run|test [MAJOR]
+# Installs what is missing: scripts/prerequisites.sh build|run|dashboard|test [MAJOR]
 #
-#   build  a C linker, libclang and the PostgreSQL server headers (Debian packages), and cargo-pgrx
-#   run    build, and a PostgreSQL server to start
-#   test   run, and what the tests need besides
+#   build      a C linker, libclang and the PostgreSQL server headers (Debian packages), and cargo-pgrx
+#   run        build, and a PostgreSQL server to start
+#   dashboard  run, and a Python to install Superset with
+#   test       dashboard, and what the tests need besides
 #
 # Debian packages need root or sudo. Without either, and on other systems, it says what is missing and stops.
 set -euo pipefail
@@ -15,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/find_postgres.sh"
 # shellcheck source=scripts/cargo_pgrx.sh
 source "$(dirname "${BASH_SOURCE[0]}")/cargo_pgrx.sh"
 
-PURPOSE=${1:?usage: prerequisites.sh build|run|test [MAJOR]}
+PURPOSE=${1:?usage: prerequisites.sh build|run|dashboard|test [MAJOR]}
 WANTED_MAJOR=${2:-}
 
 MISSING_PACKAGES=()
@@ -72,9 +73,12 @@ find_missing_packages() {
     if ! has_libclang && [[ " ${MISSING_PACKAGES[*]} " != *" postgresql-server-dev-"* ]]; then
         miss "libclang (bindgen reads the server's headers with it)" libclang-dev
     fi
+    if [[ $PURPOSE == dashboard || $PURPOSE == test ]]; then
+        python3 -c 'import venv, ensurepip' 2>/dev/null || miss "python3 with venv" python3-venv
+    fi
     if [[ $PURPOSE == test ]]; then
         command -v shellcheck >/dev/null || miss shellcheck shellcheck
-        python3 -c 'import venv, ensurepip' 2>/dev/null || miss "python3 with venv" python3-venv
+        "$(dirname "${BASH_SOURCE[0]}")/find_chromium.sh" >/dev/null || miss "the browser chromium" chromium
     fi
 }
 

@@ -4,7 +4,7 @@
 #   scripts/test.sh [--only LAYER]... [MAJOR]...
 #
 # Without a MAJOR: on the default PostgreSQL (see PG_CONFIG in the Makefile). A MAJOR this machine does not have is
-# fetched into the cache directory. What does not depend on the server (lint, domain, pgspot) runs on the first only.
+# fetched into the cache directory. What does not depend on the server (lint, domain, dashboard, pgspot) runs on the first only.
 set -euo pipefail
 
 SCRIPTS=$(dirname "${BASH_SOURCE[0]}")
@@ -17,7 +17,7 @@ source "$SCRIPTS/package.sh"
 # shellcheck source=scripts/throwaway_cluster.sh
 source "$SCRIPTS/throwaway_cluster.sh"
 
-LAYERS=(lint domain build pg_test pg_regress isolation clients lifecycle demo pgspot)
+LAYERS=(lint domain build pg_test pg_regress isolation clients lifecycle demo dashboard pgspot)
 LAYERS_WITHOUT_SERVER=(lint domain build pg_test pgspot)
 CLIENT_TESTS=$REPOSITORY/tests/clients/tests
 ONLY=()
@@ -70,7 +70,7 @@ record_result() {
 
 # What each runner says at its end.
 print_closing_lines() {
-    grep --extended-regexp '^(test result:|.*All [0-9]+ tests passed|.*tests? (failed|passed)|lint:|pg_test:|lifecycle:|demo:| *Errors: [0-9])' "$1" |
+    grep --extended-regexp '^(test result:|.*All [0-9]+ tests passed|.*tests? (failed|passed)|lint:|pg_test:|lifecycle:|demo:|dashboard:| *Errors: [0-9])' "$1" |
         sed 's/^[ #]*/      /' || true
 }
 
@@ -192,6 +192,7 @@ run_domain_layer() {
 }
 
 run_server_layers() {
+    local is_first=$1
     needs_server || return 0
     fetch_cron
     run_here "start a throwaway PostgreSQL $PG_MAJOR" start_server
@@ -199,6 +200,7 @@ run_server_layers() {
     run_client_layer
     run_layer lifecycle "$REPOSITORY/tests/lifecycle/run.sh" || true
     run_layer demo "$REPOSITORY/tests/demo/run.sh" || true
+    if [[ $is_first == yes ]]; then run_layer dashboard "$REPOSITORY/tests/dashboard/run.sh" || true; fi
     keep_server_log
     remove_throwaway
 }
@@ -220,7 +222,7 @@ test_one_server() {
     fi
     run_build_layer || return 0
     run_layer pg_test "$REPOSITORY/tests/pg_test/run.sh" || true
-    run_server_layers
+    run_server_layers "$is_first"
     if [[ $is_first == yes ]]; then run_layer pgspot "$REPOSITORY/tests/pgspot/run.sh" || true; fi
 }
 

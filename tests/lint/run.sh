@@ -67,7 +67,7 @@ lines_of_tests() {
 }
 
 list_shell_scripts() {
-    find "$REPOSITORY/scripts" "$REPOSITORY/tests" "$REPOSITORY/bench" "$REPOSITORY/.ci" -type f \
+    find "$REPOSITORY/scripts" "$REPOSITORY/tests" "$REPOSITORY/bench" "$REPOSITORY/dashboard" "$REPOSITORY/.ci" -type f \
         \( -name '*.sh' -o -path '*/.ci/run' \) 2>/dev/null | LC_ALL=C sort
 }
 

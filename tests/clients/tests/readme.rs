@@ -179,8 +179,10 @@ fn the_examples_of_the_documentation_are_true() {
 #[test]
 fn links_lead_somewhere() {
     let repository = Path::new(REPOSITORY);
-    let mut pages: Vec<PathBuf> =
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].iter().map(|name| repository.join(name)).collect();
+    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "dashboard/README.md"]
+        .iter()
+        .map(|name| repository.join(name))
+        .collect();
     pages.extend(fs::read_dir(repository.join("docs")).expect("the directory docs").map(|entry| entry.expect("an entry").path()));
     for page in pages.iter().filter(|page| page.extension().is_some_and(|ext| ext == "md")) {
         let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
