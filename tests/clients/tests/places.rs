@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Cluster, Database, Session, wait_until_blocked};
+use pg_credit_clients::{Client, Cluster, Database, Session, wait_until, wait_until_blocked};
 
 /// Enough accounts for several pages of slots.
 const ACCOUNTS: i64 = 600;
@@ -86,8 +86,11 @@ fn pages_that_are_cut_off_and_filled_otherwise_are_noticed() {
     other.run("CREATE TABLE moved AS SELECT * FROM credit.slot WHERE (ctid::text::point)[0] >= 2");
     other.run("DELETE FROM credit.slot WHERE (ctid::text::point)[0] >= 2");
     other.run("ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_91_refuse_delete");
-    other.run("VACUUM credit.slot");
-    assert!(other.number(size) < full, "the end of the table was not cut off");
+    // One is not always enough: what was deleted stays while autovacuum holds an older snapshot, and the end of a table that it reads.
+    wait_until("the end of the table is cut off", || {
+        other.run("VACUUM credit.slot");
+        other.number(size) < full
+    });
     // The other way round: where a row was is another one now.
     other.run("INSERT INTO credit.slot SELECT * FROM moved ORDER BY lot DESC");
     debit_all(&mut session, ACCOUNTS);
