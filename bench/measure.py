@@ -26,6 +26,8 @@ import server
 from cases import Case, Contestant
 
 WARM_UP_SECONDS = 1
+# Connections are new in every run: what each reads once, and the pages that are logged whole after the checkpoint, come in here.
+OPENING_SECONDS = 1
 COUNTED_WARM_UP = 5_000
 LONGEST_BLOAT_INTERVAL = 10
 BUSY_SAMPLE_SECONDS = 2
@@ -86,10 +88,10 @@ class Stage:
             server.query(database, "VACUUM ANALYZE")
             self.debits[database] = one.debits_prepared
 
-    def load(self, one: Contestant, length: list[str], settings: str = "") -> server.Load:
+    def load(self, one: Contestant, length: list[str], settings: str = "", opening: int = 0) -> server.Load:
         script = one.directory / f"{one.script}.pgbench"
         database = self.database(one)
-        load = server.pgbench(database, script, self.variables, self.case.clients, length, settings or one.settings)
+        load = server.pgbench(database, script, self.variables, self.case.clients, length, settings or one.settings, opening)
         self.debits[database] += load.transactions * self.case.debits_per_transaction
         return load
 
@@ -98,14 +100,14 @@ class Stage:
         for one in self.contestants:
             self.load(one, [f"--time={min(WARM_UP_SECONDS, cases.SECONDS)}"])
 
-    def measure(self, one: Contestant, length: list[str], checkpoint: bool = True) -> dict:
-        """One run between two looks at the server's statistics."""
+    def measure(self, one: Contestant, length: list[str], checkpoint: bool = True, opening: int = 0) -> dict:
+        """One run between two looks at the server's statistics, which include the opening."""
         database = self.database(one)
         server.wait_until_nothing_runs()
         if checkpoint:
             server.query("postgres", "CHECKPOINT")
         before = server.counters(database, self.major)
-        load = self.load(one, length)
+        load = self.load(one, length, opening=opening)
         server.wait_until_nothing_runs()
         after = server.counters(database, self.major)
         return describe(load, before, after, self.case.debits_per_transaction)
@@ -160,7 +162,7 @@ def measure_throughput(stage: Stage, results: dict) -> None:
     for repetition in range(cases.REPETITIONS):
         turn = repetition % len(stage.contestants)
         for one in stage.contestants[turn:] + stage.contestants[:turn]:
-            run = stage.measure(one, [f"--time={cases.SECONDS}"])
+            run = stage.measure(one, [f"--time={OPENING_SECONDS + cases.SECONDS}"], opening=OPENING_SECONDS)
             results["runs"].append({"contestant": one.title, "repetition": repetition, **run})
         shown = {run["contestant"]: run["rate"] for run in results["runs"] if run["repetition"] == repetition}
         figures = "   ".join(f"{one.title} {shown[one.title]:,.0f}" for one in stage.contestants)
@@ -329,6 +331,7 @@ def describe_machine() -> dict:
         "revision": os.environ.get("PG_CREDIT_REVISION", ""),
         "settings": settings,
         "seconds": cases.SECONDS,
+        "opening_seconds": OPENING_SECONDS,
         "repetitions": cases.REPETITIONS,
         "flush_microseconds": cases.FLUSH_MICROSECONDS,
         "begun": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

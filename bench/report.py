@@ -256,7 +256,7 @@ def conditions(results: dict) -> list[str]:
         f"{about['begun']}; pg_credit {about['extension']} {about['revision']}; PostgreSQL {about['postgres']}",
         f"machine: {about['machine']}; clients and server share it; {about['busy_at_start']} busy before anything was measured",
         f"settings: {settings}",
-        f"{about['repetitions']} repetitions of {about['seconds']} s, interleaved; a ratio is the median of the ratios within each repetition",
+        f"{about['repetitions']} repetitions of {about['seconds']} s, each after {about['opening_seconds']} s that does not count, interleaved; a ratio is the median of the ratios within each repetition",
     ]
     if slow:
         flush = about["flush_microseconds"] / 1000

@@ -24,8 +24,8 @@ def environment(settings: str = "") -> dict[str, str]:
     return {**os.environ, "PGOPTIONS": settings} if settings else dict(os.environ)
 
 
-def run_program(arguments: list[str], settings: str = "") -> str:
-    """Runs a client program and returns its output; it is ended with us."""
+def run_program(arguments: list[str], settings: str = "", with_progress: bool = False) -> str:
+    """Runs a client program and returns its output, before it what it said of its progress if that is wanted; it is ended with us."""
     program = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(settings))
     running.append(program)
     try:
@@ -34,7 +34,7 @@ def run_program(arguments: list[str], settings: str = "") -> str:
         end_program(program)
     if program.returncode != 0:
         raise Failure(f"{' '.join(arguments)}\n{output[-2000:]}\n{errors[-4000:]}")
-    return output
+    return errors + output if with_progress else output
 
 
 def end_program(program: subprocess.Popen) -> None:
@@ -62,24 +62,35 @@ def run_file(database: str, file: Path, variables: dict[str, int]) -> list[str]:
 
 @dataclass
 class Load:
-    """What pgbench reported."""
+    """What pgbench reported: all transactions, and the rate and latency after the opening."""
 
     transactions: int
     rate: float
     latency_ms: float
 
 
-def pgbench(database: str, script: Path, variables: dict[str, int], clients: int, length: list[str], settings: str = "") -> Load:
-    """A measured load; `length` is -T seconds or -t transactions."""
+def pgbench(database: str, script: Path, variables: dict[str, int], clients: int, length: list[str], settings: str = "", opening: int = 0) -> Load:
+    """A measured load; `length` is -T seconds or -t transactions. The rate leaves out the first `opening` seconds."""
     arguments = [str(BINDIR / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", f"--jobs={min(clients, 2)}"]
     arguments += [f"--define={name}={value}" for name, value in variables.items()]
-    output = run_program([*arguments, *length, f"--file={script}", database], settings)
+    arguments += [f"--progress={opening}"] if opening else []
+    output = run_program([*arguments, *length, f"--file={script}", database], settings, with_progress=bool(opening))
     failed = re.search(r"number of failed transactions: (\d+)", output)
     if failed and int(failed.group(1)) > 0:
         raise Failure(f"pgbench had failed transactions:\n{output}")
+    transactions = int(find(r"number of transactions actually processed: (\d+)", output))
     rate = float(find(r"tps = ([0-9.]+)", output))
+    if opening:
+        rate = rate_after_opening(transactions, transactions / rate, output)
     # pgbench says the latency too, with fewer digits.
-    return Load(int(find(r"number of transactions actually processed: (\d+)", output)), rate, clients * 1000 / rate)
+    return Load(transactions, rate, clients * 1000 / rate)
+
+
+def rate_after_opening(transactions: int, seconds: float, output: str) -> float:
+    """The first line of progress says when the opening ended and what its rate was."""
+    opening = float(find(r"progress: ([0-9.]+) s,", output))
+    done = opening * float(find(r"progress: [0-9.]+ s, ([0-9.]+) tps", output))
+    return (transactions - done) / (seconds - opening)
 
 
 def find(pattern: str, output: str) -> str:
