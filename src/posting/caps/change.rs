@@ -1,5 +1,7 @@
 //! Making, changing and ending caps.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::whole;
@@ -61,21 +63,34 @@ pub fn take_along(account: &str, from: &str, to: &str) {
     }
 }
 
-/// Makes a cap that counts what was spent in the running period. Every debit in flight has ended once all lots are locked, and every
-/// later one waits for them and hears of the cap.
+/// Makes a cap that counts what was spent in the running period. Every debit in flight of a lot has ended once it is locked, and every
+/// later one waits for it and hears of the cap.
 fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> i64 {
     let account = scope.account;
     let (cap, anchor) = caps::create(scope, limit, anchor, clock::now());
-    for lot in caps::open_lots(account, scope.unit) {
-        if whole_lot::lock(account, lot).is_some() {
-            caps::mark_slots(account, lot);
-        }
-    }
+    lock_open_lots(account, scope.unit);
     let now = clock::now();
     caps::change(account, cap, limit.amount, now);
     let period = caps::period(account, cap, limit.over, anchor, now);
     cap_slots::add_first_slot(account, cap, Tally::new(period).since);
     cap
+}
+
+/// Locks and marks the open lots, also those that were granted while it waited for others: somebody may be spending them.
+fn lock_open_lots(account: &str, unit: &str) {
+    let mut locked = BTreeSet::new();
+    loop {
+        pgrx::check_for_interrupts!();
+        let granted: Vec<i64> = caps::open_lots(account, unit).into_iter().filter(|lot| locked.insert(*lot)).collect();
+        if granted.is_empty() {
+            return;
+        }
+        for lot in granted {
+            if whole_lot::lock(account, lot).is_some() {
+                caps::mark_slots(account, lot);
+            }
+        }
+    }
 }
 
 /// Changes a cap's limit; what was used stays counted.

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session, wait_until, wait_until_blocked};
 
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "marketing"];
 
@@ -123,6 +123,28 @@ fn debits_in_flight_are_counted_by_a_new_cap() {
     assert_eq!(counted(&mut session), "70");
     spender.refusal("SELECT credit_debit('acme', 31, member => 'm0')").expect("54000");
     spender.run("SELECT credit_debit('acme', 30, member => 'm0')");
+    database.verify();
+}
+
+/// Whoever makes a cap waits for a debit, and meanwhile somebody is granted credits and spends them in a transaction that stays open.
+#[test]
+fn debits_of_lots_that_came_while_a_new_cap_waited_are_counted() {
+    let database = database();
+    let (mut holder, mut spender, mut session) = (database.connect(), database.connect(), database.connect());
+    holder.run("BEGIN; SELECT credit_debit('acme', 70, member => 'm0')");
+    let mut other = database.connect();
+    let process = other.backend();
+    let waiting = thread::spawn(move || other.text("SELECT credit_cap('acme', 100, department => 'eng')"));
+    wait_until_blocked(&mut session, process);
+    session.run("SELECT credit_grant('acme', 100, member => 'm1')");
+    spender.run("BEGIN; SELECT credit_debit('acme', 5, member => 'm1')");
+    holder.run("COMMIT");
+    wait_until("the cap waits for the other debit", || {
+        session.text(&format!("SELECT {} = ANY (pg_blocking_pids({process}))", spender.backend())) == "t"
+    });
+    spender.run("COMMIT");
+    waiting.join().unwrap();
+    assert_eq!(counted(&mut session), "75");
     database.verify();
 }
 

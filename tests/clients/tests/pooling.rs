@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Database, Random, Session, wait_until, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session, wait_until, wait_until_blocked, with_retries};
 
 const MEMBERS: [&str; 4] = ["ada", "ben", "cy", "dee"];
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "sales"];
@@ -249,8 +249,8 @@ fn seats_feed_the_pool_once_whoever_issues_it() {
                 2 => format!("SELECT credit_debit('acme', 1, member => 's{round}')"),
                 _ => "SELECT credit_refresh(account => 'acme')".to_owned(),
             };
-            match client.ask(&sql) {
-                Err(refusal) if refusal.code != WRONG_STATE && !refusal.is_retryable() => panic!("{sql}: {refusal}"),
+            match with_retries(client, "BEGIN", 100, |client| client.ask(&sql)) {
+                Err(refusal) if refusal.code != WRONG_STATE => panic!("{sql}: {refusal}"),
                 _ => {}
             }
         }
