@@ -72,10 +72,7 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
     let posted = subtransaction::attempt(|| {
         // Whoever adds a cap and counts what was spent does not see to the expired lots.
         lock::share_caps(drawing.eligible.account);
-        let counting: Vec<_> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
-        for whole in whole::lock(drawing.eligible.account, &counting) {
-            whole.spread(drawing.amount, drawing.decimals);
-        }
+        whole::gather(drawing);
         let losses = lapsed_of(drawing.eligible, at, &HashMap::new());
         let parts = parts(&losses, drawing.amount);
         let lapsed: Amount = parts.iter().map(|part| part.amount).sum();

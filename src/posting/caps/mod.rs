@@ -294,9 +294,7 @@ fn slot_to_wait_for(drawing: &Drawing<'_>, cap: &Cap, blocked: Blocked) -> Optio
 fn draw_with_whole_caps(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
     let mut refused = None;
     let posted = subtransaction::attempt(|| {
-        let caps: Vec<&Cap> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
-        let whole = whole::lock(drawing.eligible.account, &caps);
-        whole.iter().for_each(|cap| cap.spread(drawing.amount, drawing.decimals));
+        whole::gather(drawing);
         drawing.blocked.set(None);
         match debit::draw_lots(drawing)? {
             Some(Outcome::Posted(posting)) => Ok(Some(posting)),

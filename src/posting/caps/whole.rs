@@ -10,7 +10,7 @@ use crate::domain::amount::Amount;
 use crate::domain::cap;
 use crate::domain::tally::{Period, Tally};
 use crate::error::CapReached;
-use crate::posting::debit::Debit;
+use crate::posting::debit::{Debit, Drawing};
 use crate::server::clock;
 use crate::server::lock::CapLock;
 use crate::store::Snapshot;
@@ -38,6 +38,14 @@ pub fn lock<'a>(account: &'a str, of: &[&'a Cap]) -> Vec<WholeCap<'a>> {
     // Read in new statements, with all the locks held: final.
     let now = clock::now();
     locked.into_iter().map(|(cap, (limit, slots))| read(account, cap, limit, slots, now)).collect()
+}
+
+/// Locks all caps that count a debit, and spreads what is left of each so that one slot has what the debit takes.
+pub fn gather(drawing: &Drawing<'_>) {
+    let counting: Vec<&Cap> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
+    for whole in lock(drawing.eligible.account, &counting) {
+        whole.spread(drawing.amount, drawing.decimals);
+    }
 }
 
 /// Locks a cap's row and all its slots; its limit, and how many slots it has.
