@@ -10,7 +10,7 @@ use crate::domain::transfers::Transfers;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account as accounts, direct, pooling as policy};
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::accounts::{self as store, AccountTerms, MemberTerms};
 use crate::store::{connected, rate_cards, units};
 
@@ -55,6 +55,8 @@ fn credit_account(
             return Err(error::unknown_card(card));
         }
         if !accounts::create(account, terms, clock::now())? {
+            // The row stays locked, and lots may follow.
+            arrival::let_in(account);
             store::change(account, terms);
             if let Some(pooling) = pooling.and_then(Pooling::of_name) {
                 policy::say_of_account(account, pooling)?;

@@ -15,9 +15,8 @@ use crate::domain::schedule::{LotId, Step};
 use crate::error::{self, Result};
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
-use crate::server::clock;
 use crate::server::lock::SlotLock;
-use crate::server::subtransaction;
+use crate::server::{arrival, clock, subtransaction};
 use crate::store::schedules::HeldRow;
 use crate::store::slots::{self, Layout};
 use crate::store::{Snapshot, accounts, breakage, lots, schedules};
@@ -32,6 +31,7 @@ pub fn first_touch(account: &str) -> Result<()> {
         if accounts::refresh_at(account).is_none_or(|refresh_at| refresh_at > clock::now()) {
             return Ok(());
         }
+        arrival::let_in(account);
         let any_unsettled = wait_for_lots(account)?;
         let issue_locked = || {
             accounts::lock(account);
@@ -48,10 +48,8 @@ pub fn first_touch(account: &str) -> Result<()> {
 
 /// Issues what was due until an instant, of an account that nobody holds; how many lots. It waits for nobody.
 pub fn if_free(account: &str, until: DateTime<Utc>) -> Option<i64> {
-    if !accounts::lock_if_free(account) {
-        return None;
-    }
-    issue(account, until)
+    let is_free = arrival::let_in_if_free(account) && accounts::lock_if_free(account);
+    is_free.then(|| issue(account, until))?
 }
 
 /// Issues what is due of at most `limit` accounts that nobody holds; how many.

@@ -55,7 +55,7 @@ pub fn declare(
 
     // What was due before is issued by the schedules that were there.
     refresh::first_touch(new.account)?;
-    accounts::lock(new.account);
+    account::lock(new.account);
     let now = clock::now();
     new.starts_at = starts_at.unwrap_or(now);
     new.anchor = anchor.unwrap_or(new.starts_at);
@@ -135,7 +135,7 @@ fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTim
 pub fn end(account: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<()> {
     account::find(account, None, None)?;
     refresh::first_touch(account)?;
-    accounts::lock(account);
+    account::lock(account);
     let now = clock::now();
     let known = schedules::schedules(account, Snapshot::Fresh).into_iter().find(|known| known.id == schedule);
     let known = known.ok_or_else(|| error::unknown_schedule(account, schedule))?;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::refresh;
 use crate::error::{self, Result};
+use crate::posting::account;
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
 use crate::server::{clock, subtransaction};
@@ -34,7 +35,7 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let gets_more = comes && before.refresh_at.is_some();
     if gets_more {
         refresh::first_touch(account)?;
-        accounts::lock(account);
+        account::lock(account);
     }
     let now = clock::now();
     accounts::save_member(account, member, terms, now);
@@ -56,7 +57,7 @@ fn leave(change: Change<'_>) -> Result<()> {
             refresh::wait_for_lot(account, lot, slots::slots(account, lot).len() as i16)?;
         }
         let left = subtransaction::attempt(|| {
-            accounts::lock(account);
+            account::lock(account);
             let now = clock::now();
             if accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= now) {
                 return Ok(None);

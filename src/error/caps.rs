@@ -145,3 +145,13 @@ pub fn unknown_cap(account: &str, cap: i64) -> ErrorReport {
         "The view credit.caps shows the account's caps.",
     )
 }
+
+/// 40001: a new cap would not count what is debited of a lot that came after the transaction's snapshot.
+pub fn cap_misses_lot(account: &str, lot: i64) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        format!("lots came to account \"{account}\" after this transaction's snapshot was taken"),
+        format!("account={account} lot={lot}", account = plain(account)),
+        "Repeat the transaction.",
+    )
+}

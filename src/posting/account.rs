@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::context::{self, Unit};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::server::{clock, invalidation};
+use crate::server::{arrival, clock, invalidation};
 use crate::store::accounts::{self, AccountTerms, Context, Member};
 use crate::store::{Snapshot, units};
 
@@ -117,6 +117,12 @@ fn checked(account: &str, member: Option<&str>, found: Option<Context>, snapshot
         return Err(error::unknown_unit(&context.unit));
     }
     Ok(if context.has_pooling_rules { context.with_pooling(snapshot, account, member, clock::now()) } else { context })
+}
+
+/// Locks the account's row, for what may add lots to the account: so nobody makes a cap for it meanwhile.
+pub fn lock(account: &str) {
+    arrival::let_in(account);
+    accounts::lock(account);
 }
 
 /// Finds the account or creates it with the defaults, in its named unit or the default one.

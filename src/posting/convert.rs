@@ -11,7 +11,7 @@ use crate::domain::amount::Amount;
 use crate::domain::conversion::{self, ConversionError, Given, Got};
 use crate::domain::exact::Fraction;
 use crate::error::{self, Result};
-use crate::server::{clock, invalidation, subtransaction};
+use crate::server::{arrival, clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::conversions::{self, Conversion, Part, Worth};
 use crate::store::eligible::{self, Eligibility};
@@ -44,6 +44,7 @@ pub fn convert(request: Convert<'_>) -> Result<i64> {
     {
         return Ok(earlier);
     }
+    arrival::let_in(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();

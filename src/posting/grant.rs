@@ -8,7 +8,7 @@ use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
 use crate::domain::terms::{self, Category, Source, Terms, TermsError};
 use crate::error::{self, Result};
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::accounts;
 use crate::store::lots::{self, NewLot};
 
@@ -66,6 +66,7 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
     }
     let applies_to = operations(request.applies_to.clone())?;
 
+    arrival::let_in(account);
     let context = account::find_or_create(account, request.unit, request.member, now)?;
     account::check_decimals("amount", request.amount, &context)?;
     account::active_member(account, request.member, &context, now)?;

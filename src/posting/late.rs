@@ -22,7 +22,7 @@ use crate::domain::drawdown::Source;
 use crate::domain::late::LateUsage;
 use crate::domain::{drawdown, exact};
 use crate::error::{self, CapReached, Result};
-use crate::server::{clock, invalidation, lock, subtransaction};
+use crate::server::{arrival, clock, invalidation, subtransaction};
 use crate::store::Snapshot;
 use crate::store::accounts::Context;
 use crate::store::breakage::{self, Lapsed, Lateness, TakenBack};
@@ -70,8 +70,8 @@ fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
 fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
     let mut insufficient = None;
     let posted = subtransaction::attempt(|| {
-        // Whoever adds a cap and counts what was spent does not see to the expired lots.
-        lock::share_caps(drawing.eligible.account);
+        // Whoever makes a cap and counts what was spent does not see to the expired lots.
+        arrival::let_in(drawing.eligible.account);
         whole::gather(drawing);
         let losses = lapsed_of(drawing.eligible, at, &HashMap::new());
         let parts = parts(&losses, drawing.amount);
@@ -245,7 +245,7 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, po
 fn lock_whole_caps(items: &[Debit<'_>], contexts: &[Rc<Context>]) {
     let total: Amount = items.iter().map(|item| item.amount).sum();
     for (account, counting) in super::caps::whole::counting(items, contexts) {
-        lock::share_caps(account);
+        arrival::let_in(account);
         for whole in whole::lock(account, &counting) {
             whole.spread(total, MAX_DECIMALS);
         }

@@ -23,7 +23,7 @@ use crate::store::{Snapshot, agreements, departments};
 /// 22023 in the past.
 pub fn change(account: &str, target: Target, pooling: Option<Pooling>, effective_at: Option<DateTime<Utc>>) -> Result<i64> {
     // One after the other, so that of two rules the later one counts.
-    accounts::lock(account);
+    account::lock(account);
     let now = clock::now();
     let effective_at = instant(account, effective_at, now)?;
     let at_once = target == Target::Account && effective_at == now;
@@ -77,14 +77,18 @@ pub fn move_department(account: &str, from: &str, to: &str) -> Result<i64> {
     if department::is_within(to, from) {
         return Err(error::department_below_itself(account, from, to));
     }
+    let check_length = || match departments::longest(account, from, to).is_some_and(|longest| longest as usize > MAX_LENGTH) {
+        true => Err(error::department_too_long(account, from, to)),
+        false => Ok(()),
+    };
+    check_length()?;
     // In this order, as where a cap is made.
     lock::acquire_caps(account);
-    accounts::lock(account);
-    if departments::longest(account, from, to).is_some_and(|longest| longest as usize > MAX_LENGTH) {
-        return Err(error::department_too_long(account, from, to));
-    }
+    caps::change::take_along(account, from, to)?;
+    account::lock(account);
+    // Somebody may have come to the department.
+    check_length()?;
     departments::copy_rules(account, from, to, clock::now());
-    caps::change::take_along(account, from, to);
     Ok(departments::move_members(account, from, to))
 }
 

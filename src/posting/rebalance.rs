@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
+use super::account;
 use super::debit::{MAX_ATTEMPTS, Outcome};
 use super::transfer::{self, Transfer};
 use crate::cycles::refresh;
 use crate::domain::rebalance::{self, Move};
 use crate::error::{self, Result};
 use crate::server::{clock, subtransaction};
-use crate::store::{Snapshot, accounts, transfers};
+use crate::store::{Snapshot, transfers};
 
 /// Whose seats are rebalanced, and by which usage.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ fn plan(request: Rebalance<'_>, snapshot: Snapshot) -> Vec<Move> {
 pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
     refresh::first_touch(request.account)?;
     // Two of them would plan the same surplus twice.
-    accounts::lock(request.account);
+    account::lock(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let moves = plan(request, Snapshot::Fresh);

@@ -15,7 +15,7 @@ use crate::domain::amount::Amount;
 use crate::domain::layout;
 use crate::domain::transfers::Owner;
 use crate::error::{self, Result};
-use crate::server::{clock, invalidation, subtransaction};
+use crate::server::{arrival, clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::eligible::{self, Eligibility};
 use crate::store::slots::{self, Layout};
@@ -63,6 +63,7 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
     {
         return Ok(Outcome::Posted(earlier));
     }
+    arrival::let_in(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();

@@ -6,7 +6,7 @@ use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
 use crate::domain::terms::TermsError;
 use crate::error::{self, Result};
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::{entries, lots};
 
 /// Voids what is left of a lot and closes it; how much that was. Nothing for a lot that is empty or expired.
@@ -31,6 +31,7 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
 /// # Errors
 /// P0002 unknown lot; 55000 when nothing is left or it has expired; 22023 for an expiry that is not in the future.
 pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, metadata: Option<&str>) -> Result<i64> {
+    arrival::let_in(account);
     let whole = lock(account, lot)?;
     let now = clock::now();
     let state = whole.state;

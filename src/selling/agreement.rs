@@ -9,7 +9,7 @@ use crate::error::{self, Result};
 use crate::posting::{account, pooling};
 use crate::server::clock;
 use crate::store::agreements::{self, NewAgreement};
-use crate::store::{Snapshot, accounts, plans, rate_cards};
+use crate::store::{Snapshot, plans, rate_cards};
 
 /// Agrees: the agreement before ends where the new one begins. Its id. `effective_at` of `new` counts if it is given.
 ///
@@ -22,7 +22,7 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
         return Err(error::unknown_card(card));
     }
     account::find_or_create(new.account, Some(&terms.unit), None, clock::now())?;
-    accounts::lock(new.account);
+    account::lock(new.account);
     plans::share(new.plan);
     let now = clock::now();
     new.effective_at = clock::of_now(effective_at.unwrap_or(now), now);
@@ -91,7 +91,7 @@ fn check_tier(new: &NewAgreement<'_>, plan: &plans::Plan, tier: Option<&plans::T
 /// # Errors
 /// P0002 when there is none; 55000 in the past.
 pub fn end(account: &str, plan: &str, ended_at: Option<DateTime<Utc>>) -> Result<()> {
-    accounts::lock(account);
+    account::lock(account);
     let now = clock::now();
     let ended_at = clock::of_now(ended_at.unwrap_or(now), now);
     if ended_at < now {

@@ -10,10 +10,10 @@ use crate::domain::subscription::{Decimals, Segment, entitlement};
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::idempotency::{self, Keyed};
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::lots::{self, NewLot};
 use crate::store::purchases::{self, DueLot, NewPurchase, Part};
-use crate::store::{Snapshot, accounts, plans, subscriptions};
+use crate::store::{Snapshot, plans, subscriptions};
 
 /// The priority of the lots of a purchase.
 const PRIORITY: i16 = 50;
@@ -65,7 +65,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let plan_name = request.asked.plan;
     let plan = plans::plan(plan_name, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(plan_name))?;
     let context = account::find_or_create(account, Some(&plan.unit), request.member, clock::now())?;
-    accounts::lock(account);
+    account::lock(account);
     plans::share(plan_name);
     let now = clock::now();
     account::active_member(account, request.member, &context, now)?;
@@ -207,6 +207,7 @@ pub fn grant(account: &str, purchase: i64, effective_at: DateTime<Utc>, now: Dat
 /// # Errors
 /// P0002 no such lot of a purchase; 55000 when the purchase was voided, or when its member has become inactive.
 pub fn activate(account: &str, lot: i64) -> Result<i64> {
+    arrival::let_in(account);
     let purchase = purchases::of_lot(account, lot).ok_or_else(|| error::unknown_purchase(account, lot))?;
     let (status, _) = purchases::lock(account, purchase).expect("the purchase of a lot");
     match status.as_str() {

@@ -9,7 +9,7 @@ use crate::error::{self, Result};
 use crate::posting::account;
 use crate::server::clock;
 use crate::store::subscription_moves::{self as moves, Bought};
-use crate::store::{accounts, lots, subscriptions};
+use crate::store::{lots, subscriptions};
 
 /// A period that was bought.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Renewed {
 /// P0002 unknown account; 55000 in the future.
 pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Result<Vec<Renewed>> {
     account::find(name, unit, None)?;
-    accounts::lock(name);
+    account::lock(name);
     let now = clock::now();
     let until = at.map_or(now, |at| clock::of_now(at, now));
     if until > now {
@@ -81,7 +81,7 @@ pub fn buy(bought: &Bought<'_>, effective_at: DateTime<Utc>, now: DateTime<Utc>)
 pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> Result<DateTime<Utc>> {
     let context = account::find(name, unit, None)?;
     refresh::first_touch(name)?;
-    accounts::lock(name);
+    account::lock(name);
     let now = clock::now();
     due(name, Some(&context.unit), now, now);
     let current = subscriptions::in_force(name, &context.unit, now);

@@ -18,7 +18,7 @@ use crate::posting::idempotency::{self, Keyed};
 use crate::server::{clock, lock, subtransaction};
 use crate::store::subscription_moves::{self as moves, Bought, Changed, NewChange};
 use crate::store::subscriptions::{self, Cycle, NewSubscription, Period, Subscription, Terms};
-use crate::store::{Snapshot, accounts, lots, plans};
+use crate::store::{Snapshot, lots, plans};
 
 /// A change of plan as the caller said it.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     // What the schedules of the plan that is left were to bring up to now, they bring.
     lock::come_to_plan(request.plan);
     refresh::first_touch(request.account)?;
-    accounts::lock(request.account);
+    account::lock(request.account);
     plans::share(request.plan);
     // The waits may have been long: only now the plan and what the account is on stay as they are.
     let unit = unit_of(request.plan)?;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::arrival;
 use super::heap::relations;
 
 /// The id of none, `InvalidSubTransactionId` in the server.
@@ -107,6 +108,7 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
         return;
     }
     ANNOUNCED_IN.store(NO_SUBTRANSACTION, Ordering::Relaxed);
+    arrival::end_transaction();
     let committed = event == pg_sys::XactEvent::XACT_EVENT_COMMIT;
     TERMS.end_transaction(committed);
     LOTS.end_transaction(committed);

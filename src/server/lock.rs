@@ -25,7 +25,7 @@ const SPACE_OF_PLANS: u16 = 20_296;
 /// The space of the locks of the slots of caps.
 const SPACE_OF_CAPS: u16 = 20_297;
 
-/// The space of the locks of adding a cap to an account.
+/// The space of the locks of changing an account's caps.
 const SPACE_OF_CAPS_OF_ACCOUNTS: u16 = 20_298;
 
 /// So many locks there are for the names of accounts, and so many for those of plans.
@@ -112,7 +112,7 @@ fn id(of: i64, slot: i16) -> u64 {
     ((of as u64) << SLOT_BITS) | slot as u64
 }
 
-fn advisory(space: u16, id: u64) -> pg_sys::LOCKTAG {
+pub(super) fn advisory(space: u16, id: u64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
         locktag_field2: (id >> 32) as u32,
@@ -141,16 +141,11 @@ pub fn acquire_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
 }
 
 fn lock_closing<'a>(accounts: impl Iterator<Item = &'a str>, mode: u32) {
-    let ids: BTreeSet<u64> = accounts.map(|account| hash_of_name("account", account)).collect();
+    let ids: BTreeSet<u64> = accounts.map(|account| few("account", account)).collect();
     ids.into_iter().for_each(|id| lock_id(SPACE_OF_CLOSING, id, mode));
 }
 
-/// The lock of changing an account's caps, until the transaction ends: shared by usage that expired lots pay.
-pub fn share_caps(account: &str) {
-    lock_named(SPACE_OF_CAPS_OF_ACCOUNTS, "account", account, pg_sys::ShareLock);
-}
-
-/// The same, alone: by who adds a cap and counts what was spent before.
+/// Until the transaction ends nobody else makes, changes or ends a cap of the account.
 pub fn acquire_caps(account: &str) {
     lock_named(SPACE_OF_CAPS_OF_ACCOUNTS, "account", account, pg_sys::ExclusiveLock);
 }
@@ -165,15 +160,19 @@ pub fn come_to_plan(plan: &str) {
     lock_named(SPACE_OF_PLANS, "plan", plan, pg_sys::ShareLock);
 }
 
-/// Names that share a hash wait for each other, which harms nobody. There are few hashes, so that closing the periods of very many
-/// accounts does not fill the server's lock table.
 fn lock_named(space: u16, kind: &str, name: &str, mode: u32) {
-    lock_id(space, hash_of_name(kind, name), mode);
+    lock_id(space, few(kind, name), mode);
 }
 
-fn hash_of_name(kind: &str, name: &str) -> u64 {
+/// Names that share a number wait for each other, which harms nobody. There are few numbers, so that closing the periods of very many
+/// accounts does not fill the server's lock table.
+fn few(kind: &str, name: &str) -> u64 {
+    hash_of_name(kind, name) % NAMED_LOCKS
+}
+
+pub(super) fn hash_of_name(kind: &str, name: &str) -> u64 {
     let hash = Fingerprint::of(kind).with(kind, Some(name)).finish();
-    u64::from_be_bytes(*hash.first_chunk().expect("32 bytes")) % NAMED_LOCKS
+    u64::from_be_bytes(*hash.first_chunk().expect("32 bytes"))
 }
 
 fn lock_id(space: u16, id: u64, mode: u32) {

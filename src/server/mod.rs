@@ -1,5 +1,6 @@
 //! What pg_credit uses of the server it runs in, beyond SQL.
 
+pub mod arrival;
 pub mod clock;
 pub mod connection;
 pub mod heap;

@@ -12,11 +12,11 @@ use super::statement::{self, Period};
 use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::posting::{expiry, grant};
+use crate::posting::{account, expiry, grant};
 use crate::server::{clock, invalidation, lock};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
-use crate::store::{Snapshot, accounts, true_up as store};
+use crate::store::{Snapshot, true_up as store};
 
 /// So often, and so far apart, it is looked whether a transaction has ended.
 const LOOKS: u32 = 20;
@@ -48,7 +48,7 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     for account in &accounts {
         settle_what_is_due(account)?;
     }
-    accounts.iter().for_each(|account| accounts::lock(account));
+    accounts.iter().for_each(|account| account::lock(account));
     if let Some((process, since)) = lasting_writer(to) {
         return Err(error::period_still_written(to, process, since));
     }

@@ -47,14 +47,17 @@ static ADD_SLOTS: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, INT2OID, NUMERICARRAYOID, TIMESTAMPTZOID],
 );
 
-static ADD_FIRST_SLOT: Statement = Statement::new(
-    "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step)
-     SELECT c.account, c.cap, 0, c.amount, $3, COALESCE(sum(s.spent), 0),
-         CASE WHEN c.rolling IS NOT NULL THEN COALESCE(array_agg(s.step ORDER BY s.step) FILTER (WHERE s.spent <> 0), '{}') END,
-         CASE WHEN c.rolling IS NOT NULL THEN COALESCE(array_agg(s.spent ORDER BY s.step) FILTER (WHERE s.spent <> 0), '{}') END
-     FROM credit.cap c LEFT JOIN LATERAL credit.cap_spent_by_step(c.account, c.cap, $3) AS s ON true
-     WHERE c.account = $1 AND c.cap = $2 GROUP BY c.account, c.cap",
+static SPENT_BY_STEP: Statement = Statement::new(
+    "SELECT step, spent FROM credit.cap_spent_by_step($1, $2, $3) WHERE spent <> 0 ORDER BY step",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
+);
+
+static ADD_FIRST_SLOT: Statement = Statement::by_index(
+    "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step)
+     SELECT account, cap, 0, amount, $3, (SELECT COALESCE(sum(spent), 0) FROM unnest($5) AS s (spent)),
+         CASE WHEN rolling IS NOT NULL THEN $4 END, CASE WHEN rolling IS NOT NULL THEN $5 END
+     FROM credit.cap WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
 );
 
 // The time is read when the statement runs, as where credits are surveyed.
@@ -127,9 +130,15 @@ pub fn add_slots(account: &str, cap: i64, existing: i16, allowances: &[Amount], 
     assert_eq!(added.count(), 1, "cap {cap} to widen");
 }
 
-/// Gives a new cap its first slot, with what was spent since the instant.
-pub fn add_first_slot(account: &str, cap: i64, since: DateTime<Utc>) {
-    assert_eq!(ADD_FIRST_SLOT.run(&[&account, &cap, &since]).count(), 1, "cap {cap} to begin");
+/// What the ledger says was spent of a cap since an instant: by steps, or all of it at the instant for periods of the calendar.
+pub fn spent_by_step(snapshot: Snapshot, account: &str, cap: i64, since: DateTime<Utc>) -> Vec<(DateTime<Utc>, Amount)> {
+    SPENT_BY_STEP.execute(snapshot, &[&account, &cap, &since]).iter().map(|row| (row.get(1), row.get(2))).collect()
+}
+
+/// Gives a new cap its first slot, with what was spent since an instant.
+pub fn add_first_slot(account: &str, cap: i64, since: DateTime<Utc>, spent: Vec<(DateTime<Utc>, Amount)>) {
+    let (steps, spent): (Vec<DateTime<Utc>>, Vec<Amount>) = spent.into_iter().unzip();
+    assert_eq!(ADD_FIRST_SLOT.run(&[&account, &cap, &since, &steps, &spent.as_slice()]).count(), 1, "cap {cap} to begin");
 }
 
 /// What is committed of a cap.

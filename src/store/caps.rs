@@ -338,8 +338,8 @@ pub fn touch_account(account: &str) {
 }
 
 /// The open lots of an account and unit, in drawdown order.
-pub fn open_lots(account: &str, unit: &str) -> Vec<i64> {
-    OPEN_LOTS.run(&[&account, &unit]).iter().map(|row| row.get(1)).collect()
+pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str) -> Vec<i64> {
+    OPEN_LOTS.execute(snapshot, &[&account, &unit]).iter().map(|row| row.get(1)).collect()
 }
 
 /// Marks the slots of a locked lot for those who look at older snapshots.

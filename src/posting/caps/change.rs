@@ -1,7 +1,5 @@
 //! Making, changing and ending caps.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 
 use super::whole;
@@ -10,7 +8,8 @@ use crate::domain::cap::{self, Limit};
 use crate::domain::tally::Tally;
 use crate::error::{self, Result};
 use crate::posting::{account, whole_lot};
-use crate::server::{clock, lock};
+use crate::server::{arrival, clock, invalidation, lock};
+use crate::store::Snapshot;
 use crate::store::accounts::{self, Context};
 use crate::store::cap_slots;
 use crate::store::caps::{self, Moving, OfScope, Scope};
@@ -18,7 +17,8 @@ use crate::store::caps::{self, Moving, OfScope, Scope};
 /// Makes a cap, or changes the limit of the one there is; its id.
 ///
 /// # Errors
-/// 22023 decimals, or it contradicts another; P0002 unknown account, unit or member; 55000 inactive member, or another anchor.
+/// 22023 decimals, or it contradicts another; P0002 unknown account, unit or member; 55000 inactive member, or another anchor; 40001 where
+/// a lot came that the transaction's snapshot does not show.
 pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let name = scope.account;
     let context = account::find(name, unit, scope.member)?;
@@ -28,9 +28,7 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
     }
     account::check_member(name, scope.member, &context)?;
     let scope = Scope { unit: &context.unit, ..scope };
-    // Caps of an account change one after the other. Late usage that holds the first lock may need the account's row.
     lock::acquire_caps(name);
-    accounts::lock(name);
     let others = caps::of_scope(scope);
     let is_same = |other: &&OfScope| Limit { amount: limit.amount, ..other.limit } == limit;
     for other in others.iter().filter(|other| !is_same(other)) {
@@ -41,56 +39,55 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
     let cap = match others.iter().find(is_same) {
         Some(same) if anchor.is_some_and(|anchor| anchor != same.anchor) => return Err(error::anchor_of_cap(name, same.cap)),
         Some(same) => {
+            accounts::lock(name);
             change(name, same, limit, &context);
             same.cap
         }
-        None => create(scope, limit, anchor),
+        None => create(scope, limit, anchor)?,
     };
     caps::touch_account(name);
     Ok(cap)
 }
 
-/// Gives a department's caps to the path to which it moves; they count what is spent there. The account's row and the lock of changing its
-/// caps are held.
-pub fn take_along(account: &str, from: &str, to: &str) {
+/// Gives a department's caps to the path to which it moves; they count what is spent there. The lock of changing the account's caps is held,
+/// its row not yet.
+///
+/// # Errors
+/// 40001 as where a cap is made.
+pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
     let moving = caps::moving(account, from, to);
     for Moving { unit, department, operation, limit, anchor } in &moving {
         let scope = Scope { account, unit, member: None, department: Some(department), operation: operation.as_deref() };
-        create(scope, *limit, Some(*anchor));
+        create(scope, *limit, Some(*anchor))?;
     }
     if !moving.is_empty() {
         caps::touch_account(account);
     }
+    Ok(())
 }
 
-/// Makes a cap that counts what was spent in the running period. Every debit in flight of a lot has ended once it is locked, and every
-/// later one waits for it and hears of the cap.
-fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> i64 {
+/// Makes a cap that counts what was spent in the running period. No lot comes meanwhile; every debit in flight of a lot has ended once it
+/// is locked, and every later one waits for it and hears of the cap. The account's row comes last: a debit that has a lot may want it.
+///
+/// # Errors
+/// 40001 where a lot came that the transaction's snapshot does not show.
+fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let account = scope.account;
+    arrival::keep_out(account);
     let (cap, anchor) = caps::create(scope, limit, anchor, clock::now());
-    lock_open_lots(account, scope.unit);
+    // In a transaction with an older snapshot too: what it does not show is to be counted.
+    let committed = if invalidation::sees_latest() { Snapshot::Fresh } else { Snapshot::Latest };
+    for lot in caps::open_lots(committed, account, scope.unit) {
+        pgrx::check_for_interrupts!();
+        whole_lot::lock(account, lot).ok_or_else(|| error::cap_misses_lot(account, lot))?;
+        caps::mark_slots(account, lot);
+    }
     let now = clock::now();
     caps::change(account, cap, limit.amount, now);
     let period = caps::period(account, cap, limit.over, anchor, now);
-    cap_slots::add_first_slot(account, cap, Tally::new(period).since);
-    cap
-}
-
-/// Locks and marks the open lots, also those that were granted while it waited for others: somebody may be spending them.
-fn lock_open_lots(account: &str, unit: &str) {
-    let mut locked = BTreeSet::new();
-    loop {
-        pgrx::check_for_interrupts!();
-        let granted: Vec<i64> = caps::open_lots(account, unit).into_iter().filter(|lot| locked.insert(*lot)).collect();
-        if granted.is_empty() {
-            return;
-        }
-        for lot in granted {
-            if whole_lot::lock(account, lot).is_some() {
-                caps::mark_slots(account, lot);
-            }
-        }
-    }
+    let since = Tally::new(period).since;
+    cap_slots::add_first_slot(account, cap, since, cap_slots::spent_by_step(committed, account, cap, since));
+    Ok(cap)
 }
 
 /// Changes a cap's limit; what was used stays counted.
@@ -115,6 +112,7 @@ fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
 /// P0002 unknown account or cap.
 pub fn end(name: &str, cap: i64) -> Result<bool> {
     account::find(name, None, None)?;
+    lock::acquire_caps(name);
     accounts::lock(name);
     if caps::lock(name, cap).is_none() {
         return Err(error::unknown_cap(name, cap));

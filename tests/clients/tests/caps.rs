@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use pg_credit_clients::{Client, Database, Random, Session, wait_until, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
 
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "marketing"];
 
@@ -126,25 +126,89 @@ fn debits_in_flight_are_counted_by_a_new_cap() {
     database.verify();
 }
 
-/// Whoever makes a cap waits for a debit, and meanwhile somebody is granted credits and spends them in a transaction that stays open.
+/// Lots come in every way, and are spent at once, while one cap after the other is made. None of the calls waits for another one in a circle.
 #[test]
-fn debits_of_lots_that_came_while_a_new_cap_waited_are_counted() {
+fn debits_of_lots_that_come_beside_new_caps_are_counted() {
     let database = database();
-    let (mut holder, mut spender, mut session) = (database.connect(), database.connect(), database.connect());
-    holder.run("BEGIN; SELECT credit_debit('acme', 70, member => 'm0')");
-    let mut other = database.connect();
-    let process = other.backend();
-    let waiting = thread::spawn(move || other.text("SELECT credit_cap('acme', 100, department => 'eng')"));
-    wait_until_blocked(&mut session, process);
-    session.run("SELECT credit_grant('acme', 100, member => 'm1')");
-    spender.run("BEGIN; SELECT credit_debit('acme', 5, member => 'm1')");
-    holder.run("COMMIT");
-    wait_until("the cap waits for the other debit", || {
-        session.text(&format!("SELECT {} = ANY (pg_blocking_pids({process}))", spender.backend())) == "t"
+    let mut session = database.connect();
+    session.run("SELECT credit_unit('tokens', 0); SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)");
+    session.run("SELECT credit_grant('acme', 1000, member => 'm' || n) FROM generate_series(0, 5) n");
+    database.clients(9, |number, client| {
+        let mut random = Random::new(number as u64 + 17);
+        for turn in 0..40 {
+            let (member, few) = (random.below(6), 1 + random.below(9));
+            let sql = match number {
+                0 => format!("SELECT credit_cap('acme', 100000, operation => 'o{turn}', rolling => '1 hour')"),
+                1 => format!(
+                    "SELECT credit_move_department('acme', '{}', '{}')",
+                    ["eng", "dev"][turn % 2],
+                    ["dev", "eng"][turn % 2]
+                ),
+                2 => match random.below(3) {
+                    0 => format!("SELECT credit_grant('acme', {few}, member => 'm{member}', expires_after => '1 day')"),
+                    1 => format!(
+                        "INSERT INTO credit.lot (account, member, granted, priority) VALUES ('acme', 'm{member}', {few}, 40)"
+                    ),
+                    _ => "INSERT INTO credit.entry (account, kind, amount, lot)
+                          SELECT account, 'adjustment', 1, min(lot) FROM credit.lot WHERE closed GROUP BY account"
+                        .to_owned(),
+                },
+                3 => format!("SELECT credit_transfer('acme', {few}, to_member => 'm{member}')"),
+                4 => format!("SELECT credit_convert('acme', {few}, NULL, 'tokens', rate => 1, member => 'm{member}')"),
+                5 => "SELECT credit_set_expiry(account, max(lot), now() + interval '1 year' + random() * interval '1 day')
+                      FROM credit.lot WHERE NOT closed AND unit = 'credits' GROUP BY account"
+                    .to_owned(),
+                // A member of whom nobody has heard gets what the schedule brings.
+                6 => format!("SELECT credit_debit('acme', {few}, member => 'new{turn}', operation => 'o{}')", random.below(40)),
+                _ => format!("SELECT credit_debit('acme', {few}, member => 'm{member}', operation => 'o{}')", random.below(40)),
+            };
+            if let Err(refusal) = client.ask(&sql) {
+                // What is to be moved or opened may be empty by then.
+                assert!(["55000", "23514"].contains(&refusal.code.as_str()), "{sql}: {} {}", refusal.code, refusal.message);
+            }
+        }
     });
-    spender.run("COMMIT");
-    waiting.join().unwrap();
-    assert_eq!(counted(&mut session), "75");
+    assert_eq!(session.text("SELECT count(*) FROM credit.caps WHERE operation IS NOT NULL"), "40");
+    database.verify();
+}
+
+/// Setting up accounts side by side, each with its credits and its cap in one transaction, makes nobody wait in a circle.
+#[test]
+fn accounts_that_are_set_up_side_by_side_do_not_wait_for_each_other() {
+    let database = Database::new();
+    let (mut first, mut second) = (database.connect(), database.connect());
+    // The first account of all makes the unit.
+    first.run("SELECT credit_account('acme')");
+    let set_up = |client: &mut Client, account: &str| {
+        client.run(&format!("SELECT credit_account('{account}'); SELECT credit_grant('{account}', 10)"));
+        client.run(&format!("SELECT credit_cap('{account}', 5)"));
+    };
+    for number in 0..40 {
+        first.run("BEGIN; SET LOCAL lock_timeout = '20s'");
+        second.run("BEGIN; SET LOCAL lock_timeout = '20s'");
+        set_up(&mut first, &format!("a{number}"));
+        set_up(&mut second, &format!("b{number}"));
+        first.run("COMMIT");
+        second.run("COMMIT");
+    }
+    database.verify();
+}
+
+/// An import of very many accounts does not fill the server's lock table, and its lots are known to every new cap.
+#[test]
+fn a_cap_waits_for_an_import_of_many_accounts() {
+    let database = Database::new();
+    let (mut importer, mut session) = (database.connect(), database.connect());
+    session.run("SELECT credit_account('a' || n) FROM generate_series(1, 5000) n");
+    importer.run("BEGIN; INSERT INTO credit.lot (account, granted) SELECT 'a' || n, 10 FROM generate_series(1, 5000) n");
+    let locks = format!("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = {}", importer.backend());
+    assert_eq!(session.text(&locks), "65");
+    for account in ["a1", "a5000"] {
+        session.refusal(&format!("SET lock_timeout = '100ms'; SELECT credit_cap('{account}', 5)")).expect("55P03");
+    }
+    importer.run("COMMIT");
+    session.run("SELECT credit_debit('a5000', 3); SELECT credit_cap('a5000', 5)");
+    assert_eq!(session.text("SELECT used FROM credit.caps"), "3");
     database.verify();
 }
 

@@ -1,0 +1,67 @@
+//! Lots that come to an account, against a new cap of it.
+//!
+//! A new cap counts what was spent, so it waits for the debits in flight of every lot. It cannot know of a lot that another transaction is
+//! adding; a debit of that, made before the cap is committed, would count nowhere. So whoever adds a lot, opens one again or lets an expired
+//! one pay shares the account's lock until his transaction ends, and whoever makes a cap has it alone. It comes before the account's row.
+//!
+//! A transaction that adds lots to very many accounts shares one lock of all accounts instead of the rest of theirs: each lock takes a place
+//! in the server's lock table.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pgrx::pg_sys;
+
+use super::lock::{advisory, hash_of_name};
+
+const SPACE: u16 = 20_299;
+const SPACE_OF_ALL: u16 = 20_300;
+
+/// So many accounts' own locks a transaction shares: as many as a transaction has places in the lock table by default.
+const MAX_ACCOUNTS: u32 = 64;
+
+/// How many accounts' own locks the running transaction took. Those that a savepoint gave back count too.
+static SHARED: AtomicU32 = AtomicU32::new(0);
+
+/// Until the transaction ends nobody makes a cap for the account; waits for whoever is making one.
+pub fn let_in(account: &str) {
+    share(account, false);
+}
+
+/// The same, unless somebody is making a cap; whether lots may come.
+pub fn let_in_if_free(account: &str) -> bool {
+    share(account, true)
+}
+
+/// Until the transaction ends no lot comes to the account; waits for the transactions that bring one.
+pub fn keep_out(account: &str) {
+    // Caps of two accounts are not in each other's way here.
+    acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::RowExclusiveLock, false);
+    acquire(&of_account(account), pg_sys::ExclusiveLock, false);
+}
+
+/// The transaction has ended, and with it all its locks.
+pub fn end_transaction() {
+    SHARED.store(0, Ordering::Relaxed);
+}
+
+fn share(account: &str, only_if_free: bool) -> bool {
+    if SHARED.load(Ordering::Relaxed) >= MAX_ACCOUNTS {
+        return acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::ShareLock, only_if_free).is_some();
+    }
+    let Some(is_new) = acquire(&of_account(account), pg_sys::ShareLock, only_if_free) else { return false };
+    SHARED.fetch_add(u32::from(is_new), Ordering::Relaxed);
+    true
+}
+
+fn of_account(account: &str) -> pg_sys::LOCKTAG {
+    advisory(SPACE, hash_of_name("account", account))
+}
+
+/// Whether it is new to this transaction; `None` when it is not free.
+fn acquire(tag: &pg_sys::LOCKTAG, mode: u32, only_if_free: bool) -> Option<bool> {
+    match unsafe { pg_sys::LockAcquire(tag, mode as i32, false, only_if_free) } {
+        pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL => None,
+        pg_sys::LockAcquireResult::LOCKACQUIRE_OK => Some(true),
+        _ => Some(false),
+    }
+}
