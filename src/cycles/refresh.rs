@@ -28,7 +28,7 @@ use crate::store::{Snapshot, accounts, breakage, lots, schedules};
 pub fn first_touch(account: &str) -> Result<()> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        if accounts::refresh_at(account).is_none_or(|refresh_at| refresh_at > clock::now()) {
+        if !is_due(account) {
             return Ok(());
         }
         arrival::let_in(account);
@@ -44,6 +44,11 @@ pub fn first_touch(account: &str) -> Result<()> {
         }
     }
     Err(error::too_contended(account, MAX_ATTEMPTS))
+}
+
+/// Whether something of the account's schedules is to be issued.
+pub fn is_due(account: &str) -> bool {
+    accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= clock::now())
 }
 
 /// Issues what was due until an instant, of an account that nobody holds; how many lots. It waits for nobody.

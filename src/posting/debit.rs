@@ -159,6 +159,12 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         return Ok(Outcome::Posted(earlier));
     }
     for _ in 0..MAX_ATTEMPTS {
+        if checked.context.is_due(clock::now()) {
+            issue_what_is_due(request)?;
+            checked = check(request)?;
+            continue;
+        }
+        account::make_room_for_seat(request.account, request.member, &checked.context);
         let member = account::active_member(request.account, request.member, &checked.context, now)?;
         let correction = closed::correction(&request, &checked.context)?;
         // Usage of a closed period is recorded as of now.
@@ -177,21 +183,16 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
                 }
                 return Ok(outcome);
             }
-            None => {
-                issue_what_is_due(request, &checked.context)?;
-                checked = check(request)?;
-            }
+            None => checked = check(request)?,
         }
     }
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
 /// Issues what the account's schedules bring by now, and sees to it that the account is read again.
-fn issue_what_is_due(request: Debit<'_>, context: &Context) -> Result<()> {
-    if context.is_due(clock::now()) {
-        refresh::first_touch(request.account)?;
-        account::forget(request.account, request.unit, request.member);
-    }
+fn issue_what_is_due(request: Debit<'_>) -> Result<()> {
+    refresh::first_touch(request.account)?;
+    account::forget(request.account, request.unit, request.member);
     Ok(())
 }
 

@@ -58,6 +58,7 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
+    account::make_room_for_seat(account, entry.member.as_deref(), &context);
     account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
     account::seat_added(account, entry.member.as_deref(), &context, clock::now());
     lock_caps(entry, &context);

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use super::account;
-use super::batch::{self, ItemOutcome, Mode};
+use super::batch::{self, ItemOutcome, Mode, members};
 use super::caps::{Counted, whole};
 use super::debit::{self, Debit, Drawing, Outcome, Short};
 use super::expiry;
@@ -188,10 +188,9 @@ fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
 pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, posting: i64) -> Result<Option<()>> {
     let mut taken: HashMap<i64, Amount> = HashMap::new();
     let (mut rest, mut paid) = (Vec::new(), Vec::new());
-    // What is due takes the account's row, which comes before its caps.
-    for (item, _) in items.iter().zip(contexts).filter(|(item, context)| original(item, context).is_some()) {
-        refresh::first_touch(item.account)?;
-    }
+    // What is due takes the account's row, and newcomers take theirs, before any cap.
+    members::prepare_accounts(items, contexts, |item, context| original(item, context).is_some())?;
+    members::register(items, contexts, 0..items.len())?;
     // Before any lot, and so that one slot of each has what the items take of it.
     lock_whole_caps(items, contexts);
     let counted_at = clock::now();
@@ -200,7 +199,9 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, po
             None => Vec::new(),
             Some(at) => {
                 // What expired lots lost is only known once the account's schedules are settled.
-                refresh::first_touch(item.account)?;
+                if refresh::is_due(item.account) {
+                    return Ok(None);
+                }
                 let losses = lapsed_of(item.eligible(context), at, &taken);
                 let parts = parts(&losses, item.amount);
                 let line = item.line(context.member.as_ref());
@@ -224,9 +225,7 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, po
     }
     batch::debit_rest_as_one(&rest, posting)?;
     for (item, context) in items.iter().zip(contexts).filter(|(item, _)| item.member.is_some()) {
-        let now = clock::now();
-        account::active_member(item.account, item.member, context, now)?;
-        account::seat_added(item.account, item.member, context, now);
+        account::seat_added(item.account, item.member, context, clock::now());
     }
     let now = clock::now();
     // What is recorded in a period is what its caps counted in it.

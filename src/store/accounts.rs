@@ -158,6 +158,12 @@ static SEAT_ADDED: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
+static LOCK_FOR_SEAT: Statement = Statement::by_index(
+    "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)
+     FOR NO KEY UPDATE",
+    &[TEXTOID],
+);
+
 // Those that somebody holds are passed over: they must not keep the others from their turn.
 static DUE: Statement = Statement::by_index(
     "SELECT account FROM credit.account WHERE refresh_at <= $1 ORDER BY refresh_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
@@ -318,6 +324,11 @@ pub fn set_refresh_at(account: &str, refresh_at: Option<DateTime<Utc>>) {
 /// Says that a seat was added: where schedules give to seats, something is due.
 pub fn seat_added(account: &str, now: DateTime<Utc>) {
     SEAT_ADDED.run(&[&account, &now]);
+}
+
+/// Locks the row of an account whose schedules give to seats, if it is one.
+pub fn lock_for_seat(account: &str) {
+    LOCK_FOR_SEAT.run(&[&account]);
 }
 
 /// Accounts of which something is due, the longest overdue first.

@@ -92,10 +92,10 @@ static TOUCH_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
-// In the order in which debits take them: members' own before the pool's.
+// In the order in which debits and batches take them: members' own before the pool's.
 static OPEN_LOTS: Statement = Statement::new(
     "SELECT lot FROM credit.lot WHERE account = $1 AND unit = $2 AND NOT closed
-     ORDER BY member IS NULL, member, priority, applies_to IS NULL, COALESCE(expires_at, 'infinity'), category = 'paid', effective_at, lot",
+     ORDER BY member IS NULL, priority, applies_to IS NULL, COALESCE(expires_at, 'infinity'), category = 'paid', effective_at, lot",
     &[TEXTOID, TEXTOID],
 );
 

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
+use super::attempt::{Attempt, ByAccount};
 use super::group::{Group, Taken};
-use super::{Attempt, ByAccount, ItemOutcome, in_item};
+use super::{ItemOutcome, in_item};
 use crate::domain::batch::{BatchCap, Drawn};
 use crate::error;
 use crate::posting::caps::whole::{self, WholeCap};
