@@ -1,15 +1,18 @@
 //! Rebalancing an account's seats: many transfers as one, planned by what each seat holds and used.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::account;
 use super::debit::{MAX_ATTEMPTS, Outcome};
 use super::transfer::{self, Transfer};
+use super::whole_lot;
 use crate::cycles::refresh;
 use crate::domain::rebalance::{self, Move};
 use crate::error::{self, Result};
 use crate::server::{clock, subtransaction};
-use crate::store::{Snapshot, transfers};
+use crate::store::{Snapshot, eligible, transfers};
 
 /// Whose seats are rebalanced, and by which usage.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,13 @@ pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
 
 /// `None` when a giver has less by now.
 fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Move, i64)>>> {
+    // Of all givers first, in the order that a batch of debits takes them in: not giver by giver.
+    let givers: BTreeSet<&str> = moves.iter().map(|step| step.from.as_str()).collect();
+    let givers: Vec<&str> = givers.into_iter().collect();
+    for lot in eligible::open_lots(Snapshot::Fresh, request.account, request.unit, Some(&givers)) {
+        pgrx::check_for_interrupts!();
+        whole_lot::lock(request.account, lot);
+    }
     let mut moved = Vec::new();
     for step in moves {
         let transfer = Transfer {

@@ -92,13 +92,6 @@ static TOUCH_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
-// In the order in which debits and batches take them: members' own before the pool's.
-static OPEN_LOTS: Statement = Statement::new(
-    "SELECT lot FROM credit.lot WHERE account = $1 AND unit = $2 AND NOT closed
-     ORDER BY member IS NULL, priority, applies_to IS NULL, COALESCE(expires_at, 'infinity'), category = 'paid', effective_at, lot",
-    &[TEXTOID, TEXTOID],
-);
-
 // Whoever looks at an older snapshot (REPEATABLE READ) must not debit past a cap that it does not show.
 static MARK_SLOTS: Statement =
     Statement::by_index("UPDATE credit.slot SET remaining = remaining WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
@@ -335,11 +328,6 @@ pub fn end(account: &str, cap: i64, now: DateTime<Utc>) -> bool {
 /// Says whether the account has caps, and locks its row: caps change one after the other.
 pub fn touch_account(account: &str) {
     TOUCH_ACCOUNT.run(&[&account]);
-}
-
-/// The open lots of an account and unit, in drawdown order.
-pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str) -> Vec<i64> {
-    OPEN_LOTS.execute(snapshot, &[&account, &unit]).iter().map(|row| row.get(1)).collect()
 }
 
 /// Marks the slots of a locked lot for those who look at older snapshots.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, INT4OID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
-use super::statement::{Parameter, Row, Rows, Statement};
+use super::statement::{Parameter, Row, Rows, Snapshot, Statement};
 use crate::domain::amount::Amount;
 use crate::domain::drawdown::{Expiry, Rank, Source};
 
@@ -103,6 +103,16 @@ static USABLE_BY_OWNERS: Statement = Statement::by_index(
         " LIMIT $4) l) l"
     ),
     &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4OID],
+);
+
+/// Usable or not, of some members ($3) or of all owners: members' own before the pool's.
+static OPEN_LOTS: Statement = Statement::new(
+    concat!(
+        "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND ($3 IS NULL OR l.member = ANY ($3))
+         ORDER BY l.member IS NULL, ",
+        drawdown_order!()
+    ),
+    &[TEXTOID, TEXTOID, TEXTARRAYOID],
 );
 
 /// Which lots may pay: of whom, in which unit, when, and for what.
@@ -270,4 +280,10 @@ pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
         OwnedLot { owner: row.get::<i32>(1) as usize - 1, rank, member, applies_to, slots: row.get(9) }
     };
     rows.iter().map(lot).collect()
+}
+
+/// The open lots of an account and unit, of some members or of all owners, in the order in which whoever needs several locks them.
+pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str, members: Option<&[&str]>) -> Vec<i64> {
+    let members = members.map(<[&str]>::to_vec);
+    OPEN_LOTS.execute(snapshot, &[&account, &unit, &members]).iter().map(|row| row.get(1)).collect()
 }

@@ -13,6 +13,7 @@ use crate::store::Snapshot;
 use crate::store::accounts::{self, Context};
 use crate::store::cap_slots;
 use crate::store::caps::{self, Moving, OfScope, Scope};
+use crate::store::eligible;
 
 /// Makes a cap, or changes the limit of the one there is; its id.
 ///
@@ -77,7 +78,7 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
     let (cap, anchor) = caps::create(scope, limit, anchor, clock::now());
     // In a transaction with an older snapshot too: what it does not show is to be counted.
     let committed = if invalidation::sees_latest() { Snapshot::Fresh } else { Snapshot::Latest };
-    for lot in caps::open_lots(committed, account, scope.unit) {
+    for lot in eligible::open_lots(committed, account, scope.unit, None) {
         pgrx::check_for_interrupts!();
         whole_lot::lock(account, lot).ok_or_else(|| error::cap_misses_lot(account, lot))?;
         caps::mark_slots(account, lot);

@@ -198,3 +198,29 @@ fn rebalances_at_once_move_it_once() {
     assert_eq!(session.text("SELECT credit_balance('acme')"), "1190");
     database.verify();
 }
+
+/// Who rebalances takes the lots of many members, and so does a batch: in one order, so nobody waits in a circle.
+#[test]
+fn a_rebalance_beside_a_batch_does_not_deadlock() {
+    let database = Database::new();
+    let (mut holder, mut session) = (database.connect(), database.connect());
+    // What ada gives comes first, since she has most; of both, ben's lot is the first in drawdown order.
+    session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 400, member => 'cy'), credit_debit('acme', 400, member => 'cy')");
+    session.run("SELECT credit_grant('acme', 300, member => 'ada', priority => 60), credit_grant('acme', 200, member => 'ben', priority => 10)");
+    holder.run("BEGIN; SELECT credit_debit('acme', 1, member => 'ben')");
+    let in_background = |sql: &'static str, watcher: &mut Client| {
+        let mut client = database.connect();
+        let process = client.backend();
+        let waiting = thread::spawn(move || client.run(sql));
+        wait_until_blocked(watcher, process);
+        waiting
+    };
+    let batch =
+        in_background("SELECT count(*) FROM credit_debit_many('{acme,acme}', '{1,1}', members => '{ada,ben}')", &mut session);
+    let rebalance = in_background("SELECT count(*) FROM credit_rebalance('acme')", &mut session);
+    holder.run("COMMIT");
+    batch.join().unwrap();
+    rebalance.join().unwrap();
+    assert_eq!(session.text("SELECT credit_balance('acme', member => 'cy')"), "400");
+    database.verify();
+}
