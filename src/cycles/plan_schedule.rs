@@ -13,7 +13,7 @@ use crate::server::{clock, lock};
 use crate::store::account_calendar::AccountCalendar;
 use crate::store::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
-use crate::store::{Snapshot, plans};
+use crate::store::{Snapshot, accounts, plans};
 
 /// Declares what every account on the plan is granted, those that are on it already included; the schedule's id.
 ///
@@ -87,7 +87,8 @@ fn locked_subscribers(plan: &str) -> Result<Vec<String>> {
         refresh::first_touch(account)?;
     }
     // Nobody comes, but somebody may leave until he is locked.
-    plan_schedules::lock_accounts(&seen(Snapshot::Fresh));
+    let subscribers = seen(Snapshot::Fresh);
+    accounts::lock_against_newcomers(&subscribers.iter().map(String::as_str).collect::<Vec<_>>());
     let accounts = seen(Snapshot::Fresh);
     if seen(Snapshot::Latest).iter().any(|account| !accounts.contains(account)) {
         return Err(error::older_than_subscribers(plan));
@@ -106,6 +107,9 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
         return Vec::new();
     }
     let calendar = AccountCalendar::of(account, Snapshot::Fresh);
+    if !missing.is_empty() {
+        accounts::lock_against_newcomers(&[account]);
+    }
     for missing in &missing {
         plan_schedules::add_one(account, missing, beginning(missing, &calendar), now);
     }

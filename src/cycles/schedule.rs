@@ -56,6 +56,9 @@ pub fn declare(
     // What was due before is issued by the schedules that were there.
     refresh::first_touch(new.account)?;
     account::lock(new.account);
+    if new.per_member {
+        accounts::lock_against_newcomers(&[new.account]);
+    }
     let now = clock::now();
     new.starts_at = starts_at.unwrap_or(now);
     new.anchor = anchor.unwrap_or(new.starts_at);

@@ -32,14 +32,14 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
         return leave(change);
     }
     let comes = was_active != Some(true) && active != Some(false);
-    let gets_more = comes && before.refresh_at.is_some();
-    if gets_more {
+    if comes && before.refresh_at.is_some() {
         refresh::first_touch(account)?;
         account::lock(account);
     }
     let now = clock::now();
     accounts::save_member(account, member, terms, now);
-    if gets_more {
+    // Also where no schedule was known: saving waits for who declares one.
+    if comes {
         accounts::seat_added(account, now);
         refresh::first_touch(account)?;
     }

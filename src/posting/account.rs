@@ -170,20 +170,15 @@ pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> R
     }
 }
 
-/// Before caps and lots: locks the account's row, where somebody who is named for the first time will get a seat. Whoever holds a lot must
-/// not wait for the row.
-pub fn make_room_for_seat(account: &str, member: Option<&str>, context: &Context) {
-    if member.is_some() && context.member.is_none() && context.refresh_at.is_some() {
-        arrival::let_in(account);
-        accounts::lock_for_seat(account);
-    }
+/// Whether somebody is named who is not registered yet, and so gets a seat.
+pub fn is_newcomer(member: Option<&str>, context: &Context) -> bool {
+    member.is_some() && context.member.is_none()
 }
 
-/// A member who was named for the first time has a seat from now on, with what schedules give to seats.
-pub fn seat_added(account: &str, member: Option<&str>, before: &Context, now: DateTime<Utc>) {
-    if member.is_some() && before.member.is_none() && before.refresh_at.is_some() {
-        accounts::seat_added(account, now);
-    }
+/// Before caps and lots, for a newcomer: locks the account's row if its schedules give to seats. Whoever holds a lot must not wait for it.
+pub fn make_room_for_seat(account: &str) {
+    arrival::let_in(account);
+    accounts::lock_for_seat(account);
 }
 
 /// The registered member; one that is named for the first time is registered, without a department.

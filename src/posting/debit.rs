@@ -28,7 +28,7 @@ use crate::error::{self, Result};
 use crate::server::lock::{self, SlotLock};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::settings;
-use crate::store::accounts::{Context, Member};
+use crate::store::accounts::{self, Context, Member};
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::entries::{self, DebitLine, Usage};
 use crate::store::{lots, slots};
@@ -158,13 +158,17 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     {
         return Ok(Outcome::Posted(earlier));
     }
+    let mut is_newcomer = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
             issue_what_is_due(request)?;
             checked = check(request)?;
             continue;
         }
-        account::make_room_for_seat(request.account, request.member, &checked.context);
+        is_newcomer |= account::is_newcomer(request.member, &checked.context);
+        if is_newcomer {
+            account::make_room_for_seat(request.account);
+        }
         let member = account::active_member(request.account, request.member, &checked.context, now)?;
         let correction = closed::correction(&request, &checked.context)?;
         // Usage of a closed period is recorded as of now.
@@ -179,7 +183,9 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
                 if let Outcome::Posted(posting) = &outcome {
                     let posting = *posting;
                     correction.iter().for_each(|correction| correction.record(posting));
-                    account::seat_added(request.account, request.member, &checked.context, now);
+                    if is_newcomer {
+                        accounts::seat_added(request.account, now);
+                    }
                 }
                 return Ok(outcome);
             }

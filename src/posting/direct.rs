@@ -58,9 +58,14 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
-    account::make_room_for_seat(account, entry.member.as_deref(), &context);
+    let is_newcomer = account::is_newcomer(entry.member.as_deref(), &context);
+    if is_newcomer {
+        account::make_room_for_seat(account);
+    }
     account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
-    account::seat_added(account, entry.member.as_deref(), &context, clock::now());
+    if is_newcomer {
+        accounts::seat_added(account, clock::now());
+    }
     lock_caps(entry, &context);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
     // Who waited may find a member deactivated, or another policy.

@@ -70,7 +70,9 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
     let context = account::find_or_create(account, request.unit, request.member, now)?;
     account::check_decimals("amount", request.amount, &context)?;
     account::active_member(account, request.member, &context, now)?;
-    account::seat_added(account, request.member, &context, now);
+    if account::is_newcomer(request.member, &context) {
+        accounts::seat_added(account, now);
+    }
 
     let price = terms::price(request.paid, request.currency, context.currency.as_deref()).map_err(|broken| {
         let paid = request.paid.map(|paid| paid.to_string()).unwrap_or_default();

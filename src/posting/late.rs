@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
-use super::account;
 use super::batch::{self, ItemOutcome, Mode, members};
 use super::caps::{Counted, whole};
 use super::debit::{self, Debit, Drawing, Outcome, Short};
@@ -224,9 +223,7 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, po
         }
     }
     batch::debit_rest_as_one(&rest, posting)?;
-    for (item, context) in items.iter().zip(contexts).filter(|(item, _)| item.member.is_some()) {
-        account::seat_added(item.account, item.member, context, clock::now());
-    }
+    members::add_seats(items, contexts, 0..items.len());
     let now = clock::now();
     // What is recorded in a period is what its caps counted in it.
     let has_ended = |item: &Debit<'_>, cap: &Cap| cap.period(item.account, counted_at) != cap.period(item.account, now);

@@ -13,7 +13,7 @@ use crate::posting::idempotency::{self, Keyed};
 use crate::server::{arrival, clock};
 use crate::store::lots::{self, NewLot};
 use crate::store::purchases::{self, DueLot, NewPurchase, Part};
-use crate::store::{Snapshot, plans, subscriptions};
+use crate::store::{Snapshot, accounts, plans, subscriptions};
 
 /// The priority of the lots of a purchase.
 const PRIORITY: i16 = 50;
@@ -69,7 +69,9 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     plans::share(plan_name);
     let now = clock::now();
     account::active_member(account, request.member, &context, now)?;
-    account::seat_added(account, request.member, &context, now);
+    if account::is_newcomer(request.member, &context) {
+        accounts::seat_added(account, now);
+    }
     let mut quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
     if request.prorates {
         quoted = prorated(account, quoted, now)?;

@@ -108,12 +108,6 @@ static SUBSCRIBERS: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-// Everybody locks in this order.
-static LOCK_ACCOUNTS: Statement = Statement::new(
-    "SELECT account FROM credit.account WHERE account = ANY ($1) ORDER BY account FOR NO KEY UPDATE",
-    &[TEXTARRAYOID],
-);
-
 // A stay that goes on longer than it seemed takes its end back; one that is not wanted any more ends now, or where it was to begin.
 static ADJUST: Statement = Statement::new(
     concat!(
@@ -261,11 +255,6 @@ pub fn end(plan: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<Utc>
 /// The accounts that are on a plan, or will be; in the order of their names.
 pub fn subscribers(plan: &str, now: DateTime<Utc>, snapshot: Snapshot) -> Vec<String> {
     SUBSCRIBERS.execute(snapshot, &[&plan, &now]).iter().map(|row| row.get(1)).collect()
-}
-
-/// Locks the rows of accounts, in the order of their names.
-pub fn lock_accounts(accounts: &[String]) {
-    LOCK_ACCOUNTS.run(&[&accounts.to_vec()]);
 }
 
 /// Moves the ends of the accounts' schedules to where they leave their plans; whether any moved.

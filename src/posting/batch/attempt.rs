@@ -10,7 +10,6 @@ use super::{ItemOutcome, Mode, caps, contexts_hold, in_item, members};
 use crate::domain::amount::Amount;
 use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::Result;
-use crate::posting::account;
 use crate::posting::caps::whole::WholeCap;
 use crate::posting::debit::{Debit, Short};
 use crate::posting::{idempotency, write};
@@ -120,9 +119,7 @@ impl<'a> Attempt<'a> {
         }
         let has_written = self.write(&taken, &outcomes, written_at);
         self.write_caps(&caps, &groups, &taken, written_at);
-        for index in self.registered.iter().copied() {
-            account::seat_added(self.items[index].account, self.items[index].member, &self.contexts[index], now);
-        }
+        members::add_seats(self.items, self.contexts, self.registered.iter().copied());
         Ok(has_written.then_some(outcomes))
     }
 

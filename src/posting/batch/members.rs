@@ -1,7 +1,7 @@
 //! Members whom a batch names for the first time. They are registered before caps and lots are locked, account by account and member by
 //! member, as single debits do it: nobody waits for a member while he holds what the other needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::zip;
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::posting::account;
 use crate::posting::debit::Debit;
 use crate::server::clock;
-use crate::store::accounts::Context;
+use crate::store::accounts::{self, Context};
 use crate::store::eligible::OwnedLot;
 
 /// Issues what schedules bring where an item asks for it, and locks the rows of accounts that get seats; account by account.
@@ -31,8 +31,8 @@ pub fn prepare_accounts(
         if of_account.iter().any(|index| is_due(&items[*index], &contexts[*index])) {
             refresh::first_touch(account)?;
         }
-        if let Some(newcomer) = of_account.into_iter().find(|index| is_new(&items[*index], &contexts[*index])) {
-            account::make_room_for_seat(account, items[newcomer].member, &contexts[newcomer]);
+        if of_account.into_iter().any(|index| is_new(&items[index], &contexts[index])) {
+            account::make_room_for_seat(account);
         }
     }
     Ok(())
@@ -51,9 +51,17 @@ pub fn register(items: &[Debit<'_>], contexts: &[Rc<Context>], some: impl Iterat
     Ok(())
 }
 
-/// Whether the item names somebody for the first time.
+/// Newcomers for whom items were posted have their seats from now on.
+pub fn add_seats(items: &[Debit<'_>], contexts: &[Rc<Context>], posted: impl Iterator<Item = usize>) {
+    let now = clock::now();
+    let newcomers = posted.filter(|index| is_new(&items[*index], &contexts[*index]));
+    newcomers.map(|index| items[index].account).collect::<BTreeSet<_>>().into_iter().for_each(|account| {
+        accounts::seat_added(account, now);
+    });
+}
+
 fn is_new(item: &Debit<'_>, context: &Context) -> bool {
-    item.member.is_some() && context.member.is_none()
+    account::is_newcomer(item.member, context)
 }
 
 impl<'a> Attempt<'a> {

@@ -177,7 +177,7 @@ fn debits_of_lots_that_come_beside_new_caps_are_counted() {
                 3 => format!("SELECT credit_transfer('acme', {few}, to_member => 'm{member}')"),
                 4 => format!("SELECT credit_convert('acme', {few}, NULL, 'tokens', rate => 1, member => 'm{member}')"),
                 5 => "SELECT credit_set_expiry(account, max(lot), now() + interval '1 year' + random() * interval '1 day')
-                      FROM credit.lot WHERE NOT closed AND unit = 'credits' GROUP BY account"
+                      FROM credit.lot WHERE NOT closed AND unit = 'credit' GROUP BY account"
                     .to_owned(),
                 // Members of whom nobody has heard, alone and in a batch, get what the schedule brings.
                 6 => format!("SELECT credit_debit('acme', {few}, member => 'new{turn}', operation => 'o{}')", random.below(40)),

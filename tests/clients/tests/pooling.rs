@@ -270,6 +270,48 @@ fn seats_feed_the_pool_once_whoever_issues_it() {
 }
 
 /// A seat that joins while another transaction holds the account waits for it, and brings its part once; one that is rolled back brings none.
+/// Whoever declares what seats get, and whoever takes a seat, wait for each other: no seat is missed.
+#[test]
+fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
+    let comes = [
+        "SELECT credit_debit('acme', 1, member => 'new')",
+        "SELECT credit_member('acme', 'new')",
+        "SELECT credit_grant('acme', 1, member => 'new')",
+        "SELECT count(*) FROM credit_debit_many('{acme,acme}', '{1,1}', members => '{new,new}', mode => 'each')",
+        "INSERT INTO credit.entry (account, kind, amount, lot, member) VALUES ('acme', 'debit', -1, 1, 'new')",
+    ];
+    let declares = [
+        "SELECT credit_schedule('acme', 50, every => '1 month', per_member => true)",
+        "SELECT credit_schedule(plan => 'api', amount => 50, every => '1 month', per_member => true)",
+        "SELECT count(*) FROM credit_change_plan('acme', 'seats', quantity => 10)",
+    ];
+    let database = Database::new();
+    let mut session = database.connect();
+    for (comes, declares) in comes.iter().flat_map(|comes| declares.iter().map(move |declares| (*comes, *declares))) {
+        for (first, second) in [(comes, declares), (declares, comes)] {
+            session.run(
+                "DROP EXTENSION pg_credit; CREATE EXTENSION pg_credit; SELECT credit_account('acme');
+                 SELECT credit_grant('acme', 100);
+                 SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) FROM unnest('{api,seats}'::text[]) AS plan;
+                 SELECT credit_tier(plan, 'list', 0, discount => 0) FROM unnest('{api,seats}'::text[]) AS plan;
+                 SELECT credit_schedule(plan => 'seats', amount => 50, every => '1 month', per_member => true);
+                 SELECT count(*) FROM credit_change_plan('acme', 'api', 10)",
+            );
+            let (mut one, mut other) = (database.connect(), database.connect());
+            one.run(&format!("BEGIN; {first}"));
+            let process = other.backend();
+            let waiting = thread::spawn(move || other.run(second));
+            wait_until_blocked(&mut session, process);
+            one.run("COMMIT");
+            waiting.join().unwrap();
+            session.run("SELECT credit_refresh()");
+            let brought = session.text("SELECT sum(granted) FROM credit.lots WHERE member = 'new' AND granted > 1");
+            assert_eq!(brought, "50", "{first}; {second}");
+            database.verify();
+        }
+    }
+}
+
 #[test]
 fn a_seat_that_is_rolled_back_brings_nothing() {
     let database = Database::new();
