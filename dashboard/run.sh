@@ -30,8 +30,8 @@ start_server() {
 }
 
 tell_the_story() {
-    "$SERVER_BINDIR/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --command='CREATE EXTENSION pg_credit'
-    "$SERVER_BINDIR/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file="$REPOSITORY/docs/dashboard.sql"
+    "$SERVER_BINDIR/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
+        --command='CREATE EXTENSION pg_credit' --file="$REPOSITORY/docs/dashboard.sql"
 }
 
 # Half a year of two customers, in a server of its own.

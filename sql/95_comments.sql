@@ -1,5 +1,5 @@
 -- What every object is, its unit, and the errors it raises: what \dx+, \df+, \d+ and documentation tools show.
--- tests/clients/tests/catalog.rs proves that nothing lacks a comment.
+-- tests/clients/tests/catalog proves that nothing lacks a comment.
 
 COMMENT ON SCHEMA credit IS 'pg_credit: the tables, views and internal functions of the credit economy. The functions to call are credit_*(), in the schema that the extension was created in.';
 

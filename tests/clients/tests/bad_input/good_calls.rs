@@ -1,0 +1,87 @@
+//! A good call of each function, and calls made of it.
+
+/// The functions and a call of each that is good. `LOT` stands for a lot's id.
+pub const GOOD: &[(&str, &[(&str, &str)])] = &[
+    ("credit_account", &[("account", "'acme'")]),
+    ("credit_member", &[("account", "'acme'"), ("member", "'alice'")]),
+    ("credit_grant", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_debit", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_try_debit", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_debit_many", &[("accounts", "'{acme}'"), ("amounts", "'{1}'")]),
+    ("credit_debit_many_json", &[("items", r#"'[{"account": "acme", "amount": 1}]'"#)]),
+    ("credit_balance", &[("account", "'acme'")]),
+    ("credit_explain_debit", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_void", &[("account", "'acme'"), ("lot", "LOT")]),
+    ("credit_set_expiry", &[("account", "'acme'"), ("lot", "LOT"), ("expires_at", "'2027-01-01'")]),
+    ("credit_expire", &[]),
+    ("credit_maintain", &[]),
+    ("credit_expiry_forecast", &[("account", "'acme'")]),
+    ("credit_rollup", &[]),
+    ("credit_chargeback", &[("account", "'acme'"), ("starts_at", "'2020-01-01'"), ("ends_at", "'2027-01-01'")]),
+    ("credit_verify", &[]),
+    ("credit_unit", &[("unit", "'minute'")]),
+    ("credit_rate_card", &[("card", "'other'"), ("unit", "'credit'")]),
+    ("credit_rate", &[("card", "'list'"), ("operation", "'chat'"), ("credits", "1")]),
+    ("credit_publish", &[("card", "'list'")]),
+    ("credit_publish_preview", &[("card", "'list'")]),
+    ("credit_discard_drafts", &[("card", "'list'")]),
+    ("credit_price", &[("card", "'list'"), ("operation", "'chat'"), ("quantity", "1")]),
+    ("credit_charge", &[("account", "'acme'"), ("operation", "'chat'"), ("quantity", "1")]),
+    ("credit_charge_request", &[("account", "'acme'"), ("operations", "'{chat}'"), ("quantities", "'{1}'")]),
+    ("credit_charge_many", &[("accounts", "'{acme}'"), ("operations", "'{chat}'"), ("quantities", "'{1}'")]),
+    (
+        "credit_convert",
+        &[("account", "'acme'"), ("amount", "1"), ("from_unit", "'credit'"), ("to_unit", "'token'"), ("rate", "2")],
+    ),
+    ("credit_pooling", &[("account", "'acme'"), ("pooling", "'pooled'")]),
+    ("credit_pooling_preview", &[("account", "'acme'"), ("pooling", "'pooled'")]),
+    ("credit_move_department", &[("account", "'acme'"), ("from_department", "'eng'"), ("to_department", "'research'")]),
+    ("credit_rebalance", &[("account", "'acme'")]),
+    ("credit_rebalance_preview", &[("account", "'acme'")]),
+    ("credit_true_up_terms", &[("account", "'acme'")]),
+    ("credit_true_up", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_lines", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_post", &[("account", "'acme'"), ("starts_at", "'2025-01-01'"), ("ends_at", "'2025-04-01'")]),
+    ("credit_true_up_settle", &[("account", "'trued'"), ("true_up", "1")]),
+    ("credit_cap", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_end_cap", &[("account", "'strict'"), ("cap", "1")]),
+    ("credit_spendable", &[("account", "'acme'")]),
+    ("credit_transfer", &[("account", "'acme'"), ("amount", "1"), ("to_member", "'alice'")]),
+    ("credit_reprice", &[("card", "'list'"), ("operation", "'chat'"), ("new_unit_cost", "1"), ("policy", "'hold'")]),
+    ("credit_reprice_preview", &[("card", "'list'")]),
+    ("credit_conversion_markdown", &[("card", "'list'")]),
+    ("credit_export_rate_card", &[("card", "'list'")]),
+    ("credit_import_rate_card", &[("document", "credit_export_rate_card('list')")]),
+    ("credit_check_design", &[]),
+    ("credit_plan", &[("plan", "'api'")]),
+    ("credit_tier", &[("plan", "'api'"), ("tier", "'one'"), ("from_quantity", "0"), ("discount", "0")]),
+    ("credit_plan_cost", &[("plan", "'api'"), ("unit_cost", "0.1")]),
+    ("credit_standard_plan", &[("plan", "'standard'"), ("unit", "'credit'"), ("currency", "'USD'"), ("list_price", "1")]),
+    ("credit_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
+    ("credit_end_agreement", &[("account", "'acme'"), ("plan", "'api'")]),
+    ("credit_quote", &[("plan", "'api'"), ("quantity", "1")]),
+    ("credit_purchase", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "1")]),
+    ("credit_change_plan", &[("account", "'acme'"), ("plan", "'api'"), ("quantity", "7")]),
+    ("credit_renew", &[("account", "'acme'")]),
+    ("credit_cancel_plan", &[("account", "'acme'")]),
+    ("credit_schedule", &[("account", "'cyclic'"), ("amount", "1"), ("every", "interval '1 month'")]),
+    ("credit_standard_schedule", &[("account", "'cyclic'"), ("amount", "1")]),
+    ("credit_end_schedule", &[("account", "'cyclic'"), ("schedule", "(SELECT min(schedule) FROM credit.schedule)")]),
+    (
+        "credit_schedule_preview",
+        &[("account", "'cyclic'"), ("schedule", "(SELECT min(schedule) FROM credit.schedule)"), ("until", "'2026-06-01'")],
+    ),
+    ("credit_refresh", &[]),
+    ("credit_activate", &[("account", "'acme'"), ("lot", "(SELECT min(lot) FROM credit.purchase_lot)")]),
+    ("credit_allow", &[("role", "'postgres'"), ("level", "'read'")]),
+    ("credit_disallow", &[("role", "'postgres'"), ("level", "'read'")]),
+];
+
+/// The good call with some of its arguments replaced or added: `name => value, name => value`.
+pub fn call(function: &str, replaced: &[(String, String)]) -> String {
+    let good = GOOD.iter().find(|(name, _)| *name == function).expect("a function with a good call").1;
+    let kept = good.iter().filter(|(name, _)| !replaced.iter().any(|(other, _)| other == name));
+    let mut arguments: Vec<String> = kept.map(|(name, value)| format!("{name} => {value}")).collect();
+    arguments.extend(replaced.iter().map(|(name, value)| format!("{name} => {value}")));
+    format!("SELECT * FROM {function}({})", arguments.join(", "))
+}
