@@ -13,7 +13,8 @@ use crate::error;
 use crate::json::JsonText;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
-use crate::server::{clock, heap, invalidation};
+use crate::server::lock::SlotLock;
+use crate::server::{arrival, clock, heap, invalidation};
 use crate::store::{connected, lots};
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
@@ -189,8 +190,13 @@ fn announce_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
 
 /// After a lot was added or opened again: tells the backends that remember which lot comes first.
 #[pg_trigger(sql = false)]
-fn announce_lot<'a>(_trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
+fn announce_lot<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     invalidation::announce_lots();
+    if arrival::keeps_out() {
+        // A row is seen a moment before its announcement is heard: so the lot is not debited before who debits has heard of a new cap.
+        let row = trigger.new().expect("an inserted or updated row");
+        SlotLock::acquire(column(&row, "lot").expect("a key column"), 0).keep();
+    }
     Ok(None)
 }
 

@@ -6,14 +6,18 @@
 
 use chrono::{DateTime, Utc};
 
-use super::refresh;
 use super::schedule::{self, Declared};
+use super::{refresh, seats};
 use crate::error::{self, Result};
 use crate::server::{clock, lock};
 use crate::store::account_calendar::AccountCalendar;
 use crate::store::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
-use crate::store::{Snapshot, accounts, plans};
+use crate::store::{Snapshot, plans};
+
+/// So many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in the server's
+/// lock table.
+const MAX_ACCOUNTS_OF_SEATS: usize = 1000;
 
 /// Declares what every account on the plan is granted, those that are on it already included; the schedule's id.
 ///
@@ -38,7 +42,7 @@ pub fn declare(
     }
     schedule::complete(&mut new, &declared, plan.unit_decimals, Some(&plan.currency))?;
     new.unit = plan.unit;
-    let accounts = locked_subscribers(of.plan)?;
+    let accounts = locked_subscribers(of.plan, new.per_member)?;
     let now = clock::now();
     new.starts_at = starts_at.unwrap_or(now);
     new.anchor = of.anchor.unwrap_or(new.starts_at);
@@ -61,7 +65,7 @@ pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<
     if !plan_schedules::exists(plan, schedule) {
         return Err(error::unknown_plan_schedule(plan, schedule));
     }
-    let accounts = locked_subscribers(plan)?;
+    let accounts = locked_subscribers(plan, plan_schedules::gives_to_seats(plan))?;
     let now = clock::now();
     let ends_at = ends_at.unwrap_or(now);
     if ends_at < now {
@@ -77,18 +81,24 @@ pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<
     Ok(())
 }
 
-/// The accounts on the plan, with their rows locked, and what was due up to now issued: an end does not take that away.
+/// The accounts on the plan, with their rows locked, and what was due up to now issued: an end does not take that away. Where seats get
+/// something, no member comes to them meanwhile, as far as the plan does not have very many accounts.
 ///
 /// # Errors
-/// 40001 where somebody came to the plan after this transaction's snapshot was taken.
-fn locked_subscribers(plan: &str) -> Result<Vec<String>> {
+/// 40001 where somebody came to the plan, or took a seat, after this transaction's snapshot was taken.
+fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<String>> {
     let seen = |snapshot| plan_schedules::subscribers(plan, clock::now(), snapshot);
-    for account in &seen(Snapshot::Fresh) {
-        refresh::first_touch(account)?;
-    }
-    // Nobody comes, but somebody may leave until he is locked.
     let subscribers = seen(Snapshot::Fresh);
-    accounts::lock_against_newcomers(&subscribers.iter().map(String::as_str).collect::<Vec<_>>());
+    let waits_for_seats = seats_get_something && subscribers.len() <= MAX_ACCOUNTS_OF_SEATS;
+    // One after the other, as a batch takes its accounts.
+    for account in &subscribers {
+        if waits_for_seats {
+            seats::keep_newcomers_out(account)?;
+        }
+        refresh::first_touch(account)?;
+        plan_schedules::lock_account(account);
+    }
+    // Nobody comes, but somebody may have left until he was locked.
     let accounts = seen(Snapshot::Fresh);
     if seen(Snapshot::Latest).iter().any(|account| !accounts.contains(account)) {
         return Err(error::older_than_subscribers(plan));
@@ -107,9 +117,6 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
         return Vec::new();
     }
     let calendar = AccountCalendar::of(account, Snapshot::Fresh);
-    if !missing.is_empty() {
-        accounts::lock_against_newcomers(&[account]);
-    }
     for missing in &missing {
         plan_schedules::add_one(account, missing, beginning(missing, &calendar), now);
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::refresh;
+use super::{refresh, seats};
 use crate::domain::calendar::Cycle;
 use crate::domain::rollover::Rollover;
 use crate::domain::schedule::{self, Planned};
@@ -53,12 +53,12 @@ pub fn declare(
     }
     new.unit.clone_from(&context.unit);
 
+    if new.per_member {
+        seats::keep_newcomers_out(new.account)?;
+    }
     // What was due before is issued by the schedules that were there.
     refresh::first_touch(new.account)?;
     account::lock(new.account);
-    if new.per_member {
-        accounts::lock_against_newcomers(&[new.account]);
-    }
     let now = clock::now();
     new.starts_at = starts_at.unwrap_or(now);
     new.anchor = anchor.unwrap_or(new.starts_at);

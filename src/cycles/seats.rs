@@ -7,9 +7,9 @@ use crate::error::{self, Result};
 use crate::posting::account;
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
-use crate::server::{clock, subtransaction};
+use crate::server::{arrival, clock, invalidation, subtransaction};
 use crate::store::accounts::{self, Context, MemberTerms};
-use crate::store::{breakage, lots, schedules, slots};
+use crate::store::{Snapshot, breakage, lots, schedules, slots};
 
 /// A change of a member, as credit_member() makes it.
 #[derive(Clone, Copy)]
@@ -32,16 +32,29 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
         return leave(change);
     }
     let comes = was_active != Some(true) && active != Some(false);
-    if comes && before.refresh_at.is_some() {
+    if comes {
+        arrival::let_in(account);
         refresh::first_touch(account)?;
-        account::lock(account);
+        account::make_room_for_seat(account);
     }
     let now = clock::now();
     accounts::save_member(account, member, terms, now);
-    // Also where no schedule was known: saving waits for who declares one.
     if comes {
         accounts::seat_added(account, now);
         refresh::first_touch(account)?;
+    }
+    Ok(())
+}
+
+/// Until the transaction ends nobody takes a seat of the account, and all who took one are seen.
+///
+/// # Errors
+/// 40001 where somebody took one after this transaction's snapshot was taken.
+pub fn keep_newcomers_out(account: &str) -> Result<()> {
+    arrival::keep_out(account);
+    let seen = accounts::count_members(account, Snapshot::Fresh);
+    if !invalidation::sees_latest() && seen != accounts::count_members(account, Snapshot::Latest) {
+        return Err(error::older_than_members(account));
     }
     Ok(())
 }

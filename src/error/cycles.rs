@@ -194,6 +194,16 @@ pub fn older_than_subscribers(plan: &str) -> ErrorReport {
     )
 }
 
+/// 40001: a snapshot from before somebody became a member of the account.
+pub fn older_than_members(account: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+        format!("members came to account \"{account}\" after this transaction's snapshot was taken"),
+        format!("account={}", plain(account)),
+        "Repeat the transaction.",
+    )
+}
+
 /// 22023: the pool is to be fed by seats that get nothing.
 pub fn pool_without_seats() -> ErrorReport {
     invalid(

@@ -13,7 +13,7 @@ use super::debit::Debit;
 use crate::domain::amount::Amount;
 use crate::domain::late::LateUsage;
 use crate::error::{self, Result};
-use crate::server::{clock, invalidation, lock};
+use crate::server::{arrival, clock, invalidation, lock};
 use crate::store::accounts::Context;
 use crate::store::closed_periods::{self, Closed};
 use crate::store::{Snapshot, accounts, lots};
@@ -31,6 +31,13 @@ impl Correction<'_> {
     /// Says that the posting corrects the closed period, by so much.
     pub fn record(&self, posting: i64) {
         closed_periods::add_correction(self.account, self.true_up, posting, self.occurred_at, self.amount, clock::now());
+    }
+}
+
+/// Until the transaction ends nobody closes a period of the account, if the instant is in the past: before anything of the account is locked.
+pub fn keep_open(account: &str, at: Option<DateTime<Utc>>) {
+    if at.is_some_and(is_past) {
+        lock::share_closing(std::iter::once(account));
     }
 }
 
@@ -54,8 +61,7 @@ pub fn closed_until<'a>(items: &[Debit<'a>]) -> HashMap<&'a str, DateTime<Utc>> 
     let is_late = |item: &&Debit<'_>| item.occurred_at.is_some_and(is_past);
     let accounts: BTreeSet<&str> = items.iter().filter(is_late).map(|item| item.account).collect();
     lock::share_closing(accounts.iter().copied());
-    let is_latest = invalidation::sees_latest();
-    accounts.into_iter().filter_map(|account| Some((account, accounts::closed_until(account, is_latest)?))).collect()
+    accounts.into_iter().filter_map(|account| Some((account, known_until(account)?))).collect()
 }
 
 /// The items with those that correct a closed period as of now; `None` where none does.
@@ -108,6 +114,15 @@ fn is_past(at: DateTime<Utc>) -> bool {
 /// The closed period that contains the instant, or the first one if it lies before that.
 fn closed_at(account: &str, unit: &str, at: DateTime<Utc>) -> Option<Closed> {
     lock::share_closing(std::iter::once(account));
-    accounts::closed_until(account, invalidation::sees_latest()).filter(|until| at < *until)?;
+    known_until(account).filter(|until| at < *until)?;
     closed_periods::after(account, unit, at, Snapshot::Fresh)
+}
+
+/// Until when the account is closed. With an older snapshot that locks the account's row, before which comes what may bring lots.
+fn known_until(account: &str) -> Option<DateTime<Utc>> {
+    let is_latest = invalidation::sees_latest();
+    if !is_latest {
+        arrival::let_in(account);
+    }
+    accounts::closed_until(account, is_latest)
 }

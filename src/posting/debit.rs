@@ -158,6 +158,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     {
         return Ok(Outcome::Posted(earlier));
     }
+    closed::keep_open(request.account, request.occurred_at);
     let mut is_newcomer = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {

@@ -13,7 +13,7 @@ use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::layout;
 use crate::error::{self, Result};
-use crate::server::{arrival, clock};
+use crate::server::{arrival, clock, lock};
 use crate::store::accounts::Context;
 use crate::store::lots::{self, LotTerms};
 use crate::store::slots::{self, Layout};
@@ -51,10 +51,9 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     account::check_decimals("amount", entry.amount, &context)?;
     check_kind(entry, &terms, &context)?;
-    if entry.kind != "debit" {
-        // What is added opens the lot again.
-        arrival::let_in(account);
-    }
+    // An adjustment may be of a closed period, and open its lot again.
+    lock::share_closing(std::iter::once(account));
+    arrival::let_in(account);
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }

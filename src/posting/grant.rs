@@ -69,8 +69,12 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
     arrival::let_in(account);
     let context = account::find_or_create(account, request.unit, request.member, now)?;
     account::check_decimals("amount", request.amount, &context)?;
+    let is_newcomer = account::is_newcomer(request.member, &context);
+    if is_newcomer {
+        account::make_room_for_seat(account);
+    }
     account::active_member(account, request.member, &context, now)?;
-    if account::is_newcomer(request.member, &context) {
+    if is_newcomer {
         accounts::seat_added(account, now);
     }
 

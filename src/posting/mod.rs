@@ -1,13 +1,14 @@
 //! What changes credits. Each operation is a file; all of them obey one order of locks:
 //!
 //! 1. the idempotency key, if there is one;
-//! 2. where lots may come to an account, or be opened again, its lock against new caps ([`crate::server::arrival`]);
-//! 3. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 4. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
+//! 2. where something is dated in the past, the account's lock against closing a period ([`closed`]);
+//! 3. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::arrival`]);
+//! 4. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
+//! 5. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
 //!    whatever is held;
-//! 5. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//! 6. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
-//! 6. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//! 7. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
 //! A new cap writes the account's row last.
 //!

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::giving_back::{self, GivenBack};
 use super::quote::{self, Asked, Quoted};
 use super::renewal;
-use crate::cycles::{plan_schedule, refresh};
+use crate::cycles::{plan_schedule, refresh, seats};
 use crate::domain::amount::Amount;
 use crate::domain::subscription::{self as rules, BillingPeriod, Decimals, Moved, Segment};
 use crate::error::{self, Result};
@@ -18,7 +18,7 @@ use crate::posting::idempotency::{self, Keyed};
 use crate::server::{clock, lock, subtransaction};
 use crate::store::subscription_moves::{self as moves, Bought, Changed, NewChange};
 use crate::store::subscriptions::{self, Cycle, NewSubscription, Period, Subscription, Terms};
-use crate::store::{Snapshot, lots, plans};
+use crate::store::{Snapshot, lots, plan_schedules, plans};
 
 /// A change of plan as the caller said it.
 #[derive(Clone, Debug)]
@@ -72,6 +72,9 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
     // What the schedules of the plan that is left were to bring up to now, they bring.
     lock::come_to_plan(request.plan);
+    if plan_schedules::gives_to_seats(request.plan) {
+        seats::keep_newcomers_out(request.account)?;
+    }
     refresh::first_touch(request.account)?;
     account::lock(request.account);
     plans::share(request.plan);

@@ -4,10 +4,12 @@
 //! adding; a debit of that, made before the cap is committed, would count nowhere. So whoever adds a lot, opens one again or lets an expired
 //! one pay shares the account's lock until his transaction ends, and whoever makes a cap has it alone. It comes before the account's row.
 //!
+//! Members come under it too, and whoever declares what their seats get has it alone: neither sees what the other has not committed.
+//!
 //! A transaction that adds lots to very many accounts shares one lock of all accounts instead of the rest of theirs: each lock takes a place
 //! in the server's lock table.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use pgrx::pg_sys;
 
@@ -22,26 +24,36 @@ const MAX_ACCOUNTS: u32 = 64;
 /// How many accounts' own locks the running transaction took. Those that a savepoint gave back count too.
 static SHARED: AtomicU32 = AtomicU32::new(0);
 
-/// Until the transaction ends nobody makes a cap for the account; waits for whoever is making one.
+/// Whether the running transaction has a lock alone, or had one before it went back to a savepoint.
+static KEEPS_OUT: AtomicBool = AtomicBool::new(false);
+
+/// Until the transaction ends nobody makes a cap for the account, nor declares what seats get; waits for whoever does.
 pub fn let_in(account: &str) {
     share(account, false);
 }
 
-/// The same, unless somebody is making a cap; whether lots may come.
+/// The same, unless somebody does; whether lots may come.
 pub fn let_in_if_free(account: &str) -> bool {
     share(account, true)
 }
 
-/// Until the transaction ends no lot comes to the account; waits for the transactions that bring one.
+/// Until the transaction ends no lot and no member comes to the account; waits for the transactions that bring one.
 pub fn keep_out(account: &str) {
-    // Caps of two accounts are not in each other's way here.
-    acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::RowExclusiveLock, false);
+    KEEPS_OUT.store(true, Ordering::Relaxed);
     acquire(&of_account(account), pg_sys::ExclusiveLock, false);
+    // In a mode in which those who keep others out of two accounts are not in each other's way.
+    acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::RowExclusiveLock, false);
+}
+
+/// Whether the running transaction keeps others out of some account.
+pub fn keeps_out() -> bool {
+    KEEPS_OUT.load(Ordering::Relaxed)
 }
 
 /// The transaction has ended, and with it all its locks.
 pub fn end_transaction() {
     SHARED.store(0, Ordering::Relaxed);
+    KEEPS_OUT.store(false, Ordering::Relaxed);
 }
 
 fn share(account: &str, only_if_free: bool) -> bool {

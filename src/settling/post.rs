@@ -4,6 +4,7 @@
 //! The closing lock comes first, then what is due is settled, account by account. Whoever began before the period's end may still add to
 //! it, so the period is not closed before he has ended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,7 @@ use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::posting::{account, expiry, grant};
-use crate::server::{clock, invalidation, lock};
+use crate::server::{arrival, clock, invalidation, lock};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
 use crate::store::{Snapshot, true_up as store};
@@ -45,10 +46,11 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     let accounts = store::accounts(named, unit, from, to, Snapshot::Fresh);
     // First of all: usage of the past takes its share of this lock before anything of the account.
     lock::acquire_closing(accounts.iter().map(String::as_str));
-    for account in &accounts {
+    // One after the other, in the order in which a batch takes them.
+    for account in accounts.iter().collect::<BTreeSet<_>>() {
         settle_what_is_due(account)?;
+        account::lock(account);
     }
-    accounts.iter().for_each(|account| account::lock(account));
     if let Some((process, since)) = lasting_writer(to) {
         return Err(error::period_still_written(to, process, since));
     }
@@ -71,6 +73,7 @@ fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
 
 /// Issues what the account's schedules brought, and posts what expired.
 fn settle_what_is_due(account: &str) -> Result<()> {
+    arrival::let_in(account);
     refresh::first_touch(account)?;
     loop {
         pgrx::check_for_interrupts!();

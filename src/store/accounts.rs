@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
-use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::caps::{self, Cap};
@@ -158,9 +158,6 @@ static SEAT_ADDED: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-static LOCK_AGAINST_NEWCOMERS: Statement =
-    Statement::new("SELECT account FROM credit.account WHERE account = ANY ($1) ORDER BY account FOR UPDATE", &[TEXTARRAYOID]);
-
 static LOCK_FOR_SEAT: Statement = Statement::by_index(
     "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)
      FOR NO KEY UPDATE",
@@ -198,17 +195,16 @@ static HAS_LOTS: Statement = Statement::new(
 static TIME_ZONE_EXISTS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
 
-// Newcomers keep the account's row from who declares what seats get, not from each other.
-static REGISTER_MEMBER: Statement = Statement::by_index(
-    "WITH account AS MATERIALIZED (SELECT account FROM credit.account WHERE account = $1 FOR KEY SHARE)
-     INSERT INTO credit.member (account, member, created_at) SELECT account, $2, $3 FROM account ON CONFLICT DO NOTHING",
+static REGISTER_MEMBER: Statement = Statement::new(
+    "INSERT INTO credit.member (account, member, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-static SAVE_MEMBER: Statement = Statement::by_index(
-    "WITH account AS MATERIALIZED (SELECT account FROM credit.account WHERE account = $1 FOR KEY SHARE)
-     INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind)
-     SELECT account, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user') FROM account
+static COUNT_MEMBERS: Statement = Statement::new("SELECT count(*) FROM credit.member WHERE account = $1", &[TEXTOID]);
+
+static SAVE_MEMBER: Statement = Statement::new(
+    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind)
+     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'))
      ON CONFLICT (account, member) DO UPDATE SET department = NULLIF(COALESCE($3, m.department), ''), kind = COALESCE($7, m.kind),
          seated_at = CASE WHEN $4 AND NOT m.active THEN $6 ELSE m.seated_at END,
          active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",
@@ -301,7 +297,8 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 
-/// Locks the account's row: its purchases and agreements happen one after the other. No debit waits for it.
+/// Locks the account's row: its purchases and agreements happen one after the other. Debits wait for it where something is due, or a seat
+/// comes.
 pub fn lock(account: &str) {
     LOCK.run(&[&account]);
 }
@@ -330,11 +327,6 @@ pub fn set_refresh_at(account: &str, refresh_at: Option<DateTime<Utc>>) {
 /// Says that a seat was added: where schedules give to seats, something is due.
 pub fn seat_added(account: &str, now: DateTime<Utc>) {
     SEAT_ADDED.run(&[&account, &now]);
-}
-
-/// Locks the rows of accounts, in the order of their names. No member comes until the transaction ends, and those who were coming are there.
-pub fn lock_against_newcomers(accounts: &[&str]) {
-    LOCK_AGAINST_NEWCOMERS.run(&[&accounts.to_vec()]);
 }
 
 /// Locks the row of an account whose schedules give to seats, if it is one.
@@ -369,6 +361,11 @@ pub fn time_zone_exists(time_zone: &str) -> bool {
 /// Registers a member that was named for the first time, without a department.
 pub fn register_member(account: &str, member: &str, now: DateTime<Utc>) {
     REGISTER_MEMBER.run(&[&account, &member, &now]);
+}
+
+/// How many members the account has, as a snapshot shows it.
+pub fn count_members(account: &str, snapshot: Snapshot) -> i64 {
+    COUNT_MEMBERS.execute(snapshot, &[&account]).first().expect("one row").get(1)
 }
 
 /// What a member is created with or changed to; `None` keeps what is there.

@@ -58,7 +58,7 @@ static MOVING: Statement = Statement::by_index(
      WHERE c.account = $1 AND c.ended_at IS NULL AND (c.department = $2 OR starts_with(c.department, $2 || '/'))
          AND NOT EXISTS (SELECT FROM credit.cap o WHERE o.account = $1 AND o.ended_at IS NULL AND o.department = m.path AND o.unit = c.unit
              AND o.operation IS NOT DISTINCT FROM c.operation)
-     ORDER BY c.cap",
+     ORDER BY c.unit, c.cap",
     &[TEXTOID, TEXTOID, TEXTOID],
 );
 
@@ -325,7 +325,7 @@ pub fn end(account: &str, cap: i64, now: DateTime<Utc>) -> bool {
     END.run(&[&account, &cap, &now]).count() == 1
 }
 
-/// Says whether the account has caps, and locks its row: caps change one after the other.
+/// Says whether the account has caps, and locks its row.
 pub fn touch_account(account: &str) {
     TOUCH_ACCOUNT.run(&[&account]);
 }

@@ -105,11 +105,11 @@ static USABLE_BY_OWNERS: Statement = Statement::by_index(
     &[TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4OID],
 );
 
-/// Usable or not, of some members ($3) or of all owners: members' own before the pool's.
+/// Of some members ($3), unless they have expired, or of all owners, usable or not: members' own before the pool's.
 static OPEN_LOTS: Statement = Statement::new(
     concat!(
-        "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND ($3 IS NULL OR l.member = ANY ($3))
-         ORDER BY l.member IS NULL, ",
+        "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed
+             AND ($3 IS NULL OR l.member = ANY ($3) AND COALESCE(l.expires_at, 'infinity') > credit.now()) ORDER BY l.member IS NULL, ",
         drawdown_order!()
     ),
     &[TEXTOID, TEXTOID, TEXTARRAYOID],
@@ -282,7 +282,7 @@ pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
     rows.iter().map(lot).collect()
 }
 
-/// The open lots of an account and unit, of some members or of all owners, in the order in which whoever needs several locks them.
+/// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which whoever needs several locks them.
 pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str, members: Option<&[&str]>) -> Vec<i64> {
     let members = members.map(<[&str]>::to_vec);
     OPEN_LOTS.execute(snapshot, &[&account, &unit, &members]).iter().map(|row| row.get(1)).collect()

@@ -87,7 +87,9 @@ impl<'a> Attempt<'a> {
         let caps = self.lock_caps();
         let groups = self.groups(&caps);
         let lots = self.read_lots(&groups);
-        self.register_rest(&groups, &lots)?;
+        if !self.register_rest(&groups, &lots)? {
+            return Ok(None);
+        }
         let mut taken = ByAccount::new();
         for (key, group) in &groups {
             let owned = lots.get(key).map_or(&[][..], Vec::as_slice);

@@ -13,7 +13,7 @@ use crate::domain::batch::Drawn;
 use crate::error::Result;
 use crate::posting::account;
 use crate::posting::debit::Debit;
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::accounts::{self, Context};
 use crate::store::eligible::OwnedLot;
 
@@ -23,15 +23,20 @@ pub fn prepare_accounts(
     contexts: &[Rc<Context>],
     is_due: impl Fn(&Debit<'_>, &Context) -> bool,
 ) -> Result<()> {
-    let mut by_account: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, item) in items.iter().enumerate() {
-        by_account.entry(item.account).or_default().push(index);
+    let mut by_account: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for (item, context) in zip(items, contexts) {
+        let (is_due, is_new) = (is_due(item, context), is_new(item, context));
+        if is_due || is_new {
+            let known = by_account.entry(item.account).or_default();
+            *known = (known.0 || is_due, known.1 || is_new);
+        }
     }
-    for (account, of_account) in by_account {
-        if of_account.iter().any(|index| is_due(&items[*index], &contexts[*index])) {
+    for (account, (is_due, gets_seats)) in by_account {
+        if is_due {
+            arrival::let_in(account);
             refresh::first_touch(account)?;
         }
-        if of_account.into_iter().any(|index| is_new(&items[index], &contexts[index])) {
+        if gets_seats {
             account::make_room_for_seat(account);
         }
     }
@@ -72,33 +77,41 @@ impl<'a> Attempt<'a> {
         }
         let groups = self.groups(&ByAccount::new());
         let lots = self.read_lots(&groups);
-        self.register_fitting(&groups, &lots, |attempt, index| !attempt.misjudged.contains(&index))
+        let mut fitting = self.fitting(&groups, &lots);
+        fitting.retain(|index| !self.misjudged.contains(index));
+        self.register(fitting)
     }
 
-    /// Registers newcomers for items that fit after all, as the caps leave it.
-    pub(super) fn register_rest(&mut self, groups: &ByAccount<'a, Group<'a>>, lots: &ByAccount<'a, Vec<OwnedLot>>) -> Result<()> {
-        self.register_fitting(groups, lots, |_, _| true)
-    }
-
-    fn register_fitting(
+    /// Registers newcomers for items that fit after all, as the caps leave it; whether it need not be tried again, with them registered before.
+    pub(super) fn register_rest(
         &mut self,
         groups: &ByAccount<'a, Group<'a>>,
         lots: &ByAccount<'a, Vec<OwnedLot>>,
-        may_fit: impl Fn(&Self, usize) -> bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let fitting = self.fitting(groups, lots);
+        if fitting.iter().any(|index| !self.misjudged.contains(index)) {
+            return Ok(false);
+        }
+        self.register(fitting)?;
+        Ok(true)
+    }
+
+    /// Items of newcomers that are not registered and that would be paid.
+    fn fitting(&self, groups: &ByAccount<'a, Group<'a>>, lots: &ByAccount<'a, Vec<OwnedLot>>) -> Vec<usize> {
+        let is_wanted = |index: usize| is_new(&self.items[index], &self.contexts[index]) && !self.registered.contains(&index);
         let mut fitting = Vec::new();
         for (key, group) in groups {
-            if !group.debits.iter().any(|known| is_new(&self.items[known.index], &self.contexts[known.index])) {
+            if !group.debits.iter().any(|known| is_wanted(known.index)) {
                 continue;
             }
             let mut seen: Vec<_> = lots.get(key).into_iter().flatten().map(group::batch_lot).collect();
-            fitting.extend(group.draw(&mut seen).into_iter().filter(|(_, drawn)| matches!(drawn, Drawn::Paid(_))));
+            let paid = group.draw(&mut seen).into_iter().filter(|(_, drawn)| matches!(drawn, Drawn::Paid(_)));
+            fitting.extend(paid.map(|(index, _)| index).filter(|index| is_wanted(*index)));
         }
-        let of = |(index, _): (usize, Drawn)| index;
-        let is_wanted = |index: &usize| {
-            is_new(&self.items[*index], &self.contexts[*index]) && !self.registered.contains(index) && may_fit(self, *index)
-        };
-        let fitting: Vec<usize> = fitting.into_iter().map(of).filter(is_wanted).collect();
+        fitting
+    }
+
+    fn register(&mut self, fitting: Vec<usize>) -> Result<()> {
         register(self.items, self.contexts, fitting.iter().copied())?;
         self.registered.extend(fitting);
         Ok(())

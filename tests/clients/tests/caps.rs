@@ -235,6 +235,14 @@ fn a_cap_waits_for_an_import_of_many_accounts() {
     importer.run("COMMIT");
     session.run("SELECT credit_debit('a5000', 3); SELECT credit_cap('a5000', 5)");
     assert_eq!(session.text("SELECT used FROM credit.caps"), "3");
+    // An import that comes to its 65th account while somebody waits to make a cap for its first one.
+    importer.run("BEGIN; INSERT INTO credit.lot (account, granted) SELECT 'a' || n, 10 FROM generate_series(1, 64) n");
+    let mut other = database.connect();
+    let process = other.backend();
+    let waiting = thread::spawn(move || other.run("SELECT credit_cap('a1', 5)"));
+    wait_until_blocked(&mut session, process);
+    importer.run("INSERT INTO credit.lot (account, granted) VALUES ('a65', 10), ('a1', 10); COMMIT");
+    waiting.join().unwrap();
     database.verify();
 }
 
@@ -297,6 +305,49 @@ fn late_usage_that_expired_lots_pay_counts_too() {
     assert_eq!(session.text("SELECT used FROM credit.caps"), "30");
     let violations = session.text("SELECT count(*) FROM credit_verify()");
     assert_eq!(violations, "0");
+}
+
+#[test]
+fn a_new_cap_waits_for_usage_that_only_expired_lots_pay() {
+    let database = Database::new();
+    let (mut spender, mut session) = (database.connect(), database.connect());
+    session.run(
+        "SET credit.clock = '2026-01-10 00:00+00';
+         SELECT credit_account('acme', late_usage => 'original', late_grace => '1 year');
+         SELECT credit_grant('acme', 100, expires_at => '2026-02-01 00:00+00');
+         SELECT credit_rate_card('list', unit => 'credit', is_default => true), credit_rate('list', 'chat', credits => 1);
+         SELECT credit_publish('list')",
+    );
+    session.run("SET credit.clock = '2026-02-10 00:00+00'; SELECT count(*) FROM credit_expire()");
+    spender.run("SET credit.clock = '2026-02-10 00:00+00'; BEGIN");
+    spender.run("SELECT credit_charge_request('acme', '{chat,chat}', '{3,4}', at => '2026-01-15 00:00+00')");
+    let mut other = database.connect();
+    other.run("SET credit.clock = '2026-02-10 00:00+00'");
+    let process = other.backend();
+    let waiting = thread::spawn(move || other.run("SELECT credit_cap('acme', 30)"));
+    wait_until_blocked(&mut session, process);
+    spender.run("COMMIT");
+    waiting.join().unwrap();
+    assert_eq!(session.text("SELECT used FROM credit.caps"), "7");
+    assert_eq!(session.text("SELECT count(*) FROM credit_verify()"), "0");
+}
+
+/// Who makes a cap and grants credits in one transaction: what is debited of them knows of the cap.
+#[test]
+fn credits_that_come_with_a_cap_are_spent_under_it() {
+    let database = database();
+    let mut session = database.connect();
+    session.run("BEGIN; SELECT credit_cap('acme', 5), credit_grant('acme', 10, member => 'm0')");
+    // The lot's slot is locked until the cap is announced.
+    let lot = session.text("SELECT max(lot) FROM credit.lot");
+    let held = format!(
+        "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid = 20293
+             AND (classid::bigint << 32 | objid::bigint) >> 10 = {lot}"
+    );
+    assert_eq!(session.text(&held), "1");
+    session.run("COMMIT");
+    session.refusal("SELECT credit_debit('acme', 6, member => 'm0')").expect("54000");
+    database.verify();
 }
 
 /// A batch has the result of its items one by one.

@@ -312,6 +312,58 @@ fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
     }
 }
 
+/// Whoever names somebody for the first time, in whatever way, waits in no circle with others who do.
+#[test]
+fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SELECT credit_account(a) FROM unnest('{a,b}'::text[]) a; SELECT credit_grant(a, 100000) FROM unnest('{a,b}'::text[]) a;
+         SELECT credit_schedule('b', 5, every => '1 month', per_member => true)",
+    );
+    database.clients(8, |number, client| {
+        let mut random = Random::new(number as u64 + 29);
+        for turn in 0..60 {
+            let account = ["a", "b"][random.below(2) as usize];
+            client.run(&match number {
+                0 => format!("SELECT credit_grant('{account}', 1, member => 'm{turn}')"),
+                1 => format!("SELECT credit_member('{account}', 'm{turn}', department => 'eng')"),
+                2 => format!("INSERT INTO credit.lot (account, member, granted) VALUES ('{account}', 'm{turn}', 1)"),
+                3 | 4 => format!(
+                    "SELECT count(*) FROM credit_debit_many('{{b,a,b,a}}', '{{1,1,1,1}}', members => '{{m{},m{turn},m{turn},m{}}}', mode => '{}')",
+                    turn + 1, turn + 1, ["each", "all"][turn % 2]
+                ),
+                5 if turn % 10 == 0 => format!("SELECT credit_schedule('{account}', 1, every => '1 year', per_member => true)"),
+                6 if turn % 10 == 0 => format!("SELECT credit_cap('{account}', 100000, operation => 'o{turn}')"),
+                _ => format!("SELECT credit_debit('{account}', 1, member => 'm{turn}', at => now() - interval '1 hour')"),
+            });
+        }
+    });
+    session.run("SELECT credit_refresh()");
+    // Each seat of b has the five credits of the first schedule.
+    assert_eq!(
+        session.text(
+            "SELECT count(*) FROM credit.member m WHERE account = 'b' AND 5 <> (SELECT count(*) * 5 FROM credit.lot l
+                          WHERE l.account = m.account AND l.member = m.member AND l.granted = 5)"
+        ),
+        "0"
+    );
+    database.verify();
+}
+
+/// Who declares what seats get with a snapshot from before somebody took one would miss him.
+#[test]
+fn who_declares_what_seats_get_sees_all_seats() {
+    let database = Database::new();
+    let (mut older, mut session) = (database.connect(), database.connect());
+    session.run("SELECT credit_account('acme'), credit_grant('acme', 100)");
+    older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
+    session.run("SELECT credit_debit('acme', 1, member => 'new')");
+    older.refusal("SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)").expect("40001");
+    older.run("ROLLBACK; SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)");
+    assert_eq!(session.text("SELECT credit_balance('acme', member => 'new')"), "104");
+}
+
 #[test]
 fn a_seat_that_is_rolled_back_brings_nothing() {
     let database = Database::new();
