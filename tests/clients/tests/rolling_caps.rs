@@ -77,9 +77,7 @@ fn no_window_sees_more_than_the_limit() {
                 let sql = debit(&mut random, member);
                 match client.ask(&sql) {
                     Ok(_) => posted += 1,
-                    Err(refusal) => {
-                        assert!(["54000", "40P01", "40001"].contains(&refusal.code.as_str()), "{sql}: {}", refusal.message)
-                    }
+                    Err(refusal) => drop(refusal.expect("54000")),
                 }
             }
         }
