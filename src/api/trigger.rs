@@ -13,8 +13,7 @@ use crate::error;
 use crate::json::JsonText;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
-use crate::server::lock::SlotLock;
-use crate::server::{arrival, clock, heap, invalidation};
+use crate::server::{clock, heap, invalidation, new_cap};
 use crate::store::{connected, lots};
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
@@ -192,10 +191,9 @@ fn announce_change<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
 #[pg_trigger(sql = false)]
 fn announce_lot<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     invalidation::announce_lots();
-    if arrival::keeps_out() {
-        // A row is seen a moment before its announcement is heard: so the lot is not debited before who debits has heard of a new cap.
+    if new_cap::is_any() {
         let row = trigger.new().expect("an inserted or updated row");
-        SlotLock::acquire(column(&row, "lot").expect("a key column"), 0).keep();
+        new_cap::guard(&column::<String>(&row, "account").expect("a key column"), column(&row, "lot").expect("a key column"));
     }
     Ok(None)
 }

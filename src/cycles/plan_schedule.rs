@@ -13,7 +13,7 @@ use crate::server::{clock, lock};
 use crate::store::account_calendar::AccountCalendar;
 use crate::store::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
-use crate::store::{Snapshot, plans};
+use crate::store::{Snapshot, accounts, plans};
 
 /// So many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in the server's
 /// lock table.
@@ -89,14 +89,13 @@ pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<
 fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<String>> {
     let seen = |snapshot| plan_schedules::subscribers(plan, clock::now(), snapshot);
     let subscribers = seen(Snapshot::Fresh);
-    let waits_for_seats = seats_get_something && subscribers.len() <= MAX_ACCOUNTS_OF_SEATS;
+    if seats_get_something && subscribers.len() <= MAX_ACCOUNTS_OF_SEATS {
+        seats::keep_newcomers_out(&subscribers.iter().map(String::as_str).collect::<Vec<_>>())?;
+    }
     // One after the other, as a batch takes its accounts.
     for account in &subscribers {
-        if waits_for_seats {
-            seats::keep_newcomers_out(account)?;
-        }
         refresh::first_touch(account)?;
-        plan_schedules::lock_account(account);
+        accounts::lock_row(account);
     }
     // Nobody comes, but somebody may have left until he was locked.
     let accounts = seen(Snapshot::Fresh);

@@ -32,7 +32,7 @@ pub struct Declared<'a> {
 /// Declares a schedule and issues what is due of it; its id.
 ///
 /// # Errors
-/// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused.
+/// 22023 for terms that make no sense; P0002 unknown unit; 23505 key reused; 40001 as [`seats::keep_newcomers_out`].
 pub fn declare(
     mut new: NewSchedule<'_>,
     declared: Declared<'_>,
@@ -54,7 +54,7 @@ pub fn declare(
     new.unit.clone_from(&context.unit);
 
     if new.per_member {
-        seats::keep_newcomers_out(new.account)?;
+        seats::keep_newcomers_out(&[new.account])?;
     }
     // What was due before is issued by the schedules that were there.
     refresh::first_touch(new.account)?;

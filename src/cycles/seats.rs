@@ -46,17 +46,20 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Until the transaction ends nobody takes a seat of the account, and all who took one are seen.
+/// Until the transaction ends nobody takes a seat of the accounts, which are given in the order of their names, and all who took one are seen.
 ///
 /// # Errors
 /// 40001 where somebody took one after this transaction's snapshot was taken.
-pub fn keep_newcomers_out(account: &str) -> Result<()> {
-    arrival::keep_out(account);
-    let seen = accounts::count_members(account, Snapshot::Fresh);
-    if !invalidation::sees_latest() && seen != accounts::count_members(account, Snapshot::Latest) {
-        return Err(error::older_than_members(account));
+pub fn keep_newcomers_out(accounts: &[&str]) -> Result<()> {
+    arrival::keep_out(accounts.iter().copied());
+    if invalidation::sees_latest() {
+        return Ok(());
     }
-    Ok(())
+    let seen = |account, snapshot| accounts::seats_taken(account, snapshot);
+    match accounts.iter().find(|account| seen(account, Snapshot::Fresh) != seen(account, Snapshot::Latest)) {
+        Some(account) => Err(error::older_than_members(account)),
+        None => Ok(()),
+    }
 }
 
 /// Deactivates the member and ends his lots, also those of a schedule that has ended. It waits for who holds a lot, but not while it

@@ -176,9 +176,10 @@ pub fn is_newcomer(member: Option<&str>, context: &Context) -> bool {
 }
 
 /// Before caps and lots, for a newcomer: locks the account's row if its schedules give to seats. Whoever holds a lot must not wait for it.
+/// With an older snapshot, which may not show such a schedule, it locks the row in any case: who declared one has changed it (40001).
 pub fn make_room_for_seat(account: &str) {
     arrival::let_in(account);
-    accounts::lock_for_seat(account);
+    if invalidation::sees_latest() { accounts::lock_for_seat(account) } else { accounts::lock_row(account) }
 }
 
 /// The registered member; one that is named for the first time is registered, without a department.

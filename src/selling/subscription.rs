@@ -40,7 +40,7 @@ pub struct Change<'a> {
 ///
 /// # Errors
 /// As [`quote::quote`]; 22023 no quantity for the first one; 55000 before a commitment ends, at another instant than now or the end of
-/// the period, or where nothing changes; 23505 key reused.
+/// the period, or where nothing changes; 23505 key reused; 40001 as [`seats::keep_newcomers_out`].
 pub fn change(request: &Change<'_>) -> Result<Changed> {
     if request.preview {
         return preview(request);
@@ -73,7 +73,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     // What the schedules of the plan that is left were to bring up to now, they bring.
     lock::come_to_plan(request.plan);
     if plan_schedules::gives_to_seats(request.plan) {
-        seats::keep_newcomers_out(request.account)?;
+        seats::keep_newcomers_out(&[request.account])?;
     }
     refresh::first_touch(request.account)?;
     account::lock(request.account);

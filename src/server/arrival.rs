@@ -7,7 +7,8 @@
 //! Members come under it too, and whoever declares what their seats get has it alone: neither sees what the other has not committed.
 //!
 //! A transaction that adds lots to very many accounts shares one lock of all accounts instead of the rest of theirs: each lock takes a place
-//! in the server's lock table.
+//! in the server's lock table. Whoever has locks alone has that one too, in a mode in which they are not in each other's way, and last: an
+//! import may want it that has one of the locks he waits for.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -18,8 +19,10 @@ use super::lock::{advisory, hash_of_name};
 const SPACE: u16 = 20_299;
 const SPACE_OF_ALL: u16 = 20_300;
 
-/// So many accounts' own locks a transaction shares: as many as a transaction has places in the lock table by default.
+/// So many accounts' own locks a transaction shares: as many as a transaction has places in the lock table by default; and so many where it
+/// has some alone, since another one that has may be in the way of the lock of all.
 const MAX_ACCOUNTS: u32 = 64;
+const MAX_ACCOUNTS_BESIDE: u32 = 2000;
 
 /// How many accounts' own locks the running transaction took. Those that a savepoint gave back count too.
 static SHARED: AtomicU32 = AtomicU32::new(0);
@@ -37,17 +40,14 @@ pub fn let_in_if_free(account: &str) -> bool {
     share(account, true)
 }
 
-/// Until the transaction ends no lot and no member comes to the account; waits for the transactions that bring one.
-pub fn keep_out(account: &str) {
+/// Until the transaction ends no lot and no member comes to the accounts, which are given in the order of their names; waits for the
+/// transactions that bring one.
+pub fn keep_out<'a>(accounts: impl Iterator<Item = &'a str>) {
     KEEPS_OUT.store(true, Ordering::Relaxed);
-    acquire(&of_account(account), pg_sys::ExclusiveLock, false);
-    // In a mode in which those who keep others out of two accounts are not in each other's way.
+    for account in accounts {
+        acquire(&of_account(account), pg_sys::ExclusiveLock, false);
+    }
     acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::RowExclusiveLock, false);
-}
-
-/// Whether the running transaction keeps others out of some account.
-pub fn keeps_out() -> bool {
-    KEEPS_OUT.load(Ordering::Relaxed)
 }
 
 /// The transaction has ended, and with it all its locks.
@@ -57,7 +57,8 @@ pub fn end_transaction() {
 }
 
 fn share(account: &str, only_if_free: bool) -> bool {
-    if SHARED.load(Ordering::Relaxed) >= MAX_ACCOUNTS {
+    let limit = if KEEPS_OUT.load(Ordering::Relaxed) { MAX_ACCOUNTS_BESIDE } else { MAX_ACCOUNTS };
+    if SHARED.load(Ordering::Relaxed) >= limit {
         return acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::ShareLock, only_if_free).is_some();
     }
     let Some(is_new) = acquire(&of_account(account), pg_sys::ShareLock, only_if_free) else { return false };

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::arrival;
 use super::heap::relations;
+use super::{arrival, new_cap};
 
 /// The id of none, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
@@ -109,6 +109,7 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
     }
     ANNOUNCED_IN.store(NO_SUBTRANSACTION, Ordering::Relaxed);
     arrival::end_transaction();
+    new_cap::end_transaction();
     let committed = event == pg_sys::XactEvent::XACT_EVENT_COMMIT;
     TERMS.end_transaction(committed);
     LOTS.end_transaction(committed);

@@ -7,5 +7,6 @@ pub mod heap;
 mod identity;
 pub mod invalidation;
 pub mod lock;
+pub mod new_cap;
 pub mod subtransaction;
 pub mod transactions;

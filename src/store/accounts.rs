@@ -158,6 +158,9 @@ static SEAT_ADDED: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
+static LOCK_ROW: Statement =
+    Statement::by_index("SELECT account FROM credit.account WHERE account = $1 FOR NO KEY UPDATE", &[TEXTOID]);
+
 static LOCK_FOR_SEAT: Statement = Statement::by_index(
     "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)
      FOR NO KEY UPDATE",
@@ -200,7 +203,11 @@ static REGISTER_MEMBER: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-static COUNT_MEMBERS: Statement = Statement::new("SELECT count(*) FROM credit.member WHERE account = $1", &[TEXTOID]);
+// Whoever comes back sits down anew.
+static SEATS_TAKEN: Statement = Statement::by_index(
+    "SELECT ROW(count(*), sum(EXTRACT(epoch FROM COALESCE(seated_at, created_at))))::text FROM credit.member WHERE account = $1",
+    &[TEXTOID],
+);
 
 static SAVE_MEMBER: Statement = Statement::new(
     "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind)
@@ -329,6 +336,11 @@ pub fn seat_added(account: &str, now: DateTime<Utc>) {
     SEAT_ADDED.run(&[&account, &now]);
 }
 
+/// Locks the row of an account; snapshots from before go on seeing it as it is.
+pub fn lock_row(account: &str) {
+    LOCK_ROW.run(&[&account]);
+}
+
 /// Locks the row of an account whose schedules give to seats, if it is one.
 pub fn lock_for_seat(account: &str) {
     LOCK_FOR_SEAT.run(&[&account]);
@@ -363,9 +375,9 @@ pub fn register_member(account: &str, member: &str, now: DateTime<Utc>) {
     REGISTER_MEMBER.run(&[&account, &member, &now]);
 }
 
-/// How many members the account has, as a snapshot shows it.
-pub fn count_members(account: &str, snapshot: Snapshot) -> i64 {
-    COUNT_MEMBERS.execute(snapshot, &[&account]).first().expect("one row").get(1)
+/// What tells whether somebody took a seat of the account between two snapshots.
+pub fn seats_taken(account: &str, snapshot: Snapshot) -> String {
+    SEATS_TAKEN.execute(snapshot, &[&account]).first().expect("one row").get(1)
 }
 
 /// What a member is created with or changed to; `None` keeps what is there.

@@ -108,9 +108,6 @@ static SUBSCRIBERS: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-static LOCK_ACCOUNT: Statement =
-    Statement::by_index("SELECT account FROM credit.account WHERE account = $1 FOR NO KEY UPDATE", &[TEXTOID]);
-
 static GIVES_TO_SEATS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM credit.plan_schedule WHERE plan = $1 AND per_member)", &[TEXTOID]);
 
@@ -261,11 +258,6 @@ pub fn end(plan: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<Utc>
 /// The accounts that are on a plan, or will be; in the order of their names.
 pub fn subscribers(plan: &str, now: DateTime<Utc>, snapshot: Snapshot) -> Vec<String> {
     SUBSCRIBERS.execute(snapshot, &[&plan, &now]).iter().map(|row| row.get(1)).collect()
-}
-
-/// Locks the row of an account; snapshots from before go on seeing it as it is.
-pub fn lock_account(account: &str) {
-    LOCK_ACCOUNT.run(&[&account]);
 }
 
 /// Whether the plan gives something to the seats of the accounts on it.

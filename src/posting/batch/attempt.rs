@@ -52,6 +52,8 @@ pub(super) struct Attempt<'a> {
     pub(super) registered: BTreeSet<usize>,
     /// Items for which somebody was registered and that then did not fit, in this attempt or an earlier one.
     pub(super) misjudged: BTreeSet<usize>,
+    /// Items that fit only since caps refused others, whose members are to be registered before the caps are locked.
+    pub(super) overlooked: BTreeSet<usize>,
 }
 
 impl<'a> Attempt<'a> {
@@ -75,6 +77,7 @@ impl<'a> Attempt<'a> {
             read_too_few: false,
             registered: BTreeSet::new(),
             misjudged: BTreeSet::new(),
+            overlooked: BTreeSet::new(),
         }
     }
 

@@ -70,16 +70,18 @@ fn is_new(item: &Debit<'_>, context: &Context) -> bool {
 }
 
 impl<'a> Attempt<'a> {
-    /// Registers newcomers for items that fit as the lots look. Where a cap did not leave it in an earlier attempt, it is not tried again.
+    /// Registers newcomers for items that fit as the lots look, or as caps left it in an earlier attempt. Where that did not leave it after
+    /// all, it is not tried again.
     pub(super) fn register_early(&mut self) -> Result<()> {
         if !zip(self.items, self.contexts).any(|(item, context)| is_new(item, context)) {
             return Ok(());
         }
         let groups = self.groups(&ByAccount::new());
         let lots = self.read_lots(&groups);
-        let mut fitting = self.fitting(&groups, &lots);
+        let mut fitting: BTreeSet<usize> =
+            self.fitting(&groups, &lots).into_iter().chain(self.overlooked.iter().copied()).collect();
         fitting.retain(|index| !self.misjudged.contains(index));
-        self.register(fitting)
+        self.register(fitting.into_iter().collect())
     }
 
     /// Registers newcomers for items that fit after all, as the caps leave it; whether it need not be tried again, with them registered before.
@@ -89,7 +91,9 @@ impl<'a> Attempt<'a> {
         lots: &ByAccount<'a, Vec<OwnedLot>>,
     ) -> Result<bool> {
         let fitting = self.fitting(groups, lots);
-        if fitting.iter().any(|index| !self.misjudged.contains(index)) {
+        let overlooked: Vec<usize> = fitting.iter().copied().filter(|index| !self.misjudged.contains(index)).collect();
+        if !overlooked.is_empty() {
+            self.overlooked.extend(overlooked);
             return Ok(false);
         }
         self.register(fitting)?;

@@ -85,7 +85,7 @@ enum Lateness {
 fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness) -> Result<Vec<ItemOutcome>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let mut lots_of_each = LOTS_AT_FIRST;
-    let mut misjudged = BTreeSet::new();
+    let (mut misjudged, mut overlooked) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
@@ -112,8 +112,10 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness
         }
         let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
         attempt.misjudged.append(&mut misjudged);
+        attempt.overlooked.append(&mut overlooked);
         let outcomes = subtransaction::attempt(|| attempt.run(mode))?;
         misjudged.append(&mut attempt.misjudged);
+        overlooked.append(&mut attempt.overlooked);
         match outcomes {
             Some(outcomes) => {
                 closed::record_all(&corrections, &outcomes);

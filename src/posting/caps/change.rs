@@ -1,5 +1,7 @@
 //! Making, changing and ending caps.
 
+use std::iter;
+
 use chrono::{DateTime, Utc};
 
 use super::whole;
@@ -8,7 +10,7 @@ use crate::domain::cap::{self, Limit};
 use crate::domain::tally::Tally;
 use crate::error::{self, Result};
 use crate::posting::{account, whole_lot};
-use crate::server::{arrival, clock, invalidation, lock};
+use crate::server::{arrival, clock, invalidation, lock, new_cap};
 use crate::store::Snapshot;
 use crate::store::accounts::{self, Context};
 use crate::store::cap_slots;
@@ -74,7 +76,8 @@ pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
 /// 40001 where a lot came that the transaction's snapshot does not show.
 fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let account = scope.account;
-    arrival::keep_out(account);
+    arrival::keep_out(iter::once(account));
+    new_cap::made(account);
     let (cap, anchor) = caps::create(scope, limit, anchor, clock::now());
     // In a transaction with an older snapshot too: what it does not show is to be counted.
     let committed = if invalidation::sees_latest() { Snapshot::Fresh } else { Snapshot::Latest };

@@ -350,6 +350,25 @@ fn credits_that_come_with_a_cap_are_spent_under_it() {
     database.verify();
 }
 
+/// Whom a cap leaves credits that the lots seemed to have for another one is registered, and debited.
+#[test]
+fn a_batch_debits_a_newcomer_whom_a_cap_leaves_the_credits() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run("SELECT credit_account('acme'), credit_grant('acme', 100), credit_member('acme', 'known')");
+    session.run("SELECT credit_cap('acme', 50, member => 'known')");
+    let batch = |mode: &str| {
+        format!(
+            "SELECT string_agg((posting IS NOT NULL)::text, ' ' ORDER BY item) FROM credit_debit_many(
+                 '{{acme,acme}}', '{{80,50}}', members => '{{known,new}}', mode => '{mode}')"
+        )
+    };
+    session.refusal(&batch("all")).expect("54000");
+    assert_eq!(session.text(&batch("each")), "false true");
+    assert_eq!(session.text("SELECT string_agg(member, ' ' ORDER BY member) FROM credit.member"), "known new");
+    database.verify();
+}
+
 /// A batch has the result of its items one by one.
 #[test]
 fn a_batch_equals_its_items_one_by_one() {

@@ -360,8 +360,17 @@ fn who_declares_what_seats_get_sees_all_seats() {
     older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
     session.run("SELECT credit_debit('acme', 1, member => 'new')");
     older.refusal("SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)").expect("40001");
-    older.run("ROLLBACK; SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)");
+    older.run("ROLLBACK; SELECT credit_member('acme', 'back', active => false)");
+    older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
+    session.run("SELECT credit_member('acme', 'back', active => true)");
+    older.refusal("SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)").expect("40001");
+    // And who takes a seat does not see what was declared.
+    older.run("ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
+    session.run("SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)");
+    older.refusal("SELECT credit_debit('acme', 1, member => 'newer')").expect("40001");
+    older.run("ROLLBACK");
     assert_eq!(session.text("SELECT credit_balance('acme', member => 'new')"), "104");
+    assert_eq!(session.text("SELECT credit_balance('acme', member => 'back')"), "104");
 }
 
 #[test]
