@@ -28,7 +28,7 @@ use crate::store::{Snapshot, accounts, breakage, lots, schedules};
 pub fn first_touch(account: &str) -> Result<()> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        if !is_due(account) {
+        if !is_due(account, clock::now()) {
             return Ok(());
         }
         arrival::let_in(account);
@@ -46,9 +46,9 @@ pub fn first_touch(account: &str) -> Result<()> {
     Err(error::too_contended(account, MAX_ATTEMPTS))
 }
 
-/// Whether something of the account's schedules is to be issued.
-pub fn is_due(account: &str) -> bool {
-    accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= clock::now())
+/// Whether something of the account's schedules is to be issued by an instant.
+pub fn is_due(account: &str, until: DateTime<Utc>) -> bool {
+    accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= until)
 }
 
 /// Issues what was due until an instant, of an account that nobody holds; how many lots. It waits for nobody.
@@ -87,7 +87,7 @@ pub fn wait_for_lot(account: &str, lot: i64, slots: i16) -> Result<()> {
 
 /// Issues what was due, with the account's row locked; how many lots. `None` when somebody holds a lot that is to be settled.
 fn issue(account: &str, until: DateTime<Utc>) -> Option<i64> {
-    if accounts::refresh_at(account).is_none_or(|refresh_at| refresh_at > until) {
+    if !is_due(account, until) {
         return Some(0);
     }
     let mut state = State::read(account, Snapshot::Fresh);

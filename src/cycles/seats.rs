@@ -33,7 +33,6 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     }
     let comes = was_active != Some(true) && active != Some(false);
     if comes {
-        arrival::let_in(account);
         refresh::first_touch(account)?;
         account::make_room_for_seat(account);
     }
@@ -75,7 +74,7 @@ fn leave(change: Change<'_>) -> Result<()> {
         let left = subtransaction::attempt(|| {
             account::lock(account);
             let now = clock::now();
-            if accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= now) {
+            if refresh::is_due(account, now) {
                 return Ok(None);
             }
             accounts::save_member(account, member, terms, now);

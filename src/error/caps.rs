@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::{invalid, not_found, plain, report, wrong_state};
+use super::{invalid, not_found, older_snapshot, plain, report, wrong_state};
 use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::cap::{Contradiction, Limit, Over};
@@ -148,10 +148,8 @@ pub fn unknown_cap(account: &str, cap: i64) -> ErrorReport {
 
 /// 40001: a new cap would not count what is debited of a lot that came after the transaction's snapshot.
 pub fn cap_misses_lot(account: &str, lot: i64) -> ErrorReport {
-    report(
-        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    older_snapshot(
         format!("lots came to account \"{account}\" after this transaction's snapshot was taken"),
         format!("account={account} lot={lot}", account = plain(account)),
-        "Repeat the transaction.",
     )
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, plain, report, wrong_state};
+use super::{invalid, not_found, older_snapshot, plain, report, wrong_state};
 use crate::domain::rollover::RolloverError;
 
 // 22023 invalid_parameter_value
@@ -186,21 +186,17 @@ pub fn schedule_of_plan(account: &str, schedule: i64, of_plan: i64) -> ErrorRepo
 
 /// 40001: a snapshot from before somebody came to the plan.
 pub fn older_than_subscribers(plan: &str) -> ErrorReport {
-    report(
-        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    older_snapshot(
         format!("accounts came to plan \"{plan}\" after this transaction's snapshot was taken"),
         format!("plan={}", plain(plan)),
-        "Repeat the transaction.",
     )
 }
 
 /// 40001: a snapshot from before somebody became a member of the account.
 pub fn older_than_members(account: &str) -> ErrorReport {
-    report(
-        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+    older_snapshot(
         format!("members came to account \"{account}\" after this transaction's snapshot was taken"),
         format!("account={}", plain(account)),
-        "Repeat the transaction.",
     )
 }
 

@@ -67,6 +67,11 @@ fn wrong_state(message: impl Into<String>, detail: impl Into<String>, hint: &str
     report(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint)
 }
 
+/// Of a transaction whose snapshot does not show what it needs.
+fn older_snapshot(message: impl Into<String>, detail: impl Into<String>) -> ErrorReport {
+    report(PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE, message, detail, "Repeat the transaction.")
+}
+
 // 23514 check_violation
 
 /// 23514: less than the requested amount is usable.

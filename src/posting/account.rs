@@ -198,3 +198,19 @@ pub fn active_member<'a>(
     }
     Ok(context.member.as_ref())
 }
+
+/// Registers a newcomer as [`active_member`] does, for who has taken nothing from a lot yet: his seat is written at once.
+///
+/// # Errors
+/// As [`check_member`].
+pub fn seat_member(account: &str, member: Option<&str>, context: &Context, now: DateTime<Utc>) -> Result<()> {
+    let is_newcomer = is_newcomer(member, context);
+    if is_newcomer {
+        make_room_for_seat(account);
+    }
+    active_member(account, member, context, now)?;
+    if is_newcomer {
+        accounts::seat_added(account, now);
+    }
+    Ok(())
+}

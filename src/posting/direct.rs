@@ -57,14 +57,7 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
-    let is_newcomer = account::is_newcomer(entry.member.as_deref(), &context);
-    if is_newcomer {
-        account::make_room_for_seat(account);
-    }
-    account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
-    if is_newcomer {
-        accounts::seat_added(account, clock::now());
-    }
+    account::seat_member(account, entry.member.as_deref(), &context, clock::now())?;
     lock_caps(entry, &context);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
     // Who waited may find a member deactivated, or another policy.

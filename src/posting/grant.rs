@@ -69,14 +69,7 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
     arrival::let_in(account);
     let context = account::find_or_create(account, request.unit, request.member, now)?;
     account::check_decimals("amount", request.amount, &context)?;
-    let is_newcomer = account::is_newcomer(request.member, &context);
-    if is_newcomer {
-        account::make_room_for_seat(account);
-    }
-    account::active_member(account, request.member, &context, now)?;
-    if is_newcomer {
-        accounts::seat_added(account, now);
-    }
+    account::seat_member(account, request.member, &context, now)?;
 
     let price = terms::price(request.paid, request.currency, context.currency.as_deref()).map_err(|broken| {
         let paid = request.paid.map(|paid| paid.to_string()).unwrap_or_default();

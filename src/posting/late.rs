@@ -198,7 +198,7 @@ pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, po
             None => Vec::new(),
             Some(at) => {
                 // What expired lots lost is only known once the account's schedules are settled.
-                if refresh::is_due(item.account) {
+                if refresh::is_due(item.account, clock::now()) {
                     return Ok(None);
                 }
                 let losses = lapsed_of(item.eligible(context), at, &taken);

@@ -13,7 +13,7 @@ use crate::posting::idempotency::{self, Keyed};
 use crate::server::{arrival, clock};
 use crate::store::lots::{self, NewLot};
 use crate::store::purchases::{self, DueLot, NewPurchase, Part};
-use crate::store::{Snapshot, accounts, plans, subscriptions};
+use crate::store::{Snapshot, plans, subscriptions};
 
 /// The priority of the lots of a purchase.
 const PRIORITY: i16 = 50;
@@ -68,10 +68,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     account::lock(account);
     plans::share(plan_name);
     let now = clock::now();
-    account::active_member(account, request.member, &context, now)?;
-    if account::is_newcomer(request.member, &context) {
-        accounts::seat_added(account, now);
-    }
+    account::seat_member(account, request.member, &context, now)?;
     let mut quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
     if request.prorates {
         quoted = prorated(account, quoted, now)?;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use super::group::{Group, GroupDebit, Taken};
+use super::members::Judgements;
 use super::{ItemOutcome, Mode, caps, contexts_hold, in_item, members};
 use crate::domain::amount::Amount;
 use crate::domain::batch::{BatchDebit, Drawn};
@@ -50,10 +51,8 @@ pub(super) struct Attempt<'a> {
     pub(super) read_too_few: bool,
     /// Items with members who were registered for them now.
     pub(super) registered: BTreeSet<usize>,
-    /// Items for which somebody was registered and that then did not fit, in this attempt or an earlier one.
-    pub(super) misjudged: BTreeSet<usize>,
-    /// Items that fit only since caps refused others, whose members are to be registered before the caps are locked.
-    pub(super) overlooked: BTreeSet<usize>,
+    /// What this attempt and those before it learned.
+    pub(super) judgements: Judgements,
 }
 
 impl<'a> Attempt<'a> {
@@ -63,6 +62,7 @@ impl<'a> Attempt<'a> {
         generation: u64,
         lots_of_each: i32,
         posting: Option<i64>,
+        judgements: Judgements,
     ) -> Attempt<'a> {
         Attempt {
             items,
@@ -76,8 +76,7 @@ impl<'a> Attempt<'a> {
             read_in_part: ByAccount::new(),
             read_too_few: false,
             registered: BTreeSet::new(),
-            misjudged: BTreeSet::new(),
-            overlooked: BTreeSet::new(),
+            judgements,
         }
     }
 
@@ -112,7 +111,7 @@ impl<'a> Attempt<'a> {
         let is_short = |index: &&usize| matches!(outcomes[**index], ItemOutcome::Short(_));
         let misjudged: Vec<usize> = self.registered.iter().filter(is_short).copied().collect();
         if !misjudged.is_empty() {
-            self.misjudged.extend(misjudged);
+            self.judgements.misjudge(misjudged);
             return Ok(None);
         }
         if self.contexts.iter().any(|context| !context.is_due(now) && context.is_due(clock::now())) {

@@ -17,6 +17,22 @@ use crate::server::{arrival, clock};
 use crate::store::accounts::{self, Context};
 use crate::store::eligible::OwnedLot;
 
+/// What attempts have learned about items of newcomers.
+#[derive(Default)]
+pub struct Judgements {
+    /// Somebody was registered for them, and then they did not fit.
+    misjudged: BTreeSet<usize>,
+    /// They fit only since caps refused others: whom they name is to be registered before the caps are locked.
+    overlooked: BTreeSet<usize>,
+}
+
+impl Judgements {
+    /// Items for which somebody was registered do not fit.
+    pub fn misjudge(&mut self, items: Vec<usize>) {
+        self.misjudged.extend(items);
+    }
+}
+
 /// Issues what schedules bring where an item asks for it, and locks the rows of accounts that get seats; account by account.
 pub fn prepare_accounts(
     items: &[Debit<'_>],
@@ -79,8 +95,8 @@ impl<'a> Attempt<'a> {
         let groups = self.groups(&ByAccount::new());
         let lots = self.read_lots(&groups);
         let mut fitting: BTreeSet<usize> =
-            self.fitting(&groups, &lots).into_iter().chain(self.overlooked.iter().copied()).collect();
-        fitting.retain(|index| !self.misjudged.contains(index));
+            self.fitting(&groups, &lots).into_iter().chain(self.judgements.overlooked.iter().copied()).collect();
+        fitting.retain(|index| !self.judgements.misjudged.contains(index));
         self.register(fitting.into_iter().collect())
     }
 
@@ -91,9 +107,9 @@ impl<'a> Attempt<'a> {
         lots: &ByAccount<'a, Vec<OwnedLot>>,
     ) -> Result<bool> {
         let fitting = self.fitting(groups, lots);
-        let overlooked: Vec<usize> = fitting.iter().copied().filter(|index| !self.misjudged.contains(index)).collect();
+        let overlooked: Vec<usize> = fitting.iter().copied().filter(|index| !self.judgements.misjudged.contains(index)).collect();
         if !overlooked.is_empty() {
-            self.overlooked.extend(overlooked);
+            self.judgements.overlooked.extend(overlooked);
             return Ok(false);
         }
         self.register(fitting)?;

@@ -6,13 +6,13 @@
 //!
 //! One attempt is one subtransaction: when what was read turns out to have changed, everything is given back and read anew.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
 use self::attempt::Attempt;
+use self::members::Judgements;
 use super::account;
 use super::closed::{self, Correction};
 use super::debit::{self, Debit, Short};
@@ -85,7 +85,7 @@ enum Lateness {
 fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness) -> Result<Vec<ItemOutcome>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let mut lots_of_each = LOTS_AT_FIRST;
-    let (mut misjudged, mut overlooked) = (BTreeSet::new(), BTreeSet::new());
+    let mut judgements = Judgements::default();
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
@@ -110,12 +110,9 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness
             Some(_) if lateness == Lateness::Asked => late::check_items(items, &contexts)?,
             _ => {}
         }
-        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting);
-        attempt.misjudged.append(&mut misjudged);
-        attempt.overlooked.append(&mut overlooked);
+        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting, judgements);
         let outcomes = subtransaction::attempt(|| attempt.run(mode))?;
-        misjudged.append(&mut attempt.misjudged);
-        overlooked.append(&mut attempt.overlooked);
+        judgements = attempt.judgements;
         match outcomes {
             Some(outcomes) => {
                 closed::record_all(&corrections, &outcomes);

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use postgres::Client;
 
-use crate::{Server, Session};
+use crate::{Refusal, Server, Session, wait_until_blocked};
 
 /// Numbers databases and roles within this process.
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -91,6 +91,18 @@ impl Database {
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         })
+    }
+
+    /// Runs SQL in a session of its own that has to wait for somebody, and does; what comes of it.
+    ///
+    /// # Panics
+    /// When it does not wait within half a minute.
+    pub fn waiting(&self, sql: &str) -> JoinHandle<Result<Option<String>, Refusal>> {
+        let (mut client, sql) = (self.connect(), sql.to_owned());
+        let process = client.backend();
+        let waiting = thread::spawn(move || client.ask(&sql));
+        wait_until_blocked(&mut self.connect(), process);
+        waiting
     }
 
     /// Asserts that `credit_verify()` finds nothing.

@@ -1,8 +1,6 @@
 //! Spending caps under concurrency: exactly the limit is reached, whatever changes meanwhile.
 
-use std::thread;
-
-use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
+use pg_credit_clients::{Client, Database, Random, Session};
 
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "marketing"];
 
@@ -114,12 +112,9 @@ fn debits_in_flight_are_counted_by_a_new_cap() {
     let database = database();
     let (mut spender, mut session) = (database.connect(), database.connect());
     spender.run("BEGIN; SELECT credit_debit('acme', 70, member => 'm0')");
-    let mut other = database.connect();
-    let process = other.backend();
-    let waiting = thread::spawn(move || other.text("SELECT credit_cap('acme', 100, department => 'eng')"));
-    wait_until_blocked(&mut session, process);
+    let waiting = database.waiting("SELECT credit_cap('acme', 100, department => 'eng')");
     spender.run("COMMIT");
-    waiting.join().unwrap();
+    assert!(waiting.join().unwrap().unwrap().is_some());
     assert_eq!(counted(&mut session), "70");
     spender.refusal("SELECT credit_debit('acme', 31, member => 'm0')").expect("54000");
     spender.run("SELECT credit_debit('acme', 30, member => 'm0')");
@@ -130,17 +125,10 @@ fn debits_in_flight_are_counted_by_a_new_cap() {
 #[test]
 fn the_first_debit_of_a_connection_hears_of_a_new_cap() {
     let database = database();
-    let (mut holder, mut session) = (database.connect(), database.connect());
+    let mut holder = database.connect();
     holder.run("BEGIN; SELECT credit_debit('acme', 70)");
-    let in_background = |sql: &'static str, watcher: &mut Client| {
-        let mut client = database.connect();
-        let process = client.backend();
-        let waiting = thread::spawn(move || client.ask(sql).map(drop));
-        wait_until_blocked(watcher, process);
-        waiting
-    };
-    let cap = in_background("SELECT credit_cap('acme', 100)", &mut session);
-    let debit = in_background("SELECT credit_debit('acme', 31, member => 'nobody yet')", &mut session);
+    let cap = database.waiting("SELECT credit_cap('acme', 100)");
+    let debit = database.waiting("SELECT credit_debit('acme', 31, member => 'nobody yet')");
     holder.run("COMMIT");
     cap.join().unwrap().unwrap();
     debit.join().unwrap().unwrap_err().expect("54000");
@@ -237,12 +225,9 @@ fn a_cap_waits_for_an_import_of_many_accounts() {
     assert_eq!(session.text("SELECT used FROM credit.caps"), "3");
     // An import that comes to its 65th account while somebody waits to make a cap for its first one.
     importer.run("BEGIN; INSERT INTO credit.lot (account, granted) SELECT 'a' || n, 10 FROM generate_series(1, 64) n");
-    let mut other = database.connect();
-    let process = other.backend();
-    let waiting = thread::spawn(move || other.run("SELECT credit_cap('a1', 5)"));
-    wait_until_blocked(&mut session, process);
+    let waiting = database.waiting("SELECT credit_cap('a1', 5)");
     importer.run("INSERT INTO credit.lot (account, granted) VALUES ('a65', 10), ('a1', 10); COMMIT");
-    waiting.join().unwrap();
+    waiting.join().unwrap().unwrap();
     database.verify();
 }
 
@@ -254,16 +239,13 @@ fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     session.run("SELECT credit_grant('acme', 100, member => 'm' || n) FROM generate_series(0, 2) n");
     session.run("SELECT credit_cap('acme', 10, department => 'eng')");
     holder.run("BEGIN; SAVEPOINT s; SELECT credit_debit('acme', 10, member => 'm0')");
-    let mut other = database.connect();
-    let process = other.backend();
-    let waiting = thread::spawn(move || other.ask("SELECT credit_debit('acme', 8, member => 'm1')").is_ok());
-    wait_until_blocked(&mut session, process);
+    let waiting = database.waiting("SELECT credit_debit('acme', 8, member => 'm1')");
     // What is beyond the limit, whoever holds it, is refused at once.
     session.refusal("SELECT credit_debit('acme', 11, member => 'm1')").expect("54000");
     // Others are not in the way.
     session.run("SELECT credit_debit('acme', 8, member => 'm2')");
     holder.run("ROLLBACK TO s; COMMIT");
-    assert!(waiting.join().unwrap());
+    assert!(waiting.join().unwrap().is_ok());
     assert_eq!(counted(&mut session), "8");
     // A refused one leaves nothing: no lock, no key, no member.
     session.run("BEGIN");
@@ -321,13 +303,9 @@ fn a_new_cap_waits_for_usage_that_only_expired_lots_pay() {
     session.run("SET credit.clock = '2026-02-10 00:00+00'; SELECT count(*) FROM credit_expire()");
     spender.run("SET credit.clock = '2026-02-10 00:00+00'; BEGIN");
     spender.run("SELECT credit_charge_request('acme', '{chat,chat}', '{3,4}', at => '2026-01-15 00:00+00')");
-    let mut other = database.connect();
-    other.run("SET credit.clock = '2026-02-10 00:00+00'");
-    let process = other.backend();
-    let waiting = thread::spawn(move || other.run("SELECT credit_cap('acme', 30)"));
-    wait_until_blocked(&mut session, process);
+    let waiting = database.waiting("SET credit.clock = '2026-02-10 00:00+00'; SELECT credit_cap('acme', 30)");
     spender.run("COMMIT");
-    waiting.join().unwrap();
+    waiting.join().unwrap().unwrap();
     assert_eq!(session.text("SELECT used FROM credit.caps"), "7");
     assert_eq!(session.text("SELECT count(*) FROM credit_verify()"), "0");
 }

@@ -269,7 +269,6 @@ fn seats_feed_the_pool_once_whoever_issues_it() {
     database.verify();
 }
 
-/// A seat that joins while another transaction holds the account waits for it, and brings its part once; one that is rolled back brings none.
 /// Whoever declares what seats get, and whoever takes a seat, wait for each other: no seat is missed.
 #[test]
 fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
@@ -297,13 +296,11 @@ fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
                  SELECT credit_schedule(plan => 'seats', amount => 50, every => '1 month', per_member => true);
                  SELECT count(*) FROM credit_change_plan('acme', 'api', 10)",
             );
-            let (mut one, mut other) = (database.connect(), database.connect());
+            let mut one = database.connect();
             one.run(&format!("BEGIN; {first}"));
-            let process = other.backend();
-            let waiting = thread::spawn(move || other.run(second));
-            wait_until_blocked(&mut session, process);
+            let waiting = database.waiting(second);
             one.run("COMMIT");
-            waiting.join().unwrap();
+            waiting.join().unwrap().unwrap_or_else(|refusal| panic!("{first}; {second}: {refusal}"));
             session.run("SELECT credit_refresh()");
             let brought = session.text("SELECT sum(granted) FROM credit.lots WHERE member = 'new' AND granted > 1");
             assert_eq!(brought, "50", "{first}; {second}");
@@ -373,6 +370,7 @@ fn who_declares_what_seats_get_sees_all_seats() {
     assert_eq!(session.text("SELECT credit_balance('acme', member => 'back')"), "104");
 }
 
+/// A seat that joins while another transaction holds the account waits for it, and brings its part once; one that is rolled back brings none.
 #[test]
 fn a_seat_that_is_rolled_back_brings_nothing() {
     let database = Database::new();

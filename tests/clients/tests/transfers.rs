@@ -208,19 +208,11 @@ fn a_rebalance_beside_a_batch_does_not_deadlock() {
     session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 400, member => 'cy'), credit_debit('acme', 400, member => 'cy')");
     session.run("SELECT credit_grant('acme', 300, member => 'ada', priority => 60), credit_grant('acme', 200, member => 'ben', priority => 10)");
     holder.run("BEGIN; SELECT credit_debit('acme', 1, member => 'ben')");
-    let in_background = |sql: &'static str, watcher: &mut Client| {
-        let mut client = database.connect();
-        let process = client.backend();
-        let waiting = thread::spawn(move || client.run(sql));
-        wait_until_blocked(watcher, process);
-        waiting
-    };
-    let batch =
-        in_background("SELECT count(*) FROM credit_debit_many('{acme,acme}', '{1,1}', members => '{ada,ben}')", &mut session);
-    let rebalance = in_background("SELECT count(*) FROM credit_rebalance('acme')", &mut session);
+    let batch = database.waiting("SELECT count(*) FROM credit_debit_many('{acme,acme}', '{1,1}', members => '{ada,ben}')");
+    let rebalance = database.waiting("SELECT count(*) FROM credit_rebalance('acme')");
     holder.run("COMMIT");
-    batch.join().unwrap();
-    rebalance.join().unwrap();
+    batch.join().unwrap().unwrap();
+    rebalance.join().unwrap().unwrap();
     assert_eq!(session.text("SELECT credit_balance('acme', member => 'cy')"), "400");
     database.verify();
 }
