@@ -38,10 +38,6 @@ pub mod transfers;
 pub mod true_up;
 pub mod units;
 pub mod verify;
-mod verify_caps;
-mod verify_pooling;
-mod verify_rollup;
-mod verify_schedules;
 
 pub use crate::server::connection::{connected, connected_on_demand};
 pub use statement::{Column, Parameter, Snapshot};

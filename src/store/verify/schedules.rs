@@ -1,16 +1,12 @@
 //! The proof of what schedules bring: their periods and lots, when accounts are looked at, and what plans grant.
 
-use pgrx::pg_sys::{TEXTOID, TIMESTAMPTZOID};
-
-use super::plan_schedules;
-use super::statement::Statement;
-use super::verify::{Violation, violation_of_row};
-use crate::server::clock;
+use super::PARAMETERS;
+use crate::store::statement::Statement;
 
 // Periods are counted here as the calendar does it in Rust: an interval times a number, added to the anchor once. Which number an
 // instant has is guessed by mean lengths, which is close, and then looked for nearby. A period that is prorated, or whose lot would have
 // expired, may bring nothing, so nobody misses it.
-static VIOLATIONS: Statement = Statement::new(
+pub static INVARIANTS: Statement = Statement::new(
     "WITH lots AS MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), schedules AS MATERIALIZED (
@@ -99,13 +95,5 @@ static VIOLATIONS: Statement = Statement::new(
      FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL
          AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
          AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))",
-    &[TEXTOID, TIMESTAMPTZOID],
+    PARAMETERS,
 );
-
-/// What schedules violate, of one account or of all.
-pub fn violations(account: Option<&str>) -> impl Iterator<Item = Violation> {
-    let now = clock::now();
-    let of_schedules = VIOLATIONS.read(&[&account, &now]);
-    let of_plans = plan_schedules::not_as_wanted(account, now);
-    of_schedules.iter().chain(of_plans.iter()).map(violation_of_row).collect::<Vec<_>>().into_iter()
-}

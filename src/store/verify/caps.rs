@@ -1,12 +1,10 @@
 //! The proof of spending caps: their slots add up, and count what the ledger says.
 
-use pgrx::pg_sys::TEXTOID;
-
-use super::statement::Statement;
-use super::verify::{Violation, violation_of_row};
+use super::PARAMETERS;
+use crate::store::statement::Statement;
 
 // What is counted belongs to the latest period in which there was something to count.
-static VIOLATIONS: Statement = Statement::new(
+pub static INVARIANTS: Statement = Statement::new(
     "WITH caps AS MATERIALIZED (
          SELECT c.*, s.allowance, s.used, s.period_start, s.count, s.last
          FROM credit.cap c LEFT JOIN LATERAL (
@@ -60,10 +58,5 @@ static VIOLATIONS: Statement = Statement::new(
      SELECT 'an account knows whether it has caps', a.account, NULL, (NOT a.has_caps)::text, a.has_caps::text
      FROM credit.account a WHERE ($1 IS NULL OR a.account = $1)
          AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)",
-    &[TEXTOID],
+    PARAMETERS,
 );
-
-/// What is wrong with caps, of one account or of all.
-pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    VIOLATIONS.read(&[&account]).iter().map(violation_of_row).collect()
-}

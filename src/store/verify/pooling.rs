@@ -1,11 +1,9 @@
 //! The proof of pooling: debits look for the rules there are, and departments are paths.
 
-use pgrx::pg_sys::TEXTOID;
+use super::PARAMETERS;
+use crate::store::statement::Statement;
 
-use super::statement::Statement;
-use super::verify::{Violation, violation_of_row};
-
-static VIOLATIONS: Statement = Statement::new(
+pub static INVARIANTS: Statement = Statement::new(
     "WITH rules AS MATERIALIZED (
          SELECT *, num_nonnulls(agreement, member, department) = 0 AS of_account FROM credit.pooling WHERE $1 IS NULL OR account = $1
      ), places AS (
@@ -29,16 +27,6 @@ static VIOLATIONS: Statement = Statement::new(
          OR r.member IS NOT NULL AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = r.account AND m.member = r.member)
      UNION ALL
      SELECT 'a department is a path', account, NULL, 'levels between slashes', department
-     FROM places WHERE department ~ '(^|/)(/|$)'
-     UNION ALL
-     SELECT 'the triggers that guard the books are on', NULL, NULL, 'A', 'pooling.' || t.name || ': ' || COALESCE(g.tgenabled::text, 'missing')
-     FROM (VALUES ('pooling_90_refuse_change'), ('pooling_92_refuse_truncate'), ('pooling_95_announce')) t (name)
-     LEFT JOIN pg_catalog.pg_trigger g ON g.tgname = t.name AND g.tgrelid = 'credit.pooling'::regclass
-     WHERE g.tgenabled::text IS DISTINCT FROM 'A'",
-    &[TEXTOID],
+     FROM places WHERE department ~ '(^|/)(/|$)'",
+    PARAMETERS,
 );
-
-/// What pooling violates, of one account or of all.
-pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    VIOLATIONS.read(&[&account]).iter().map(violation_of_row).collect()
-}

@@ -1,11 +1,9 @@
 //! The proof of what is added up: each row of the rollup is what the lines of the ledger up to the watermark come to.
 
-use pgrx::pg_sys::TEXTOID;
+use super::PARAMETERS;
+use crate::store::statement::Statement;
 
-use super::statement::Statement;
-use super::verify::{Violation, violation_of_row};
-
-static VIOLATIONS: Statement = Statement::new(
+pub static INVARIANTS: Statement = Statement::new(
     "SELECT 'what is added up is what the ledger says', account, NULL::bigint, COALESCE(e.sums, 'nothing'),
          COALESCE(r.sums, 'nothing') || ' on ' || day || ' for ' || concat_ws(' ', NULLIF(member, ''), NULLIF(department, ''), NULLIF(operation, ''), unit)
      FROM (SELECT account, month, day, unit, member, department, operation, currency,
@@ -19,10 +17,5 @@ static VIOLATIONS: Statement = Statement::new(
          FROM credit.rollup WHERE credit.rolled_up_to() > 0 AND ($1 IS NULL OR account = $1)) r
          USING (account, month, day, unit, member, department, operation, currency)
      WHERE e.sums IS DISTINCT FROM r.sums",
-    &[TEXTOID],
+    PARAMETERS,
 );
-
-/// What is wrong with the rollup, of one account or of all.
-pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    VIOLATIONS.read(&[&account]).iter().map(violation_of_row).collect()
-}
