@@ -57,8 +57,7 @@ impl Statement {
         Statement { planning: Planning::ByIndex, ..Statement::new(sql, types) }
     }
 
-    /// A statement about a stretch of a table that may be large: it never reads all of it, and is not compiled, which takes longer
-    /// than it does.
+    /// A statement about a stretch of a table that may be large: it never reads all of it.
     pub const fn in_stretches(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
         Statement { planning: Planning::InStretches, ..Statement::new(sql, types) }
     }
@@ -85,9 +84,7 @@ impl Statement {
         let data: Vec<_> = parameters.iter().map(|parameter| parameter.to_datum()).collect();
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
         let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
-        let by_index = matches!(self.planning, Planning::ByIndex | Planning::InStretches);
-        let _planner = by_index.then(|| PlannerByIndex::begin(self.planning));
-        let _bulk = (self.planning == Planning::InBulk).then(PlannerInBulk::begin);
+        let _planner = Planner::begin(self.planning);
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
             let read_only = snapshot != Snapshot::Fresh;
@@ -123,63 +120,53 @@ impl Statement {
     }
 }
 
-/// While it lives, the planner avoids everything but index scans, and for statements by index also their sorting. Ends with an error too. What it avoids and cannot do
-/// without has an enormous cost, at which the server would compile the statement.
-struct PlannerByIndex {
+/// While it lives, the planner avoids what a statement keeps it from, and the server compiles nothing: a statement is over before its
+/// code would be made, and what the planner avoids and cannot do without has an enormous cost, at which the server would always compile.
+/// The server asks for `jit` when it plans and when it executes, so a plan that was made otherwise is not compiled either. Ends with an
+/// error too.
+struct Planner {
     seqscan: bool,
     bitmapscan: bool,
     sort: bool,
-    jit: bool,
-}
-
-impl PlannerByIndex {
-    fn begin(planning: Planning) -> PlannerByIndex {
-        unsafe {
-            let before = PlannerByIndex {
-                seqscan: pg_sys::enable_seqscan,
-                bitmapscan: pg_sys::enable_bitmapscan,
-                sort: pg_sys::enable_sort,
-                jit: pg_sys::jit_enabled,
-            };
-            if planning == Planning::ByIndex {
-                (pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false);
-            }
-            (pg_sys::enable_seqscan, pg_sys::jit_enabled) = (false, false);
-            before
-        }
-    }
-}
-
-impl Drop for PlannerByIndex {
-    fn drop(&mut self) {
-        unsafe {
-            pg_sys::enable_seqscan = self.seqscan;
-            pg_sys::enable_bitmapscan = self.bitmapscan;
-            pg_sys::enable_sort = self.sort;
-            pg_sys::jit_enabled = self.jit;
-        }
-    }
-}
-
-/// While it lives, the planner avoids nested loops, and the server compiles nothing. Ends with an error too.
-struct PlannerInBulk {
     nestloop: bool,
     jit: bool,
 }
 
-impl PlannerInBulk {
-    fn begin() -> PlannerInBulk {
+impl Planner {
+    fn begin(planning: Planning) -> Planner {
+        // SAFETY: these are settings of this backend, which has one thread.
         unsafe {
-            let before = PlannerInBulk { nestloop: pg_sys::enable_nestloop, jit: pg_sys::jit_enabled };
-            (pg_sys::enable_nestloop, pg_sys::jit_enabled) = (false, false);
+            let before = Planner {
+                seqscan: pg_sys::enable_seqscan,
+                bitmapscan: pg_sys::enable_bitmapscan,
+                sort: pg_sys::enable_sort,
+                nestloop: pg_sys::enable_nestloop,
+                jit: pg_sys::jit_enabled,
+            };
+            pg_sys::jit_enabled = false;
+            match planning {
+                Planning::Free => {}
+                Planning::ByIndex => {
+                    (pg_sys::enable_seqscan, pg_sys::enable_bitmapscan, pg_sys::enable_sort) = (false, false, false)
+                }
+                Planning::InStretches => pg_sys::enable_seqscan = false,
+                Planning::InBulk => pg_sys::enable_nestloop = false,
+            }
             before
         }
     }
 }
 
-impl Drop for PlannerInBulk {
+impl Drop for Planner {
     fn drop(&mut self) {
-        unsafe { (pg_sys::enable_nestloop, pg_sys::jit_enabled) = (self.nestloop, self.jit) };
+        // SAFETY: as in begin().
+        unsafe {
+            pg_sys::enable_seqscan = self.seqscan;
+            pg_sys::enable_bitmapscan = self.bitmapscan;
+            pg_sys::enable_sort = self.sort;
+            pg_sys::enable_nestloop = self.nestloop;
+            pg_sys::jit_enabled = self.jit;
+        }
     }
 }
 
