@@ -127,6 +127,7 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
         amount: convert::amount("amount", &convert::required("amount", column(row, "amount"))?)?,
         lot: convert::required("lot", column(row, "lot"))?,
         member: convert::optional_name("member", member.as_deref())?.map(str::to_owned),
+        department: column(row, "department"),
         operation: convert::optional_name("operation", operation.as_deref())?.map(str::to_owned),
         occurred_at: convert::optional_instant("occurred_at", column(row, "occurred_at"))?,
         corrects: column(row, "corrects"),

@@ -8,13 +8,16 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::caps::{self, Counted, whole};
 use super::closed;
+use super::debit::MAX_ATTEMPTS;
 use super::whole_lot::{self, WholeLot};
 use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::layout;
 use crate::error::{self, Result};
-use crate::server::{arrival, clock, lock};
+use crate::server::{arrival, clock, lock, subtransaction};
+use crate::store::Snapshot;
 use crate::store::accounts::Context;
+use crate::store::caps as store;
 use crate::store::lots::{self, LotTerms};
 use crate::store::slots::{self, Layout};
 use crate::store::{accounts, entries};
@@ -27,6 +30,8 @@ pub struct InsertedEntry {
     pub amount: Amount,
     pub lot: i64,
     pub member: Option<String>,
+    /// The member's, once it was filled in.
+    pub department: Option<String>,
     pub operation: Option<String>,
     pub occurred_at: Option<DateTime<Utc>>,
     pub corrects: Option<i64>,
@@ -58,12 +63,31 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
         refresh::first_touch(account)?;
     }
     account::seat_member(account, entry.member.as_deref(), &context, clock::now())?;
-    lock_caps(entry, &context);
+    let may_be_capped = context.has_caps && entry.kind == "debit";
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in hand.
+        let check = || check_locked(entry, &terms);
+        if let Some(stamp) = if may_be_capped { subtransaction::attempt(check)? } else { check()? } {
+            return Ok(stamp);
+        }
+    }
+    Err(error::too_contended(account, MAX_ATTEMPTS))
+}
+
+/// Locks the caps that count it and its lot, and checks it then; `None` when the member or the policy changed meanwhile.
+fn check_locked(entry: &InsertedEntry, terms: &LotTerms) -> Result<Option<Stamp>> {
+    let account = entry.account.as_str();
+    let before = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    lock_caps(entry, &before);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
     // Who waited may find a member deactivated, or another policy.
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
-    check_kind(entry, &terms, &context)?;
+    check_kind(entry, terms, &context)?;
+    if before.has_caps && !before.holds(&context) {
+        return Ok(None);
+    }
     let now = clock::now();
     let occurred_at = entry.occurred_at.unwrap_or(now);
     if occurred_at > now {
@@ -78,12 +102,12 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
         check_in_force(&whole, now)?;
     }
     remaining_after(&whole, entry)?;
-    Ok(Stamp {
+    Ok(Some(Stamp {
         posting: entries::next_posting(),
         department: member.and_then(|member| member.department.clone()),
         occurred_at,
         recorded_at: now,
-    })
+    }))
 }
 
 /// Applies an inserted line to its lot's slots.
@@ -127,12 +151,13 @@ fn count(entry: &InsertedEntry, recorded_at: DateTime<Utc>) -> Result<()> {
     if entry.kind != "debit" {
         return Ok(());
     }
-    // Read again: with the lot locked, nobody adds a cap any more.
-    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    // Those that were locked before the lot: no cap came since, and the department is the line's.
+    let (member, department) = (entry.member.as_deref(), entry.department.as_deref());
+    let applying = store::applying(Snapshot::Fresh, account, &terms.unit, member, department);
     let amount = entry.amount.negated();
     let operation = entry.operation.as_deref();
     let counted = Counted { account, operation, amount, pooled: if is_pooled { amount } else { Amount::ZERO } };
-    let counting: Vec<_> = context.caps.iter().filter(|cap| counted.by(cap).is_positive()).collect();
+    let counting: Vec<_> = applying.iter().filter(|cap| counted.by(cap).is_positive()).collect();
     let locked = whole::lock(account, &counting);
     let refusals = locked.iter().filter_map(|whole| whole.refuses(amount));
     if let Some(reached) = refusals.min_by_key(|reached| reached.headroom) {
