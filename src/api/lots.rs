@@ -8,7 +8,7 @@ use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::{account, expiry, withdraw};
 use crate::selling::purchase;
-use crate::server::clock;
+use crate::server::{arrival, clock};
 use crate::store::connected;
 
 /// Voids what is left of a lot, or a purchase that is pending; how much that was.
@@ -18,11 +18,15 @@ fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Optio
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
     let metadata = metadata.map(|metadata| metadata.0);
-    let voided = connected(|| match purchase::void_pending(account, lot) {
-        Some(given_up) => Ok(given_up),
-        None => {
-            refresh::first_touch(account)?;
-            withdraw::void(account, lot, metadata.as_deref())
+    let voided = connected(|| {
+        // Before the purchase's row, as where it is activated.
+        arrival::let_in(account);
+        match purchase::void_pending(account, lot) {
+            Some(given_up) => Ok(given_up),
+            None => {
+                refresh::first_touch(account)?;
+                withdraw::void(account, lot, metadata.as_deref())
+            }
         }
     })?;
     Ok(convert::numeric(voided))

@@ -78,14 +78,67 @@ impl BatchLot {
     }
 }
 
-/// The same where caps count the debit: those at the positions `counting`. What it takes is counted in them.
-pub fn draw_capped(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], debit: &BatchDebit<'_>) -> Drawn {
-    if counting.is_empty() {
-        return draw(lots, debit);
+/// What an expired lot lost at one time: usage that came late may take it back.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLoss {
+    /// The lot was the pool's.
+    pub pooled: bool,
+    /// What nobody took back yet.
+    pub available: Amount,
+}
+
+/// What expired lots pay of a debit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lapsed {
+    amount: Amount,
+    /// How much of it lots of the pool pay.
+    pooled: Amount,
+}
+
+/// Draws a debit that the caps at the positions `counting` count: what it takes is counted in them. If it is usage that came late, the losses
+/// at the positions `paying` pay first, in their order, and lots what those do not cover. How it ends, and what each loss pays.
+pub fn draw_late(
+    lots: &mut [BatchLot],
+    (losses, paying): (&mut [BatchLoss], &[usize]),
+    caps: &mut [BatchCap],
+    counting: &[usize],
+    debit: &BatchDebit<'_>,
+) -> (Drawn, Vec<(usize, Amount)>) {
+    let mut rest = debit.amount;
+    let mut parts = Vec::new();
+    for position in paying {
+        let part = losses[*position].available.min(rest);
+        if part.is_positive() {
+            rest = rest.checked_sub(part).expect("a difference below its minuend");
+            parts.push((*position, part));
+        }
     }
-    let drawn = draw(lots, debit);
+    let sum = |parts: &mut dyn Iterator<Item = &(usize, Amount)>| parts.map(|(_, part)| *part).sum();
+    let pooled = sum(&mut parts.iter().filter(|(position, _)| losses[*position].pooled));
+    let drawn = draw_rest(lots, caps, counting, debit, Lapsed { amount: sum(&mut parts.iter()), pooled });
+    if !matches!(drawn, Drawn::Paid(_)) {
+        return (drawn, Vec::new());
+    }
+    for (position, part) in &parts {
+        let loss = &mut losses[*position];
+        loss.available = loss.available.checked_sub(*part).expect("a part of what is there");
+    }
+    (drawn, parts)
+}
+
+/// Draws from lots what expired lots do not pay; caps count all of it.
+fn draw_rest(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], debit: &BatchDebit<'_>, lapsed: Lapsed) -> Drawn {
+    let rest = debit.amount.checked_sub(lapsed.amount).expect("a part of the amount");
+    let drawn = match draw(lots, &BatchDebit { amount: rest, ..*debit }) {
+        Drawn::Short { available } => Drawn::Short { available: available.checked_add(lapsed.amount).unwrap_or(available) },
+        drawn => drawn,
+    };
+    if counting.is_empty() {
+        return drawn;
+    }
     let Drawn::Paid(parts) = &drawn else { return drawn };
-    let pooled: Amount = parts.iter().filter(|(lot, _)| lots[*lot].owner.is_none()).map(|(_, part)| *part).sum();
+    let of_pool = parts.iter().filter(|(lot, _)| lots[*lot].owner.is_none()).map(|(_, part)| *part);
+    let pooled: Amount = of_pool.chain([lapsed.pooled]).sum();
     let requested = |cap: &BatchCap| if cap.pool { pooled } else { debit.amount };
     let reached = counting.iter().filter_map(|position| {
         let cap = &caps[*position];
@@ -184,7 +237,7 @@ mod tests {
         let cap = |cap, limit: Option<i128>, pool| BatchCap { cap, limit: limit.map(of), pool, used: Amount::ZERO };
         let mut caps = [cap(0, Some(9), false), cap(1, Some(3), true), cap(2, None, false)];
         let mut draw = |member, nanos, counting: &[usize]| {
-            amounts(&draw_capped(&mut lots, &mut caps, counting, &debit(member, None, nanos)))
+            amounts(&draw_late(&mut lots, (&mut [], &[]), &mut caps, counting, &debit(member, None, nanos)).0)
         };
         // Alice's own 3 do not count to the pool's cap.
         assert_eq!(draw(Some("alice"), 6, &[0, 1, 2]), [(0, 3), (1, 3)]);
@@ -194,6 +247,26 @@ mod tests {
         assert_eq!(draw(None, 15, &[0]), [(usize::MAX, 14)]);
         assert_eq!(draw(None, 14, &[2]), [(1, 14)]);
         assert_eq!(caps.map(|cap| cap.used.nanos()), [9, 3, 23]);
+    }
+
+    #[test]
+    fn expired_lots_pay_late_usage_first_and_caps_count_all_of_it() {
+        let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
+        let mut lots = [lot(1, Some("alice"), None, 3), lot(2, None, None, 5)];
+        let mut losses = [BatchLoss { pooled: false, available: of(2) }, BatchLoss { pooled: true, available: of(4) }];
+        let mut caps = [BatchCap { cap: 7, limit: Some(of(6)), pool: true, used: Amount::ZERO }];
+        let mut late = |member, nanos, paying: &[usize]| {
+            let (drawn, parts) = draw_late(&mut lots, (&mut losses, paying), &mut caps, &[0], &debit(member, None, nanos));
+            (amounts(&drawn), parts.iter().map(|(position, part)| (*position, part.nanos())).collect::<Vec<_>>())
+        };
+        // Neither what is not there nor what a cap does not leave takes anything back.
+        assert_eq!(late(Some("alice"), 15, &[0, 1]), (vec![(usize::MAX, 14)], vec![]));
+        assert_eq!(late(Some("alice"), 14, &[0, 1]), (vec![(7, -1)], vec![]));
+        assert_eq!(late(Some("alice"), 7, &[0, 1]), (vec![(0, 1)], vec![(0, 2), (1, 4)]));
+        // What was taken back is gone for the next.
+        assert_eq!(late(None, 2, &[1]), (vec![(1, 2)], vec![]));
+        assert_eq!(late(None, 1, &[1]), (vec![(7, -1)], vec![]));
+        assert_eq!(caps[0].used, of(6));
     }
 
     proptest! {

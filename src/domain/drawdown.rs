@@ -36,6 +36,13 @@ pub enum Expiry {
     Never,
 }
 
+impl Rank {
+    /// Whether the lot's life is over.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.expiry, Expiry::At(expires_at) if expires_at <= now)
+    }
+}
+
 /// A lot that may pay, and how much it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {

@@ -86,12 +86,7 @@ pub fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
         }
         posting = Some(claimed);
     }
-    post_claimed(charge, posting, price::instant(charge.at)?, must_fit)
-}
-
-/// Prices and debits what has its key, if it has one. The caller rolls back what does not fit.
-pub fn post_claimed(charge: &Charge<'_>, posting: Option<i64>, at: DateTime<Utc>, must_fit: bool) -> Result<Charged> {
-    let priced = price_of(charge, at)?;
+    let priced = price_of(charge, price::instant(charge.at)?)?;
     let amount = Some(priced.price.amount);
     if priced.price.amount.is_zero() {
         // Its quantity may count to a period, so the key is used all the same.
@@ -169,8 +164,24 @@ pub fn instant(charge: &Charge<'_>, now: DateTime<Utc>) -> Result<DateTime<Utc>>
 /// # Errors
 /// P0002 unknown account, no card, no rate; 22003 a price out of range.
 pub fn price_of(charge: &Charge<'_>, at: DateTime<Utc>) -> Result<Priced> {
+    priced(charge, at, price::charge)
+}
+
+/// The price of a charge after `used` was used in its period; nothing is counted.
+///
+/// # Errors
+/// As [`price_of`].
+pub fn price_after(charge: &Charge<'_>, at: DateTime<Utc>, used: Amount) -> Result<Priced> {
+    priced(charge, at, |card, usage| price::charge_after(card, usage, used))
+}
+
+fn priced(
+    charge: &Charge<'_>,
+    at: DateTime<Utc>,
+    price: impl FnOnce(&Card, &price::Usage<'_>) -> Result<Price>,
+) -> Result<Priced> {
     let card = card_of(charge)?;
-    let price = with_usage(charge, at, |usage| price::charge(&card, usage))?;
+    let price = with_usage(charge, at, |usage| price(&card, usage))?;
     Ok(Priced { price, at, dimensions: charge.dimensions.as_ref().map(Dimensions::to_json) })
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Their prices are debited together ([`super::batch`]). Where a price depends on what the account used before, charges are priced
 //! in turn; then the keys come first and the counters of the periods next, each in one order, so that two batches cannot deadlock
-//! over them.
+//! over them. Where a price depends also on which of the charges before it fit, that is guessed first: all do. What then does not fit is
+//! the next guess, until it is right. Debiting them one by one would take lots out of their order, and single debits deadlock with that.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::iter::zip;
 
 use chrono::{DateTime, Utc};
 
@@ -12,10 +14,15 @@ use super::batch::{self, ItemOutcome, Mode};
 use super::charge::{self, Charge, Charged, Priced};
 use super::debit::Debit;
 use super::idempotency;
+use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::rating::price;
-use crate::server::{clock, subtransaction};
+use crate::server::clock;
+use crate::store::rates::Period;
 use crate::store::{entries, rates, requests};
+
+/// So often what fits may turn out otherwise than was guessed, beyond once for each charge, before 40001: others debit meanwhile.
+const MAX_GUESSES: usize = 1000;
 
 /// Charges each item in turn; one outcome per item, the same as charging one by one.
 ///
@@ -23,15 +30,7 @@ use crate::store::{entries, rates, requests};
 /// As [`charge::charge`], with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     if depends_on_order(charges) {
-        let now = clock::now();
-        let keys = claim_keys(charges, now)?;
-        let new: Vec<_> =
-            charges.iter().zip(&keys).filter(|(_, key)| !matches!(key, Key::Used(_))).map(|(item, _)| item).collect();
-        hold_periods(&new, now)?;
-        return match mode {
-            Mode::All => all_in_turn(charges, &keys, now),
-            Mode::Each => each_in_turn(charges, &keys, now),
-        };
+        return in_order(charges, mode);
     }
     let mut outcomes = vec![Charged::default(); charges.len()];
     let mut priced = Vec::with_capacity(charges.len());
@@ -43,7 +42,9 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
         }
         let found = price::instant(charge.at).and_then(|at| charge::price_of(charge, at)).map_err(refused)?;
         match found.price.amount.is_zero() {
-            true => outcomes[index] = charge::post(charge, true).map_err(refused)?,
+            // Its key belongs among those of the others.
+            true if charge.keyed.is_some() => return in_order(charges, mode),
+            true => outcomes[index].amount = Some(found.price.amount),
             false => {
                 outcomes[index].amount = Some(found.price.amount);
                 priced.push((index, found));
@@ -59,6 +60,18 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
         }
     }
     Ok(outcomes)
+}
+
+/// The keys first, then the counters of the periods, and then the charges.
+fn in_order(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
+    let now = clock::now();
+    let keys = claim_keys(charges, now)?;
+    let new: Vec<_> = zip(charges, &keys).filter(|(_, key)| !matches!(key, Key::Used(_))).map(|(item, _)| item).collect();
+    let used = hold_periods(&new, now)?;
+    match mode {
+        Mode::All => all_in_turn(charges, &keys, now),
+        Mode::Each => each_in_turn(charges, &keys, used, now),
+    }
 }
 
 /// Whether a price depends on which of the charges before it fitted.
@@ -108,11 +121,11 @@ fn claim_keys(charges: &[Charge<'_>], now: DateTime<Utc>) -> Result<Vec<Key>> {
     Ok(keys)
 }
 
-/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked.
+/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in each.
 ///
 /// # Errors
 /// What [`charge::charge`] raises for one that cannot be priced at all is left to it.
-pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<()> {
+pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<BTreeMap<Period, Amount>> {
     let mut periods = BTreeSet::new();
     let mut seen = HashSet::new();
     for charge in charges {
@@ -122,8 +135,7 @@ pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<()> {
             periods.insert(period);
         }
     }
-    periods.iter().for_each(rates::hold);
-    Ok(())
+    Ok(periods.into_iter().map(|period| (period.clone(), rates::hold(&period))).collect())
 }
 
 /// All of them or none: each is priced as if those before it fitted, and then all are debited together.
@@ -169,36 +181,141 @@ fn all_in_turn(charges: &[Charge<'_>], keys: &[Key], now: DateTime<Utc>) -> Resu
     Ok(outcomes)
 }
 
-/// Whichever fit: one that does not must not count to its period, so each is an attempt of its own.
-fn each_in_turn(charges: &[Charge<'_>], keys: &[Key], now: DateTime<Utc>) -> Result<Vec<Charged>> {
-    let mut outcomes = vec![Charged::default(); charges.len()];
-    for (index, (charge, key)) in charges.iter().zip(keys).enumerate() {
-        let in_item = |refusal| error::in_item(refusal, index);
-        outcomes[index] = match *key {
-            Key::Used(earlier) => Charged { posting: charge::posted(earlier), ..Charged::default() },
-            Key::SameAs(first) if outcomes[first].short.is_none() => {
-                Charged { posting: outcomes[first].posting, ..Charged::default() }
-            }
-            Key::SameAs(_) => attempt(|| charge::post(charge, false)).map_err(in_item)?,
-            Key::New(posting) => {
-                let at = charge::instant(charge, now).map_err(in_item)?;
-                let charged = attempt(|| charge::post_claimed(charge, posting, at, false)).map_err(in_item)?;
-                if let (Some(keyed), Some(_)) = (charge.keyed, charged.short) {
-                    requests::take_back(charge.account, keyed.key);
-                }
-                charged
-            }
-        };
+/// Whichever fit: one that does not must not count to its period.
+fn each_in_turn(
+    charges: &[Charge<'_>],
+    keys: &[Key],
+    used: BTreeMap<Period, Amount>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Charged>> {
+    let mut turns = Turns { charges, keys, now, used, fits: vec![true; charges.len()] };
+    // Each guess is right at least up to the first that the one before was wrong about.
+    for _ in 0..charges.len().saturating_add(MAX_GUESSES) {
+        pgrx::check_for_interrupts!();
+        let priced = turns.price()?;
+        let debits: Vec<Debit<'_>> = priced.costing.iter().map(|(index, priced)| turns.debit(*index, priced)).collect();
+        let expected: Vec<bool> = priced.costing.iter().map(|(index, _)| turns.fits[*index]).collect();
+        let ended = batch::debit_expected(&debits, &expected)?;
+        if ended.as_expected {
+            let outcomes = turns.outcomes(&priced, &ended.outcomes);
+            priced.counted.iter().for_each(|(period, quantity)| rates::add(period, *quantity));
+            return Ok(outcomes);
+        }
+        for ((index, _), outcome) in zip(&priced.costing, &ended.outcomes) {
+            turns.fits[*index] = outcome.is_posted();
+        }
     }
-    Ok(outcomes)
+    let account = charges.first().map_or("", |charge| charge.account);
+    Err(error::too_contended(account, MAX_GUESSES as u32))
 }
 
-/// Takes back what a charge did that then did not fit.
-fn attempt(charge: impl FnOnce() -> Result<Charged>) -> Result<Charged> {
-    let mut charged = Charged::default();
-    subtransaction::attempt(|| {
-        charged = charge()?;
-        Ok(charged.short.is_none().then_some(()))
-    })?;
-    Ok(charged)
+/// Charges in their turn, with which of them are taken to fit.
+struct Turns<'a> {
+    charges: &'a [Charge<'a>],
+    keys: &'a [Key],
+    now: DateTime<Utc>,
+    /// What was used in the periods before.
+    used: BTreeMap<Period, Amount>,
+    fits: Vec<bool>,
+}
+
+/// What charges cost, if those fit that are taken to.
+#[derive(Default)]
+struct PricedTurns {
+    /// Those that cost something.
+    costing: Vec<(usize, Priced)>,
+    /// Those that cost nothing.
+    free: BTreeSet<usize>,
+    /// What counts to the periods.
+    counted: BTreeMap<Period, Amount>,
+    /// Of charges that have one key, the first that fits; by the first that has it.
+    posted: HashMap<usize, usize>,
+}
+
+impl<'a> Turns<'a> {
+    /// The charge that claimed the key.
+    fn owner(&self, index: usize) -> usize {
+        if let Key::SameAs(first) = self.keys[index] { first } else { index }
+    }
+
+    /// Prices the charges that neither an earlier request nor an earlier charge of the batch stands for.
+    fn price(&mut self) -> Result<PricedTurns> {
+        let mut turns = PricedTurns::default();
+        for index in 0..self.charges.len() {
+            let owner = self.owner(index);
+            if matches!(self.keys[owner], Key::Used(_)) || turns.posted.contains_key(&owner) {
+                continue;
+            }
+            let priced = self.price_one(index, &mut turns).map_err(|refusal| error::in_item(refusal, index))?;
+            if priced.price.amount.is_zero() {
+                turns.free.insert(index);
+            } else {
+                turns.costing.push((index, priced));
+            }
+        }
+        Ok(turns)
+    }
+
+    fn price_one(&mut self, index: usize, turns: &mut PricedTurns) -> Result<Priced> {
+        let charge = &self.charges[index];
+        let at = charge::instant(charge, self.now)?;
+        let Some(period) = charge::period_of(charge, at)? else {
+            let priced = charge::price_after(charge, at, Amount::ZERO)?;
+            self.take_turn(index, &priced, turns);
+            return Ok(priced);
+        };
+        let before = *self.used.entry(period.clone()).or_insert_with(|| rates::hold(&period));
+        let counted = turns.counted.get(&period).copied().unwrap_or(Amount::ZERO);
+        let out_of_range = || error::amount_out_of_range("quantity", &charge.quantity.to_string());
+        let priced = charge::price_after(charge, at, before.checked_add(counted).ok_or_else(out_of_range)?)?;
+        if self.take_turn(index, &priced, turns) {
+            turns.counted.insert(period, counted.checked_add(charge.quantity).ok_or_else(out_of_range)?);
+        }
+        Ok(priced)
+    }
+
+    /// Whether the charge is taken to fit.
+    fn take_turn(&self, index: usize, priced: &Priced, turns: &mut PricedTurns) -> bool {
+        let fits = self.fits[index] || priced.price.amount.is_zero();
+        if fits {
+            turns.posted.insert(self.owner(index), index);
+        }
+        fits
+    }
+
+    fn debit<'b>(&'b self, index: usize, priced: &'b Priced) -> Debit<'b> {
+        let posting = if let Key::New(posting) = self.keys[self.owner(index)] { posting } else { None };
+        Debit { keyed: None, posting, item: Some(index), ..priced.debit(&self.charges[index]) }
+    }
+
+    /// How each charge ended. The key of one that does not fit is free again.
+    fn outcomes(&self, priced: &PricedTurns, ended: &[ItemOutcome]) -> Vec<Charged> {
+        let mut outcomes = vec![Charged::default(); self.charges.len()];
+        for ((index, priced), outcome) in zip(&priced.costing, ended) {
+            let outcome = match outcome {
+                ItemOutcome::Posted(posting) => Charged { posting: Some(*posting), ..Charged::default() },
+                ItemOutcome::Short(short) => Charged { short: Some(*short), ..Charged::default() },
+            };
+            outcomes[*index] = Charged { amount: Some(priced.price.amount), ..outcome };
+        }
+        for index in &priced.free {
+            outcomes[*index].amount = Some(Amount::ZERO);
+        }
+        for (index, charge) in self.charges.iter().enumerate() {
+            let owner = self.owner(index);
+            let posted = priced.posted.get(&owner).copied();
+            match (self.keys[owner], posted) {
+                (Key::Used(earlier), _) => outcomes[index].posting = charge::posted(earlier),
+                (_, Some(posted)) if posted < index => outcomes[index].posting = outcomes[posted].posting,
+                (_, Some(posted)) if posted == index && priced.free.contains(&index) => {
+                    charge.keyed.iter().for_each(|keyed| requests::settle_with_nothing(charge.account, keyed.key));
+                }
+                (_, None) if owner == index => {
+                    charge.keyed.iter().for_each(|keyed| requests::take_back(charge.account, keyed.key));
+                }
+                _ => {}
+            }
+        }
+        outcomes
+    }
 }

@@ -12,7 +12,7 @@ use super::debit::Drawing;
 use super::whole_lot::{self, WholeLot};
 use super::write;
 use crate::domain::amount::Amount;
-use crate::domain::drawdown::{Expiry, Source};
+use crate::domain::drawdown::Source;
 use crate::domain::layout;
 use crate::error::Result;
 use crate::server::lock::{self, SlotLock};
@@ -31,6 +31,9 @@ pub struct Share<'a> {
     pub amount: Amount,
     from: From<'a>,
 }
+
+/// How the share of one lot is locked.
+pub type LockShare<'a> = fn(&'a str, Source, Amount) -> Option<Share<'a>>;
 
 /// What of a lot is locked.
 enum From<'a> {
@@ -55,12 +58,8 @@ pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
 /// Locks lots in drawdown order until they cover the amount. `None` when a better lot appeared during a wait: locking it now
 /// would break the order of locks, and taking from the others the order of drawing.
 ///
-/// `lock` says how the share of one lot is locked: [`lock_share`] or [`lock_whole_share`].
-pub fn lock_shares<'a>(
-    eligible: Eligibility<'a>,
-    amount: Amount,
-    lock: fn(&'a str, Source, Amount) -> Option<Share<'a>>,
-) -> Option<Vec<Share<'a>>> {
+/// `lock` says how the share of one lot is locked: [`lock_share`], [`lock_share_if_free`] or [`lock_whole_share`].
+pub fn lock_shares<'a>(eligible: Eligibility<'a>, amount: Amount, lock: LockShare<'a>) -> Option<Vec<Share<'a>>> {
     let mut shares: Vec<Share<'a>> = Vec::new();
     let mut uncovered = amount;
     let mut limit = LOTS_AT_FIRST;
@@ -68,6 +67,10 @@ pub fn lock_shares<'a>(
         let order = order(eligible, limit);
         let next = order.get(shares.len()..).filter(|next| !next.is_empty() && begins_with(&order, &shares))?;
         for source in next {
+            // Whoever lets an expired lot pay for late usage goes on to those in force, with it in hand.
+            if source.rank.has_expired(clock::now()) {
+                return None;
+            }
             let share = lock(eligible.account, *source, uncovered)?;
             uncovered = uncovered.checked_sub(share.amount).expect("a difference below its minuend");
             shares.push(share);
@@ -102,6 +105,12 @@ pub fn lock_whole_share(account: &str, source: Source, uncovered: Amount) -> Opt
     } else {
         whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?
     };
+    Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
+}
+
+/// Locks all of the lot for what it pays of the amount, if nobody else holds any of it.
+pub fn lock_share_if_free(account: &str, source: Source, uncovered: Amount) -> Option<Share<'_>> {
+    let whole = whole_lot::lock_if_free(account, source.rank.lot)?;
     Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
 }
 
@@ -189,7 +198,7 @@ impl Share<'_> {
 
     /// Whether the lot's life is over.
     pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
-        matches!(self.source.rank.expiry, Expiry::At(expires_at) if expires_at <= now)
+        self.source.rank.has_expired(now)
     }
 }
 

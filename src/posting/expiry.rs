@@ -40,6 +40,11 @@ pub fn expire_waiting(account: &str, lot: i64) -> Option<Expired> {
     expire_locked(whole_lot::lock(account, lot).filter(|whole| !whole.state.closed)?)
 }
 
+/// Posts the expiry of one lot, if nobody holds it and it is open; whether it is.
+pub fn expire_if_free(account: &str, lot: i64) -> bool {
+    whole_lot::lock_if_free(account, lot).and_then(expire_locked).is_some()
+}
+
 fn expire_lot(account: String, lot: i64) -> Option<Expired> {
     expire_locked(whole_lot::lock_if_free(&account, lot)?)
 }

@@ -4,18 +4,12 @@
 //! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
 //! What the expired lots do not cover is drawn as if the usage were of now.
 
-use std::collections::HashMap;
-use std::iter::zip;
-use std::rc::Rc;
-
 use chrono::{DateTime, Utc};
 
-use super::batch::{self, ItemOutcome, Mode, members};
 use super::caps::{Counted, whole};
-use super::debit::{self, Debit, Drawing, Outcome, Short};
+use super::debit::{self, Debit, Drawing, Outcome};
 use super::expiry;
 use super::write;
-use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::drawdown::Source;
 use crate::domain::late::LateUsage;
@@ -72,7 +66,7 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         // Whoever makes a cap and counts what was spent does not see to the expired lots.
         arrival::let_in(drawing.eligible.account);
         whole::gather(drawing);
-        let losses = lapsed_of(drawing.eligible, at, &HashMap::new());
+        let losses = lock_losses(&[(drawing.eligible, at)]).remove(0);
         let parts = parts(&losses, drawing.amount);
         let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
         let posting = drawing.posting.unwrap_or_else(entries::next_posting);
@@ -146,7 +140,7 @@ fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
 }
 
 /// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
-fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
+pub fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
     let rest = amount.checked_sub(lapsed).expect("a part of the amount");
     match line.usage {
         None => [line, line],
@@ -158,7 +152,7 @@ fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [Debit
 }
 
 /// Writes what is taken back, and the debit of it, lot by lot behind the lines that the posting has.
-fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack], now: DateTime<Utc>) {
+pub fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack], now: DateTime<Utc>) {
     if parts.is_empty() {
         return;
     }
@@ -170,130 +164,33 @@ fn write_lines(line: DebitLine<'_>, posting: i64, parts: &[TakenBack], now: Date
     write::lines(&debits, now);
 }
 
-/// Whether expired lots may pay for an item.
-pub fn is_paid_by_expired(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> bool {
-    items.iter().zip(contexts).any(|(item, context)| original(item, context).is_some())
-}
-
-fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
+/// When usage happened that expired lots may pay.
+pub fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
     instant(item.occurred_at, context).filter(|_| context.late_usage == LateUsage::Original)
 }
 
-/// Debits the items under one posting: those that are late from what expired lots lost, in turn, and what that does not cover with the
-/// others from the lots of now. `None` when what was read of accounts and members does not hold any more; the caller rolls back.
-///
-/// # Errors
-/// As [`batch::debit_as_one`].
-pub fn as_one(items: &[Debit<'_>], contexts: &[Rc<Context>], generation: u64, posting: i64) -> Result<Option<()>> {
-    let mut taken: HashMap<i64, Amount> = HashMap::new();
-    let (mut rest, mut paid) = (Vec::new(), Vec::new());
-    // What is due takes the account's row, and newcomers take theirs, before any cap.
-    members::prepare_accounts(items, contexts, |item, context| original(item, context).is_some())?;
-    members::register(items, contexts, 0..items.len())?;
-    // Before any lot, and so that one slot of each has what the items take of it.
-    lock_whole_caps(items, contexts);
-    let counted_at = clock::now();
-    for (index, (item, context)) in items.iter().zip(contexts).enumerate() {
-        let parts = match original(item, context) {
-            None => Vec::new(),
-            Some(at) => {
-                // What expired lots lost is only known once the account's schedules are settled.
-                if refresh::is_due(item.account, clock::now()) {
-                    return Ok(None);
-                }
-                let losses = lapsed_of(item.eligible(context), at, &taken);
-                let parts = parts(&losses, item.amount);
-                let line = item.line(context.member.as_ref());
-                if let Some(reached) = count_lapsed(&context.caps, line, &losses, &parts, counted_at) {
-                    return Err(error::in_item(error::cap_reached(item.account, &reached), item.item.unwrap_or(index)));
-                }
-                parts
-            }
-        };
-        for part in &parts {
-            let known = taken.entry(part.expiry).or_insert(Amount::ZERO);
-            *known = known.checked_add(part.amount).expect("a part of what expired");
-        }
-        let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
-        let amount = item.amount.checked_sub(lapsed).expect("a part of the amount");
-        let [line_of_lapsed, line_of_rest] = split_line(item.line(context.member.as_ref()), lapsed, item.amount);
-        paid.push((line_of_lapsed, parts));
-        if amount.is_positive() {
-            rest.push(Debit { amount, usage: line_of_rest.usage, item: item.item.or(Some(index)), ..*item });
-        }
-    }
-    batch::debit_rest_as_one(&rest, posting)?;
-    members::add_seats(items, contexts, 0..items.len());
-    let now = clock::now();
-    // What is recorded in a period is what its caps counted in it.
-    let has_ended = |item: &Debit<'_>, cap: &Cap| cap.period(item.account, counted_at) != cap.period(item.account, now);
-    if zip(items, contexts).any(|(item, context)| context.caps.iter().any(|cap| has_ended(item, cap))) {
-        return Ok(None);
-    }
-    if !batch::contexts_hold(items, contexts, generation)? || contexts.iter().any(|context| !context.pooling_holds(now)) {
-        return Ok(None);
-    }
-    paid.into_iter().for_each(|(line, parts)| write_lines(line, posting, &parts, now));
-    Ok(Some(()))
-}
-
-/// Locks all caps that may count one of the items, and puts together what is left of each.
-fn lock_whole_caps(items: &[Debit<'_>], contexts: &[Rc<Context>]) {
-    let total: Amount = items.iter().map(|item| item.amount).sum();
-    for (account, counting) in super::caps::whole::counting(items, contexts) {
-        arrival::let_in(account);
-        for whole in whole::lock(account, &counting) {
-            whole.spread(total, MAX_DECIMALS);
-        }
-    }
-}
-
-/// What the lots that would have paid lost, without what was taken of it just now.
-fn lapsed_of(eligible: Eligibility<'_>, at: DateTime<Utc>, taken: &HashMap<i64, Amount>) -> Vec<Lapsed> {
-    // The time is taken anew after waiting for the lots.
-    let lateness = || Lateness { eligible, at, now: clock::now() };
-    breakage::unswept(lateness()).into_iter().for_each(|lot| {
-        expiry::expire_waiting(eligible.account, lot);
+/// What the lots that would have paid several usages of one account and unit lost, locked in one order over all of them; of each usage what
+/// may pay it, in drawdown order. No lot that is in force may be locked yet.
+pub fn lock_losses(late: &[(Eligibility<'_>, DateTime<Utc>)]) -> Vec<Vec<Lapsed>> {
+    let account = late.first().expect("some usage").0.account;
+    breakage::unswept(late, clock::now()).into_iter().for_each(|lot| {
+        expiry::expire_waiting(account, lot);
     });
-    let left = |loss: Lapsed| {
-        let taken = taken.get(&loss.posting).copied().unwrap_or(Amount::ZERO);
-        let available = loss.source.available.checked_sub(taken).expect("a part of what expired");
-        Lapsed { source: Source { available, ..loss.source }, ..loss }
-    };
-    breakage::lapsed(lateness()).into_iter().map(left).collect()
+    // The time is taken anew after waiting for the lots.
+    let now = clock::now();
+    breakage::lock_lapsed(late, now);
+    late.iter().map(|(eligible, at)| breakage::lapsed(Lateness { eligible: *eligible, at: *at, now })).collect()
 }
 
-/// Checks the items of one posting, which the lots of now pay together: they are not late where late usage is rejected.
+/// Checks the items that are not repetitions: they are not late where late usage is rejected.
 ///
 /// # Errors
 /// 55000.
-pub fn check_items(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> Result<()> {
-    for (item, context) in items.iter().zip(contexts).filter(|(_, context)| context.late_usage == LateUsage::Reject) {
+pub fn check_items<'a>(items: impl Iterator<Item = (usize, &'a Debit<'a>, &'a Context)>) -> Result<()> {
+    for (index, item, context) in items.filter(|(_, _, context)| context.late_usage == LateUsage::Reject) {
         if let Some(at) = instant(item.occurred_at, context) {
-            check_in_time(item.eligible(context), at)?;
+            check_in_time(item.eligible(context), at).map_err(|refusal| error::in_item(refusal, item.item.unwrap_or(index)))?;
         }
     }
     Ok(())
-}
-
-/// Debits the items of a batch of which some are late one by one, account by account: what expired lots pay is not drawn together.
-///
-/// # Errors
-/// As the batch.
-pub fn one_by_one(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by_key(|index| items[*index].account);
-    let mut outcomes = vec![ItemOutcome::Short(Short::default()); items.len()];
-    for index in order {
-        let item = items[index];
-        let mut short = Short::default();
-        let posted = subtransaction::attempt(|| {
-            let debited = debit::debit_or_shortfall(item, mode == Mode::All)?;
-            short = debited.err().unwrap_or_default();
-            Ok(debited.ok())
-        });
-        let posted = posted.map_err(|refusal| error::in_item(refusal, item.item.unwrap_or(index)))?;
-        outcomes[index] = posted.map_or(ItemOutcome::Short(short), ItemOutcome::Posted);
-    }
-    Ok(outcomes)
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::account;
-use super::debit::{MAX_ATTEMPTS, Outcome};
+use super::debit::MAX_ATTEMPTS;
 use super::transfer::{self, Transfer};
 use super::whole_lot;
 use crate::cycles::refresh;
 use crate::domain::rebalance::{self, Move};
 use crate::error::{self, Result};
 use crate::server::{clock, subtransaction};
-use crate::store::{Snapshot, eligible, transfers};
+use crate::store::{Snapshot, eligible, entries, transfers};
 
 /// Whose seats are rebalanced, and by which usage.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +41,11 @@ fn plan(request: Rebalance<'_>, snapshot: Snapshot) -> Vec<Move> {
 /// # Errors
 /// 55000 when a member becomes inactive meanwhile; 40001 when lots change all the time.
 pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
-    refresh::first_touch(request.account)?;
-    // Two of them would plan the same surplus twice.
-    account::lock(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        refresh::first_touch(request.account)?;
+        // Two of them would plan the same surplus twice.
+        account::lock(request.account);
         let moves = plan(request, Snapshot::Fresh);
         if let Some(moved) = subtransaction::attempt(|| transfer_all(request, &moves))? {
             return Ok(moved);
@@ -54,7 +54,7 @@ pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// `None` when a giver has less by now.
+/// `None` when a giver has less by now, or something is due.
 fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Move, i64)>>> {
     // Of all givers first, in the order that a batch of debits takes them in: not giver by giver.
     let givers: BTreeSet<&str> = moves.iter().map(|step| step.from.as_str()).collect();
@@ -62,6 +62,10 @@ fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Mo
     for lot in eligible::open_lots(Snapshot::Fresh, request.account, request.unit, Some(&givers)) {
         pgrx::check_for_interrupts!();
         whole_lot::lock(request.account, lot);
+    }
+    // With the lots in hand, so that nothing of it has to be taken back any more.
+    if plan(request, Snapshot::Fresh) != moves {
+        return Ok(None);
     }
     let mut moved = Vec::new();
     for step in moves {
@@ -75,9 +79,9 @@ fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Mo
             keyed: None,
             metadata: request.metadata,
         };
-        match transfer::try_transfer(transfer)? {
-            Outcome::Posted(posting) => moved.push((step.clone(), posting)),
-            Outcome::Insufficient { .. } | Outcome::Capped(_) => return Ok(None),
+        match transfer::give(transfer, entries::next_posting())? {
+            Some(posting) => moved.push((step.clone(), posting)),
+            None => return Ok(None),
         }
     }
     Ok(Some(moved))

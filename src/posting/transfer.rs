@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::account;
-use super::collect::{self, Share};
+use super::collect::{self, LockShare, Share};
 use super::debit::{MAX_ATTEMPTS, NO_LOT, Outcome};
 use super::idempotency::{self, Keyed};
 use super::whole_lot;
@@ -74,7 +74,7 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
             continue;
         }
         let attempt = || match request.lot {
-            None => give_in_order(&request, &giver, posting, generation),
+            None => give_in_order(&request, &giver, posting, generation, collect::lock_share),
             Some(lot) => give_of_lot(&request, &giver, lot, posting, generation),
         };
         if let Some(posting) = subtransaction::attempt(attempt)? {
@@ -88,6 +88,19 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
         }
     }
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
+}
+
+/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is due, or what was seen has changed: then it is to be taken back.
+///
+/// # Errors
+/// As [`try_transfer`].
+pub fn give(request: Transfer<'_>, posting: i64) -> Result<Option<i64>> {
+    let generation = invalidation::generation();
+    let giver = check(&request)?;
+    match giver.is_due(clock::now()) {
+        true => Ok(None),
+        false => give_in_order(&request, &giver, posting, generation, collect::lock_share_if_free),
+    }
 }
 
 /// Finds the account and both owners, and checks the request against them; the account as the giver has it.
@@ -120,8 +133,14 @@ fn eligible<'a>(request: &Transfer<'a>, giver: &'a Context) -> Eligibility<'a> {
 }
 
 /// Gives what is usable now, in drawdown order; `None` when what was seen has changed.
-fn give_in_order(request: &Transfer<'_>, giver: &Context, posting: i64, generation: u64) -> Result<Option<i64>> {
-    let Some(shares) = collect::lock_shares(eligible(request, giver), request.amount, collect::lock_share) else {
+fn give_in_order<'a>(
+    request: &Transfer<'a>,
+    giver: &'a Context,
+    posting: i64,
+    generation: u64,
+    lock: LockShare<'a>,
+) -> Result<Option<i64>> {
+    let Some(shares) = collect::lock_shares(eligible(request, giver), request.amount, lock) else {
         return Ok(None);
     };
     let now = clock::now();

@@ -112,6 +112,16 @@ pub fn charge(card: &Card, usage: &Usage<'_>) -> Result<Price> {
     priced(card, usage, version, used)
 }
 
+/// The price of a charge after `used` was used in its period, if it counts to one; nothing is counted.
+///
+/// # Errors
+/// As [`charge`].
+pub fn charge_after(card: &Card, usage: &Usage<'_>, used: Amount) -> Result<Price> {
+    let versions = versions_of(card, usage.operation);
+    let version = applying(card, usage, &versions)?;
+    priced(card, usage, version, used)
+}
+
 /// The period that a charge of the usage would be counted to.
 ///
 /// # Errors

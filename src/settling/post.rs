@@ -13,11 +13,12 @@ use super::statement::{self, Period};
 use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
+use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::{account, expiry, grant};
-use crate::server::{arrival, clock, invalidation, lock};
+use crate::server::{arrival, clock, invalidation, lock, subtransaction};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
-use crate::store::{Snapshot, true_up as store};
+use crate::store::{Snapshot, slots, true_up as store};
 
 /// So often, and so far apart, it is looked whether a transaction has ended.
 const LOOKS: u32 = 20;
@@ -47,10 +48,7 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     // First of all: usage of the past takes its share of this lock before anything of the account.
     lock::acquire_closing(accounts.iter().map(String::as_str));
     // One after the other, in the order in which a batch takes them.
-    for account in accounts.iter().collect::<BTreeSet<_>>() {
-        settle_what_is_due(account)?;
-        account::lock(account);
-    }
+    accounts.iter().collect::<BTreeSet<_>>().into_iter().try_for_each(|account| settle_what_is_due(account))?;
     if let Some((process, since)) = lasting_writer(to) {
         return Err(error::period_still_written(to, process, since));
     }
@@ -71,18 +69,27 @@ fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     closed_periods::older_writer(to)
 }
 
-/// Issues what the account's schedules brought, and posts what expired.
+/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for who holds such a lot, but not while it
+/// holds the account or another such lot.
 fn settle_what_is_due(account: &str) -> Result<()> {
     arrival::let_in(account);
-    refresh::first_touch(account)?;
-    loop {
+    for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        refresh::first_touch(account)?;
         let due = lots::due(clock::now(), Some(account), LOTS_AT_A_TIME);
-        let swept = due.iter().filter(|(account, lot)| expiry::expire_waiting(account, *lot).is_some()).count();
-        if swept == 0 {
+        for (account, lot) in &due {
+            refresh::wait_for_lot(account, *lot, slots::slots(account, *lot).len() as i16)?;
+        }
+        let settled = subtransaction::attempt(|| {
+            account::lock(account);
+            let is_free = due.iter().all(|(account, lot)| expiry::expire_if_free(account, *lot));
+            Ok(is_free.then_some(()))
+        })?;
+        if settled.is_some() && lots::due(clock::now(), Some(account), 1).is_empty() {
             return Ok(());
         }
     }
+    Err(error::too_contended(account, MAX_ATTEMPTS))
 }
 
 /// Writes the statement and what follows from it.

@@ -1,7 +1,10 @@
 //! The table `credit.breakage`: what lots lost to their expiry, and what late usage took back of it.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{
+    BOOLARRAYOID, BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
+    TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+};
 
 use super::eligible::{Eligibility, source_of_row};
 use super::statement::{Rows, Statement};
@@ -45,20 +48,6 @@ macro_rules! in_drawdown_order {
     };
 }
 
-static UNSWEPT: Statement = Statement::by_index(
-    concat!(
-        "SELECT l.lot FROM credit.lot l JOIN credit.account a ON a.account = l.account
-         WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $7 AND NOT EXISTS (SELECT FROM credit.schedule_period p
-             WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled) AND ",
-        would_have_paid!(),
-        " AND ",
-        grace_ends!("l.expires_at"),
-        " > $7 ",
-        in_drawdown_order!(),
-    ),
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
-);
-
 // Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot lost
 // counts from when it lost it, whether or not the lot lives on.
 static LAPSED: Statement = Statement::by_index(
@@ -75,6 +64,52 @@ static LAPSED: Statement = Statement::by_index(
         ", b.expires_at, b.posting FOR NO KEY UPDATE OF b"
     ),
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+);
+
+/// The same of several usages of an account and unit at once.
+/// $1 account, $2 unit, $3 now, $4 members ('' without one), $5 operations, $6 does the pool pay, $7 when it happened.
+macro_rules! would_have_paid_any {
+    ($ends:literal) => {
+        concat!(
+            "l.account = $1 AND l.unit = $2 AND EXISTS (
+             SELECT FROM unnest($4::text[], $5::text[], $6::boolean[], $7::timestamptz[]) AS v (member, operation, pool, at)
+             WHERE (COALESCE(l.member, '') = v.member OR (v.pool AND COALESCE(l.member, '') = ''))
+                 AND (l.applies_to IS NULL OR v.operation = ANY (l.applies_to)) AND l.effective_at <= v.at
+                 AND COALESCE(l.expires_at, 'infinity') > v.at AND ",
+            $ends,
+            " > v.at)"
+        )
+    };
+}
+
+static UNSWEPT: Statement = Statement::by_index(
+    concat!(
+        "SELECT l.lot FROM credit.lot l JOIN credit.account a ON a.account = l.account
+         WHERE NOT l.closed AND COALESCE(l.expires_at, 'infinity') <= $3 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+             WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled) AND ",
+        would_have_paid_any!("l.expires_at"),
+        " AND ",
+        grace_ends!("l.expires_at"),
+        " > $3 ",
+        in_drawdown_order!(),
+    ),
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID],
+);
+
+// In the order of LAPSED, over all of them.
+static LOCK_LAPSED: Statement = Statement::by_index(
+    concat!(
+        "SELECT FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot
+         JOIN credit.account a ON a.account = b.account
+         WHERE b.account = $1 AND b.expires_at <= $3 AND b.expired > b.taken_back AND ",
+        would_have_paid_any!("b.expires_at"),
+        " AND ",
+        grace_ends!("b.expires_at"),
+        " > $3 ",
+        in_drawdown_order!(),
+        ", b.expires_at, b.posting FOR NO KEY UPDATE OF b"
+    ),
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID],
 );
 
 /// The first loss of a lot whose grace is over.
@@ -140,10 +175,24 @@ fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
     statement.run(&[&account, &unit, &member, &operation, &pool, &at, &now])
 }
 
-/// Lots that would have paid, have expired within the grace, and are not swept yet; in drawdown order. Those of schedules are settled by
-/// the refresh.
-pub fn unswept(lateness: Lateness<'_>) -> Vec<i64> {
-    run(&UNSWEPT, lateness).iter().map(|row| row.get(1)).collect()
+/// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet; in
+/// drawdown order. Those of schedules are settled by the refresh.
+pub fn unswept(late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) -> Vec<i64> {
+    run_any(&UNSWEPT, late, now).iter().map(|row| row.get(1)).collect()
+}
+
+/// Locks what the lots that would have paid any of several usages of one account and unit lost, in drawdown order.
+pub fn lock_lapsed(late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) {
+    run_any(&LOCK_LAPSED, late, now);
+}
+
+fn run_any(statement: &Statement, late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) -> Rows {
+    let (first, _) = late.first().expect("some usage");
+    let members: Vec<_> = late.iter().map(|(eligible, _)| eligible.member).collect();
+    let operations: Vec<_> = late.iter().map(|(eligible, _)| eligible.operation).collect();
+    let pools: Vec<_> = late.iter().map(|(eligible, _)| eligible.pool).collect();
+    let instants: Vec<_> = late.iter().map(|(_, at)| *at).collect();
+    statement.run(&[&first.account, &first.unit, &now, &members, &operations, &pools, &instants])
 }
 
 /// What a lot lost at one time and nobody took back yet.

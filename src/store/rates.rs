@@ -302,9 +302,14 @@ fn count(period: &Period, quantity: Amount) -> Amount {
     rows.first().expect("one row").get(1)
 }
 
-/// Holds the counter of a period and counts nothing.
-pub fn hold(period: &Period) {
-    count(period, Amount::ZERO);
+/// Holds the counter of a period and counts nothing; what was used in it.
+pub fn hold(period: &Period) -> Amount {
+    count(period, Amount::ZERO)
+}
+
+/// Counts a quantity to a period whose counter is held.
+pub fn add(period: &Period, quantity: Amount) {
+    count(period, quantity);
 }
 
 /// Counts a quantity to the period; what was used before it. Holds the counter until the transaction ends.

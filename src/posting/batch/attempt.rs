@@ -1,35 +1,39 @@
-//! One attempt at a batch: in one subtransaction, from the keys to the lines.
+//! One attempt at a batch: in one subtransaction, from the newcomers to the lines.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
+use super::claims::Claims;
 use super::group::{Group, GroupDebit, Taken};
-use super::members::Judgements;
-use super::{ItemOutcome, Mode, caps, contexts_hold, in_item, members};
+use super::members::{self, Judgements};
+use super::{ItemOutcome, Mode, caps, contexts_hold};
+use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::batch::{BatchDebit, Drawn};
 use crate::error::Result;
 use crate::posting::caps::whole::WholeCap;
 use crate::posting::debit::{Debit, Short};
-use crate::posting::{idempotency, write};
+use crate::posting::{late, write};
 use crate::server::clock;
 use crate::store::accounts::Context;
+use crate::store::breakage::{Lapsed, TakenBack};
 use crate::store::caps::Cap;
-use crate::store::eligible::{self, OwnedLot, Owner};
-use crate::store::entries::{self, BatchLine};
+use crate::store::eligible::{self, Eligibility, OwnedLot, Owner};
+use crate::store::entries::{BatchLine, DebitLine};
 use crate::store::slots::{self, Layout};
 use crate::store::{lots, requests};
 
-/// A posting id for each item; those that were claimed already stay.
-fn postings(items: &[Debit<'_>]) -> Vec<i64> {
-    let new = entries::next_postings(items.len());
-    items.iter().zip(new).map(|(item, new)| item.posting.unwrap_or(new)).collect()
-}
-
 /// Something for each account and unit, in the order of their names.
 pub(super) type ByAccount<'a, T> = BTreeMap<(&'a str, &'a str), T>;
+
+/// What expired lots lost that may pay for items of an account and unit, and which of it for which item.
+#[derive(Default)]
+pub(super) struct Losses {
+    all: Vec<Lapsed>,
+    of_item: HashMap<usize, Vec<usize>>,
+}
 
 /// One attempt at the whole batch.
 pub(super) struct Attempt<'a> {
@@ -38,13 +42,13 @@ pub(super) struct Attempt<'a> {
     /// What the contexts were read under.
     generation: u64,
     lots_of_each: i32,
+    claims: &'a Claims,
+    /// A posting id for each item.
     postings: Vec<i64>,
-    /// All items are lines of one posting.
-    as_one: bool,
-    /// For items whose key stood for an earlier request: its posting.
-    repeated: HashMap<usize, i64>,
-    /// For items whose key an earlier item of this batch has: that item.
-    same_as: HashMap<usize, usize>,
+    /// How the items must end; else nothing is written.
+    expected: Option<&'a [bool]>,
+    /// They ended otherwise.
+    pub(super) otherwise: Option<Vec<ItemOutcome>>,
     /// Owners who may have more lots than were read.
     read_in_part: ByAccount<'a, Vec<&'a str>>,
     /// Some debit came to the end of what was read of such an owner.
@@ -61,7 +65,8 @@ impl<'a> Attempt<'a> {
         contexts: &'a [Rc<Context>],
         generation: u64,
         lots_of_each: i32,
-        posting: Option<i64>,
+        claims: &'a Claims,
+        expected: Option<&'a [bool]>,
         judgements: Judgements,
     ) -> Attempt<'a> {
         Attempt {
@@ -69,10 +74,10 @@ impl<'a> Attempt<'a> {
             contexts,
             generation,
             lots_of_each,
-            postings: posting.map_or_else(|| postings(items), |posting| vec![posting; items.len()]),
-            as_one: posting.is_some(),
-            repeated: HashMap::new(),
-            same_as: HashMap::new(),
+            claims,
+            postings: Vec::new(),
+            expected,
+            otherwise: None,
             read_in_part: ByAccount::new(),
             read_too_few: false,
             registered: BTreeSet::new(),
@@ -82,14 +87,12 @@ impl<'a> Attempt<'a> {
 
     /// The outcomes, or `None` to be tried again.
     pub(super) fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
-        let now = clock::now();
-        self.claim_keys(now)?;
-        members::prepare_accounts(self.items, self.contexts, |_, context| context.is_due(now))?;
         self.register_early()?;
         let caps = self.lock_caps();
-        let groups = self.groups(&caps);
+        let Some(losses) = self.lock_losses() else { return Ok(None) };
+        let groups = self.groups(&caps, &losses);
         let lots = self.read_lots(&groups);
-        if !self.register_rest(&groups, &lots)? {
+        if !self.is_complete(&groups, &lots) {
             return Ok(None);
         }
         let mut taken = ByAccount::new();
@@ -103,7 +106,13 @@ impl<'a> Attempt<'a> {
         if self.read_too_few || !contexts_hold(self.items, self.contexts, self.generation)? {
             return Ok(None);
         }
+        // After the waits, so that ids are mostly in the order of time.
+        self.postings = self.claims.postings();
         let outcomes = self.outcomes(&taken);
+        if self.expected.is_some_and(|expected| !outcomes.iter().map(ItemOutcome::is_posted).eq(expected.iter().copied())) {
+            self.otherwise = Some(outcomes);
+            return Ok(None);
+        }
         if let Some((index, short)) = caps::first_short(&outcomes).filter(|_| mode == Mode::All) {
             return Err(self.refusal(index, short, &caps, &taken));
         }
@@ -114,10 +123,10 @@ impl<'a> Attempt<'a> {
             self.judgements.misjudge(misjudged);
             return Ok(None);
         }
-        if self.contexts.iter().any(|context| !context.is_due(now) && context.is_due(clock::now())) {
+        let written_at = clock::now();
+        if self.contexts.iter().any(|context| context.is_due(written_at)) {
             return Ok(None);
         }
-        let written_at = clock::now();
         if caps::has_ended(&caps, written_at) {
             return Ok(None);
         }
@@ -127,37 +136,29 @@ impl<'a> Attempt<'a> {
         Ok(has_written.then_some(outcomes))
     }
 
-    /// Claims every key for its item's posting, in the order of accounts and keys, so that two batches cannot deadlock.
-    fn claim_keys(&mut self, now: DateTime<Utc>) -> Result<()> {
-        let items = self.items;
-        let mut keyed: Vec<_> =
-            (0..items.len()).filter_map(|index| Some((items[index].account, items[index].keyed?.key, index))).collect();
-        keyed.sort_unstable();
-        let mut first: Option<(&str, &str, usize)> = None;
-        for (account, key, index) in keyed {
-            if let Some((_, _, original)) = first.filter(|known| (known.0, known.1) == (account, key))
-                && items[original].keyed.map(|keyed| keyed.fingerprint) == items[index].keyed.map(|keyed| keyed.fingerprint)
-            {
-                self.same_as.insert(index, original);
-                continue;
-            }
-            first = Some((account, key, index));
-            let keyed = items[index].keyed.expect("an item with a key");
-            let earlier = idempotency::claim(account, keyed, self.postings[index], now);
-            if let Some(posting) = earlier.map_err(|refusal| in_item(items, index, refusal))? {
-                self.repeated.insert(index, posting);
+    /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not known yet.
+    fn lock_losses(&self) -> Option<ByAccount<'a, Losses>> {
+        let mut late: ByAccount<'a, Vec<(usize, (Eligibility<'a>, DateTime<Utc>))>> = ByAccount::new();
+        for (index, (item, context)) in self.items.iter().zip(self.contexts).enumerate() {
+            if let Some(at) = late::original(item, context).filter(|_| !self.claims.repeated.contains_key(&index)) {
+                let usage = (index, (item.eligible(context), at));
+                late.entry((item.account, context.unit.as_str())).or_default().push(usage);
             }
         }
-        Ok(())
+        late.into_iter().map(|(key, items)| Some((key, Losses::lock(key.0, &items)?))).collect()
     }
 
-    /// The debits of each account and unit, with the caps that are locked.
-    pub(super) fn groups(&self, caps: &ByAccount<'a, Vec<WholeCap<'a>>>) -> ByAccount<'a, Group<'a>> {
+    /// The debits of each account and unit, with the caps and losses that are locked.
+    pub(super) fn groups(
+        &self,
+        caps: &ByAccount<'a, Vec<WholeCap<'a>>>,
+        losses: &ByAccount<'a, Losses>,
+    ) -> ByAccount<'a, Group<'a>> {
         let (items, contexts) = (self.items, self.contexts);
         let mut groups = ByAccount::new();
         for (index, item) in items.iter().enumerate() {
-            let repeats = self.same_as.get(&index).copied();
-            if self.repeated.contains_key(&repeats.unwrap_or(index)) {
+            let repeats = self.claims.same_as.get(&index).copied();
+            if self.claims.repeated.contains_key(&repeats.unwrap_or(index)) {
                 continue;
             }
             let context: &'a Context = &contexts[index];
@@ -171,6 +172,7 @@ impl<'a> Attempt<'a> {
                 decimals,
                 debits: Vec::new(),
                 caps: locked.iter().map(caps::batch_cap).collect(),
+                losses: losses.get(&key).map(|losses| losses.all.clone()).unwrap_or_default(),
             });
             let counting = context.caps.iter().filter(|cap| cap.counts(item.operation));
             let position = |cap: &Cap| {
@@ -179,7 +181,8 @@ impl<'a> Attempt<'a> {
                 position
             };
             let counting = counting.filter_map(position).collect();
-            group.debits.push(GroupDebit { index, repeats, debit, counting });
+            let paying = losses.get(&key).and_then(|losses| losses.of_item.get(&index)).cloned().unwrap_or_default();
+            group.debits.push(GroupDebit { index, repeats, debit, counting, paying });
         }
         groups
     }
@@ -209,7 +212,7 @@ impl<'a> Attempt<'a> {
 
     fn outcomes(&self, taken: &ByAccount<'_, Taken<'_>>) -> Vec<ItemOutcome> {
         let mut outcomes: Vec<Option<ItemOutcome>> = vec![None; self.items.len()];
-        for (index, posting) in &self.repeated {
+        for (index, posting) in &self.claims.repeated {
             outcomes[*index] = Some(ItemOutcome::Posted(*posting));
         }
         for (index, drawn) in taken.values().flat_map(|group| &group.drawn) {
@@ -227,7 +230,7 @@ impl<'a> Attempt<'a> {
                 }
             });
         }
-        let outcome = |index: usize| outcomes[index].or_else(|| outcomes[*self.same_as.get(&index)?]);
+        let outcome = |index: usize| outcomes[index].or_else(|| outcomes[*self.claims.same_as.get(&index)?]);
         (0..self.items.len()).map(|index| outcome(index).expect("an outcome for each item")).collect()
     }
 
@@ -258,27 +261,68 @@ impl<'a> Attempt<'a> {
             slots::set_slots(&layouts);
         }
         lots::close(&closed);
-        if self.as_one {
+        if self.claims.as_one {
             (1..).zip(&mut lines).for_each(|(number, line): (i32, &mut BatchLine<'_>)| line.line = number);
         }
         write::lines(&lines, now);
+        for (index, parts) in taken.values().flat_map(|group| &group.taken_back) {
+            let [line, _] = self.split_line(*index, parts);
+            late::write_lines(line, self.postings[*index], parts, now);
+        }
         self.take_back_keys(outcomes);
         true
     }
 
     fn lines(&self, index: usize, drawn: &Drawn, group: &Taken<'_>) -> Vec<BatchLine<'_>> {
         let Drawn::Paid(parts) = drawn else { return Vec::new() };
-        let debit = self.items[index].line(self.contexts[index].member.as_ref());
+        if parts.is_empty() {
+            return Vec::new();
+        }
+        let [_, debit] = self.split_line(index, group.taken_back(index));
         let parts: Vec<_> = parts.iter().map(|(position, amount)| (group.lots[*position], *amount)).collect();
         BatchLine::of_debit(debit, self.postings[index], &parts)
+    }
+
+    /// What is said of the part of an item that expired lots pay, and of the rest.
+    fn split_line(&self, index: usize, taken_back: &[TakenBack]) -> [DebitLine<'_>; 2] {
+        let item = &self.items[index];
+        let line = item.line(self.contexts[index].member.as_ref());
+        match taken_back.iter().map(|part| part.amount).sum::<Amount>() {
+            Amount::ZERO => [line, line],
+            lapsed => late::split_line(line, lapsed, item.amount),
+        }
     }
 
     /// A key whose debit did not fit is free again.
     fn take_back_keys(&self, outcomes: &[ItemOutcome]) {
         for (index, outcome) in outcomes.iter().enumerate() {
-            if let (Some(keyed), ItemOutcome::Short(_), None) = (self.items[index].keyed, outcome, self.same_as.get(&index)) {
+            if let (Some(keyed), ItemOutcome::Short(_), None) =
+                (self.items[index].keyed, outcome, self.claims.same_as.get(&index))
+            {
                 requests::take_back(self.items[index].account, keyed.key);
             }
         }
+    }
+}
+
+impl Losses {
+    /// Locks what expired lots lost that may pay one of the items of an account and unit; `None` where something of it is due.
+    fn lock(account: &str, items: &[(usize, (Eligibility<'_>, DateTime<Utc>))]) -> Option<Losses> {
+        if refresh::is_due(account, clock::now()) {
+            return None;
+        }
+        let usages: Vec<_> = items.iter().map(|(_, usage)| *usage).collect();
+        let mut losses = Losses::default();
+        let mut known: HashMap<i64, usize> = HashMap::new();
+        for ((index, _), of_item) in items.iter().zip(late::lock_losses(&usages)) {
+            let position = |loss: Lapsed| {
+                *known.entry(loss.posting).or_insert_with(|| {
+                    losses.all.push(loss);
+                    losses.all.len() - 1
+                })
+            };
+            losses.of_item.insert(*index, of_item.into_iter().map(position).collect());
+        }
+        Some(losses)
     }
 }

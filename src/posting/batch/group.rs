@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
-use crate::domain::batch::{self, BatchCap, BatchDebit, BatchLot, Drawn};
+use crate::domain::batch::{self, BatchCap, BatchDebit, BatchLoss, BatchLot, Drawn};
 use crate::domain::drawdown::Expiry;
 use crate::domain::layout;
 use crate::posting::whole_lot::{self, WholeLot};
+use crate::server::clock;
 use crate::server::lock::{self, SlotLock};
+use crate::store::breakage::{Lapsed, TakenBack};
 use crate::store::eligible::OwnedLot;
 use crate::store::slots::SlotShare;
 
@@ -21,6 +23,8 @@ pub struct Group<'a> {
     pub debits: Vec<GroupDebit<'a>>,
     /// The caps that count some of them, as they are locked.
     pub caps: Vec<BatchCap>,
+    /// What expired lots lost that pay for some of them, as it is locked.
+    pub losses: Vec<Lapsed>,
 }
 
 /// A debit of a group.
@@ -32,6 +36,18 @@ pub struct GroupDebit<'a> {
     pub debit: BatchDebit<'a>,
     /// The caps that count it, by their position in the group.
     pub counting: Vec<usize>,
+    /// The losses that pay first, by their position in the group.
+    pub paying: Vec<usize>,
+}
+
+/// What comes of drawing the debits of a group.
+struct Draws {
+    /// How each debit ended, by its position in the batch.
+    drawn: Vec<(usize, Drawn)>,
+    /// What is used of the group's caps then.
+    caps_used: Vec<Amount>,
+    /// What expired lots pay, by the debit's position in the batch.
+    taken_back: Vec<(usize, Vec<TakenBack>)>,
 }
 
 /// What a group takes.
@@ -43,6 +59,8 @@ pub struct Taken<'a> {
     pub lots: Vec<i64>,
     /// What is used of the group's caps then.
     pub caps_used: Vec<Amount>,
+    /// What expired lots pay, by the debit's position in the batch.
+    pub taken_back: Vec<(usize, Vec<TakenBack>)>,
     /// What is taken from slots whose locks are held.
     pub shares: Vec<SlotShare<'a>>,
     /// What the slots of lots locked whole hold afterwards.
@@ -56,25 +74,35 @@ pub struct Taken<'a> {
 impl<'a> Group<'a> {
     /// Draws the debits in turn, and leaves in the lots what they have then.
     pub fn draw(&self, lots: &mut [BatchLot]) -> Vec<(usize, Drawn)> {
-        self.draw_counting(lots).0
+        self.draw_counting(lots).drawn
     }
 
-    /// The same, and what is used of the caps then.
-    fn draw_counting(&self, lots: &mut [BatchLot]) -> (Vec<(usize, Drawn)>, Vec<Amount>) {
+    /// The same, with what that takes besides.
+    fn draw_counting(&self, lots: &mut [BatchLot]) -> Draws {
         let mut caps = self.caps.clone();
+        let loss = |loss: &Lapsed| BatchLoss { pooled: loss.source.rank.pooled, available: loss.source.available };
+        let mut losses: Vec<BatchLoss> = self.losses.iter().map(loss).collect();
         let mut paid = BTreeSet::new();
         let mut drawn = Vec::with_capacity(self.debits.len());
+        let mut taken_back = Vec::new();
         for known in &self.debits {
             if known.repeats.is_some_and(|original| paid.contains(&original)) {
                 continue;
             }
-            let outcome = batch::draw_capped(lots, &mut caps, &known.counting, &known.debit);
+            let (outcome, parts) = batch::draw_late(lots, (&mut losses, &known.paying), &mut caps, &known.counting, &known.debit);
             if matches!(outcome, Drawn::Paid(_)) {
                 paid.insert(known.index);
             }
+            if !parts.is_empty() {
+                let of_loss = |(position, amount): (usize, Amount)| {
+                    let loss = &self.losses[position];
+                    TakenBack { expiry: loss.posting, lot: loss.source.rank.lot, amount }
+                };
+                taken_back.push((known.index, parts.into_iter().map(of_loss).collect()));
+            }
             drawn.push((known.index, outcome));
         }
-        (drawn, caps.into_iter().map(|cap| cap.used).collect())
+        Draws { drawn, caps_used: caps.into_iter().map(|cap| cap.used).collect(), taken_back }
     }
 
     /// Whether a debit came to the end of the owner's lots, where more of them than were read might have paid.
@@ -101,12 +129,13 @@ impl<'a> Group<'a> {
     fn take_slots(&self, owned: &[OwnedLot]) -> Option<Taken<'a>> {
         let mut lots: Vec<_> = owned.iter().map(batch_lot).collect();
         let before: Vec<_> = lots.iter().map(|lot| lot.available).collect();
-        let (drawn, caps_used) = self.draw_counting(&mut lots);
+        let Draws { drawn, caps_used, taken_back } = self.draw_counting(&mut lots);
         let last = last_drawn(&drawn);
         if lots.iter().take(last).any(|lot| lot.available.is_zero()) {
             return None;
         }
-        let mut taken = Taken { drawn, caps_used, lots: lots.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
+        let ids = lots.iter().map(|lot| lot.rank.lot).collect();
+        let mut taken = Taken { drawn, caps_used, taken_back, lots: ids, ..Taken::default() };
         let mut held = Vec::new();
         for (position, lot) in lots.iter().enumerate().take(last) {
             let pays = before[position].checked_sub(lot.available).expect("a lot only loses");
@@ -146,15 +175,18 @@ impl<'a> Group<'a> {
         let mut whole: Vec<Option<WholeLot<'a>>> = Vec::new();
         loop {
             let mut after = lots.clone();
-            let (drawn, caps_used) = self.draw_counting(&mut after);
+            let Draws { drawn, caps_used, taken_back } = self.draw_counting(&mut after);
             let last = last_drawn(&drawn);
             if last <= whole.len() {
-                return Some(Taken { caps_used, ..self.taken_from_whole_lots(drawn, &after, whole) });
+                return Some(Taken { caps_used, taken_back, ..self.taken_from_whole_lots(drawn, &after, whole) });
             }
             for lot in &mut lots[whole.len()..last] {
                 if !self.debits.iter().any(|known| lot.pays_for(&known.debit)) {
                     whole.push(None);
                     continue;
+                }
+                if lot.rank.has_expired(clock::now()) {
+                    return None;
                 }
                 let locked = whole_lot::lock(self.account, lot.rank.lot).filter(|whole| !whole.state.closed)?;
                 lot.available = locked.remaining();
@@ -188,6 +220,12 @@ impl<'a> Group<'a> {
 }
 
 impl Taken<'_> {
+    /// What expired lots pay of a debit.
+    pub fn taken_back(&self, index: usize) -> &[TakenBack] {
+        let position = self.taken_back.binary_search_by_key(&index, |(known, _)| *known);
+        position.map_or(&[], |position| &self.taken_back[position].1)
+    }
+
     fn note_expiry(&mut self, lot: &BatchLot) {
         if let Expiry::At(expires_at) = lot.rank.expiry {
             self.earliest_expiry = Some(self.earliest_expiry.map_or(expires_at, |known| known.min(expires_at)));

@@ -13,6 +13,7 @@ use crate::domain::batch::Drawn;
 use crate::error::Result;
 use crate::posting::account;
 use crate::posting::debit::Debit;
+use crate::posting::late;
 use crate::server::{arrival, clock};
 use crate::store::accounts::{self, Context};
 use crate::store::eligible::OwnedLot;
@@ -22,41 +23,55 @@ use crate::store::eligible::OwnedLot;
 pub struct Judgements {
     /// Somebody was registered for them, and then they did not fit.
     misjudged: BTreeSet<usize>,
-    /// They fit only since caps refused others: whom they name is to be registered before the caps are locked.
+    /// They fit only since caps refused others, or since something changed: whom they name is to be registered before the caps are locked.
     overlooked: BTreeSet<usize>,
 }
 
 impl Judgements {
     /// Items for which somebody was registered do not fit.
     pub fn misjudge(&mut self, items: Vec<usize>) {
+        self.overlooked.retain(|index| !items.contains(index));
         self.misjudged.extend(items);
+    }
+
+    fn overlook(&mut self, items: Vec<usize>) {
+        self.misjudged.retain(|index| !items.contains(index));
+        self.overlooked.extend(items);
     }
 }
 
-/// Issues what schedules bring where an item asks for it, and locks the rows of accounts that get seats; account by account.
-pub fn prepare_accounts(
-    items: &[Debit<'_>],
-    contexts: &[Rc<Context>],
-    is_due: impl Fn(&Debit<'_>, &Context) -> bool,
-) -> Result<()> {
+/// Before anything else of the accounts is locked: locks the rows of those where something is due or that get seats, in the order of their
+/// names, and issues what is due. Also where expired lots may pay: what they lost is only known once the schedules are settled. Whether
+/// accounts are to be read again.
+///
+/// It is held to the end of the transaction, not taken back with an attempt: whoever waits for a row that was locked in a subtransaction
+/// within one that is taken back goes on waiting for the transaction, and is first in the row's queue then.
+pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> Result<bool> {
+    let now = clock::now();
     let mut by_account: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    let mut any_due = false;
     for (item, context) in zip(items, contexts) {
-        let (is_due, is_new) = (is_due(item, context), is_new(item, context));
-        if is_due || is_new {
+        let is_due = context.is_due(now);
+        any_due |= is_due;
+        let (settles, is_new) = (is_due || late::original(item, context).is_some(), is_new(item, context));
+        if settles || is_new {
             let known = by_account.entry(item.account).or_default();
-            *known = (known.0 || is_due, known.1 || is_new);
+            *known = (known.0 || settles, known.1 || is_new);
         }
     }
-    for (account, (is_due, gets_seats)) in by_account {
-        if is_due {
-            arrival::let_in(account);
+    by_account.keys().for_each(|account| arrival::let_in(account));
+    for (account, (settles, gets_seats)) in by_account {
+        if settles {
             refresh::first_touch(account)?;
         }
         if gets_seats {
             account::make_room_for_seat(account);
         }
     }
-    Ok(())
+    if any_due {
+        items.iter().for_each(|item| account::forget(item.account, item.unit, item.member));
+    }
+    Ok(any_due)
 }
 
 /// Registers the members whom some of the items name for the first time.
@@ -92,28 +107,23 @@ impl<'a> Attempt<'a> {
         if !zip(self.items, self.contexts).any(|(item, context)| is_new(item, context)) {
             return Ok(());
         }
-        let groups = self.groups(&ByAccount::new());
+        let groups = self.groups(&ByAccount::new(), &ByAccount::new());
         let lots = self.read_lots(&groups);
         let mut fitting: BTreeSet<usize> =
             self.fitting(&groups, &lots).into_iter().chain(self.judgements.overlooked.iter().copied()).collect();
         fitting.retain(|index| !self.judgements.misjudged.contains(index));
-        self.register(fitting.into_iter().collect())
+        register(self.items, self.contexts, fitting.iter().copied())?;
+        self.registered.extend(fitting);
+        Ok(())
     }
 
-    /// Registers newcomers for items that fit after all, as the caps leave it; whether it need not be tried again, with them registered before.
-    pub(super) fn register_rest(
-        &mut self,
-        groups: &ByAccount<'a, Group<'a>>,
-        lots: &ByAccount<'a, Vec<OwnedLot>>,
-    ) -> Result<bool> {
-        let fitting = self.fitting(groups, lots);
-        let overlooked: Vec<usize> = fitting.iter().copied().filter(|index| !self.judgements.misjudged.contains(index)).collect();
-        if !overlooked.is_empty() {
-            self.judgements.overlooked.extend(overlooked);
-            return Ok(false);
-        }
-        self.register(fitting)?;
-        Ok(true)
+    /// Whether no item fits, as the caps leave it, whose newcomer is not registered. Those that do are to be tried again with them registered
+    /// before: whom they name is not waited for with caps in hand.
+    pub(super) fn is_complete(&mut self, groups: &ByAccount<'a, Group<'a>>, lots: &ByAccount<'a, Vec<OwnedLot>>) -> bool {
+        let overlooked = self.fitting(groups, lots);
+        let is_complete = overlooked.is_empty();
+        self.judgements.overlook(overlooked);
+        is_complete
     }
 
     /// Items of newcomers that are not registered and that would be paid.
@@ -129,11 +139,5 @@ impl<'a> Attempt<'a> {
             fitting.extend(paid.map(|(index, _)| index).filter(|index| is_wanted(*index)));
         }
         fitting
-    }
-
-    fn register(&mut self, fitting: Vec<usize>) -> Result<()> {
-        register(self.items, self.contexts, fitting.iter().copied())?;
-        self.registered.extend(fitting);
-        Ok(())
     }
 }

@@ -4,7 +4,9 @@
 //! are written by one statement. Accounts are taken in the order of their names, so two batches cannot deadlock. Where the slots
 //! that are free cover what a lot pays, nothing waits; otherwise the account's lots are locked whole, in drawdown order.
 //!
-//! One attempt is one subtransaction: when what was read turns out to have changed, everything is given back and read anew.
+//! Keys, what is due and the rows of accounts come before, and are kept. Then one attempt is one subtransaction, with none within it: when
+//! what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay ([`late`]) is drawn with
+//! the rest; what those lots lost is locked before any lot that is in force.
 
 use std::rc::Rc;
 
@@ -12,20 +14,21 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
 use self::attempt::Attempt;
+use self::claims::Claims;
 use self::members::Judgements;
 use super::account;
 use super::closed::{self, Correction};
 use super::debit::{self, Debit, Short};
-use super::idempotency;
 use super::late;
 use crate::error::{self, Result};
-use crate::server::{invalidation, subtransaction};
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 
 mod attempt;
 mod caps;
+mod claims;
 mod group;
-pub mod members;
+mod members;
 
 /// So often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
@@ -51,12 +54,19 @@ pub enum ItemOutcome {
     Short(Short),
 }
 
+impl ItemOutcome {
+    /// Whether it is in the ledger.
+    pub fn is_posted(&self) -> bool {
+        matches!(self, ItemOutcome::Posted(_))
+    }
+}
+
 /// Debits each item in turn; one outcome per item.
 ///
 /// # Errors
 /// What a single debit raises, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
-    run(items, mode, None, Lateness::Asked)
+    run(items, mode, None, None).map(|ended| ended.outcomes)
 }
 
 /// Debits each item in turn, all of them under one posting or none of them.
@@ -64,59 +74,62 @@ pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
 /// # Errors
 /// As [`debit_many`] in mode [`Mode::All`].
 pub fn debit_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
-    run(items, Mode::All, Some(posting), Lateness::Asked).map(|_| ())
+    run(items, Mode::All, Some(posting), None).map(|_| ())
 }
 
-/// The same for what the lots of now pay of them, after expired lots paid the rest.
+/// How a batch ended.
+pub struct Ended {
+    /// One for each item.
+    pub outcomes: Vec<ItemOutcome>,
+    /// As was expected; else nothing was written.
+    pub as_expected: bool,
+}
+
+/// Debits each item in turn, whichever fit, if just those fit that are expected to.
 ///
 /// # Errors
-/// As [`debit_as_one`].
-pub fn debit_rest_as_one(items: &[Debit<'_>], posting: i64) -> Result<()> {
-    run(items, Mode::All, Some(posting), Lateness::Settled).map(|_| ())
+/// As [`debit_many`] in mode [`Mode::Each`].
+pub fn debit_expected(items: &[Debit<'_>], expected: &[bool]) -> Result<Ended> {
+    run(items, Mode::Each, None, Some(expected))
 }
 
-/// Whether it is still to be asked if usage is late.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lateness {
-    Asked,
-    Settled,
-}
-
-fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, lateness: Lateness) -> Result<Vec<ItemOutcome>> {
-    let Some(first) = items.first() else { return Ok(Vec::new()) };
+fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&[bool]>) -> Result<Ended> {
+    let Some(first) = items.first() else { return Ok(Ended { outcomes: Vec::new(), as_expected: true }) };
     let mut lots_of_each = LOTS_AT_FIRST;
     let mut judgements = Judgements::default();
+    let mut claimed = None;
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
         let contexts = contexts(items)?;
-        let corrections = corrections(items, &contexts)?;
+        let claims: &Claims = match &mut claimed {
+            Some(claims) => claims,
+            none => none.insert(Claims::take(items, posting, clock::now())?),
+        };
+        let mut corrections = corrections(items, &contexts, claims)?;
         let redated = closed::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);
-        let is_late = |(item, context): (&Debit<'_>, &Rc<Context>)| late::instant(item.occurred_at, context).is_some();
-        match posting {
-            None if items.iter().zip(&contexts).any(is_late) => {
-                let outcomes = late::one_by_one(items, mode)?;
-                closed::record_all(&corrections, &outcomes);
-                return Ok(outcomes);
-            }
-            Some(posting) if lateness == Lateness::Asked && late::is_paid_by_expired(items, &contexts) => {
-                if subtransaction::attempt(|| late::as_one(items, &contexts, generation, posting))?.is_none() {
-                    continue;
-                }
-                closed::record_all(&corrections, &vec![ItemOutcome::Posted(posting); items.len()]);
-                return Ok(Vec::new());
-            }
-            Some(_) if lateness == Lateness::Asked => late::check_items(items, &contexts)?,
-            _ => {}
+        if members::prepare_accounts(items, &contexts)? {
+            continue;
         }
-        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, posting, judgements);
+        let items_and_contexts = items.iter().zip(&contexts).enumerate().filter(|(index, _)| !claims.is_known(*index));
+        late::check_items(items_and_contexts.map(|(index, (item, context))| (index, item, &**context)))?;
+        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, claims, expected, judgements);
         let outcomes = subtransaction::attempt(|| attempt.run(mode))?;
+        if let Some(outcomes) = attempt.otherwise {
+            return Ok(Ended { outcomes, as_expected: false });
+        }
         judgements = attempt.judgements;
         match outcomes {
             Some(outcomes) => {
+                for (index, original) in &claims.same_as {
+                    // What it repeats is recorded once.
+                    if outcomes[*index] == outcomes[*original] {
+                        corrections[*index] = None;
+                    }
+                }
                 closed::record_all(&corrections, &outcomes);
-                return Ok(outcomes);
+                return Ok(Ended { outcomes, as_expected: true });
             }
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
             None => {}
@@ -149,7 +162,7 @@ pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u6
 }
 
 /// What of the items is usage of closed periods.
-fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>]) -> Result<Vec<Option<Correction<'a>>>> {
+fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claims) -> Result<Vec<Option<Correction<'a>>>> {
     let closed_until = closed::closed_until(items);
     let of = |(index, item): (usize, &Debit<'a>)| {
         let may_be_closed = |until: &DateTime<Utc>| item.occurred_at.is_some_and(|at| at < *until);
@@ -157,8 +170,7 @@ fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>]) -> Result<Vec<
             return Ok(None);
         }
         // What a key stands for already is not written again.
-        let is_known = item.keyed.map(|keyed| idempotency::repeated(item.account, keyed));
-        if is_known.transpose().map_err(|refusal| in_item(items, index, refusal))?.flatten().is_some() {
+        if claims.is_known(index) {
             return Ok(None);
         }
         closed::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
