@@ -40,6 +40,7 @@ pgrx::pg_module_magic!(name, version);
 pub extern "C-unwind" fn _PG_init() {
     settings::register();
     server::invalidation::register();
+    server::error_log::register();
 }
 
 // The SQL files, in the order in which they are installed. The SQL functions of `api` are created in between.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::error_log;
 use super::identity::Identity;
 
 /// How the function that runs now is connected.
@@ -42,7 +43,7 @@ impl Drop for Within {
 /// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
 pub fn connected<T>(work: impl FnOnce() -> T) -> T {
     let _within = Within::begin(State::Connected);
-    Spi::connect(|_| work())
+    Spi::connect(|_| error_log::noting(work))
 }
 
 /// The same for a function that runs as its caller and mostly needs no statement: with the first one it becomes what SECURITY DEFINER
@@ -50,7 +51,7 @@ pub fn connected<T>(work: impl FnOnce() -> T) -> T {
 /// things right.
 pub fn connected_on_demand<T>(work: impl FnOnce() -> T) -> T {
     let _within = Within::begin(State::OnDemand);
-    let result = work();
+    let result = error_log::noting(work);
     if let State::Demanded(caller) = STATE.get() {
         caller.restore();
         unsafe { pg_sys::SPI_finish() };

@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod clock;
 pub mod connection;
+pub mod error_log;
 pub mod heap;
 mod identity;
 pub mod invalidation;

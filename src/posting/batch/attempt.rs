@@ -90,6 +90,8 @@ impl<'a> Attempt<'a> {
         self.register_early()?;
         let caps = self.lock_caps();
         let Some(losses) = self.lock_losses() else { return Ok(None) };
+        // After these waits, so that what expired comes before.
+        self.postings = self.claims.postings();
         let groups = self.groups(&caps, &losses);
         let lots = self.read_lots(&groups);
         if !self.is_complete(&groups, &lots) {
@@ -106,8 +108,6 @@ impl<'a> Attempt<'a> {
         if self.read_too_few || !contexts_hold(self.items, self.contexts, self.generation)? {
             return Ok(None);
         }
-        // After the waits, so that ids are mostly in the order of time.
-        self.postings = self.claims.postings();
         let outcomes = self.outcomes(&taken);
         if self.expected.is_some_and(|expected| !outcomes.iter().map(ItemOutcome::is_posted).eq(expected.iter().copied())) {
             self.otherwise = Some(outcomes);

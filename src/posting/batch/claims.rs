@@ -38,7 +38,9 @@ impl Claims {
         let mut keyed: Vec<_> =
             (0..items.len()).filter_map(|index| Some((items[index].account, items[index].keyed?.key, index))).collect();
         keyed.sort_unstable();
-        let mut new = entries::next_postings(keyed.len()).into_iter();
+        if !keyed.is_empty() {
+            claims.postings = claims.postings().into_iter().map(Some).collect();
+        }
         let mut first: Option<(&str, &str, usize)> = None;
         for (account, key, index) in keyed {
             if let Some((_, _, original)) = first.filter(|known| (known.0, known.1) == (account, key))
@@ -49,7 +51,7 @@ impl Claims {
             }
             first = Some((account, key, index));
             let keyed = items[index].keyed.expect("an item with a key");
-            let posting = *claims.postings[index].get_or_insert_with(|| new.next().expect("a posting for each key"));
+            let posting = claims.postings[index].expect("a posting for each item");
             let earlier = idempotency::claim(account, keyed, posting, now);
             if let Some(posting) = earlier.map_err(|refusal| in_item(items, index, refusal))? {
                 claims.repeated.insert(index, posting);
