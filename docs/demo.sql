@@ -87,16 +87,18 @@ SELECT lot, status, granted, remaining, usable, expires_at FROM credit.lots WHER
 \echo '8. Adoption in place: a trigger on your own table debits as its rows arrive.'
 SET credit.clock = '2026-02-03 08:00:00+00';
 \set ECHO queries
-CREATE TABLE llm_request (id integer, customer text, employee text, tokens integer, posting bigint);
+CREATE TABLE llm_request (id integer PRIMARY KEY, customer text, employee text, tokens integer);
 CREATE FUNCTION debit_llm_request() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.posting := credit_debit(NEW.customer, NEW.tokens / 1000.0, member => NEW.employee, operation => 'chat');
-    RETURN NEW;
+    PERFORM credit_debit(NEW.customer, NEW.tokens / 1000.0, member => NEW.employee, operation => 'chat',
+        key => 'llm_request ' || NEW.id, metadata => jsonb_build_object('llm_request', NEW.id));
+    RETURN NULL;
 END $$;
-CREATE TRIGGER debit BEFORE INSERT ON llm_request FOR EACH ROW EXECUTE FUNCTION debit_llm_request();
+CREATE TRIGGER debit AFTER INSERT ON llm_request FOR EACH ROW EXECUTE FUNCTION debit_llm_request();
 INSERT INTO llm_request VALUES (1, 'acme', 'alice', 1834), (2, 'acme', 'bob', 12000);
+INSERT INTO llm_request VALUES (2, 'acme', 'bob', 12000) ON CONFLICT DO NOTHING;
 SELECT r.*, l.amount, l.lot, l.department
-FROM llm_request r JOIN credit.ledger l ON l.account = 'acme' AND l.posting = r.posting ORDER BY r.id;
+FROM llm_request r JOIN credit.ledger l ON l.account = 'acme' AND l.metadata -> 'llm_request' = to_jsonb(r.id) ORDER BY r.id;
 \set ECHO none
 
 \echo '9. Balances as of any instant, from the ledger.'

@@ -86,7 +86,7 @@ CREATE TRIGGER member_92_refuse_truncate BEFORE TRUNCATE ON credit.member
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER unit_92_refuse_truncate BEFORE TRUNCATE ON credit.unit
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
-CREATE TRIGGER unit_90_check BEFORE UPDATE OR DELETE ON credit.unit
+CREATE TRIGGER unit_90_check BEFORE INSERT OR UPDATE OR DELETE ON credit.unit
     FOR EACH ROW EXECUTE FUNCTION credit.unit_check();
 
 -- Debits remember accounts, units and members; they hear of a change when it commits. For each row, so that logical

@@ -228,7 +228,7 @@ COMMENT ON FUNCTION credit_debit_many_json(jsonb, text) IS
 'credit_debit_many() for a JSON array of objects whose names are the arguments of credit_debit(); amounts may be numbers or strings.
 Errors: as the form with arrays, and 22023 for JSON that is not of this form.';
 COMMENT ON FUNCTION credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
-'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing and stored no key. Every other error is raised.';
+'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing and stored no key. Every other error is raised, also 54000 of a spending cap: more credits would not help there.';
 COMMENT ON FUNCTION credit_balance(text, text, text, timestamptz, text) IS
 'What is usable now, or was or will be at an instant. With a member: what that member could spend; without: all of the account. With an operation: without the lots limited to others.
 Errors: 22023 malformed argument; P0002 unknown account or unit, or unregistered member where members must be.';

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::domain::amount::{Amount, AmountError};
 use crate::domain::calendar::Span;
 use crate::domain::dimensions::Dimensions;
-use crate::domain::{department, exact, names};
+use crate::domain::{currency, department, exact, names};
 use crate::error;
 use crate::json::JsonText;
 
@@ -115,14 +115,12 @@ pub fn numeric_of_decimal(decimal: Decimal) -> AnyNumeric {
 /// A currency that may be left out.
 ///
 /// # Errors
-/// 22023 when it is not three capital letters.
+/// 22023 when it does not exist.
 pub fn optional_currency(value: Option<&str>) -> Result<Option<&str>, ErrorReport> {
-    match value {
-        Some(currency) if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) => {
-            Err(error::malformed_currency(currency))
-        }
-        currency => Ok(currency),
+    if let Some(code) = value {
+        currency::check(code).map_err(|broken| error::invalid_currency(code, broken))?;
     }
+    Ok(value)
 }
 
 /// Dimensions that may be left out.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
+use super::amounts;
 use crate::convert;
 use crate::cycles::pending;
 use crate::domain::amount::Amount;
@@ -123,7 +124,7 @@ fn credit_explain_debit(
     >,
 > {
     let name = convert::name("account", account)?;
-    let amount = convert::positive_amount("amount", amount.as_ref())?;
+    let amount = amounts::positive("amount", amount.as_ref(), name, unit)?;
     let member = convert::optional_name("member", member)?;
     let operation = convert::optional_name("operation", operation)?;
     let unit = convert::optional_name("unit", unit)?;

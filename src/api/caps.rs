@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use pgrx::prelude::*;
 
-use super::balance;
+use super::{amounts, balance};
 use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::cap::{Every, Limit, Over};
@@ -35,7 +35,7 @@ fn credit_cap(
     action: default!(Option<&str>, "'block'"),
 ) -> Result<i64> {
     let account = convert::name("account", account)?;
-    let amount = convert::positive_amount("amount", amount.as_ref())?;
+    let amount = amounts::positive("amount", amount.as_ref(), account, unit)?;
     let member = convert::optional_name("member", member)?;
     let department = convert::optional_department("department", department)?;
     let operation = convert::optional_name("operation", operation)?;

@@ -137,7 +137,6 @@ fn with_charge(fingerprint: Fingerprint, charge: &Charge<'_>) -> Fingerprint {
         .with("member", charge.member)
         .with("dimensions", charge.dimensions.as_ref().map(Dimensions::to_json))
         .with("at", charge.at.map(convert::microseconds))
-        .with("metadata", charge.metadata)
 }
 
 fn fingerprint_of_all(charges: &[Charge<'_>]) -> [u8; 32] {

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use super::amounts;
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::Result;
@@ -26,9 +27,10 @@ fn credit_convert(
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let metadata = metadata.map(|metadata| metadata.0);
+    let name = convert::name("account", account)?;
     let mut request = Convert {
-        account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        account: name,
+        amount: amounts::positive("amount", amount.as_ref(), name, from_unit)?,
         from_unit: convert::optional_name("from_unit", from_unit)?,
         to_unit: convert::name("to_unit", to_unit)?,
         rate: rate.map(|rate| convert::positive_amount("rate", Some(&rate))).transpose()?,
@@ -51,6 +53,5 @@ fn fingerprint(request: &Convert<'_>) -> [u8; 32] {
         .with("rate", request.rate)
         .with("member", request.member)
         .with("operation", request.operation)
-        .with("metadata", request.metadata)
         .finish()
 }

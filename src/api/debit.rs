@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use super::amounts;
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::Result;
@@ -28,7 +29,7 @@ fn credit_debit(
     connected_on_demand(|| debit::debit(request))
 }
 
-/// Debits, or returns NULL when the amount does not fit.
+/// Debits, or returns NULL when the credits do not cover the amount.
 #[pg_extern(volatile, parallel_unsafe)]
 #[allow(clippy::too_many_arguments)]
 fn credit_try_debit(
@@ -61,9 +62,10 @@ pub fn request<'a>(
     key: Option<&'a str>,
     metadata: Option<&'a str>,
 ) -> Result<Debit<'a>> {
+    let name = convert::name("account", account)?;
     let mut request = Debit {
-        account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount)?,
+        account: name,
+        amount: amounts::positive("amount", amount, name, unit)?,
         member: convert::optional_name("member", member)?,
         operation: convert::optional_name("operation", operation)?,
         unit: convert::optional_name("unit", unit)?,
@@ -88,6 +90,5 @@ fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
         .with("operation", request.operation)
         .with("unit", request.unit)
         .with("at", request.occurred_at.map(convert::microseconds))
-        .with("metadata", request.metadata)
         .finish()
 }

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use super::amounts;
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::{self, Result};
@@ -32,9 +33,10 @@ fn credit_grant(
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let metadata = metadata.map(|metadata| metadata.0);
+    let name = convert::name("account", account)?;
     let mut request = Grant {
-        account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        account: name,
+        amount: amounts::positive("amount", amount.as_ref(), name, unit)?,
         member: convert::optional_name("member", member)?,
         unit: convert::optional_name("unit", unit)?,
         category,
@@ -44,7 +46,7 @@ fn credit_grant(
         expires_at: convert::optional_instant("expires_at", expires_at)?,
         expires_after: convert::optional_length("expires_after", expires_after)?,
         applies_to: operations(applies_to)?,
-        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        paid: amounts::money("paid", paid.as_ref(), currency, name, unit)?,
         currency,
         keyed: None,
         metadata: metadata.as_deref(),
@@ -90,6 +92,5 @@ fn fingerprint(request: &Grant<'_>) -> [u8; 32] {
         .with("applies_to", operations)
         .with("paid", request.paid)
         .with("currency", request.currency)
-        .with("metadata", request.metadata)
         .finish()
 }

@@ -6,6 +6,7 @@ use super::lots::batch;
 use crate::convert;
 use crate::error::{self, Result};
 use crate::posting::account;
+use crate::server::connection;
 use crate::store::{connected, maintenance as log, verify};
 use crate::upkeep::{self, Step};
 
@@ -26,9 +27,12 @@ fn maintenance_steps() -> Vec<String> {
     Step::ALL.map(|step| step.name().to_owned()).to_vec()
 }
 
-/// The instant from which on the procedure begins no further batch; checks its arguments.
+/// The instant from which on the procedure begins no further batch; checks its arguments, and that it may commit.
 #[pg_extern(sql = false)]
 fn maintenance_deadline(time_limit: Option<Interval>, max_rows: Option<i32>) -> Result<TimestampWithTimeZone> {
+    if !connection::caller_may_commit() {
+        return Err(error::cannot_commit("credit_maintain", "SELECT * FROM credit_maintain() does one batch of each step within a transaction"));
+    }
     let time_limit = convert::required("time_limit", convert::optional_length("time_limit", time_limit)?)?;
     batch("max_rows", max_rows)?;
     let deadline = connected(|| log::deadline(time_limit)).ok_or_else(|| error::no_time("time_limit"))?;

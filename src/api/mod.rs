@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod amounts;
 pub mod balance;
 pub mod caps;
 pub mod charge;

@@ -206,7 +206,6 @@ fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
         .with("member", request.member)
         .with("expiry", request.expiry.map(length))
         .with("override_reason", request.override_reason)
-        .with("metadata", request.metadata)
         .finish()
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
+use super::amounts;
 use super::lots::batch;
 use super::plans::{length, option};
 use crate::convert;
@@ -60,6 +61,7 @@ fn credit_schedule(
     let key = convert::optional_name("key", key)?;
     let (rollover, metadata) = (rollover.map(|json| json.0), metadata.map(|json| json.0));
     let on_leave = option("on_leave", on_leave, &["expire", "return", "keep"])?;
+    let of_account = account.unwrap_or_default();
     let request = Request {
         every: convert::required("every", length("every", every)?)?,
         anchor: convert::optional_instant("anchor", anchor)?,
@@ -77,7 +79,7 @@ fn credit_schedule(
     };
     let new = NewSchedule {
         account: if plan.is_none() { convert::name("account", account)? } else { "" },
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        amount: amounts::positive("amount", amount.as_ref(), of_account, unit)?,
         ends_at: convert::optional_instant("ends_at", ends_at)?,
         periods: count("periods", periods)?,
         proration: option("proration", Some(convert::required("proration", proration)?), &["none", "first", "last", "both"])?
@@ -85,7 +87,7 @@ fn credit_schedule(
         per_member: convert::required("per_member", per_member)?,
         into_pool: convert::required("into_pool", into_pool)?,
         on_leave: on_leave.unwrap_or(if into_pool == Some(true) { "keep" } else { "expire" }),
-        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        paid: amounts::money("paid", paid.as_ref(), currency, of_account, unit)?,
         true_up: length("true_up", true_up)?,
         metadata: metadata.as_deref(),
         ..request.blank()
@@ -214,7 +216,6 @@ impl<'a> Request<'a> {
             .with("currency", self.currency)
             .with("priority", Some(self.priority))
             .with("true_up", new.true_up.as_ref().map(length))
-            .with("metadata", new.metadata)
             .finish()
     }
 }
@@ -273,6 +274,7 @@ fn credit_standard_schedule(
     if !(12..=24).contains(&expires_after.months()) || expires_after.days() != 0 || expires_after.micros() != 0 {
         return Err(error::unusual_expiry());
     }
+    let of_account = account.unwrap_or_default();
     let request = Request {
         every: months(12),
         anchor,
@@ -286,9 +288,9 @@ fn credit_standard_schedule(
     };
     let new = NewSchedule {
         account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        amount: amounts::positive("amount", amount.as_ref(), of_account, unit)?,
         periods: count("years", years)?,
-        paid: paid.as_ref().map(|paid| convert::amount("paid", paid)).transpose()?,
+        paid: amounts::money("paid", paid.as_ref(), currency, of_account, unit)?,
         true_up: Some(months(3)),
         ..request.blank()
     };

@@ -81,7 +81,6 @@ fn fingerprint(request: &Change<'_>) -> [u8; 32] {
         .with("billing_period", request.billing_period)
         .with("anchor", request.anchor.map(|anchor| anchor.timestamp_micros()))
         .with("override_reason", request.override_reason)
-        .with("metadata", request.metadata)
         .finish()
 }
 

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use super::amounts;
 use crate::convert;
 use crate::domain::request::Fingerprint;
 use crate::error::Result;
@@ -25,9 +26,10 @@ fn credit_transfer(
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let metadata = metadata.map(|metadata| metadata.0);
+    let name = convert::name("account", account)?;
     let mut request = Transfer {
-        account: convert::name("account", account)?,
-        amount: convert::positive_amount("amount", amount.as_ref())?,
+        account: name,
+        amount: amounts::positive("amount", amount.as_ref(), name, unit)?,
         from: convert::optional_name("from_member", from_member)?,
         to: convert::optional_name("to_member", to_member)?,
         unit: convert::optional_name("unit", unit)?,
@@ -48,6 +50,5 @@ fn fingerprint(request: &Transfer<'_>) -> [u8; 32] {
         .with("to_member", request.to)
         .with("unit", request.unit)
         .with("lot", request.lot)
-        .with("metadata", request.metadata)
         .finish()
 }

@@ -214,10 +214,12 @@ fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     Ok(Some(new))
 }
 
-/// Keeps a unit that is in use: its name, its rounding, its currency if it has one, and at least its decimals.
+/// Keeps a unit that is in use: its name, its rounding, its currency if it has one, and at least its decimals. A currency exists.
 #[pg_trigger(sql = false)]
 fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
-    let old = trigger.old().expect("an update or delete");
+    let currency = trigger.new().and_then(|new| column::<String>(&new, "currency"));
+    raise(convert::optional_currency(currency.as_deref()));
+    let Some(old) = trigger.old() else { return Ok(trigger.new()) };
     let unit = column::<String>(&old, "unit").unwrap_or_default();
     let Some(new) = trigger.new() else {
         raise(accounts::check_unit_change(&unit));

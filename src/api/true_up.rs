@@ -6,7 +6,6 @@ use crate::convert;
 use crate::domain::true_up::Treatment;
 use crate::error::{self, Result};
 use crate::posting::account;
-use crate::selling::quote;
 use crate::server::clock;
 use crate::settling::post;
 use crate::settling::statement::{self, Period};
@@ -93,9 +92,6 @@ fn credit_true_up_terms(
         let known = store::terms(name, &context.unit, Snapshot::Fresh);
         if (new.unit_price.is_some() || new.overage_price.is_some()) && new.currency.is_none() && known.currency.is_none() {
             return Err(error::price_without_currency());
-        }
-        if let Some(currency) = new.currency {
-            quote::currency_decimals(currency)?;
         }
         let new = NewTerms { currency: new.currency.or(known.currency.as_deref()), ..new };
         store::declare(name, &context.unit, &new, clock::now());

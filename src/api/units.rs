@@ -28,7 +28,6 @@ fn credit_unit(
     if let Some(rounding) = rounding.filter(|rounding| rounding.parse::<Rounding>().is_err()) {
         return Err(error::unknown_option("rounding", rounding, "half_even, half_up, up, down"));
     }
-    let currency = convert::optional_currency(currency)?;
     let fiat_per_credit = fiat_per_credit.map(|value| convert::decimal("fiat_per_credit", &value)).transpose()?;
     if fiat_per_credit.is_some_and(|value| value.is_zero()) {
         return Err(error::not_positive("fiat_per_credit", crate::domain::amount::Amount::ZERO));

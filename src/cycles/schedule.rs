@@ -90,12 +90,12 @@ pub fn complete(new: &mut NewSchedule<'_>, declared: &Declared<'_>, decimals: u3
         error::invalid_price(
             broken,
             &new.paid.map(|paid| paid.to_string()).unwrap_or_default(),
-            currency.as_deref().unwrap_or_default(),
+            currency.as_deref().or(currency_of_unit).unwrap_or_default(),
         )
     })?;
     let (category, _) = terms::classify(category, None, price.as_ref());
-    if category == Category::Promotional && price.as_ref().is_some_and(|price| price.paid.is_positive()) {
-        return Err(error::invalid_price(terms::TermsError::PaidPromotion, "", ""));
+    if let Some(price) = price.as_ref().filter(|price| category == Category::Promotional && price.paid.is_positive()) {
+        return Err(error::invalid_price(terms::TermsError::PaidPromotion, &price.paid.to_string(), &price.currency));
     }
     (new.category, new.currency) = (category.to_string(), price.map(|price| price.currency));
     Ok(())

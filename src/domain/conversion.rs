@@ -1,4 +1,4 @@
-//! What credits of one unit become in another: amounts rounded once as a whole, and the price of what is taken, to the last decimal.
+//! What credits of one unit become in another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
 
 use rust_decimal::Decimal;
 
@@ -36,16 +36,19 @@ pub enum ConversionError {
     OutOfRange,
 }
 
-/// Converts what lots give, at so many of the new unit for one of the old. The whole is rounded once; its parts add up to it.
+/// Converts what lots give, at so many of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
+/// whatever that unit's rounding is: rounded up, it would be more than was given, and more with each way there and back. Its parts add up
+/// to it.
 ///
 /// Every lot that gives gets at least the smallest amount, so that no price is lost: where its share would be nothing, one step
 /// is taken from the largest.
-pub fn convert(given: &[Given], rate: &Fraction, precision: Precision) -> Result<Vec<Got>, ConversionError> {
+pub fn convert(given: &[Given], rate: &Fraction, decimals: u32) -> Result<Vec<Got>, ConversionError> {
+    let precision = Precision { decimals, rounding: Rounding::Down };
     let weights: Vec<Amount> = given.iter().map(|given| given.amount).collect();
     let total: Amount = weights.iter().copied().sum();
     let whole = Fraction::from(total).times(rate).round(precision).ok_or(ConversionError::OutOfRange)?;
-    let mut parts = exact::split(whole, &weights, precision.decimals);
-    raise_to_something(&mut parts, precision.decimals)?;
+    let mut parts = exact::split(whole, &weights, decimals);
+    raise_to_something(&mut parts, decimals)?;
     let got = |(given, amount): (&Given, Amount)| Got { amount, paid: given.paid.map(|paid| price_of(given, paid)) };
     let got: Vec<Got> = given.iter().zip(parts).map(got).collect();
     assert_eq!(got.iter().map(|got| got.amount).sum::<Amount>(), whole, "what is converted");
@@ -100,15 +103,26 @@ mod tests {
         Fraction::whole(numerator).over(&Fraction::whole(denominator)).unwrap()
     }
 
-    const CENTS: Precision = Precision { decimals: 2, rounding: Rounding::HalfEven };
+    /// An amount in so many lots, as far as it can be divided.
+    fn cut_into(nanos: i128, lots: i128) -> Vec<Given> {
+        let lots = lots.min(nanos);
+        let part = |lot: i128| nanos / lots + i128::from(lot < nanos % lots);
+        let given = |lot| {
+            let amount = Amount::from_nanos(part(lot)).unwrap();
+            Given { amount, held: amount, granted: amount, paid: None }
+        };
+        (0..lots).map(given).collect()
+    }
+
+    const CENTS: u32 = 2;
 
     #[test]
-    fn the_whole_is_rounded_once() {
+    fn the_whole_is_cut_once() {
         let lots = [given("10", "10", "10", "1"), given("0.5", "0.5", "0.5", "0"), given("6", "7", "7", "2")];
         let got = convert(&lots, &ratio(3, 100), CENTS).unwrap();
         let texts: Vec<_> = got.iter().map(|got| (got.amount.to_string(), got.paid.unwrap().to_string())).collect();
-        // 16.5 at 0.03 are 0.495, which is 0.5; a third of a lot paid 2 would be cut, but its stretches add up.
-        assert_eq!(texts, [("0.3".into(), "1".into()), ("0.02".into(), "0".into()), ("0.18".into(), "1.714285714".into())]);
+        // 16.5 at 0.03 are 0.495, which is 0.49; a third of a lot paid 2 would be cut, but its stretches add up.
+        assert_eq!(texts, [("0.3".into(), "1".into()), ("0.01".into(), "0".into()), ("0.18".into(), "1.714285714".into())]);
         let rest = convert(&[given("1", "1", "7", "2")], &ratio(3, 100), CENTS).unwrap();
         assert_eq!(rest[0].paid, Some(amount("0.285714286")));
     }
@@ -150,13 +164,60 @@ mod tests {
             for piece in pieces {
                 let taken = Given { amount: nanos(piece), held: nanos(held), granted: nanos(granted), paid: Some(nanos(paid)) };
                 held -= piece;
-                if let Ok(got) = convert(&[taken], &ratio(fiat.0, fiat.1), Precision { decimals: 9, rounding: Rounding::Up }) {
+                if let Ok(got) = convert(&[taken], &ratio(fiat.0, fiat.1), 9) {
                     carried += got[0].paid.unwrap().nanos();
                 } else {
                     carried += price_of(&taken, nanos(paid)).nanos();
                 }
             }
             prop_assert_eq!(carried, paid);
+        }
+
+        /// Through any units, with any decimals, and back to the first: nobody gains, whatever they take along the way and in how many
+        /// lots. Units have values, so the rates of a way that ends where it began multiply to one.
+        #[test]
+        fn no_way_there_and_back_gains(
+            units in prop::collection::vec((1_i64..1_000_000, 1_i64..1_000_000, 0_u32..10), 2..6),
+            ways in prop::collection::vec(prop::collection::vec(0_usize..6, 1..6), 1..6),
+            nanos in 1_i128..10_i128.pow(16),
+            lots in 1_i128..4,
+        ) {
+            let value = |unit: usize| { let (value, over, _) = units[unit % units.len()]; ratio(value, over) };
+            let step = 10_i128.pow(9 - units[0].2);
+            let begin = nanos / step * step;
+            let mut held = begin;
+            'ways: for way in ways {
+                let before = held;
+                let mut at = 0;
+                let mut amount = held;
+                for unit in way.into_iter().chain([0]) {
+                    let rate = value(at).over(&value(unit)).unwrap();
+                    match convert(&cut_into(amount, lots), &rate, units[unit % units.len()].2) {
+                        Ok(got) => amount = got.iter().map(|got| got.amount.nanos()).sum(),
+                        // What would be nothing is refused, and whoever began keeps what they had.
+                        Err(_) => continue 'ways,
+                    }
+                    at = unit;
+                }
+                held = amount;
+                prop_assert!(held <= before, "{before} became {held}");
+            }
+        }
+
+        /// A rate that is given and its reciprocal, given on the way back.
+        #[test]
+        fn a_given_rate_and_its_reciprocal_do_not_gain(
+            nanos in 1_i128..10_i128.pow(15), rate in 1_i128..10_i128.pow(12), there in 0_u32..10, rounds in 1_usize..20,
+        ) {
+            let rate = Fraction::from(Amount::from_nanos(rate).unwrap());
+            let back = Fraction::whole(1).over(&rate).unwrap();
+            let mut held = nanos;
+            for _ in 0..rounds {
+                let Ok(got) = convert(&cut_into(held, 1), &rate, there) else { break };
+                let Ok(got) = convert(&cut_into(got[0].amount.nanos(), 1), &back, 9) else { break };
+                prop_assert!(got[0].amount.nanos() <= held);
+                held = got[0].amount.nanos();
+            }
         }
 
         #[test]
@@ -167,8 +228,7 @@ mod tests {
                 let amount = Amount::from_nanos(*nanos).unwrap();
                 Given { amount, held: amount, granted: amount, paid: None }
             }).collect();
-            let precision = Precision { decimals, rounding: Rounding::Down };
-            if let Ok(got) = convert(&lots, &ratio(fiat.0, fiat.1), precision) {
+            if let Ok(got) = convert(&lots, &ratio(fiat.0, fiat.1), decimals) {
                 let step = 10_i128.pow(9 - decimals);
                 let whole = amounts.iter().sum::<i128>() * i128::from(fiat.0) / i128::from(fiat.1) / step * step;
                 prop_assert_eq!(got.iter().map(|got| got.amount.nanos()).sum::<i128>(), whole);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::amount::Amount;
+use super::currency::{self, CurrencyError};
 
 /// Whether credits were paid for or given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +123,8 @@ pub enum TermsError {
     PaidPromotion,
     /// Below zero.
     NegativePrice,
-    /// Not three capital letters.
-    MalformedCurrency,
+    /// A currency that does not exist, or more decimals than it has.
+    Currency(CurrencyError),
     /// A price without a currency, and the unit does not name one.
     PriceWithoutCurrency,
     /// A currency without a price.
@@ -147,9 +148,7 @@ pub fn price(paid: Option<Amount>, currency: Option<&str>, of_unit: Option<&str>
         return Err(TermsError::NegativePrice);
     }
     let currency = currency.or(of_unit).ok_or(TermsError::PriceWithoutCurrency)?;
-    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Err(TermsError::MalformedCurrency);
-    }
+    currency::check_money(paid, currency).map_err(TermsError::Currency)?;
     Ok(Some(Price { paid, currency: currency.to_owned() }))
 }
 
@@ -217,7 +216,10 @@ mod tests {
         assert_eq!(price(eight, None, Some("USD")), Ok(usd("8")));
         assert_eq!(price(eight, Some("EUR"), Some("USD")).unwrap().unwrap().currency, "EUR");
         assert_eq!(price(eight, None, None), Err(TermsError::PriceWithoutCurrency));
-        assert_eq!(price(eight, Some("usd"), None), Err(TermsError::MalformedCurrency));
+        assert_eq!(price(eight, Some("usd"), None), Err(TermsError::Currency(CurrencyError::Malformed)));
+        assert_eq!(price(eight, Some("ABC"), None), Err(TermsError::Currency(CurrencyError::Unknown)));
+        let too_precise = Amount::parse("8.005").ok();
+        assert_eq!(price(too_precise, None, Some("USD")), Err(TermsError::Currency(CurrencyError::TooManyDecimals(2))));
         assert_eq!(price(None, Some("USD"), None), Err(TermsError::CurrencyWithoutPrice));
         assert_eq!(price(eight.map(Amount::negated), Some("USD"), None), Err(TermsError::NegativePrice));
         assert_eq!(price(None, None, Some("USD")), Ok(None));

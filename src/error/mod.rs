@@ -14,6 +14,7 @@ use crate::domain::terms::TermsError;
 mod caps;
 mod consumption;
 mod cycles;
+mod money;
 mod plans;
 mod pools;
 mod rates;
@@ -25,6 +26,7 @@ mod upkeep;
 pub use caps::*;
 pub use consumption::*;
 pub use cycles::*;
+pub use money::*;
 pub use plans::*;
 pub use pools::*;
 pub use rates::*;
@@ -121,7 +123,11 @@ pub fn not_positive(argument: &str, value: Amount) -> ErrorReport {
     invalid(
         format!("{argument} must be greater than zero, not {value}"),
         format!("argument={argument} value={value}"),
-        "Credits are added with credit_grant() and taken with credit_debit(), both by a positive amount.",
+        match argument {
+            "bonus" => "Leave bonus out of a purchase without one.",
+            "amount" | "granted" => "Credits are added with credit_grant() and taken with credit_debit(), both by a positive amount.",
+            _ => "Give a number above zero, or leave it out where it may be left out.",
+        },
     )
 }
 
@@ -130,7 +136,7 @@ pub fn too_many_decimals(argument: &str, value: &str, decimals: u32) -> ErrorRep
     invalid(
         format!("{argument} {value} has more than {decimals} decimals"),
         format!("argument={argument} value={value} decimals={decimals}"),
-        "Round it yourself to the decimals of the unit: an amount is never rounded silently.",
+        &format!("Round it yourself to {decimals} decimals: a number is never rounded silently."),
     )
 }
 
@@ -240,11 +246,7 @@ pub fn invalid_price(broken: TermsError, paid: &str, currency: &str) -> ErrorRep
             invalid("a promotional lot must not have a price", detail, "Leave category out, or grant it with paid => 0.")
         }
         TermsError::NegativePrice => invalid(format!("paid must not be negative: {paid}"), detail, "Give what was paid."),
-        TermsError::MalformedCurrency => invalid(
-            format!("currency \"{currency}\" is not a currency code"),
-            detail,
-            "Use the three capital letters of ISO 4217, such as USD.",
-        ),
+        TermsError::Currency(broken) => invalid_money("paid", paid, currency, broken),
         TermsError::PriceWithoutCurrency => {
             invalid("paid needs a currency", detail, "Name it: currency => 'USD', or give the unit one.")
         }
@@ -354,8 +356,14 @@ pub fn unknown_role(role: &str) -> ErrorReport {
 
 // 23505 unique_violation
 
-/// 23505: the key was used for another request.
-pub fn key_reused(account: &str, key: &str, function: &str, result: i64) -> ErrorReport {
+/// 23505: the key was used for another request, of this function or another one.
+pub fn key_reused(account: &str, key: &str, asked: &str, function: &str, result: i64) -> ErrorReport {
+    let hint = if asked == function {
+        let arguments = compared(function);
+        format!("Compared are {arguments}; metadata is not. Repeat a request with the same arguments, or use a new key for a new request.")
+    } else {
+        format!("It was used by {function}(), and this is {asked}(): use a key of its own for each request.")
+    };
     report(
         PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         format!("key \"{key}\" of account \"{account}\" was used for a different request"),
@@ -365,8 +373,23 @@ pub fn key_reused(account: &str, key: &str, function: &str, result: i64) -> Erro
             key = plain(key),
             function = plain(function)
         ),
-        "Repeat a request with the same arguments, or use a new key for a new request.",
+        &hint,
     )
+}
+
+/// The arguments that make a request the same one, beside the account; those of the fingerprint in src/api.
+fn compared(function: &str) -> &'static str {
+    match function {
+        "credit_debit" => "amount, member, operation, unit and at",
+        "credit_grant" => {
+            "amount, member, unit, category, source, priority, effective_at, expires_at, expires_after, applies_to, paid and currency"
+        }
+        "credit_charge" => "operation, quantity, member, dimensions and at",
+        "credit_charge_request" => "the operations with their quantity, member, dimensions and at",
+        "credit_convert" => "amount, from_unit, to_unit, rate, member and operation",
+        "credit_transfer" => "amount, from_member, to_member, unit and lot",
+        _ => "all arguments",
+    }
 }
 
 // 55000 object_not_in_prerequisite_state

@@ -11,15 +11,6 @@ use crate::selling::quote::Quoted;
 
 // 22023 invalid_parameter_value
 
-/// 22023: a code that is no currency, or one that is never paid with.
-pub fn unknown_currency(code: &str) -> ErrorReport {
-    invalid(
-        format!("currency \"{code}\" is not known"),
-        format!("argument=currency value={}", plain(code)),
-        "Use the code of a currency of ISO 4217 that is paid with, such as USD, JPY or KWD.",
-    )
-}
-
 /// 22023: another currency than the plan's.
 pub fn other_currency(plan: &str, known: &str, asked: &str) -> ErrorReport {
     invalid(

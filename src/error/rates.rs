@@ -10,15 +10,6 @@ use crate::domain::rate::RateError;
 
 // 22023 invalid_parameter_value
 
-/// 22023: a currency that is not three capital letters.
-pub fn malformed_currency(currency: &str) -> ErrorReport {
-    invalid(
-        format!("currency \"{currency}\" is not a currency code"),
-        format!("argument=currency value={}", plain(currency)),
-        "Use the three capital letters of ISO 4217, such as USD.",
-    )
-}
-
 /// 22023: a notice that ends before it begins.
 pub fn negative_notice() -> ErrorReport {
     invalid("notice must not be negative", "argument=notice", "Give a length like '30 days'; leave it out for none.")

@@ -1,9 +1,10 @@
 //! Refusals of forecasts, maintenance and late usage.
 
 use chrono::{DateTime, Utc};
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, not_found, plain, wrong_state};
+use super::{invalid, not_found, plain, report, wrong_state};
 use crate::store::breakage::Late;
 
 /// 22023: a length of time that ends before it begins, or at once.
@@ -21,6 +22,16 @@ pub fn no_time(argument: &str) -> ErrorReport {
         format!("{argument} must not be negative"),
         format!("argument={argument}"),
         "Give the time after which no further batch is begun, such as '5 minutes'; 0 for one batch of each step.",
+    )
+}
+
+/// 2D000: a procedure that commits was called where nothing may commit.
+pub fn cannot_commit(procedure: &str, within_a_transaction: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_TRANSACTION_TERMINATION,
+        format!("CALL {procedure}() commits after each batch, so it cannot run within a transaction"),
+        format!("procedure={procedure}"),
+        &format!("Call it by itself, outside of BEGIN and COMMIT and not from a function; {within_a_transaction}."),
     )
 }
 

@@ -98,13 +98,13 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
     let rate = rate(request, context, &worth)?;
     let refuse = |broken| match broken {
         ConversionError::TooLittle => {
-            error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.precision.decimals)
+            error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.decimals)
         }
         ConversionError::OutOfRange => error::amount_out_of_range("amount", &request.amount.to_string()),
     };
     let recorded = conversion::recorded(&rate).ok_or(ConversionError::TooLittle).map_err(refuse)?;
     let paying: Vec<&Share<'_>> = shares.iter().filter(|share| share.amount.is_positive()).collect();
-    let got = conversion::convert(&given(request.account, &paying), &rate, worth.precision).map_err(refuse)?;
+    let got = conversion::convert(&given(request.account, &paying), &rate, worth.decimals).map_err(refuse)?;
     let part = |(share, got): (&&Share<'_>, Got)| Part { lot: share.source.rank.lot, given: share.amount, got };
     let parts: Vec<Part> = paying.iter().zip(got).map(part).collect();
     if collect::write_slots(shares, request.account, request.amount, context.unit_decimals()).is_none() {

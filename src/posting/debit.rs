@@ -119,17 +119,18 @@ pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<std::res
     Ok(post(request, check(request)?)?.or_short(request.amount))
 }
 
-/// Debits, or returns `None` and leaves nothing behind: no key, no member, no lock.
+/// Debits, or returns `None` where the credits do not cover it and leaves nothing behind: no key, no member, no lock.
 ///
 /// # Errors
-/// P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused.
+/// 54000 a cap, which no purchase of credits would help against; P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused.
 pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
     let checked = check(request)?;
     // Only a key or a new member is written before the outcome is known.
     let writes_early = request.keyed.is_some() || (request.member.is_some() && checked.context.member.is_none());
     let posted = || match post(request, checked)? {
         Outcome::Posted(posting) => Ok(Some(posting)),
-        Outcome::Insufficient { .. } | Outcome::Capped(_) => Ok(None),
+        Outcome::Insufficient { .. } => Ok(None),
+        Outcome::Capped(reached) => Err(error::cap_reached(request.account, &reached)),
     };
     if writes_early { subtransaction::attempt(posted) } else { posted() }
 }

@@ -73,7 +73,7 @@ pub fn check<'a>(request: &Grant<'a>, lot: i64, now: DateTime<Utc>) -> Result<Ne
 
     let price = terms::price(request.paid, request.currency, context.currency.as_deref()).map_err(|broken| {
         let paid = request.paid.map(|paid| paid.to_string()).unwrap_or_default();
-        error::invalid_price(broken, &paid, request.currency.unwrap_or_default())
+        error::invalid_price(broken, &paid, request.currency.or(context.currency.as_deref()).unwrap_or_default())
     })?;
     let (category, source) = terms::classify(category, source, price.as_ref());
     let effective_at = request.effective_at.unwrap_or(now);

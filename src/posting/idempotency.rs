@@ -43,6 +43,6 @@ pub fn repeated(account: &str, keyed: Keyed<'_>) -> Result<Option<i64>> {
     match requests::find(account, keyed.key) {
         None => Ok(None),
         Some(earlier) if earlier.fingerprint == keyed.fingerprint => Ok(Some(earlier.result)),
-        Some(earlier) => Err(error::key_reused(account, keyed.key, &earlier.function, earlier.result)),
+        Some(earlier) => Err(error::key_reused(account, keyed.key, keyed.function, &earlier.function, earlier.result)),
     }
 }

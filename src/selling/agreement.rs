@@ -21,6 +21,9 @@ pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> R
     if let Some(card) = new.rate_card.filter(|card| rate_cards::card(card).is_none()) {
         return Err(error::unknown_card(card));
     }
+    for money in new.committed_money.iter().flatten() {
+        quote::check_money("committed_money", *money, &terms.currency)?;
+    }
     account::find_or_create(new.account, Some(&terms.unit), None, clock::now())?;
     account::lock(new.account);
     plans::share(new.plan);

@@ -90,7 +90,7 @@ pub struct Tier<'a> {
 /// Makes a version of a tier, which ends the one before; its id.
 ///
 /// # Errors
-/// P0002 unknown plan; 22023 tiers that leave a gap or overlap; 55000 in the past, or after a version that is announced, or below the
+/// P0002 unknown plan; 22023 tiers that leave a gap or overlap, a flat fee that cannot be paid; 55000 in the past, or after a version that is announced, or below the
 /// floor without a reason.
 pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     let (now, from) = locked(tier.plan, tier.effective_at)?;
@@ -98,6 +98,7 @@ pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     tier.from
         .within(plan.unit_decimals)
         .map_err(|_| error::too_many_decimals("from_quantity", &tier.from.to_string(), plan.unit_decimals))?;
+    check_flat(tier.flat, &plan.currency)?;
     if plan.model == Model::Stairstep
         && !tier.is_negotiated
         && (tier.flat.is_none() || tier.discount.or(tier.unit_price).is_some())
@@ -122,6 +123,15 @@ pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     end_current(tier.plan, tier.tier, from);
     plans::add_tier(tier.plan, &new, &tier.terms, now);
     Ok(new.version)
+}
+
+/// A flat fee is paid as it is, so it can be paid; prices per credit may be finer.
+fn check_flat(flat: Option<Decimal>, currency: &str) -> Result<()> {
+    let decimals = quote::currency_decimals(currency)?;
+    match flat.filter(|flat| flat.normalize().scale() > decimals) {
+        Some(flat) => Err(error::too_many_decimals_of_money("flat", &flat.to_string(), currency, decimals)),
+        None => Ok(()),
+    }
 }
 
 /// Ends a tier.

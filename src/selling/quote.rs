@@ -154,7 +154,15 @@ pub fn price_list(name: &str, plan: &Plan, tiers: &[TierVersion], list_price: De
 /// # Errors
 /// 22023 for one that is not known.
 pub fn currency_decimals(code: &str) -> Result<u32> {
-    currency::decimals(code).ok_or_else(|| error::unknown_currency(code))
+    currency::check(code).map_err(|broken| error::invalid_currency(code, broken))
+}
+
+/// Checks money that is named in a currency.
+///
+/// # Errors
+/// 22023 when it cannot be paid.
+pub fn check_money(argument: &str, money: Amount, code: &str) -> Result<()> {
+    currency::check_money(money, code).map_err(|broken| error::invalid_money(argument, &money.to_string(), code, broken))
 }
 
 /// All that prices a quantity: the plan, what was agreed, and the ladder that follows from both.
@@ -178,6 +186,9 @@ struct Ladder {
 /// without an agreement; 22003 a total out of range.
 pub fn quote(asked: Asked<'_>, now: DateTime<Utc>, snapshot: Snapshot) -> Result<Quoted> {
     let ladder = ladder(asked, now, snapshot)?;
+    if let Some(budget) = asked.budget {
+        check_money("budget", budget, &ladder.plan.currency)?;
+    }
     let quantity = match (asked.quantity, asked.budget) {
         (Some(quantity), None) => quantity
             .within(ladder.plan.unit_decimals)

@@ -40,6 +40,12 @@ impl Drop for Within {
     }
 }
 
+/// Whether the procedure that calls this function may commit: not in a transaction block, and not when a function called it.
+pub fn caller_may_commit() -> bool {
+    // SAFETY: It reads what the server knows of the innermost connection to SPI, which is the procedure's.
+    unsafe { pg_sys::SPI_inside_nonatomic_context() }
+}
+
 /// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
 pub fn connected<T>(work: impl FnOnce() -> T) -> T {
     let _within = Within::begin(State::Connected);

@@ -8,10 +8,9 @@ use super::statement::Statement;
 use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::conversion::Got;
-use crate::domain::exact::Precision;
 
 static WORTH: Statement = Statement::new(
-    "SELECT f.currency, f.fiat_per_credit, t.currency, t.fiat_per_credit, t.decimals, t.rounding
+    "SELECT f.currency, f.fiat_per_credit, t.currency, t.fiat_per_credit, t.decimals
      FROM credit.units f, credit.units t WHERE f.unit = $1 AND t.unit = $2",
     &[TEXTOID, TEXTOID],
 );
@@ -61,13 +60,14 @@ static WRITE: Statement = Statement::new(
     ],
 );
 
-/// What one of each unit is worth, and how amounts of the new one are written.
+/// What one of each unit is worth, and how many decimals the new one has.
 pub struct Worth {
     pub from_currency: Option<String>,
     pub from_fiat: Option<Decimal>,
     pub to_currency: Option<String>,
     pub to_fiat: Option<Decimal>,
-    pub precision: Precision,
+    /// Of the new unit.
+    pub decimals: u32,
 }
 
 /// `None` when one of the units does not exist.
@@ -78,10 +78,7 @@ pub fn worth(from_unit: &str, to_unit: &str) -> Option<Worth> {
         from_fiat: row.optional(2),
         to_currency: row.optional(3),
         to_fiat: row.optional(4),
-        precision: Precision {
-            decimals: row.get::<i16>(5) as u32,
-            rounding: row.get::<String>(6).parse().expect("a rounding that the table allows"),
-        },
+        decimals: row.get::<i16>(5) as u32,
     })
 }
 

@@ -9,6 +9,9 @@ use super::statement::Statement;
 /// The unit of an account that names none.
 pub const DEFAULT_UNIT: &str = "credit";
 
+/// The decimals of a unit that names none, as the table has them.
+pub const DEFAULT_DECIMALS: u32 = 6;
+
 static ENSURE_DEFAULT: Statement = Statement::new(
     "INSERT INTO credit.unit (unit, created_at) SELECT $1, $2
      WHERE NOT EXISTS (SELECT FROM credit.unit WHERE unit = $1) ON CONFLICT DO NOTHING",

@@ -20,7 +20,7 @@ pub static INVARIANTS: Statement = Statement::new(
          FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
          WHERE e.kind IN ('convert_out', 'convert_in') GROUP BY e.account, e.posting) e ON e.account = c.account AND e.posting = c.posting
      WHERE (c.from_amount, c.to_amount, c.from_unit, c.to_unit) IS DISTINCT FROM (e.given, e.got, e.from_units, e.to_units)
-         OR abs(c.from_amount * c.rate - c.to_amount) > 1 + c.from_amount * 0.00000000000001
+         OR c.to_amount - c.from_amount * c.rate NOT BETWEEN - 1 - c.from_amount * 0.00000000000001 AND c.from_amount * 0.00000000000001
      UNION ALL
      SELECT 'a converted lot keeps its terms', l.account, l.lot,
          concat_ws(' ', p.member, p.category, p.source, p.priority, p.applies_to, p.effective_at, p.expires_at, p.currency),

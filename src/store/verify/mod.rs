@@ -10,6 +10,7 @@ mod ledger;
 mod lots;
 mod names;
 mod pooling;
+mod prices;
 mod purchases;
 mod rollup;
 mod schedules;
@@ -59,6 +60,7 @@ pub fn violations(account: Option<&str>) -> Vec<Violation> {
     for invariants in INVARIANTS {
         violations.extend(invariants.read(&[&account, &now]).iter().map(violation_of_row));
     }
+    violations.extend(prices::violations(account));
     violations.extend(plan_schedules::not_as_wanted(account, now).iter().map(violation_of_row));
     violations
 }

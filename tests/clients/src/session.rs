@@ -105,6 +105,17 @@ pub trait Session {
         }
     }
 
+    /// Whether a single debit fits: it does not where the credits do not cover it (NULL) or a cap leaves less (54000).
+    fn fits(&mut self, debit: &str) -> bool {
+        match self.ask(debit) {
+            Ok(posting) => posting.is_some(),
+            Err(refusal) => {
+                refusal.expect("54000");
+                false
+            }
+        }
+    }
+
     /// The process id of the session's backend.
     fn backend(&mut self) -> i32 {
         self.number("SELECT pg_backend_pid()") as i32

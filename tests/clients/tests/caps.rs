@@ -247,9 +247,14 @@ fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     holder.run("ROLLBACK TO s; COMMIT");
     assert!(waiting.join().unwrap().is_ok());
     assert_eq!(counted(&mut session), "8");
-    // A refused one leaves nothing: no lock, no key, no member.
-    session.run("BEGIN");
-    assert_eq!(session.text("SELECT credit_try_debit('acme', 3, member => 'm0', key => 'k') IS NULL"), "t");
+    // A cap is an error also of whoever only tries: more credits would not help. It leaves nothing: no lock, no key, no member.
+    session.run("BEGIN; SAVEPOINT s");
+    let refusal = session.refusal("SELECT credit_try_debit('acme', 3, member => 'm0', key => 'k')").expect("54000");
+    assert_eq!((refusal.detail_of("headroom"), refusal.detail_of("requested")), (Some("2"), Some("3")), "{refusal}");
+    session.run("ROLLBACK TO s");
+    assert_eq!(session.text("SELECT count(*) FROM credit.request"), "0");
+    // Where the credits do not suffice either, that is the answer.
+    assert_eq!(session.ask("SELECT credit_try_debit('acme', 100000, member => 'm0', key => 'k')"), Ok(None));
     assert_eq!(session.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"), "0");
     session.run("COMMIT");
     database.verify();
@@ -378,13 +383,8 @@ fn a_batch_equals_its_items_one_by_one() {
                     ))
                 } else {
                     let one = |item: &(u64, u64, u64)| {
-                        let sql = format!(
-                            "SELECT (credit_try_debit('acme', {}, 'm{}', '{}') IS NOT NULL)::text",
-                            item.0,
-                            item.1,
-                            operation(item.2)
-                        );
-                        session.text(&sql)
+                        let sql = format!("SELECT credit_try_debit('acme', {}, 'm{}', '{}')", item.0, item.1, operation(item.2));
+                        session.fits(&sql).to_string()
                     };
                     items.iter().map(one).collect::<Vec<_>>().join(",")
                 };

@@ -389,16 +389,26 @@ fn a_trigger_on_the_customers_own_table_debits() {
     let (database, _) = with_lot();
     let mut session = database.connect();
     session.run(
-        "CREATE TABLE usage (id bigint PRIMARY KEY, org text NOT NULL, login text, tokens bigint NOT NULL, posting bigint);
+        "CREATE TABLE usage (id bigint PRIMARY KEY, org text NOT NULL, login text, tokens bigint NOT NULL);
          CREATE FUNCTION debit_usage() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
-             NEW.posting := credit_debit(NEW.org, NEW.tokens * 0.001, member => NEW.login, operation => 'completion', key => 'usage ' || NEW.id);
-             RETURN NEW;
+             PERFORM credit_debit(NEW.org, NEW.tokens * 0.001, member => NEW.login, operation => 'completion', key => 'usage ' || NEW.id,
+                 metadata => jsonb_build_object('usage', NEW.id));
+             RETURN NULL;
          END $$;
-         CREATE TRIGGER debit BEFORE INSERT ON usage FOR EACH ROW EXECUTE FUNCTION debit_usage()",
+         CREATE TRIGGER debit AFTER INSERT ON usage FOR EACH ROW EXECUTE FUNCTION debit_usage()",
     );
     session.run("INSERT INTO usage SELECT g, 'acme', 'user-' || g % 3, g * 1000 FROM generate_series(1, 10) g");
     assert_eq!(balance(&mut session), "45");
+    // A row that is not inserted costs nothing, also where another transaction is just inserting it.
+    session.run("INSERT INTO usage VALUES (10, 'acme', 'user-1', 10000) ON CONFLICT DO NOTHING");
+    let mut first = database.connect();
+    first.run("BEGIN; INSERT INTO usage VALUES (15, 'acme', 'user-1', 5000)");
+    let retry = database.waiting("INSERT INTO usage VALUES (15, 'acme', 'user-1', 5000) ON CONFLICT DO NOTHING");
+    first.run("COMMIT");
+    assert_eq!(retry.join().unwrap(), Ok(None));
+    assert_eq!(balance(&mut session), "40");
+    session.run("SELECT credit_grant('acme', 5); DELETE FROM usage WHERE id = 15");
     // The eleventh fits, the one after it does not: the business write and all its debits are undone together.
     let refused = session.refusal("INSERT INTO usage VALUES (11, 'acme', 'user-1', 45000), (12, 'acme', 'user-1', 1)");
     assert_eq!(refused.expect("23514").detail_of("available"), Some("0"));
@@ -406,7 +416,7 @@ fn a_trigger_on_the_customers_own_table_debits() {
     session.run("BEGIN; INSERT INTO usage VALUES (13, 'acme', 'user-1', 5000); ROLLBACK");
     assert_eq!(balance(&mut session), "45");
     session.run("INSERT INTO usage VALUES (14, 'acme', 'user-1', 45000)");
-    let joined = "SELECT count(*), sum(e.amount) FROM usage u JOIN credit.entry e ON e.account = u.org AND e.posting = u.posting
+    let joined = "SELECT count(*), sum(e.amount) FROM usage u JOIN credit.entry e ON e.account = u.org AND e.metadata -> 'usage' = to_jsonb(u.id)
                   AND e.member = u.login AND e.amount = u.tokens * -0.001";
     assert_eq!(session.rows(joined), [["11", "-100"]]);
     database.verify();

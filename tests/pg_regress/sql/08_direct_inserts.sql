@@ -69,19 +69,21 @@ DROP FUNCTION skip_this();
 SELECT lot, remaining FROM credit.lots WHERE account = 'acme' AND lot = :of_alice;
 
 -- Adoption in place: a trigger on the application's own table debits as its rows arrive.
-CREATE TABLE usage (id integer PRIMARY KEY, customer text, employee text, tokens integer, posting bigint);
+-- After the insert: a row that is not inserted costs nothing, and one that the credits do not cover is not there either.
+CREATE TABLE usage (id integer PRIMARY KEY, customer text, employee text, tokens integer);
 CREATE FUNCTION usage_is_debited() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.posting := credit_debit(NEW.customer, NEW.tokens / 1000.0, member => NEW.employee, operation => 'chat',
-        key => 'usage ' || NEW.id);
-    RETURN NEW;
+    PERFORM credit_debit(NEW.customer, NEW.tokens / 1000.0, member => NEW.employee, operation => 'chat',
+        key => 'usage ' || NEW.id, metadata => jsonb_build_object('usage', NEW.id));
+    RETURN NULL;
 END
 $$;
-CREATE TRIGGER usage_is_debited BEFORE INSERT ON usage FOR EACH ROW EXECUTE FUNCTION usage_is_debited();
+CREATE TRIGGER usage_is_debited AFTER INSERT ON usage FOR EACH ROW EXECUTE FUNCTION usage_is_debited();
 INSERT INTO usage VALUES (1, 'acme', 'alice', 1500), (2, 'acme', 'bob', 20000);
+INSERT INTO usage VALUES (2, 'acme', 'bob', 20000), (1, 'acme', 'alice', 1500) ON CONFLICT DO NOTHING;
 INSERT INTO usage VALUES (3, 'acme', 'bob', 40000);
 SELECT u.id, u.tokens, l.line, l.amount, l.member, l.operation, l.lot
-FROM usage u JOIN credit.ledger l ON l.account = 'acme' AND l.posting = u.posting ORDER BY u.id, l.line;
+FROM usage u JOIN credit.ledger l ON l.account = 'acme' AND l.metadata -> 'usage' = to_jsonb(u.id) ORDER BY u.id, l.line;
 DROP TABLE usage;
 DROP FUNCTION usage_is_debited();
 

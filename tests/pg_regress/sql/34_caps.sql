@@ -40,6 +40,8 @@ SELECT credit_cap('acme', 30, every => 'week', member => 'mia', action => 'warn'
 SELECT member, department, operation, every, covers, action, "limit", used, headroom, period_start, resets_at FROM credit.caps ORDER BY cap;
 SELECT credit_debit('acme', 5, member => 'mia', operation => 'chat') > 0 AS warned;
 SELECT credit_try_debit('acme', 0.5, operation => 'chat');
+-- What is missing in credits is NULL, also where a cap is in the way besides.
+SELECT credit_try_debit('acme', 5000, member => 'bob', operation => 'chat');
 -- Beyond credit and beyond the cap: the credits are named.
 SELECT credit_debit('acme', 5000, member => 'bob', operation => 'chat');
 SELECT * FROM credit_verify();

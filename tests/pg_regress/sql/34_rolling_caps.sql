@@ -145,6 +145,7 @@ SELECT credit_cap('moving', 100, department => 'eng', rolling => '30 days') > 0,
 SELECT credit_debit('moving', 60, member => 'ann') > 0 AS debited;
 SELECT credit_move_department('moving', 'eng', 'product');
 SELECT department, operation, every, rolling, "limit", used FROM credit.caps WHERE account = 'moving' ORDER BY cap;
-SELECT credit_try_debit('moving', 11, member => 'ann'), credit_debit('moving', 10, member => 'ann') > 0 AS debited;
+SELECT credit_try_debit('moving', 11, member => 'ann');
+SELECT credit_debit('moving', 10, member => 'ann') > 0 AS debited;
 SELECT department, operation, every, rolling, "limit", used FROM credit.caps WHERE account = 'moving' ORDER BY cap;
 SELECT * FROM credit_verify();
