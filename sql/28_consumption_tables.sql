@@ -29,6 +29,16 @@ CREATE TABLE credit.rollup (
 
 CREATE INDEX rollup_day ON credit.rollup (account, day);
 
+-- How far along each lot with a price the lines that are added up have come: its price lies along it, and usage has the value of its
+-- stretch. What comes later goes on from here. As the rollup it can be computed anew, and is not dumped.
+CREATE TABLE credit.rollup_lot (
+    lot      bigint NOT NULL,
+    account  text COLLATE "C" NOT NULL,
+    gone     numeric NOT NULL,
+    gained   numeric NOT NULL,
+    PRIMARY KEY (account, lot)
+) WITH (fillfactor = 80);
+
 -- How far the ledger is added up: one row, of this database of this server. A line of the ledger takes its posting id before it
 -- is committed, so a higher one may be seen first. `mark` is the last id that was taken when `mark_before` was the next transaction:
 -- once every transaction before that one has ended, no line up to the mark can come any more.

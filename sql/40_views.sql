@@ -29,10 +29,10 @@ FROM (SELECT credit.now() AS now) AS clock, credit.lot l JOIN credit.slot s ON s
 WHERE NOT l.closed AND l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) AND s.remaining > 0
 GROUP BY l.account, l.unit, l.member;
 
--- One row per ledger line, with its lot's terms and its value at the lot's cost basis.
+-- One row per ledger line, with its lot's terms and its own share of the lot's price, to 18 decimals.
 CREATE VIEW credit.ledger AS
 SELECT e.account, e.posting, e.line, e.kind, e.amount, l.unit, e.lot, e.member, e.department, e.operation, e.quantity, e.rate,
-    l.category, l.source, l.currency, l.cost_basis, trim_scale(e.amount * l.cost_basis) AS value,
+    l.category, l.source, l.currency, l.cost_basis, trim_scale(round(round(e.amount * l.paid, 18) / l.granted, 18)) AS value,
     e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata
 FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot;
 

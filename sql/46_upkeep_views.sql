@@ -3,14 +3,15 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- One row per lot that holds something and expires within 90 days.
+-- One row per lot that holds something and expires within 90 days, with the price of what is left: all of it less that of what is gone.
 CREATE VIEW credit.expiring_soon AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source,
     CASE WHEN l.expires_at <= clock.now + interval '168 hours' THEN 7
          WHEN l.expires_at <= clock.now + interval '720 hours' THEN 30
          WHEN l.expires_at <= clock.now + interval '1440 hours' THEN 60
          ELSE 90 END AS within_days,
-    trim_scale(s.remaining) AS remaining, trim_scale(s.remaining * l.cost_basis) AS value, l.currency, l.effective_at, l.expires_at
+    trim_scale(s.remaining) AS remaining,
+    trim_scale(l.paid - div(l.paid * GREATEST(l.granted - s.remaining, 0) * 1000000000, l.granted) * 0.000000001) AS value, l.currency, l.effective_at, l.expires_at
 FROM (SELECT credit.now() AS now) AS clock, credit.lot l,
     LATERAL (SELECT sum(remaining) AS remaining FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot) AS s
 WHERE NOT l.closed AND l.expires_at > clock.now AND l.expires_at <= clock.now + interval '2160 hours' AND s.remaining > 0;

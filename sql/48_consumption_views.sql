@@ -5,7 +5,8 @@
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- What each line of the ledger adds to the reports: usage and its corrections, and what happens to a member's own lots. Of the lines of
--- one usage that several lots paid for, one counts as the request.
+-- one usage that several lots paid for, one counts as the request. Lines that only take from a lot with a price add nothing (`counts`), but
+-- its usage after them has the value of a later stretch.
 CREATE VIEW credit.consumption_line AS
 SELECT e.account, l.unit, date_trunc('month', local.day)::date AS month, local.day, COALESCE(e.member, '') AS member,
     COALESCE(e.department, '') AS department, COALESCE(e.operation, '') AS operation,
@@ -18,21 +19,41 @@ SELECT e.account, l.unit, date_trunc('month', local.day)::date AS month, local.d
     CASE WHEN e.kind <> 'debit' THEN 0 WHEN e.line = 1 THEN 1
          WHEN EXISTS (SELECT FROM credit.entry p WHERE p.account = e.account AND p.posting = e.posting AND p.line < e.line
              AND p.kind = 'debit' AND p.operation IS NOT DISTINCT FROM e.operation) THEN 0 ELSE 1 END AS requests,
-    CASE WHEN sort.is_usage THEN COALESCE(- e.amount * l.cost_basis, 0) ELSE 0 END AS value,
+    CASE WHEN sort.is_usage AND l.paid > 0 THEN round(round(- e.amount * l.paid, 18) / l.granted, 18) ELSE 0 END AS value,
     CASE WHEN sort.is_usage OR e.kind IN ('expiry', 'expiry_reversal') THEN 0 ELSE e.amount END AS funded,
     CASE WHEN e.kind IN ('expiry', 'expiry_reversal') THEN - e.amount ELSE 0 END AS lapsed,
-    e.posting, e.occurred_at
+    e.posting, e.occurred_at, e.line, e.lot, l.granted, l.paid, e.kind IN ('debit', 'adjustment') OR l.member IS NOT NULL AS counts,
+    CASE WHEN sort.is_birth OR e.kind = 'adjustment' AND NOT sort.is_usage THEN 0 ELSE - e.amount END AS gone,
+    CASE WHEN e.kind = 'adjustment' AND NOT sort.is_usage THEN e.amount ELSE 0 END AS gained
 FROM credit.entry e
 -- Looked up line by line: the planner takes account and lot for independent, and joins as if there were hardly any.
-CROSS JOIN LATERAL (SELECT l.unit, l.member, l.source, l.currency, l.cost_basis, a.time_zone
+CROSS JOIN LATERAL (SELECT l.unit, l.member, l.source, l.currency, l.granted, l.paid, a.time_zone
     FROM credit.lot l JOIN credit.account a ON a.account = l.account WHERE l.account = e.account AND l.lot = e.lot OFFSET 0) AS l
 CROSS JOIN LATERAL (SELECT (e.occurred_at AT TIME ZONE l.time_zone)::date AS day) AS local
 CROSS JOIN LATERAL (SELECT CASE e.kind WHEN 'debit' THEN true
     WHEN 'adjustment' THEN e.corrects IS NOT NULL AND EXISTS (SELECT FROM credit.entry c
         WHERE c.account = e.account AND c.posting = e.corrects AND c.kind = 'debit')
     -- As a subquery of its own it is decided once per line.
-    ELSE false END AS is_usage OFFSET 0) AS sort
-WHERE e.kind IN ('debit', 'adjustment') OR l.member IS NOT NULL;
+    ELSE false END AS is_usage, e.kind IN ('grant', 'move_in', 'convert_in', 'roll_in') AS is_birth OFFSET 0) AS sort
+WHERE e.kind IN ('debit', 'adjustment') OR l.member IS NOT NULL OR l.paid > 0 AND NOT sort.is_birth;
+
+-- What came since the ledger was added up, each usage with the value of its stretch of the lot: the price up to where it ends, cut to nine
+-- decimals, less the price up to where it begins. So the values of a lot's lines add up to its price, however they are grouped. What
+-- adjustments added to a lot carries no price and leaves it last; what they took takes its price along.
+CREATE VIEW credit.consumption_since AS
+SELECT c.account, c.unit, c.month, c.day, c.member, c.department, c.operation, c.currency, c.credits, c.pooled, c.overage, c.quantity,
+    c.requests, CASE WHEN c.credits <> 0 AND c.paid > 0 THEN
+        (div(c.paid * LEAST(GREATEST(place.ends, 0), c.granted) * 1000000000, c.granted)
+            - div(c.paid * LEAST(GREATEST(place.ends - c.gone, 0), c.granted) * 1000000000, c.granted)) * 0.000000001 ELSE 0 END AS value,
+    c.funded, c.lapsed, c.posting, c.occurred_at
+FROM (SELECT line.*, COALESCE(l.gone, 0) + sum(line.gone) OVER so_far AS gone_after,
+          COALESCE(l.gained, 0) + sum(line.gained) OVER so_far AS gained_after
+      FROM credit.consumption_line line
+      LEFT JOIN credit.rollup_lot l ON l.account = line.account AND l.lot = line.lot AND credit.rolled_up_to() > 0
+      WHERE line.posting > credit.rolled_up_to()
+      WINDOW so_far AS (PARTITION BY line.account, line.lot ORDER BY line.posting, line.line ROWS UNBOUNDED PRECEDING)) AS c
+    CROSS JOIN LATERAL (SELECT c.gone_after + GREATEST(- c.gained_after, 0) AS ends) AS place
+WHERE c.counts;
 
 -- All of it, up to now: by account, unit, day, member, department, operation and currency. Rows are added up further by the views below.
 CREATE VIEW credit.consumption AS
@@ -43,7 +64,7 @@ FROM credit.rollup r WHERE credit.rolled_up_to() > 0
 UNION ALL
 SELECT c.account, c.unit, c.month, c.day, NULLIF(c.member, ''), NULLIF(c.department, ''), NULLIF(c.operation, ''), NULLIF(c.currency, ''),
     c.credits, c.pooled, c.overage, c.quantity, c.requests, c.value, c.funded, c.lapsed
-FROM credit.consumption_line c WHERE c.posting > credit.rolled_up_to();
+FROM credit.consumption_since c;
 
 -- One row per member and month that used something; usage without a member has a row of its own (member NULL).
 CREATE VIEW credit.consumption_by_member AS

@@ -98,6 +98,7 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_within_department'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.heavy_and_light_users'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.rollup'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.rollup_lot'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.rollup_watermark'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.plan_cost'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.tier_economics'),

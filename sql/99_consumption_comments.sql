@@ -16,10 +16,16 @@ COMMENT ON COLUMN credit.rollup.credits IS 'What was used, less what corrections
 COMMENT ON COLUMN credit.rollup.pooled IS 'What of credits the pool paid, and not a lot of the member.';
 COMMENT ON COLUMN credit.rollup.overage IS 'What of credits lots of source overdraft paid.';
 COMMENT ON COLUMN credit.rollup.quantity IS 'The quantities that were charged, less those of corrections.';
-COMMENT ON COLUMN credit.rollup.value IS 'What was used at the cost basis of the lots that paid, exactly.';
+COMMENT ON COLUMN credit.rollup.value IS 'What was used at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what was used of it.';
 COMMENT ON COLUMN credit.rollup.funded IS 'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
 COMMENT ON COLUMN credit.rollup.lapsed IS 'What lots of the member lost to their expiry, less what late usage took back.';
 COMMENT ON INDEX credit.rollup_day IS 'Finds the days of a period.';
+
+COMMENT ON TABLE credit.rollup_lot IS 'How far along each lot with a price the lines that are added up have come. Not dumped: it is computed anew from the ledger.';
+COMMENT ON COLUMN credit.rollup_lot.account IS 'The account.';
+COMMENT ON COLUMN credit.rollup_lot.lot IS 'The lot.';
+COMMENT ON COLUMN credit.rollup_lot.gone IS 'What they took of it, other than by adjustments that correct nothing.';
+COMMENT ON COLUMN credit.rollup_lot.gained IS 'What adjustments that correct nothing added to it, less what they took.';
 
 COMMENT ON TABLE credit.rollup_watermark IS 'How far the ledger is added up in credit.rollup: one row. Not dumped, and without meaning in another database: there it is begun anew.';
 COMMENT ON COLUMN credit.rollup_watermark.rolled_to IS 'Up to this posting the ledger is added up.';
@@ -53,11 +59,38 @@ COMMENT ON COLUMN credit.consumption_line.credits IS 'What was used, less what c
 COMMENT ON COLUMN credit.consumption_line.pooled IS 'What of credits the pool paid, and not a lot of the member.';
 COMMENT ON COLUMN credit.consumption_line.overage IS 'What of credits lots of source overdraft paid.';
 COMMENT ON COLUMN credit.consumption_line.quantity IS 'The quantities that were charged, less those of corrections.';
-COMMENT ON COLUMN credit.consumption_line.value IS 'What was used at the cost basis of the lots that paid, exactly.';
+COMMENT ON COLUMN credit.consumption_line.value IS 'Its own share of the price of the lot, to 18 decimals. credit.consumption_since has the value that adds up.';
 COMMENT ON COLUMN credit.consumption_line.funded IS 'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
 COMMENT ON COLUMN credit.consumption_line.lapsed IS 'What lots of the member lost to their expiry, less what late usage took back.';
 COMMENT ON COLUMN credit.consumption_line.posting IS 'The posting.';
 COMMENT ON COLUMN credit.consumption_line.occurred_at IS 'When it happened.';
+COMMENT ON COLUMN credit.consumption_line.line IS 'The line of the posting.';
+COMMENT ON COLUMN credit.consumption_line.lot IS 'The lot.';
+COMMENT ON COLUMN credit.consumption_line.granted IS 'What the lot was granted with.';
+COMMENT ON COLUMN credit.consumption_line.paid IS 'What was paid for that; NULL when no price is known.';
+COMMENT ON COLUMN credit.consumption_line.counts IS 'Whether it adds anything to the reports; else it only takes from a lot with a price.';
+COMMENT ON COLUMN credit.consumption_line.gone IS 'What it takes of the lot, other than by an adjustment that corrects nothing.';
+COMMENT ON COLUMN credit.consumption_line.gained IS 'What an adjustment that corrects nothing adds to the lot.';
+
+COMMENT ON VIEW credit.consumption_since IS 'What each line adds that came since the ledger was added up, with a value that adds up: the price of the stretch of the lot that it took.';
+COMMENT ON COLUMN credit.consumption_since.account IS 'The account.';
+COMMENT ON COLUMN credit.consumption_since.unit IS 'The unit of the amounts.';
+COMMENT ON COLUMN credit.consumption_since.month IS 'First day of the month of the day.';
+COMMENT ON COLUMN credit.consumption_since.day IS 'The day of the usage in the account''s time zone.';
+COMMENT ON COLUMN credit.consumption_since.member IS 'The member; '''' for usage without one.';
+COMMENT ON COLUMN credit.consumption_since.department IS 'The department that the member had when it was recorded; '''' for none.';
+COMMENT ON COLUMN credit.consumption_since.operation IS 'The operation; '''' for none.';
+COMMENT ON COLUMN credit.consumption_since.currency IS 'ISO 4217 code of value; '''' for lots without a cost basis.';
+COMMENT ON COLUMN credit.consumption_since.credits IS 'What was used, less what corrections gave back.';
+COMMENT ON COLUMN credit.consumption_since.pooled IS 'What of credits the pool paid, and not a lot of the member.';
+COMMENT ON COLUMN credit.consumption_since.overage IS 'What of credits lots of source overdraft paid.';
+COMMENT ON COLUMN credit.consumption_since.quantity IS 'The quantities that were charged, less those of corrections.';
+COMMENT ON COLUMN credit.consumption_since.requests IS 'How many usages: debits and charged operations, however many lots paid for one.';
+COMMENT ON COLUMN credit.consumption_since.funded IS 'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
+COMMENT ON COLUMN credit.consumption_since.lapsed IS 'What lots of the member lost to their expiry, less what late usage took back.';
+COMMENT ON COLUMN credit.consumption_since.posting IS 'The posting.';
+COMMENT ON COLUMN credit.consumption_since.occurred_at IS 'When it happened.';
+COMMENT ON COLUMN credit.consumption_since.value IS 'The price of its stretch of the lot, to nine decimals.';
 
 COMMENT ON VIEW credit.consumption IS 'What was consumed, up to now: what is added up and what came since, in one snapshot. Rows of the same keys may come more than once: add them up. Filter by account and month, or account and day.';
 COMMENT ON COLUMN credit.consumption.month IS 'First day of the month of the day.';
@@ -73,7 +106,7 @@ COMMENT ON COLUMN credit.consumption.credits IS 'What was used, less what correc
 COMMENT ON COLUMN credit.consumption.pooled IS 'What of credits the pool paid, and not a lot of the member.';
 COMMENT ON COLUMN credit.consumption.overage IS 'What of credits lots of source overdraft paid.';
 COMMENT ON COLUMN credit.consumption.quantity IS 'The quantities that were charged, less those of corrections.';
-COMMENT ON COLUMN credit.consumption.value IS 'What was used at the cost basis of the lots that paid, exactly.';
+COMMENT ON COLUMN credit.consumption.value IS 'What was used at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what was used of it.';
 COMMENT ON COLUMN credit.consumption.funded IS 'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
 COMMENT ON COLUMN credit.consumption.lapsed IS 'What lots of the member lost to their expiry, less what late usage took back.';
 

@@ -125,7 +125,9 @@ pub fn not_positive(argument: &str, value: Amount) -> ErrorReport {
         format!("argument={argument} value={value}"),
         match argument {
             "bonus" => "Leave bonus out of a purchase without one.",
-            "amount" | "granted" => "Credits are added with credit_grant() and taken with credit_debit(), both by a positive amount.",
+            "amount" | "granted" => {
+                "Credits are added with credit_grant() and taken with credit_debit(), both by a positive amount."
+            }
             _ => "Give a number above zero, or leave it out where it may be left out.",
         },
     )
@@ -133,10 +135,14 @@ pub fn not_positive(argument: &str, value: Amount) -> ErrorReport {
 
 /// 22023: more significant decimals than the unit has.
 pub fn too_many_decimals(argument: &str, value: &str, decimals: u32) -> ErrorReport {
+    let (has, to) = match decimals {
+        0 => ("must be a whole number".to_owned(), "a whole number".to_owned()),
+        _ => (format!("has more than {decimals} decimals"), format!("{decimals} decimals")),
+    };
     invalid(
-        format!("{argument} {value} has more than {decimals} decimals"),
+        format!("{argument} {value} {has}"),
         format!("argument={argument} value={value} decimals={decimals}"),
-        &format!("Round it yourself to {decimals} decimals: a number is never rounded silently."),
+        &format!("Round it yourself to {to}: a number is never rounded silently."),
     )
 }
 
@@ -360,7 +366,9 @@ pub fn unknown_role(role: &str) -> ErrorReport {
 pub fn key_reused(account: &str, key: &str, asked: &str, function: &str, result: i64) -> ErrorReport {
     let hint = if asked == function {
         let arguments = compared(function);
-        format!("Compared are {arguments}; metadata is not. Repeat a request with the same arguments, or use a new key for a new request.")
+        format!(
+            "Compared are {arguments}; metadata is not. Repeat a request with the same arguments, or use a new key for a new request."
+        )
     } else {
         format!("It was used by {function}(), and this is {asked}(): use a key of its own for each request.")
     };

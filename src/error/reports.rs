@@ -58,6 +58,16 @@ pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: u32) 
     )
 }
 
+/// 22003: a conversion that would become more than any lot can hold.
+pub fn converts_out_of_range(from: &str, to: &str, amount: Amount, rate: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        format!("{amount} of unit \"{from}\" would become 10^15 or more of \"{to}\""),
+        format!("from_unit={} to_unit={} amount={amount} rate={rate} limit=1000000000000000", plain(from), plain(to)),
+        "Amounts stay below 10^15: convert less, or at another rate.",
+    )
+}
+
 /// 22023: a target where none is aimed at.
 pub fn needless_target(policy: &str) -> ErrorReport {
     invalid(

@@ -97,10 +97,11 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
     let worth = conversions::worth(&context.unit, request.to_unit).ok_or_else(|| error::unknown_unit(request.to_unit))?;
     let rate = rate(request, context, &worth)?;
     let refuse = |broken| match broken {
-        ConversionError::TooLittle => {
-            error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.decimals)
+        ConversionError::TooLittle => error::converts_to_nothing(&context.unit, request.to_unit, request.amount, worth.decimals),
+        ConversionError::OutOfRange => {
+            let rate = conversion::recorded(&rate).unwrap_or_default().to_string();
+            error::converts_out_of_range(&context.unit, request.to_unit, request.amount, &rate)
         }
-        ConversionError::OutOfRange => error::amount_out_of_range("amount", &request.amount.to_string()),
     };
     let recorded = conversion::recorded(&rate).ok_or(ConversionError::TooLittle).map_err(refuse)?;
     let paying: Vec<&Share<'_>> = shares.iter().filter(|share| share.amount.is_positive()).collect();

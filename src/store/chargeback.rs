@@ -7,7 +7,8 @@ use pgrx::prelude::*;
 use super::statement::{Row, Statement};
 
 // Whole days are added up already. Of the days that the period cuts, and of what came since, the lines are read: those of a day lie between
-// the first and the last posting that were added to it.
+// the first and the last posting that were added to it. Lines of a cut day count with their own share of the price, which may be of thirds:
+// the values are rounded one after the other, each to what the sum up to it has grown by, so that the departments add up to all of it.
 static BY_DEPARTMENT: Statement = Statement::by_index(
     "WITH bound AS (
          SELECT time_zone, ($3 AT TIME ZONE time_zone)::date AS first, ($4 AT TIME ZONE time_zone)::date AS last
@@ -29,20 +30,28 @@ static BY_DEPARTMENT: Statement = Statement::by_index(
          UNION ALL
          SELECT c.department, c.currency, c.credits, c.value, c.overage, c.funded
          FROM cut_day d, credit.consumption_line c
-         WHERE c.account = $1 AND c.posting >= d.first AND c.posting <= d.last AND c.posting <= credit.rolled_up_to()
+         WHERE c.counts AND c.account = $1 AND c.posting >= d.first AND c.posting <= d.last AND c.posting <= credit.rolled_up_to()
              AND c.unit = $2 AND c.day = d.day AND c.occurred_at >= $3 AND c.occurred_at < $4
          UNION ALL
          SELECT c.department, c.currency, c.credits, c.value, c.overage, c.funded
-         FROM credit.consumption_line c
-         WHERE c.account = $1 AND c.posting > credit.rolled_up_to() AND c.unit = $2 AND c.occurred_at >= $3 AND c.occurred_at < $4
-     )
-     SELECT department, trim_scale(sum(funded)), trim_scale(sum(credits)), CASE WHEN min(currency) = max(currency) THEN trim_scale(sum(value)) END,
-         CASE WHEN min(currency) = max(currency) THEN min(currency) END, trim_scale(sum(credits) - sum(funded)), trim_scale(sum(overage))
+         FROM credit.consumption_since c
+         WHERE c.account = $1 AND c.unit = $2 AND c.occurred_at >= $3 AND c.occurred_at < $4
+     ), department AS (
+     SELECT department, trim_scale(sum(funded)) AS funded, trim_scale(sum(credits)) AS used, sum(value) AS value,
+         CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency,
+         trim_scale(sum(credits) - sum(funded)) AS cross_subsidy, trim_scale(sum(overage)) AS overage
      FROM (SELECT CASE WHEN $5 IS NULL THEN NULLIF(department, '')
                   ELSE NULLIF(array_to_string((string_to_array(department, '/'))[:$5], '/'), '') END AS department,
                NULLIF(currency, '') AS currency, credits, value, overage, funded
            FROM part WHERE credits <> 0 OR funded <> 0 OR overage <> 0) p
-     GROUP BY department ORDER BY department NULLS LAST",
+     GROUP BY department
+     )
+     SELECT department, funded, used, CASE WHEN currency IS NOT NULL THEN
+             trim_scale(round(sum(value) OVER so_far, 9) - round(sum(value) OVER so_far - value, 9)) END,
+         currency, cross_subsidy, overage
+     FROM department
+     WINDOW so_far AS (PARTITION BY currency ORDER BY department NULLS LAST ROWS UNBOUNDED PRECEDING)
+     ORDER BY department NULLS LAST",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 

@@ -1,4 +1,4 @@
-//! The tables `credit.rollup` and `credit.rollup_watermark`: the ledger added up, and how far.
+//! The tables `credit.rollup`, `credit.rollup_lot` and `credit.rollup_watermark`: the ledger added up, how far along each lot, and how far.
 
 use pgrx::pg_sys::{INT8OID, OIDOID, TEXTOID};
 
@@ -11,7 +11,7 @@ static WATERMARK: Statement = Statement::new(
 );
 
 // Not TRUNCATE: whoever looks at an older snapshot goes on with what was there.
-static FORGET: Statement = Statement::new("DELETE FROM credit.rollup", &[]);
+static FORGET: Statement = Statement::new("WITH lots AS (DELETE FROM credit.rollup_lot) DELETE FROM credit.rollup", &[]);
 
 // Run as whoever looks at a view: every name is qualified, and nothing is computed.
 static SEEN: Statement = Statement::new("SELECT rolled_to, system_identifier, database FROM credit.rollup_watermark", &[]);
@@ -39,19 +39,51 @@ static ANY_WITHOUT_ID: Statement = Statement::new(
 
 static OLDEST_RUNNING: Statement = Statement::new("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", &[]);
 
+/// Lines of the ledger with the value of the stretch of the lot that each took, as the view credit.consumption_since has it. They come
+/// with how far along its lot each of them came: `gone_after` and `gained_after`.
+macro_rules! with_value {
+    ($lines:literal) => {
+        concat!(
+            "SELECT c.account, c.month, c.day, c.unit, c.member, c.department, c.operation, c.currency, c.requests, c.posting, c.credits,
+                 c.pooled, c.overage, c.quantity, c.funded, c.lapsed, CASE WHEN c.credits <> 0 AND c.paid > 0 THEN
+                     (div(c.paid * LEAST(GREATEST(place.ends, 0), c.granted) * 1000000000, c.granted)
+                         - div(c.paid * LEAST(GREATEST(place.ends - c.gone, 0), c.granted) * 1000000000, c.granted)) * 0.000000001
+                     ELSE 0 END AS value
+             FROM (",
+            $lines,
+            ") c CROSS JOIN LATERAL (SELECT c.gone_after + GREATEST(- c.gained_after, 0) AS ends) place WHERE c.counts"
+        )
+    };
+}
+pub(in crate::store) use with_value;
+
 static ROLL: Statement = Statement::in_stretches(
-    "INSERT INTO credit.rollup AS r (account, month, day, unit, member, department, operation, currency, requests, first_posting,
-         last_posting, credits, pooled, overage, quantity, value, funded, lapsed)
-     SELECT account, month, day, unit, member, department, operation, currency, sum(requests), min(posting), max(posting),
-         trim_scale(sum(credits)), trim_scale(sum(pooled)), trim_scale(sum(overage)), trim_scale(sum(quantity)), trim_scale(sum(value)),
-         trim_scale(sum(funded)), trim_scale(sum(lapsed))
-     FROM credit.consumption_line WHERE posting > $1 AND posting <= $2
-     GROUP BY account, month, day, unit, member, department, operation, currency
-     ON CONFLICT (account, month, day, unit, member, department, operation, currency) DO UPDATE SET
-         requests = r.requests + EXCLUDED.requests, first_posting = LEAST(r.first_posting, EXCLUDED.first_posting),
-         last_posting = GREATEST(r.last_posting, EXCLUDED.last_posting), credits = r.credits + EXCLUDED.credits,
-         pooled = r.pooled + EXCLUDED.pooled, overage = r.overage + EXCLUDED.overage, quantity = r.quantity + EXCLUDED.quantity,
-         value = r.value + EXCLUDED.value, funded = r.funded + EXCLUDED.funded, lapsed = r.lapsed + EXCLUDED.lapsed",
+    concat!(
+        "WITH line AS MATERIALIZED (
+             SELECT line.*, COALESCE(l.gone, 0) + sum(line.gone) OVER so_far AS gone_after,
+                 COALESCE(l.gained, 0) + sum(line.gained) OVER so_far AS gained_after
+             FROM credit.consumption_line line LEFT JOIN credit.rollup_lot l ON l.account = line.account AND l.lot = line.lot
+             WHERE line.posting > $1 AND line.posting <= $2
+             WINDOW so_far AS (PARTITION BY line.account, line.lot ORDER BY line.posting, line.line ROWS UNBOUNDED PRECEDING)
+         ), lot AS (
+             INSERT INTO credit.rollup_lot AS l (account, lot, gone, gained)
+             SELECT account, lot, sum(gone), sum(gained) FROM line WHERE paid > 0 AND (gone <> 0 OR gained <> 0) GROUP BY account, lot
+             ON CONFLICT (account, lot) DO UPDATE SET gone = l.gone + EXCLUDED.gone, gained = l.gained + EXCLUDED.gained
+         )
+         INSERT INTO credit.rollup AS r (account, month, day, unit, member, department, operation, currency, requests, first_posting,
+             last_posting, credits, pooled, overage, quantity, value, funded, lapsed)
+         SELECT account, month, day, unit, member, department, operation, currency, sum(requests), min(posting), max(posting),
+             trim_scale(sum(credits)), trim_scale(sum(pooled)), trim_scale(sum(overage)), trim_scale(sum(quantity)), trim_scale(sum(value)),
+             trim_scale(sum(funded)), trim_scale(sum(lapsed))
+         FROM (",
+        with_value!("SELECT * FROM line"),
+        ") v GROUP BY account, month, day, unit, member, department, operation, currency
+         ON CONFLICT (account, month, day, unit, member, department, operation, currency) DO UPDATE SET
+             requests = r.requests + EXCLUDED.requests, first_posting = LEAST(r.first_posting, EXCLUDED.first_posting),
+             last_posting = GREATEST(r.last_posting, EXCLUDED.last_posting), credits = r.credits + EXCLUDED.credits,
+             pooled = r.pooled + EXCLUDED.pooled, overage = r.overage + EXCLUDED.overage, quantity = r.quantity + EXCLUDED.quantity,
+             value = r.value + EXCLUDED.value, funded = r.funded + EXCLUDED.funded, lapsed = r.lapsed + EXCLUDED.lapsed"
+    ),
     &[INT8OID, INT8OID],
 );
 

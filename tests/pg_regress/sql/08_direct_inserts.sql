@@ -81,7 +81,9 @@ $$;
 CREATE TRIGGER usage_is_debited AFTER INSERT ON usage FOR EACH ROW EXECUTE FUNCTION usage_is_debited();
 INSERT INTO usage VALUES (1, 'acme', 'alice', 1500), (2, 'acme', 'bob', 20000);
 INSERT INTO usage VALUES (2, 'acme', 'bob', 20000), (1, 'acme', 'alice', 1500) ON CONFLICT DO NOTHING;
+\set SHOW_CONTEXT never
 INSERT INTO usage VALUES (3, 'acme', 'bob', 40000);
+\set SHOW_CONTEXT errors
 SELECT u.id, u.tokens, l.line, l.amount, l.member, l.operation, l.lot
 FROM usage u JOIN credit.ledger l ON l.account = 'acme' AND l.metadata -> 'usage' = to_jsonb(u.id) ORDER BY u.id, l.line;
 DROP TABLE usage;

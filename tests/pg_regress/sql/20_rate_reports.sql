@@ -46,7 +46,7 @@ FROM credit.margin WHERE card = 'list' ORDER BY 1, 2;
 
 -- What was earned: 1,000 tokens cost 0.25 credits, paid by a lot that was sold at half price, and by a gift.
 INSERT INTO credit.account (account, unit, rate_card) VALUES ('acme', 'compute', 'list');
-SELECT credit_grant('acme', 5, paid => 0.025, currency => 'USD', priority => 1) AS sold, credit_grant('acme', 100) AS given;
+SELECT credit_grant('acme', 5, paid => 0.03, currency => 'USD', priority => 1) AS sold, credit_grant('acme', 100) AS given;
 INSERT INTO credit.entry (account, posting, line, kind, amount, lot, operation, quantity, rate, occurred_at, recorded_at, recorded_by, posted)
 VALUES ('acme', nextval('credit.posting_id'), 1, 'debit', -5, 1, 'chat|input', 20000, 2, '2026-01-15', '2026-01-15', 'owner', true),
     ('acme', currval('credit.posting_id'), 2, 'debit', -2.5, 2, 'chat|input', 10000, 2, '2026-01-15', '2026-01-15', 'owner', true),

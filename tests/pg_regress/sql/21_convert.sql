@@ -73,3 +73,23 @@ UPDATE credit.lot SET paid = paid + 0.000000001 WHERE parent = 1;
 UPDATE credit.lot SET expires_at = '2030-01-01' WHERE parent = 3;
 SELECT invariant, lot, expected, found FROM credit_verify() ORDER BY invariant, lot, found COLLATE "C";
 ROLLBACK;
+
+-- There and back again: what comes out is cut, whatever the unit's rounding is, so nobody gains.
+SELECT credit_unit('whole', decimals => 0, rounding => 'up'), credit_unit('cent', decimals => 0, currency => 'USD', fiat_per_credit => 0.01),
+    credit_unit('micro', decimals => 0, currency => 'USD', fiat_per_credit => 0.000001);
+SELECT credit_grant('there', 1.5) > 0 AS granted, credit_grant('back', 15000, unit => 'micro') > 0 AS granted;
+SELECT credit_convert('there', 1.5, 'credit', 'whole', rate => 1) > 0 AS converted;
+SELECT credit_balance('there', unit => 'whole') AS whole;
+SELECT credit_convert('there', 1, 'whole', 'credit', rate => 1) > 0 AS converted;
+SELECT credit_balance('there') AS credit, credit_balance('there', unit => 'whole') AS whole;
+SELECT credit_convert('there', 0.5, 'credit', 'whole', rate => 1);
+DO $$
+BEGIN
+    LOOP
+        PERFORM credit_convert('back', credit_balance('back', unit => 'micro'), 'micro', 'cent');
+        PERFORM credit_convert('back', credit_balance('back', unit => 'cent'), 'cent', 'micro');
+        EXIT WHEN credit_balance('back', unit => 'micro') <= 10000;
+    END LOOP;
+END $$;
+SELECT credit_balance('back', unit => 'micro') AS micro, credit_balance('back', unit => 'cent') AS cent;
+SELECT DISTINCT invariant FROM credit_verify() WHERE account IN ('there', 'back');

@@ -240,6 +240,7 @@ pub const ADMIN: &[&str] = &[
     "SELECT credit.rate_usage",
     "SELECT credit.request",
     "SELECT credit.rollup",
+    "SELECT credit.rollup_lot",
     "SELECT credit.rollup_watermark",
     "SELECT credit.schedule",
     "SELECT credit.schedule_period",
