@@ -112,7 +112,9 @@ fn credit_spendable(
         let least =
             |pool: bool| counting.iter().zip(&left).filter(move |(cap, _)| cap.pool == pool).map(|(_, now)| now.headroom());
         let of_pool = least(true).fold(pooled, Amount::min);
-        let credits = own.checked_add(of_pool).ok_or_else(|| error::amount_out_of_range("the balance", "of the account"))?;
+        let credits = own
+            .checked_add(of_pool)
+            .ok_or_else(|| error::result_out_of_range("the balance", format!("own={own} of_pool={of_pool}")))?;
         Ok(convert::numeric(least(false).fold(credits, Amount::min)))
     })
 }

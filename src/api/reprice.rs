@@ -132,7 +132,8 @@ fn credit_reprice_preview(
         let offers = repricing::as_it_will_be(card);
         let with_earlier = offers.iter().any(|offer| offer.rate.counts_over_a_period());
         let uses = repricing::usage(card, days, account, with_earlier);
-        replay::replay(&offers, &uses, terms.precision).ok_or_else(|| error::amount_out_of_range("a price", "of the preview"))
+        replay::replay(&offers, &uses, terms.precision)
+            .ok_or_else(|| error::result_out_of_range("a price of the preview", format!("days={days}")))
     })?;
     Ok(TableIterator::new(compared.into_iter().map(|(account, comparison)| preview(account, comparison))))
 }

@@ -151,7 +151,11 @@ pub fn instant_out_of_range(argument: &str, value: &str, last_year: i32) -> Erro
     invalid(
         format!("{argument} must be a finite instant up to the year {last_year}, not {value}"),
         format!("argument={argument} value={}", plain(value)),
-        "For a lot that never expires, leave expires_at out (NULL).",
+        if argument == "expires_at" {
+            "For a lot that never expires, leave expires_at out (NULL)."
+        } else {
+            "Give an instant of the calendar; where none is meant, leave the argument out (NULL)."
+        },
     )
 }
 
@@ -160,7 +164,11 @@ pub fn length_out_of_range(argument: &str, years: i32, longest: i32) -> ErrorRep
     invalid(
         format!("{argument} must be at most {longest} years, not {years}"),
         format!("argument={argument} years={years} longest={longest}"),
-        "For a lot that never expires, leave expires_after out (NULL).",
+        if argument == "expires_after" {
+            "For a lot that never expires, leave expires_after out (NULL)."
+        } else {
+            "Give a shorter length of time; where none is meant, leave the argument out (NULL)."
+        },
     )
 }
 
@@ -301,6 +309,16 @@ pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
         format!("{argument} {value} is out of range"),
         format!("argument={argument} value={value} limit=1000000000000000"),
         "Amounts stay below 10^15; use a larger unit.",
+    )
+}
+
+/// 22003: what would come out of a call is 10^15 or more. `detail` has what it would come of.
+pub fn result_out_of_range(result: &str, detail: impl Into<String>) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+        format!("{result} would be 10^15 or more"),
+        format!("{} limit=1000000000000000", detail.into()),
+        "Amounts and prices stay below 10^15; use a larger unit, or do it in parts.",
     )
 }
 

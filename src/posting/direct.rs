@@ -223,7 +223,10 @@ fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
 fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount> {
     let remaining = whole.remaining();
     match remaining.checked_add(entry.amount) {
-        None => Err(error::amount_out_of_range("amount", &entry.amount.to_string())),
+        None => Err(error::result_out_of_range(
+            "what the lot holds",
+            format!("lot={} remaining={remaining} amount={}", whole.lot, entry.amount),
+        )),
         Some(left) if left < Amount::ZERO => {
             Err(error::insufficient(whole.account, entry.member.as_deref(), entry.amount.negated(), remaining))
         }

@@ -106,7 +106,7 @@ pub fn charge(card: &Card, usage: &Usage<'_>) -> Result<Price> {
     let version = applying(card, usage, &versions)?;
     let used = match usage.account.filter(|_| version.terms.counts_over_a_period()) {
         Some(account) => rates::use_quantity(counter(card, usage, version, account), usage.quantity)
-            .ok_or_else(|| error::amount_out_of_range("quantity", &usage.quantity.to_string()))?,
+            .ok_or_else(|| error::result_out_of_range("the quantity of the period", format!("quantity={}", usage.quantity)))?,
         None => Amount::ZERO,
     };
     priced(card, usage, version, used)
@@ -178,7 +178,7 @@ fn counter<'a>(card: &'a Card, usage: &Usage<'a>, version: &'a Version, account:
 
 fn priced(card: &Card, usage: &Usage<'_>, version: &Version, used: Amount) -> Result<Price> {
     let amount = version.terms.price(usage.quantity, used, card.precision);
-    let amount = amount.ok_or_else(|| error::amount_out_of_range("the price", &format!("of {}", usage.quantity)))?;
+    let amount = amount.ok_or_else(|| error::result_out_of_range("the price", format!("quantity={}", usage.quantity)))?;
     Ok(Price { amount, rate: version.rate, unit: card.unit.clone() })
 }
 

@@ -132,7 +132,7 @@ fn discounted(list_price: Decimal, discount: Decimal) -> Result<Decimal> {
     exact
         .round_decimal(MAX_RATE_DECIMALS, Rounding::HalfEven)
         .filter(|price| Fraction::from(*price) == exact)
-        .ok_or_else(|| error::amount_out_of_range("list_price", &list_price.to_string()))
+        .ok_or_else(|| error::result_out_of_range("the discounted price", format!("list_price={list_price} discount={discount}")))
 }
 
 /// The tiers with a price as a price list.
@@ -198,12 +198,12 @@ pub fn quote(asked: Asked<'_>, now: DateTime<Utc>, snapshot: Snapshot) -> Result
         }
         _ => return Err(error::quantity_or_budget()),
     };
-    let out_of_range = || error::amount_out_of_range("quantity", &quantity.to_string());
-    let reached = ladder.before.checked_add(quantity).ok_or_else(out_of_range)?;
+    let out_of_range = |what| error::result_out_of_range(what, format!("quantity={quantity} bought_before={}", ladder.before));
+    let reached = ladder.before.checked_add(quantity).ok_or_else(|| out_of_range("the quantity that is reached"))?;
     if let Some(from) = ladder.negotiated_from.filter(|from| *from <= reached) {
         return Err(error::needs_agreement(asked.plan, quantity, from));
     }
-    let quote = ladder.list.quote(quantity, ladder.before).ok_or_else(out_of_range)?;
+    let quote = ladder.list.quote(quantity, ladder.before).ok_or_else(|| out_of_range("the total"))?;
     let cost = plans::unit_cost(asked.plan, reached, now, snapshot);
     Ok(ladder.quoted(asked.account, quote, quantity, cost))
 }

@@ -183,9 +183,9 @@ fn price_of_schedules(sums: &Sums, period: Period) -> Option<(Fraction, String)>
 /// A sum within the range of amounts.
 pub fn sum(mut amounts: impl Iterator<Item = Amount>) -> Result<Amount> {
     let sum = amounts.try_fold(Amount::ZERO, Amount::checked_add);
-    sum.ok_or_else(|| error::amount_out_of_range("commitment", "the sum of it"))
+    sum.ok_or_else(|| error::result_out_of_range("the sum of the period", "result=sum"))
 }
 
 fn rounded(credits: &Fraction, precision: Precision) -> Result<Amount> {
-    credits.round(precision).ok_or_else(|| error::amount_out_of_range("commitment", "a commitment"))
+    credits.round(precision).ok_or_else(|| error::result_out_of_range("the commitment in credits", "result=commitment"))
 }

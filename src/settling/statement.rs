@@ -61,8 +61,9 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
         prepaid: sum([sums.prepaid, before.map_or(Amount::ZERO, |closed| closed.prepaid_left)].into_iter())?,
         used_of_priced: sums.used_of_priced,
     };
-    let found = true_up::difference(facts, terms.shortfall, terms.overage)
-        .ok_or_else(|| error::amount_out_of_range("commitment", &facts.committed.to_string()))?;
+    let found = true_up::difference(facts, terms.shortfall, terms.overage).ok_or_else(|| {
+        error::result_out_of_range("the difference of the period", format!("committed={} used={}", facts.committed, facts.used))
+    })?;
     let money = Money::of(&promise, &terms, &found)?;
     let corrections = closed_periods::corrections(account, unit, period.from, period.to, period.snapshot);
     Ok(TrueUp {
@@ -159,7 +160,15 @@ impl Money {
                 let owed: Vec<_> = owed.into_iter().filter(|(amount, _)| amount.is_positive()).collect();
                 let priced: Option<Vec<_>> = owed.iter().map(|(amount, price)| Some((*amount, price.as_ref()?))).collect();
                 let due = priced.map(|priced| true_up::price(&priced, precision));
-                due.map(|due| due.ok_or_else(|| error::amount_out_of_range("amount_due", "the price of it"))).transpose()?
+                due.map(|due| {
+                    due.ok_or_else(|| {
+                        error::result_out_of_range(
+                            "amount_due",
+                            format!("shortfall_due={} overage_due={}", found.shortfall_due, found.overage_due),
+                        )
+                    })
+                })
+                .transpose()?
             }
             None => None,
         };

@@ -5,12 +5,13 @@ use pgrx::pg_sys::{INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::statement::{Row, Statement};
+use crate::domain::amount::Amount;
 use crate::domain::drawdown::{Expiry, Rank};
 use crate::domain::forecast::{Lot, Usage};
 
 static LOTS: Statement = Statement::by_index(
-    "SELECT l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, s.remaining, l.cost_basis,
-         l.currency
+    "SELECT l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, s.remaining, l.paid,
+         l.currency, l.granted
      FROM credit.lot l CROSS JOIN LATERAL (
          SELECT sum(s.remaining) AS remaining FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot) s
      WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND COALESCE(l.expires_at, 'infinity') > $3 AND s.remaining > 0",
@@ -31,10 +32,11 @@ static BEGIN_OF_WINDOW: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
 );
 
-/// A lot that holds something, with what it cost.
+/// A lot that holds something, with what was paid for what it was granted with.
 pub struct Priced {
     pub lot: Lot,
-    pub cost_basis: Option<AnyNumeric>,
+    pub granted: Amount,
+    pub paid: Option<Amount>,
     pub currency: Option<String>,
 }
 
@@ -56,7 +58,7 @@ fn priced_of_row(row: Row<'_>) -> Priced {
         lot: row.get(1),
     };
     let lot = Lot { rank, member, applies_to, remaining: row.get(8) };
-    Priced { lot, cost_basis: row.optional(9), currency: row.optional(10) }
+    Priced { lot, paid: row.optional(9), currency: row.optional(10), granted: row.get(11) }
 }
 
 /// What was debited after `begin` and up to `end`, by member and operation.

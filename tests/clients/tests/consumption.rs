@@ -9,14 +9,17 @@ const MEMBERS: [&str; 3] = ["NULL", "'alice'", "'bob'"];
 const OPERATIONS: [&str; 3] = ["NULL", "'chat'", "'search'"];
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "sales"];
 
-/// The ledger grouped from scratch, in words of its own: what the view of this key must say.
+/// The ledger grouped from scratch, in words of its own: what the view of this key must say. A line is worth the price of its stretch of
+/// the lot, from what was gone before it to what was gone after it.
 fn from_the_ledger(key: &str) -> String {
+    let price_of = |gone: &str| format!("trunc(l.paid * LEAST(GREATEST({gone}, 0), l.granted) / l.granted, 9)");
+    let (after, before) = (price_of("l.granted - e.held"), price_of("l.granted - e.held + e.amount"));
     format!(
         "SELECT e.account, l.unit, date_trunc('month', e.occurred_at AT TIME ZONE a.time_zone)::date, {key},
              trim_scale(- sum(e.amount)),
              count(DISTINCT (e.posting, e.operation)) FILTER (WHERE e.kind = 'debit'),
-             trim_scale(- sum(e.amount * l.cost_basis))
-         FROM credit.entry e JOIN credit.lot l USING (account, lot) JOIN credit.account a USING (account)
+             trim_scale(sum({after} - {before}))
+         FROM (SELECT *, sum(amount) OVER (PARTITION BY account, lot ORDER BY posting, line) AS held FROM credit.entry) e JOIN credit.lot l USING (account, lot) JOIN credit.account a USING (account)
          WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
          GROUP BY 1, 2, 3, 4"
     )

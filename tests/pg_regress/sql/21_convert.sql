@@ -15,7 +15,7 @@ SELECT credit_grant('acme', 10, paid => 1, currency => 'USD', expires_after => '
     credit_grant('acme', 7, paid => 2, currency => 'USD') AS lot_2, credit_grant('acme', 0.5) AS lot_3,
     credit_grant('acme', 4, applies_to => '{chat}') AS lot_4, credit_grant('acme', 6, member => 'alice') AS lot_5;
 
--- Without a rate: what both are worth now. In drawdown order, each lot with its terms and its part of the price, rounded once.
+-- Without a rate: what both are worth now. In drawdown order, each lot with its terms and its part of the price; what comes out is cut once.
 SELECT credit_convert('acme', 16.5, 'compute', 'usd', metadata => '{"ticket": 1}') AS posting \gset
 SELECT line, kind, amount, unit, lot, category, value FROM credit.ledger WHERE account = 'acme' AND posting = :posting ORDER BY line;
 SELECT lot, unit, member, category, source, priority, granted, remaining, paid, currency, expires_at, parent, metadata
