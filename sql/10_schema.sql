@@ -1,6 +1,18 @@
 -- The schema of the tables, views and internal functions, and the sequences of the ids that callers see.
 -- A plain CREATE SCHEMA: a schema of this name that somebody made beforehand is refused, because its owner could plant objects in it.
 
+-- Texts are UTF-8 in all that follows. Said here, before the library is loaded, also where the server preloads it.
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+            MESSAGE = 'pg_credit does not work in a database whose encoding is ' OPERATOR(pg_catalog.||) pg_catalog.getdatabaseencoding(),
+            DETAIL = 'encoding=' OPERATOR(pg_catalog.||) pg_catalog.getdatabaseencoding(),
+            HINT = 'Use a database whose encoding is UTF8: CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0.';
+    END IF;
+END
+$$;
+
 CREATE SCHEMA credit;
 
 -- Every name below is looked up here, whatever the search path of who installs it.

@@ -135,12 +135,15 @@ CREATE TABLE credit.request (
 
 CREATE INDEX request_recorded_at ON credit.request USING brin (recorded_at) WITH (pages_per_range = 16);
 
--- Who was allowed what, as credit_allow() recorded it: an upgrade grants from it again.
-CREATE TABLE credit.access (
-    role        text COLLATE "C" NOT NULL,
-    level       text COLLATE "C" NOT NULL CHECK (level IN ('read', 'spend', 'admin')),
-    granted_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    granted_by  text COLLATE "C" NOT NULL DEFAULT session_user,
+-- Who was allowed what, as credit_allow() recorded it: an upgrade grants from it again. A role is its name everywhere, and its oid on
+-- the server where it was allowed: a role that is renamed keeps that, and a later one of the same name has another.
+CREATE TABLE credit.access_record (
+    granted_at         timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    system_identifier  bigint NOT NULL,
+    role_oid           oid NOT NULL,
+    role               text COLLATE "C" NOT NULL,
+    level              text COLLATE "C" NOT NULL CHECK (level IN ('read', 'spend', 'admin')),
+    granted_by         text COLLATE "C" NOT NULL DEFAULT session_user,
     PRIMARY KEY (role, level)
 );
 
@@ -151,6 +154,6 @@ SELECT pg_catalog.pg_extension_config_dump('credit.lot', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.slot', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.entry', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.request', '');
-SELECT pg_catalog.pg_extension_config_dump('credit.access', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.access_record', '');
 
 SET LOCAL search_path TO @extschema@, pg_temp;

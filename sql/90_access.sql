@@ -1,4 +1,4 @@
--- Access: nothing for PUBLIC; three levels that credit_allow() grants. This view is the one list of what each level may do.
+-- Access: three levels that credit_allow() grants, and next to nothing for PUBLIC. This view is the one list of what each level may do.
 
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
@@ -28,18 +28,23 @@ FROM (
         ('{admin}', 'credit_true_up_settle'), ('{admin}', 'credit_true_up_terms'),
         ('{admin}', 'credit_transfer'), ('{admin}', 'credit_rebalance'), ('{read,admin}', 'credit_rebalance_preview'),
         ('{admin}', 'credit_cap'), ('{admin}', 'credit_end_cap'), ('{read,spend,admin}', 'credit_spendable'),
-        ('{read,admin}', 'cap_period'), ('{read,admin}', 'cap_used'),
+        ('{public,read,admin}', 'cap_period'), ('{public,read,admin}', 'cap_used'),
         ('{admin}', 'credit_pooling'), ('{read,admin}', 'credit_pooling_preview'), ('{admin}', 'credit_move_department'),
-        ('{read,admin}', 'credit_chargeback'), ('{admin}', 'credit_rollup'), ('{read,admin}', 'rolled_up_to'),
-        ('{admin}', 'credit_verify'), ('{read,admin}', 'now'), ('{read,admin}', 'add_interval')
+        ('{read,admin}', 'credit_chargeback'), ('{admin}', 'credit_rollup'), ('{public,read,admin}', 'rolled_up_to'),
+        ('{admin}', 'credit_verify'), ('{admin}', 'guards'),
+        -- Views call these for whoever reads them, also through a view of somebody else's. They tell nothing of any account.
+        ('{public,read,admin}', 'now'), ('{public,read,admin}', 'add_interval')
     ) AS f (levels, function)
     JOIN pg_catalog.pg_proc p ON p.proname = f.function
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
     JOIN pg_catalog.pg_extension x ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = x.oid AND x.extname = 'pg_credit'
     UNION ALL
-    SELECT levels, privilege, kind, object FROM (VALUES
-        ('{read,admin}'::text[], 'USAGE', 'SCHEMA', 'credit'),
+    -- What a level may read of a table: all of it, or for `read` all but what tells what credits cost the provider.
+    SELECT pg_catalog.array_agg(level.level), CASE WHEN visible.columns IS NULL THEN r.privilege ELSE pg_catalog.format('SELECT (%s)', visible.columns) END,
+        r.kind, r.object
+    FROM (VALUES
+        ('{read,admin}'::text[], 'USAGE', 'SCHEMA', 'credit'), ('{admin}', 'USAGE', 'DOMAIN', 'credit.remaining'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.balances'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.lots'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.ledger'),
@@ -108,40 +113,231 @@ FROM (
         ('{admin}', 'SELECT', 'TABLE', 'credit.request'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.conversion'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.access'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.access_record'),
         ('{admin}', 'SELECT', 'TABLE', 'credit.access_rule'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.access_privilege'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.installed_object'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.held_privilege'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.installation'),
         ('{admin}', 'INSERT, UPDATE (decimals, currency)', 'TABLE', 'credit.unit'),
         ('{admin}', 'INSERT (account, granted, member, unit, category, source, priority, effective_at, expires_at, applies_to, paid, currency, metadata)',
             'TABLE', 'credit.lot'),
         ('{admin}', 'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata, dimensions)',
             'TABLE', 'credit.entry')
     ) AS r (levels, privilege, kind, object)
+    CROSS JOIN LATERAL pg_catalog.unnest(r.levels) AS level (level)
+    LEFT JOIN LATERAL (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE NOT costs.is_hidden) AS columns
+        FROM pg_catalog.pg_attribute a
+        CROSS JOIN LATERAL (SELECT a.attname IN ('floor_margin', 'below_floor', 'override_reason') AS is_hidden) AS costs
+        WHERE level.level = 'read' AND r.privilege = 'SELECT' AND a.attrelid = (SELECT c.oid FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = r.object)
+            AND a.attnum > 0 AND NOT a.attisdropped
+        HAVING pg_catalog.bool_or(costs.is_hidden)) AS visible ON true
+    GROUP BY 2, 3, 4
 ) AS rule, LATERAL unnest(rule.levels) AS level (level);
 
 COMMENT ON VIEW credit.access_rule IS 'What each access level may do: the one list that credit_allow() grants from.';
-COMMENT ON COLUMN credit.access_rule.level IS 'The access level: read, spend or admin.';
+COMMENT ON COLUMN credit.access_rule.level IS 'The access level: read, spend or admin; public is what everybody may do.';
 COMMENT ON COLUMN credit.access_rule.privilege IS 'The privilege, as GRANT spells it.';
-COMMENT ON COLUMN credit.access_rule.kind IS 'What the object is: FUNCTION, PROCEDURE, TABLE or SCHEMA.';
+COMMENT ON COLUMN credit.access_rule.kind IS 'What the object is: FUNCTION, PROCEDURE, TABLE, DOMAIN or SCHEMA.';
 COMMENT ON COLUMN credit.access_rule.object IS 'The object, as GRANT spells it.';
 
-REVOKE ALL ON SCHEMA credit FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA credit FROM PUBLIC;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA credit FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA credit FROM PUBLIC;
+-- All that belongs to this extension and can be granted, with its privileges as the catalog keeps them.
+CREATE VIEW credit.installed_object AS
+SELECT o.kind, o.object, d.classid AS class, d.objid AS id, o.owner, COALESCE(o.privileges, acldefault(o.type, o.owner)) AS privileges
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid AND x.extname = 'pg_credit'
+CROSS JOIN LATERAL (
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, format('%I.%I', n.nspname, c.relname) AS object, c.relowner AS owner,
+        CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS type, c.relacl AS privileges
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+    UNION ALL
+    SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+        format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.proowner, 'f', p.proacl
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid
+    UNION ALL
+    SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, format('%I.%I', n.nspname, t.typname), t.typowner, 'T', t.typacl
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE d.classid = 'pg_catalog.pg_type'::regclass AND t.oid = d.objid AND t.typtype IN ('d', 'c', 'e', 'b') AND t.typelem = 0
+        AND (t.typrelid = 0 OR (SELECT r.relkind FROM pg_catalog.pg_class r WHERE r.oid = t.typrelid) = 'c')
+    UNION ALL
+    SELECT 'SCHEMA', quote_ident(n.nspname), n.nspowner, 'n', n.nspacl FROM pg_catalog.pg_namespace n
+    WHERE d.classid = 'pg_catalog.pg_namespace'::regclass AND n.oid = d.objid
+) AS o
+WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e' AND d.objsubid = 0;
 
--- The functions in the target schema, whatever it is called: all that belong to this extension.
-DO $$
+COMMENT ON VIEW credit.installed_object IS 'All that belongs to this extension and can be granted.';
+COMMENT ON COLUMN credit.installed_object.kind IS 'What it is, as GRANT spells it; views are tables there.';
+COMMENT ON COLUMN credit.installed_object.object IS 'Its name, as GRANT spells it.';
+COMMENT ON COLUMN credit.installed_object.class IS 'The catalog it stands in.';
+COMMENT ON COLUMN credit.installed_object.id IS 'Its oid there.';
+COMMENT ON COLUMN credit.installed_object.owner IS 'The role that owns it.';
+COMMENT ON COLUMN credit.installed_object.privileges IS 'Its privileges, as the catalog keeps them.';
+
+-- The rules of the levels one by one: a row per privilege, and per column where a rule names columns.
+CREATE VIEW credit.access_privilege AS
+SELECT r.level, r.kind, r.object, names.column_name, part.matched[1] AS privilege
+FROM credit.access_rule r
+CROSS JOIN LATERAL regexp_matches(r.privilege, '([A-Z]+)(?: [(]([^)]*)[)])?', 'g') AS part (matched)
+CROSS JOIN LATERAL unnest(COALESCE(string_to_array(part.matched[2], ', '), ARRAY[NULL])) AS names (column_name);
+
+COMMENT ON VIEW credit.access_privilege IS 'The rules of credit.access_rule one by one: a row per privilege and column.';
+COMMENT ON COLUMN credit.access_privilege.level IS 'The access level.';
+COMMENT ON COLUMN credit.access_privilege.kind IS 'What the object is, as GRANT spells it.';
+COMMENT ON COLUMN credit.access_privilege.object IS 'The object, as GRANT spells it.';
+COMMENT ON COLUMN credit.access_privilege.column_name IS 'The column; NULL for the whole object.';
+COMMENT ON COLUMN credit.access_privilege.privilege IS 'One privilege.';
+
+-- What is granted on these objects to anybody but their owners, one by one.
+CREATE VIEW credit.held_privilege AS
+SELECT o.kind, o.object, held.column_name, held.privilege, held.grantee, held.grantor, held.is_grantable
+FROM credit.installed_object o
+CROSS JOIN LATERAL (
+    SELECT NULL AS column_name, a.privilege_type AS privilege, a.grantee, a.grantor, a.is_grantable FROM aclexplode(o.privileges) AS a
+    UNION ALL
+    SELECT quote_ident(c.attname), a.privilege_type, a.grantee, a.grantor, a.is_grantable
+    FROM pg_catalog.pg_attribute c CROSS JOIN LATERAL aclexplode(c.attacl) AS a
+    WHERE o.class = 'pg_catalog.pg_class'::regclass AND c.attrelid = o.id AND NOT c.attisdropped
+) AS held
+WHERE held.grantee <> o.owner;
+
+COMMENT ON VIEW credit.held_privilege IS 'What is granted on the extension''s objects to anybody but their owner, one by one.';
+COMMENT ON COLUMN credit.held_privilege.kind IS 'What the object is, as GRANT spells it.';
+COMMENT ON COLUMN credit.held_privilege.object IS 'The object, as GRANT spells it.';
+COMMENT ON COLUMN credit.held_privilege.column_name IS 'The column; NULL for the whole object.';
+COMMENT ON COLUMN credit.held_privilege.privilege IS 'The privilege.';
+COMMENT ON COLUMN credit.held_privilege.grantee IS 'The role that has it; 0 is PUBLIC.';
+COMMENT ON COLUMN credit.held_privilege.grantor IS 'The role that granted it.';
+COMMENT ON COLUMN credit.held_privilege.is_grantable IS 'Whether that role may grant it to others.';
+
+-- What became of those who were allowed something. A role is found by its oid on the server where it was allowed, and by its name elsewhere.
+CREATE VIEW credit.access AS
+WITH here AS MATERIALIZED (
+    SELECT c.system_identifier FROM pg_catalog.pg_control_system() c
+), allowed AS MATERIALIZED (
+    SELECT a.role, a.level, a.granted_at, a.granted_by, holder.oid, holder.rolname
+    FROM credit.access_record a
+    LEFT JOIN LATERAL (
+        SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r, here
+        WHERE r.rolname = a.role OR r.oid = a.role_oid AND a.system_identifier = here.system_identifier
+        ORDER BY r.oid = a.role_oid AND a.system_identifier = here.system_identifier DESC LIMIT 1
+    ) AS holder ON true
+), held AS MATERIALIZED (
+    SELECT h.grantee, h.kind, h.object, COALESCE(h.column_name, '') AS column_name, h.privilege FROM credit.held_privilege h
+), counted AS (
+    SELECT a.role, a.level, count(*) AS of_level, count(h.grantee) AS held
+    FROM allowed a JOIN (SELECT * FROM credit.access_privilege OFFSET 0) p ON p.level = a.level
+    LEFT JOIN held h ON h.grantee = a.oid AND h.kind = p.kind AND h.object = p.object AND h.column_name = COALESCE(p.column_name, '')
+        AND h.privilege = p.privilege
+    GROUP BY a.role, a.level
+)
+SELECT a.role, a.level,
+    CASE WHEN a.rolname IS NULL THEN 'gone'
+         WHEN a.rolname <> a.role THEN 'renamed'
+         WHEN c.held = 0 THEN 'not granted'
+         WHEN c.held < c.of_level THEN 'granted in part'
+         ELSE 'granted' END AS state,
+    a.rolname::text AS role_now, a.granted_at, a.granted_by
+FROM allowed a JOIN counted c ON c.role = a.role AND c.level = a.level;
+
+COMMENT ON VIEW credit.access IS 'Who was allowed what by credit_allow(), and what became of it.';
+COMMENT ON COLUMN credit.access.role IS 'The role''s name when it was allowed.';
+COMMENT ON COLUMN credit.access.level IS 'read, spend or admin. credit.access_rule lists what each may do.';
+COMMENT ON COLUMN credit.access.state IS 'granted; granted in part: some of it was taken away by other means; not granted: nothing of it is there, as after a restore of the data alone, or because the role was dropped and made anew; renamed: the role has another name now; gone: there is no such role.';
+COMMENT ON COLUMN credit.access.role_now IS 'The role''s name now; NULL when it is gone.';
+COMMENT ON COLUMN credit.access.granted_at IS 'When it was granted.';
+COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session that granted it.';
+
+-- In src/api/guards.rs. It runs as the owner, so that whoever looks at the view below sees what the owner sees.
+CREATE FUNCTION credit.guards() RETURNS TABLE (kind text, object text, expected text, found text) LANGUAGE c STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'guards_wrapper';
+
+COMMENT ON FUNCTION credit.guards() IS
+'What guards the books: triggers, constraints, unique indexes, columns that have a default or are never NULL, and how tables, views, sequences and
+functions are set up. `expected` is what this version installs, NULL for what is not its own; `found` is what there is, NULL when it is missing.';
+
+-- What somebody added to the installation: no violation of the books, and nothing of which the extension knows why.
+CREATE VIEW credit.installation AS
+SELECT 'grant' AS kind, h.kind || ' ' || h.object AS object,
+    h.privilege || COALESCE(' (' || h.column_name || ')', '') AS name, COALESCE(grantee.rolname::text, CASE h.grantee WHEN 0 THEN 'PUBLIC' ELSE h.grantee::text END) AS role,
+    'granted by ' || COALESCE(grantor.rolname::text, h.grantor::text) || CASE WHEN h.is_grantable THEN ', with grant option' ELSE '' END AS detail
+FROM credit.held_privilege h
+LEFT JOIN pg_catalog.pg_roles grantee ON grantee.oid = h.grantee
+LEFT JOIN pg_catalog.pg_roles grantor ON grantor.oid = h.grantor
+WHERE h.is_grantable OR NOT EXISTS (
+    SELECT FROM credit.access_privilege p
+    WHERE (p.kind, p.object, p.privilege) = (h.kind, h.object, h.privilege) AND p.column_name IS NOT DISTINCT FROM h.column_name
+        AND (h.grantee = 0 AND p.level = 'public' OR EXISTS (SELECT FROM credit.access_record a WHERE a.level = p.level
+            AND (a.role = grantee.rolname OR a.role_oid = h.grantee
+                AND a.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)))))
+UNION ALL
+SELECT 'trigger', 'TABLE ' || regexp_replace(g.object, '[.][^.]*$', ''), regexp_replace(g.object, '^.*[.]', ''), NULL, g.found
+FROM credit.guards() g WHERE g.kind = 'trigger' AND g.expected IS NULL
+UNION ALL
+SELECT 'rule', o.kind || ' ' || o.object, r.rulename, NULL, pg_catalog.pg_get_ruledef(r.oid)
+FROM credit.installed_object o JOIN pg_catalog.pg_rewrite r ON r.ev_class = o.id
+WHERE o.class = 'pg_catalog.pg_class'::regclass AND r.rulename <> '_RETURN'
+UNION ALL
+SELECT 'policy', o.kind || ' ' || o.object, p.polname, NULL,
+    concat_ws(' ', CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END,
+        CASE p.polcmd WHEN 'r' THEN 'for select' WHEN 'a' THEN 'for insert' WHEN 'w' THEN 'for update' WHEN 'd' THEN 'for delete' ELSE 'for all' END,
+        'using ' || pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'with check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+FROM credit.installed_object o JOIN pg_catalog.pg_policy p ON p.polrelid = o.id
+WHERE o.class = 'pg_catalog.pg_class'::regclass
+UNION ALL
+SELECT 'row security', o.kind || ' ' || o.object, NULL, NULL, CASE WHEN c.relforcerowsecurity THEN 'forced' ELSE 'enabled' END
+FROM credit.installed_object o JOIN pg_catalog.pg_class c ON c.oid = o.id
+WHERE o.class = 'pg_catalog.pg_class'::regclass AND c.relrowsecurity;
+
+COMMENT ON VIEW credit.installation IS 'What somebody added to the installation: grants that credit_allow() did not make, triggers, rules and policies. The books may be right with all of them; each row is for a person to judge.';
+COMMENT ON COLUMN credit.installation.kind IS 'grant, trigger, rule, policy, or row security.';
+COMMENT ON COLUMN credit.installation.object IS 'What it was added to.';
+COMMENT ON COLUMN credit.installation.name IS 'The privilege, or the name of what was added.';
+COMMENT ON COLUMN credit.installation.role IS 'Of a grant: the role that has it, or PUBLIC.';
+COMMENT ON COLUMN credit.installation.detail IS 'Who granted it, or how it is defined.';
+
+-- At the end of the install script for everything, and of an upgrade script for what it created: default privileges may have opened
+-- new objects to others. What is not named stays as it is, with all that a DBA granted on it.
+CREATE FUNCTION credit.settle_privileges(objects text[] DEFAULT NULL) RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, credit, pg_temp
+    AS $$
 DECLARE
-    function pg_catalog.regprocedure;
+    wanted text;
+    statement text;
 BEGIN
-    FOR function IN
-        SELECT d.objid::pg_catalog.regprocedure
-        FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
-        WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-            AND d.deptype OPERATOR(pg_catalog.=) 'e' AND x.extname OPERATOR(pg_catalog.=) 'pg_credit'
+    FOREACH wanted IN ARRAY COALESCE(objects, '{}') LOOP
+        IF NOT EXISTS (SELECT FROM credit.installed_object o WHERE o.kind || ' ' || o.object = wanted) THEN
+            RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('pg_credit has no %s', wanted),
+                HINT = 'Names are spelt as in credit.installed_object: kind, space, object.';
+        END IF;
+    END LOOP;
+    FOR statement IN
+        SELECT DISTINCT format('REVOKE ALL ON %s %s FROM %s CASCADE', h.kind, h.object,
+            CASE h.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_catalog.pg_get_userbyid(h.grantee)) END)
+        FROM credit.held_privilege h WHERE objects IS NULL OR h.kind || ' ' || h.object = ANY (objects)
     LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', function);
+        EXECUTE statement;
+    END LOOP;
+    FOR statement IN
+        SELECT format('GRANT %s ON %s %s TO %s', r.privilege, r.kind, r.object, role.name)
+        FROM credit.access_rule r
+        JOIN (SELECT 'public' AS level, 'PUBLIC' AS name
+              UNION SELECT a.level, quote_ident(a.role_now) FROM credit.access a WHERE a.state IN ('granted', 'granted in part', 'renamed')) AS role
+            ON role.level = r.level
+        WHERE objects IS NULL OR r.kind || ' ' || r.object = ANY (objects)
+    LOOP
+        EXECUTE statement;
     END LOOP;
 END
 $$;
+
+COMMENT ON FUNCTION credit.settle_privileges(text[]) IS
+'Takes everything on the named objects of the extension, or on all, from everybody but their owner, and grants what credit.access_rule gives
+PUBLIC and the roles of credit.access. Install and upgrade scripts call it for what they create. For the owner.';
+
+SELECT credit.settle_privileges();
 
 SET LOCAL search_path TO @extschema@, pg_temp;

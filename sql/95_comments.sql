@@ -101,11 +101,13 @@ COMMENT ON COLUMN credit.request.function IS 'The function: credit_grant, or cre
 COMMENT ON COLUMN credit.request.fingerprint IS 'SHA-256 of the function''s name and its arguments in normal form. The same key with another fingerprint is refused (23505).';
 COMMENT ON INDEX credit.request_recorded_at IS 'Block ranges by time of recording, for forgetting old keys.';
 
-COMMENT ON TABLE credit.access IS 'Who was allowed what, as credit_allow() recorded it. An upgrade and a restored dump grant from it again.';
-COMMENT ON COLUMN credit.access.role IS 'The role''s name.';
-COMMENT ON COLUMN credit.access.level IS 'read, spend or admin. credit.access_rule lists what each may do.';
-COMMENT ON COLUMN credit.access.granted_at IS 'When it was granted.';
-COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session that granted it.';
+COMMENT ON TABLE credit.access_record IS 'Who was allowed what, as credit_allow() recorded it. An upgrade and a restored dump grant from it again. credit.access says what became of it.';
+COMMENT ON COLUMN credit.access_record.role IS 'The role''s name when it was allowed.';
+COMMENT ON COLUMN credit.access_record.level IS 'read, spend or admin. credit.access_rule lists what each may do.';
+COMMENT ON COLUMN credit.access_record.role_oid IS 'The role''s oid, which it keeps when it is renamed.';
+COMMENT ON COLUMN credit.access_record.system_identifier IS 'The server whose oid that is; on another one only the name counts.';
+COMMENT ON COLUMN credit.access_record.granted_at IS 'When it was granted.';
+COMMENT ON COLUMN credit.access_record.granted_by IS 'The login role of the session that granted it.';
 
 -- Views. Those of the access levels stand with their rules, in 90_access.sql, which is installed after this file.
 
@@ -254,5 +256,10 @@ COMMENT ON FUNCTION credit_allow(text, text) IS
 'Grants an existing role the level read, spend or admin, and records it in credit.access. For the owner of the extension.
 Errors: 22023 unknown level; P0002 unknown role; 42501 not the owner.';
 COMMENT ON FUNCTION credit_disallow(text, text) IS
-'Takes a level from a role again; what its other levels grant stays. For the owner of the extension.
+'Takes a level from a role again; what its other levels grant stays. Also by a name that credit.access has and no role any more: of a role
+that was renamed it takes the level under its name of now. For the owner of the extension.
 Errors: 22023 unknown level; P0002 unknown role; 42501 not the owner.';
+COMMENT ON FUNCTION credit_enable_triggers() IS
+'Switches the triggers of the extension on as they were installed, and says how many were not: pg_restore --disable-triggers leaves those that
+always fire as ordinary ones. What is missing or was replaced stays; credit_verify() names it. For the owner of the extension.
+Errors: 42501 not the owner.';

@@ -30,6 +30,7 @@ mod settling;
 mod store;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+mod text_array;
 mod upkeep;
 
 pgrx::pg_module_magic!(name, version);
@@ -38,6 +39,7 @@ pgrx::pg_module_magic!(name, version);
 #[allow(non_snake_case)]
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    server::encoding::require_utf8_where_used();
     settings::register();
     server::invalidation::register();
     server::error_log::register();
@@ -91,6 +93,7 @@ extension_sql_file!(
         api::debit_many::credit_debit_many,
         api::debit_many::credit_debit_many_json,
         api::grant::credit_grant,
+        api::guards::credit_enable_triggers,
         api::lots::credit_expire,
         api::lots::credit_set_expiry,
         api::lots::credit_void,

@@ -15,23 +15,30 @@ fn credit_allow(role: Option<&str>, level: Option<&str>) -> Result<()> {
     let (role, level) = check(role, level)?;
     connected(|| {
         existing(role)?;
+        access::follow_renamed(role);
         access::grant(role, level);
         access::record(role, level);
         Ok(())
     })
 }
 
-/// Takes a level from a role again. What another level of the role grants too stays.
+/// Takes a level from a role again. What another level of the role grants too stays. A name that was recorded may be that of a role that has
+/// another name now, or is gone.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_disallow(role: Option<&str>, level: Option<&str>) -> Result<()> {
     let (role, level) = check(role, level)?;
     connected(|| {
-        existing(role)?;
-        access::revoke(role, level);
+        if !access::is_recorded(role) {
+            existing(role)?;
+        }
+        let holders = access::holders(role, level);
         access::forget(role, level);
-        for remaining in access::recorded_levels(role) {
-            access::grant(role, &remaining);
+        for holder in holders {
+            access::revoke(&holder, level);
+            for remaining in access::recorded_levels(&holder) {
+                access::grant(&holder, &remaining);
+            }
         }
         Ok(())
     })

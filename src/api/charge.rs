@@ -11,6 +11,7 @@ use crate::posting::charge::{self, Charge};
 use crate::posting::idempotency::Keyed;
 use crate::rating::price::{self, Usage};
 use crate::store::connected;
+use crate::text_array::TextArray;
 
 /// What a quantity costs, without charging it.
 #[pg_extern(security_definer, stable, parallel_safe)]
@@ -64,7 +65,7 @@ fn credit_charge(
 #[allow(clippy::too_many_arguments)]
 fn credit_charge_request(
     account: Option<&str>,
-    operations: Option<Vec<Option<String>>>,
+    operations: Option<TextArray>,
     quantities: Option<Vec<Option<AnyNumeric>>>,
     member: default!(Option<&str>, "NULL"),
     dimensions: default!(Option<JsonText>, "NULL"),
@@ -73,7 +74,7 @@ fn credit_charge_request(
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
     let account_name = convert::name("account", account)?;
-    let operations = convert::required("operations", operations)?;
+    let operations = convert::required("operations", operations)?.0;
     let quantities = convert::required("quantities", quantities)?;
     if operations.len() != quantities.len() || operations.is_empty() || operations.len() > MAX_OPERATIONS {
         return Err(error::invalid_arrays(

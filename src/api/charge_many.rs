@@ -3,25 +3,26 @@
 use pgrx::prelude::*;
 
 use super::charge::request;
-use super::debit_many::{check_lengths, mode, text_at};
+use super::debit_many::{check_lengths, length_of, mode, text_at};
 use crate::convert;
 use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::charge_many;
 use crate::store::connected;
+use crate::text_array::TextArray;
 
 /// Charges the elements of parallel arrays in turn.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
 fn credit_charge_many(
-    accounts: Option<Vec<Option<String>>>,
-    operations: Option<Vec<Option<String>>>,
+    accounts: Option<TextArray>,
+    operations: Option<TextArray>,
     quantities: Option<Vec<Option<AnyNumeric>>>,
-    members: default!(Option<Vec<Option<String>>>, "NULL"),
+    members: default!(Option<TextArray>, "NULL"),
     dimensions: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
-    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    keys: default!(Option<TextArray>, "NULL"),
     metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
 ) -> Result<
@@ -36,8 +37,8 @@ fn credit_charge_many(
         ),
     >,
 > {
-    let accounts = convert::required("accounts", accounts)?;
-    let operations = convert::required("operations", operations)?;
+    let accounts = convert::required("accounts", accounts)?.0;
+    let operations = convert::required("operations", operations)?.0;
     let quantities = convert::required("quantities", quantities)?;
     let length = accounts.len();
     check_lengths(
@@ -45,14 +46,14 @@ fn credit_charge_many(
         &[
             ("operations", Some(operations.len())),
             ("quantities", Some(quantities.len())),
-            ("members", members.as_ref().map(Vec::len)),
+            ("members", length_of(&members)),
             ("dimensions", dimensions.as_ref().map(Vec::len)),
             ("at", at.as_ref().map(Vec::len)),
-            ("keys", keys.as_ref().map(Vec::len)),
+            ("keys", length_of(&keys)),
             ("metadata", metadata.as_ref().map(Vec::len)),
         ],
     )?;
-    let metadata: Option<Vec<_>> = metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0)).collect());
+    let metadata = metadata.map(|values| TextArray(values.into_iter().map(|value| value.map(|value| value.0)).collect()));
     let item = |index: usize| {
         request(
             accounts[index].as_deref(),

@@ -9,7 +9,7 @@ use crate::posting::account;
 use crate::reporting::rollup;
 use crate::server::transactions::{self, Place};
 use crate::store::chargeback;
-use crate::store::{connected, rollup as store};
+use crate::store::{connected, connected_on_demand, rollup as store};
 
 /// Adds up lines of the ledger that are final, of at most `max_postings` postings; of how many it did.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -68,7 +68,7 @@ fn credit_chargeback(
 /// The last posting that is added up, as the calling query sees it; 0 where what is added up is not of this database.
 #[pg_extern(sql = false)]
 fn rolled_up_to() -> i64 {
-    transactions::once_per_query(|| match connected(store::seen) {
+    transactions::once_per_query(|| match connected_on_demand(store::seen) {
         Some((rolled_to, place)) if place == Place::here() => rolled_to,
         _ => 0,
     })

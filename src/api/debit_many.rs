@@ -9,6 +9,7 @@ use crate::json::JsonText;
 use crate::posting::batch::{self, ItemOutcome, Mode};
 use crate::posting::debit::Debit;
 use crate::store::connected;
+use crate::text_array::TextArray;
 
 /// One call takes so many debits at most.
 const MAX_ITEMS: usize = 100_000;
@@ -24,13 +25,13 @@ type Outcomes = TableIterator<
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]
 fn credit_debit_many(
-    accounts: Option<Vec<Option<String>>>,
+    accounts: Option<TextArray>,
     amounts: Option<Vec<Option<AnyNumeric>>>,
-    members: default!(Option<Vec<Option<String>>>, "NULL"),
-    operations: default!(Option<Vec<Option<String>>>, "NULL"),
-    units: default!(Option<Vec<Option<String>>>, "NULL"),
+    members: default!(Option<TextArray>, "NULL"),
+    operations: default!(Option<TextArray>, "NULL"),
+    units: default!(Option<TextArray>, "NULL"),
     at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
-    keys: default!(Option<Vec<Option<String>>>, "NULL"),
+    keys: default!(Option<TextArray>, "NULL"),
     metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
 ) -> Result<
@@ -39,22 +40,22 @@ fn credit_debit_many(
         (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
     >,
 > {
-    let accounts = crate::convert::required("accounts", accounts)?;
+    let accounts = crate::convert::required("accounts", accounts)?.0;
     let amounts = crate::convert::required("amounts", amounts)?;
     let length = accounts.len();
     check_lengths(
         length,
         &[
             ("amounts", Some(amounts.len())),
-            ("members", members.as_ref().map(Vec::len)),
-            ("operations", operations.as_ref().map(Vec::len)),
-            ("units", units.as_ref().map(Vec::len)),
+            ("members", length_of(&members)),
+            ("operations", length_of(&operations)),
+            ("units", length_of(&units)),
             ("at", at.as_ref().map(Vec::len)),
-            ("keys", keys.as_ref().map(Vec::len)),
+            ("keys", length_of(&keys)),
             ("metadata", metadata.as_ref().map(Vec::len)),
         ],
     )?;
-    let metadata: Option<Vec<_>> = metadata.map(|values| values.into_iter().map(|value| value.map(|value| value.0)).collect());
+    let metadata = metadata.map(|values| TextArray(values.into_iter().map(|value| value.map(|value| value.0)).collect()));
 
     let item = |index: usize| {
         request(
@@ -90,8 +91,13 @@ pub fn check_lengths(length: usize, arrays: &[(&str, Option<usize>)]) -> Result<
 }
 
 /// An element of an array that may be left out.
-pub fn text_at(texts: &Option<Vec<Option<String>>>, index: usize) -> Option<&str> {
-    texts.as_ref().and_then(|texts| texts[index].as_deref())
+pub fn text_at(texts: &Option<TextArray>, index: usize) -> Option<&str> {
+    texts.as_ref().and_then(|texts| texts.0[index].as_deref())
+}
+
+/// How many elements an array has that may be left out.
+pub fn length_of(texts: &Option<TextArray>) -> Option<usize> {
+    texts.as_ref().map(|texts| texts.0.len())
 }
 
 /// A debit as a JSON object: the names are the arguments of credit_debit().

@@ -10,6 +10,7 @@ use crate::json::JsonText;
 use crate::posting::grant::{self, Grant};
 use crate::posting::idempotency::Keyed;
 use crate::store::connected;
+use crate::text_array::TextArray;
 
 /// Grants a lot of credits.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -26,7 +27,7 @@ fn credit_grant(
     effective_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     expires_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     expires_after: default!(Option<Interval>, "NULL"),
-    applies_to: default!(Option<Vec<Option<String>>>, "NULL"),
+    applies_to: default!(Option<TextArray>, "NULL"),
     paid: default!(Option<AnyNumeric>, "NULL"),
     currency: default!(Option<&str>, "NULL"),
     key: default!(Option<&str>, "NULL"),
@@ -56,8 +57,8 @@ fn credit_grant(
     connected(|| grant::grant(request))
 }
 
-fn operations(applies_to: Option<Vec<Option<String>>>) -> Result<Option<Vec<String>>> {
-    let operations = applies_to.map(|names| names.into_iter().collect::<Option<Vec<_>>>());
+fn operations(applies_to: Option<TextArray>) -> Result<Option<Vec<String>>> {
+    let operations = applies_to.map(|names| names.0.into_iter().collect::<Option<Vec<_>>>());
     match operations {
         Some(None) => Err(error::null_element("applies_to")),
         Some(Some(operations)) => Ok(Some(operations)),

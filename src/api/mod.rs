@@ -18,6 +18,7 @@ pub mod debit_many;
 pub mod design;
 pub mod forecast;
 pub mod grant;
+pub mod guards;
 pub mod lots;
 pub mod maintenance;
 pub mod plans;

@@ -11,15 +11,16 @@ use crate::json::JsonText;
 use crate::posting::idempotency::Keyed;
 use crate::selling::purchase::{self, Lots, Purchase};
 use crate::selling::quote::{self, Asked, Line, Quoted};
-use crate::server::clock;
-use crate::store::{Snapshot, access, connected};
+use crate::server::{clock, identity};
+use crate::store::{Snapshot, access, connected, connected_on_demand};
 
 /// The most instalments of a purchase.
 const INSTALMENTS: std::ops::RangeInclusive<i32> = 2..=120;
 
 /// What a quantity costs, or what a budget buys; one row.
-#[pg_extern(security_definer, stable, parallel_safe)]
-#[search_path(pg_catalog, credit, pg_temp)]
+///
+/// Not SECURITY DEFINER: whether costs are shown is decided by the role that calls, which a function that runs as its owner does not see.
+#[pg_extern(stable, parallel_safe)]
 #[allow(clippy::type_complexity)]
 fn credit_quote(
     plan: Option<&str>,
@@ -51,10 +52,11 @@ fn credit_quote(
     >,
 > {
     let asked = asked(plan, convert::optional_name("account", account)?, quantity, budget, currency)?;
-    let quoted = connected(|| {
+    let caller = identity::current_user();
+    let quoted = connected_on_demand(|| {
         let quoted = quote::quote(asked, clock::now(), Snapshot::OfCaller)?;
         // What a credit costs the provider is not for whoever may only read or spend, nor is what it can be computed from.
-        let quoted = if access::caller_sees_costs() { quoted } else { quoted.without_costs() };
+        let quoted = if access::sees_costs(caller) { quoted } else { quoted.without_costs() };
         match quoted.is_refused() {
             true => Err(error::quote_below_floor(asked.plan, &quoted)),
             false => Ok(quoted),

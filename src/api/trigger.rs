@@ -15,6 +15,7 @@ use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
 use crate::server::{clock, heap, invalidation, new_cap};
 use crate::store::{connected, lots};
+use crate::text_array::TextArray;
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
 type New<'a> = PgHeapTuple<'a, AllocatedByRust>;
@@ -38,9 +39,8 @@ where
 }
 
 fn operations(row: &Old<'_>) -> Option<Vec<String>> {
-    let applies_to =
-        row.get_by_name::<Array<'_, &str>>("applies_to").unwrap_or_else(|broken| panic!("column applies_to: {broken}"));
-    applies_to.map(|names| names.iter().map(|name| name.unwrap_or_default().to_owned()).collect())
+    let applies_to = column::<TextArray>(row, "applies_to");
+    applies_to.map(|names| names.0.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 fn set<T: IntoDatum>(row: &mut New<'_>, name: &str, value: Option<T>) {

@@ -378,6 +378,30 @@ pub fn unknown_role(role: &str) -> ErrorReport {
     )
 }
 
+// 22021 character_not_in_repertoire
+
+/// 22021: a text is not UTF-8.
+pub fn invalid_text() -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+        "a text in an array is not UTF-8",
+        "",
+        "pg_credit needs a database whose encoding is UTF8.",
+    )
+}
+
+// 0A000 feature_not_supported
+
+/// 0A000: the encoding of the database is not UTF8.
+pub fn unsupported_encoding(encoding: &str) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+        format!("pg_credit does not work in a database whose encoding is {encoding}"),
+        format!("encoding={encoding}"),
+        "Use a database whose encoding is UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.",
+    )
+}
+
 // 23505 unique_violation
 
 /// 23505: the key was used for another request, of this function or another one.

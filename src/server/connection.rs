@@ -5,6 +5,7 @@ use std::cell::Cell;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::encoding;
 use super::error_log;
 use super::identity::Identity;
 
@@ -48,6 +49,7 @@ pub fn caller_may_commit() -> bool {
 
 /// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
 pub fn connected<T>(work: impl FnOnce() -> T) -> T {
+    encoding::require_utf8_or_raise();
     let _within = Within::begin(State::Connected);
     Spi::connect(|_| error_log::noting(work))
 }
@@ -56,6 +58,7 @@ pub fn connected<T>(work: impl FnOnce() -> T) -> T {
 /// and SET search_path would have made of it from the start, which costs a debit a twelfth of its time. After an error the server puts
 /// things right.
 pub fn connected_on_demand<T>(work: impl FnOnce() -> T) -> T {
+    encoding::require_utf8_or_raise();
     let _within = Within::begin(State::OnDemand);
     let result = error_log::noting(work);
     if let State::Demanded(caller) = STATE.get() {

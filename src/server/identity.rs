@@ -7,6 +7,12 @@ use super::heap::relations;
 /// The search path that SECURITY DEFINER functions pin: pg_temp last, so that nobody plants a name.
 const SEARCH_PATH: &std::ffi::CStr = c"pg_catalog, credit, pg_temp";
 
+/// The role as which a function runs: its caller's, unless it runs as its owner.
+pub fn current_user() -> pg_sys::Oid {
+    // SAFETY: it reads what the server keeps for the session.
+    unsafe { pg_sys::GetUserId() }
+}
+
 /// Who a function acted for before it became the owner, and under which settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

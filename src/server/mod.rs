@@ -3,11 +3,13 @@
 pub mod arrival;
 pub mod clock;
 pub mod connection;
+pub mod encoding;
 pub mod error_log;
 pub mod heap;
-mod identity;
+pub mod identity;
 pub mod invalidation;
 pub mod lock;
 pub mod new_cap;
+pub mod rendering;
 pub mod subtransaction;
 pub mod transactions;

@@ -13,7 +13,6 @@ static WATERMARK: Statement = Statement::new(
 // Not TRUNCATE: whoever looks at an older snapshot goes on with what was there.
 static FORGET: Statement = Statement::new("WITH lots AS (DELETE FROM credit.rollup_lot) DELETE FROM credit.rollup", &[]);
 
-// Run as whoever looks at a view: every name is qualified, and nothing is computed.
 static SEEN: Statement = Statement::new("SELECT rolled_to, system_identifier, database FROM credit.rollup_watermark", &[]);
 
 static WRITE: Statement = Statement::new(

@@ -12,6 +12,7 @@ use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::exact;
 use crate::server::connection;
+use crate::text_array::TextArray;
 
 /// What a statement sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -338,6 +339,13 @@ impl Column for Vec<DateTime<Utc>> {
     }
 }
 
+impl Column for Vec<String> {
+    unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<String> {
+        let texts = unsafe { TextArray::from_datum(datum, false) }.expect("an array");
+        texts.0.into_iter().map(|text| text.expect("a text that is not NULL")).collect()
+    }
+}
+
 /// Types that pgrx already converts.
 macro_rules! through_pgrx {
     (parameters: $($parameter:ty),+; columns: $($column:ty),+ $(,)?) => {
@@ -358,5 +366,5 @@ through_pgrx! {
     parameters: bool, i16, i32, i64, pg_sys::Oid, &str, String, Vec<bool>, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
         Vec<Option<&str>>, Vec<Option<i64>>, Vec<AnyNumeric>, Vec<Option<AnyNumeric>>, Vec<TimestampWithTimeZone>, &[u8],
         AnyNumeric, Interval;
-    columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<String>, Vec<u8>, AnyNumeric, Interval,
+    columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<u8>, AnyNumeric, Interval,
 }
