@@ -109,7 +109,9 @@ pub fn violations() -> Vec<Violation> {
     }
     let state = |definition: &str| definition.rsplit_once(", ").map(|parts| parts.1.to_owned());
     let weakened = |guard: &Guard| {
-        guard.kind == "trigger" && guard.expected.is_some() && guard.expected.as_deref().map(state) != guard.found.as_deref().map(state)
+        guard.kind == "trigger"
+            && guard.expected.is_some()
+            && guard.expected.as_deref().map(state) != guard.found.as_deref().map(state)
     };
     guards().into_iter().filter(weakened).map(violation).collect()
 }
@@ -129,7 +131,8 @@ fn violation(guard: Guard) -> Violation {
     let is_switched = only_switched(&guard);
     let state = |definition: String| definition.rsplit_once(", ").map_or(definition.clone(), |parts| parts.1.to_owned());
     let shown = |definition: String| if is_switched { state(definition) } else { definition };
-    let (expected, found) = (guard.expected.map(shown).unwrap_or_default(), guard.found.map_or_else(|| "missing".to_owned(), shown));
+    let (expected, found) =
+        (guard.expected.map(shown).unwrap_or_default(), guard.found.map_or_else(|| "missing".to_owned(), shown));
     Violation {
         invariant: match guard.kind.as_str() {
             "trigger" => "the triggers that guard the books are on",
@@ -145,7 +148,8 @@ fn violation(guard: Guard) -> Violation {
 
 /// A trigger that is as it was installed, but for being on.
 fn only_switched(guard: &Guard) -> bool {
-    let definition = |text: &Option<String>| text.as_ref().and_then(|text| text.rsplit_once(", ").map(|parts| parts.0.to_owned()));
+    let definition =
+        |text: &Option<String>| text.as_ref().and_then(|text| text.rsplit_once(", ").map(|parts| parts.0.to_owned()));
     guard.kind == "trigger" && guard.expected != guard.found && definition(&guard.expected) == definition(&guard.found)
 }
 

@@ -26,9 +26,9 @@ SELECT role, level FROM credit.access ORDER BY role;
 SELECT substring(object FROM '^[a-z_.]+') AS function,
     string_agg(level, ', ' ORDER BY array_position('{read,spend,admin}', level)) AS levels
 FROM credit.access_rule WHERE kind = 'FUNCTION' GROUP BY object ORDER BY object COLLATE "C";
-SELECT object, string_agg(DISTINCT level, ', ') AS may_select
-FROM credit.access_rule WHERE kind = 'TABLE' AND privilege = 'SELECT' GROUP BY object ORDER BY object COLLATE "C";
-SELECT level, object, privilege FROM credit.access_rule WHERE kind <> 'FUNCTION' AND privilege <> 'SELECT'
+SELECT object, string_agg(DISTINCT level || CASE WHEN privilege <> 'SELECT' THEN ' (but costs)' ELSE '' END, ', ') AS may_select
+FROM credit.access_rule WHERE kind = 'TABLE' AND privilege LIKE 'SELECT%' GROUP BY object ORDER BY object COLLATE "C";
+SELECT level, object, privilege FROM credit.access_rule WHERE kind <> 'FUNCTION' AND privilege NOT LIKE 'SELECT%'
 ORDER BY level, object COLLATE "C";
 
 -- Without a level: nothing.

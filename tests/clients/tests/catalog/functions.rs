@@ -23,6 +23,7 @@ pub const API: &[(&str, &str, &str, bool)] = &[
     ("credit_debit_many_json", "volatile", "unsafe", true),
     ("credit_disallow", "volatile", "unsafe", false),
     ("credit_discard_drafts", "volatile", "unsafe", true),
+    ("credit_enable_triggers", "volatile", "unsafe", false),
     ("credit_end_agreement", "volatile", "unsafe", true),
     ("credit_end_cap", "volatile", "unsafe", true),
     ("credit_end_schedule", "volatile", "unsafe", true),
@@ -45,7 +46,8 @@ pub const API: &[(&str, &str, &str, bool)] = &[
     ("credit_publish", "volatile", "unsafe", true),
     ("credit_publish_preview", "stable", "safe", true),
     ("credit_purchase", "volatile", "unsafe", true),
-    ("credit_quote", "stable", "safe", true),
+    // Costs are shown to whoever calls: one that runs as its owner does not see who that is.
+    ("credit_quote", "stable", "safe", false),
     ("credit_rate", "volatile", "unsafe", true),
     ("credit_rate_card", "volatile", "unsafe", true),
     ("credit_rebalance", "volatile", "unsafe", true),
@@ -88,6 +90,7 @@ pub const INTERNAL: &[(&str, &str, &str, bool, bool)] = &[
     ("end_maintenance", "volatile", "unsafe", true, false),
     ("entry_apply", "volatile", "unsafe", true, false),
     ("entry_check", "volatile", "unsafe", true, false),
+    ("guards", "stable", "safe", true, false),
     ("lot_apply", "volatile", "unsafe", true, false),
     ("lot_check", "volatile", "unsafe", true, false),
     ("maintain_batch", "volatile", "unsafe", true, false),
@@ -96,5 +99,6 @@ pub const INTERNAL: &[(&str, &str, &str, bool, bool)] = &[
     ("now", "stable", "safe", false, true),
     ("refuse_change", "volatile", "unsafe", true, false),
     ("rolled_up_to", "stable", "safe", false, true),
+    ("settle_privileges", "volatile", "unsafe", false, false),
     ("unit_check", "volatile", "unsafe", true, false),
 ];

@@ -9,7 +9,7 @@ use postgres::Client;
 
 use functions::{API, INTERNAL};
 use members::{MEMBERS, MEMBERS_QUERY};
-use privileges::{ADMIN, READ, SPEND};
+use privileges::{ADMIN, PUBLIC, READ, SPEND};
 
 /// One text per row, sorted by byte, as the lists in this file are.
 fn column(session: &mut Client, sql: &str) -> Vec<String> {
@@ -91,7 +91,7 @@ fn functions_are_marked_as_listed() {
 }
 
 /// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last. A procedure that
-/// commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits pin it when they need a statement
+/// commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits and quotes pin it when they need a statement
 /// (tests/identity.rs).
 #[test]
 fn the_search_path_is_pinned_where_it_matters() {
@@ -102,13 +102,14 @@ fn the_search_path_is_pinned_where_it_matters() {
          WHERE (p.prosecdef OR p.proname LIKE 'credit\\_%')
              AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, credit, pg_temp']
              AND NOT (p.prokind = 'p' AND NOT p.prosecdef)
-             AND NOT (p.proname IN ('credit_debit', 'credit_try_debit') AND NOT p.prosecdef)"
+             AND NOT (p.proname IN ('credit_debit', 'credit_try_debit', 'credit_quote') AND NOT p.prosecdef)"
     );
     assert_eq!(column(&mut database.connect(), &loose), NOTHING);
 }
 
+/// What views call is checked against whoever reads them, also where the view is somebody else's over ours.
 #[test]
-fn public_may_do_nothing() {
+fn public_may_call_what_views_call_and_nothing_else() {
     let database = Database::new();
     let mut session = database.connect();
     let functions = format!(
@@ -123,7 +124,12 @@ fn public_may_do_nothing() {
         "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind = 'S'
         AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('public', c.oid, 'USAGE, SELECT, UPDATE') END";
     let schema = "SELECT 'credit' WHERE has_schema_privilege('public', 'credit', 'USAGE, CREATE')";
-    for allowed in [&functions, tables, sequences, schema] {
+    let types = format!(
+        "SELECT object FROM ({MEMBERS_QUERY}) m
+         WHERE m.classid = 'pg_type'::regclass AND has_type_privilege('public', m.objid, 'USAGE')"
+    );
+    assert_eq!(column(&mut session, &functions), listed(PUBLIC), "PUBLIC may call");
+    for allowed in [&types, tables, sequences, schema] {
         assert_eq!(column(&mut session, allowed), NOTHING, "PUBLIC may use");
     }
 }
@@ -141,10 +147,21 @@ fn privileges(session: &mut Client, role: &str) -> Vec<String> {
     let queries = [
         granted("p.proacl", function_name, "pg_proc p"),
         granted("c.relacl", "c.oid::regclass::text", "pg_class c"),
-        granted("a.attacl", "a.attrelid::regclass || '.' || a.attname", "pg_attribute a"),
+        granted("t.typacl", "t.oid::regtype::text", "pg_type t"),
         granted("n.nspacl", "n.nspname", "pg_namespace n"),
     ];
-    column(session, &queries.join(" UNION ALL "))
+    // Of a table that is read but for some columns, those that are not.
+    let columns = format!(
+        "SELECT privilege || ' ' || relation || CASE WHEN privilege = 'SELECT' THEN ' without ' || hidden ELSE '.' || name END
+         FROM (SELECT g.privilege_type AS privilege, a.attrelid::regclass AS relation, a.attname AS name,
+                   row_number() OVER (PARTITION BY a.attrelid, g.privilege_type ORDER BY a.attnum) AS number,
+                   (SELECT string_agg(h.attname, ', ' ORDER BY h.attnum) FROM pg_attribute h WHERE h.attrelid = a.attrelid AND h.attnum > 0
+                        AND NOT h.attisdropped AND NOT has_column_privilege({role}, h.attrelid, h.attnum, 'SELECT')) AS hidden
+               FROM pg_attribute a, aclexplode(a.attacl) g WHERE g.grantee = {role}::regrole) AS granted
+         WHERE privilege <> 'SELECT' OR number = 1",
+        role = quote(role)
+    );
+    column(session, &format!("{} UNION ALL {columns}", queries.join(" UNION ALL ")))
 }
 
 #[test]
