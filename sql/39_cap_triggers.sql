@@ -28,7 +28,8 @@ ALTER TABLE credit.cap_slot ENABLE ALWAYS TRIGGER cap_slot_92_refuse_truncate;
 CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interval, step interval, time_zone text, at timestamptz,
         OUT starts_at timestamptz, OUT ends_at timestamptz, OUT running timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    AS $$
+    -- Parsed here, once: whoever reads a view of somebody else's over ours may call it and not look into the schema.
+    BEGIN ATOMIC
     (SELECT credit.add_interval(anchor, number * length, time_zone), credit.add_interval(anchor, (number + 1) * length, time_zone), NULL::timestamptz
     FROM (SELECT CASE every WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
                      WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS length) AS of_length,
@@ -40,8 +41,8 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
     UNION ALL
     SELECT begins - make_interval(secs => EXTRACT(epoch FROM rolling)::bigint), begins + make_interval(secs => EXTRACT(epoch FROM step)::bigint), begins
     FROM (SELECT anchor + make_interval(secs => floor(EXTRACT(epoch FROM at - anchor) / EXTRACT(epoch FROM step)) * EXTRACT(epoch FROM step)) AS begins)
-        AS of_step WHERE rolling IS NOT NULL
-$$;
+        AS of_step WHERE rolling IS NOT NULL;
+END;
 
 -- What a slot has counted that counts in a period, step by step; all in one, the period's, for periods of the calendar. What was used
 -- later than now counts where a window sees both.

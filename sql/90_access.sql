@@ -307,6 +307,13 @@ CREATE FUNCTION credit.settle_privileges(objects text[] DEFAULT NULL) RETURNS vo
 DECLARE
     wanted text;
     statement text;
+    grants CONSTANT text[] := ARRAY(
+        SELECT format('GRANT %s ON %s %s TO %s', r.privilege, r.kind, r.object, role.name)
+        FROM credit.access_rule r
+        JOIN (SELECT 'public' AS level, 'PUBLIC' AS name
+              UNION SELECT a.level, quote_ident(a.role_now) FROM credit.access a WHERE a.state IN ('granted', 'granted in part', 'renamed')) AS role
+            ON role.level = r.level
+        WHERE objects IS NULL OR r.kind || ' ' || r.object = ANY (objects));
 BEGIN
     FOREACH wanted IN ARRAY COALESCE(objects, '{}') LOOP
         IF NOT EXISTS (SELECT FROM credit.installed_object o WHERE o.kind || ' ' || o.object = wanted) THEN
@@ -321,14 +328,7 @@ BEGIN
     LOOP
         EXECUTE statement;
     END LOOP;
-    FOR statement IN
-        SELECT format('GRANT %s ON %s %s TO %s', r.privilege, r.kind, r.object, role.name)
-        FROM credit.access_rule r
-        JOIN (SELECT 'public' AS level, 'PUBLIC' AS name
-              UNION SELECT a.level, quote_ident(a.role_now) FROM credit.access a WHERE a.state IN ('granted', 'granted in part', 'renamed')) AS role
-            ON role.level = r.level
-        WHERE objects IS NULL OR r.kind || ' ' || r.object = ANY (objects)
-    LOOP
+    FOREACH statement IN ARRAY grants LOOP
         EXECUTE statement;
     END LOOP;
 END

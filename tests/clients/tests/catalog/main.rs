@@ -75,7 +75,9 @@ fn functions_are_marked_as_listed() {
              CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END, CASE WHEN p.proisstrict THEN 'strict' ELSE 'not strict' END)
          FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid"
     );
-    let api = API.iter().map(|(name, volatility, parallel, definer)| (name, volatility, parallel, *definer, false));
+    // pgrx writes STRICT where there are no arguments, and there it means nothing.
+    let strict = |name: &str| name == "credit_enable_triggers";
+    let api = API.iter().map(|(name, volatility, parallel, definer)| (name, volatility, parallel, *definer, strict(name)));
     let internal =
         INTERNAL.iter().map(|(name, volatility, parallel, definer, strict)| (name, volatility, parallel, *definer, *strict));
     let mut expected: Vec<String> = api
