@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 export PG_CONFIG DESTDIR DASHBOARD_DATABASE
 
-.PHONY: all help prerequisites install installcheck demo demo-year psql dashboard replay bench lint test test-ci test-all clean
+.PHONY: all help prerequisites install installcheck demo demo-year psql dashboard replay guards bench lint test test-ci test-all clean
 
 all: ## build the extension for PG_CONFIG into target/package
 	@scripts/prerequisites.sh build
@@ -39,6 +39,9 @@ dashboard: ## consumption, balance and forecast in the browser; DASHBOARD_DATABA
 
 replay: ## CSV=path: debit a trace of LLM requests and compare the ledger with the file
 	@scripts/replay_in_throwaway.sh "$(CSV)"
+
+guards: ## write the list of what guards the books anew, after a change of tables, triggers or functions
+	@scripts/guards.sh
 
 bench: ## measure debits beside other ways to keep credits, in a throwaway PostgreSQL (bench/README.md)
 	@bench/run.sh

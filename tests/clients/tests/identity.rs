@@ -1,5 +1,5 @@
-//! credit_debit() and credit_try_debit() run as their caller and become the owner only for a statement. Whichever way a debit goes and
-//! however it ends, its caller is who he was, and finds what he found before.
+//! credit_debit(), credit_try_debit() and credit_quote() run as their caller and become the owner only for a statement. Whichever way a call
+//! goes and however it ends, its caller is who they were, and finds what they found before.
 
 use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
 
@@ -37,7 +37,10 @@ fn assert_same(session: &mut Client, identity: &str, sql: &str) {
 #[test]
 fn whichever_way_a_debit_goes() {
     let (database, mut session, identity) = with_spender();
-    database.connect().run("SELECT credit_cap('acme', 1000); SELECT credit_grant('acme', 5, priority => 1)");
+    database.connect().run(
+        "SELECT credit_cap('acme', 1000); SELECT credit_grant('acme', 5, priority => 1);
+         SELECT credit_plan('api', 'credit', 'USD', 1), credit_tier('api', 'one', 0, discount => 0)",
+    );
     for sql in [
         "SELECT credit_debit('acme', 1)",
         "SELECT credit_debit('acme', 1)",
@@ -52,6 +55,9 @@ fn whichever_way_a_debit_goes() {
         "SELECT credit_debit('nobody', 1)",
         "SELECT credit_debit('acme', -1)",
         "SELECT credit_debit('acme', 1, metadata => 'no json')",
+        "SELECT count(*) FROM credit_quote('api', 10)",
+        "SELECT count(*) FROM credit_quote('no such plan', 10)",
+        "SELECT count(*) FROM credit_quote('api', -1)",
     ] {
         assert_same(&mut session, &identity, sql);
     }

@@ -181,7 +181,7 @@ fn views_of_other_owners_over_ours_work() {
          SELECT credit_grant('acme', 100, expires_at => now() + interval '5 days');
          SELECT credit_cap('acme', 1000, every => 'month'), credit_cap('acme', 500, rolling => '2 days');
          SELECT credit_debit('acme', 1, member => 'alice'); SELECT credit_rollup(); SELECT credit_debit('acme', 1, member => 'bob');
-         SELECT credit_true_up_terms('acme', '1 month', now() - interval '40 days', 10, 'USD')",
+         SELECT credit_true_up_terms('acme', '1 month', now() - interval '40 days', 10)",
     );
     let (reporter, stranger) = (database.create_role("credit_reporter"), database.create_role("credit_stranger"));
     owner.run(&format!("SELECT credit_allow('{reporter}', 'read'); CREATE SCHEMA reports AUTHORIZATION {reporter}; GRANT USAGE ON SCHEMA reports TO {stranger}"));

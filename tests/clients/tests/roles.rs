@@ -403,6 +403,76 @@ fn a_function_of_an_ordinary_role_cannot_move_the_clock() {
     }
 }
 
+/// What a credit costs the provider is for administrators: whose call it is decides, not whose session.
+#[test]
+fn costs_are_shown_to_the_role_that_calls() {
+    let database = with_lot();
+    database.connect().run(
+        "SELECT credit_plan('api', 'credit', 'USD', 0.01, floor_margin => 0.3), credit_plan_cost('api', 0.004);
+         SELECT credit_tier('api', 'one', 0, discount => 0), credit_tier('api', 'big', 1000, discount => 0.9, override_reason => 'strategic')",
+    );
+    let (spender, mut spending) = allowed(&database, "spend");
+    let (admin, mut managing) = allowed(&database, "admin");
+    let margin = "SELECT margin_percent FROM public.credit_quote('api', 100)";
+    assert_eq!(managing.text(margin), "60");
+    assert_eq!(spending.ask(margin).expect("an answer"), None);
+    for (role, session) in [(&spender, &mut spending), (&admin, &mut managing)] {
+        database
+            .connect()
+            .run(&format!("CREATE SCHEMA of_{role} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA of_{role} TO PUBLIC"));
+        session.run(&format!(
+            "CREATE FUNCTION of_{role}.margin() RETURNS numeric LANGUAGE sql SECURITY DEFINER AS $$ {margin} $$;
+             CREATE FUNCTION of_{role}.margin_of_caller() RETURNS numeric LANGUAGE sql AS $$ {margin} $$"
+        ));
+    }
+    // A trap that an administrator is made to call shows nothing; what an administrator hands out is shown.
+    assert_eq!(managing.ask(&format!("SELECT of_{spender}.margin()")).expect("an answer"), None);
+    assert_eq!(managing.text(&format!("SELECT of_{spender}.margin_of_caller()")), "60");
+    assert_eq!(spending.text(&format!("SELECT of_{admin}.margin()")), "60");
+    assert_eq!(spending.ask(&format!("SELECT of_{admin}.margin_of_caller()")).expect("an answer"), None);
+    // Also under SET ROLE, and with the whole query in a parallel worker.
+    database.connect().run(&format!("GRANT {spender} TO {admin}"));
+    managing.run(&format!("SET ROLE {spender}"));
+    assert_eq!(managing.ask(margin).expect("an answer"), None);
+    managing.run("RESET ROLE");
+    let in_parallel = if pg_credit_clients::server_major() >= 16 { "debug_parallel_query" } else { "force_parallel_mode" };
+    managing.run(&format!("SET {in_parallel} = on"));
+    assert_eq!(managing.text(margin), "60");
+}
+
+/// What `read` sees of plans and prices is what customers may see: neither the floor of a margin nor why it was passed.
+#[test]
+fn read_sees_no_floors_and_no_reasons() {
+    let database = with_lot();
+    database.connect().run(
+        "SELECT credit_plan('api', 'credit', 'USD', 0.01, floor_margin => 0.3), credit_plan_cost('api', 0.004);
+         SELECT credit_tier('api', 'one', 0, discount => 0.9, override_reason => 'strategic')",
+    );
+    let (_, mut reading) = allowed(&database, "read");
+    let (_, mut managing) = allowed(&database, "admin");
+    assert_eq!(
+        reading.text("SELECT concat_ws(' ', plan, unit, currency, model, reach) FROM credit.plan"),
+        "api credit USD volume purchase"
+    );
+    assert_eq!(reading.text("SELECT concat_ws(' ', tier, discount) FROM credit.tier"), "one 0.9");
+    for hidden in [
+        "floor_margin FROM credit.plan",
+        "below_floor FROM credit.plan",
+        "override_reason FROM credit.tier",
+        "override_reason FROM credit.agreement",
+        "override_reason FROM credit.purchase",
+        "override_reason FROM credit.subscription",
+        "override_reason FROM credit.rate_history",
+    ] {
+        reading.refusal(&format!("SELECT {hidden}")).expect(DENIED);
+        managing.run(&format!("SELECT {hidden}"));
+    }
+    let told = "SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind IN ('r', 'v') AND a.attname ~ 'cost$|margin|floor|override'
+            AND a.attname <> 'cost_basis' AND has_column_privilege(c.oid, a.attnum, 'SELECT')";
+    assert_eq!(reading.rows(told), Vec::<Vec<String>>::new(), "columns about costs that read may read");
+}
+
 #[test]
 fn taking_a_level_away_keeps_what_the_others_grant() {
     let database = with_lot();
