@@ -175,6 +175,11 @@ pub fn is_newcomer(member: Option<&str>, context: &Context) -> bool {
     member.is_some() && context.member.is_none()
 }
 
+/// Whether [`make_room_for_seat`] locks the account's row.
+pub fn has_seats(account: &str) -> bool {
+    !invalidation::sees_latest() || accounts::has_seats(account)
+}
+
 /// Before caps and lots, for a newcomer: locks the account's row if its schedules give to seats. Whoever holds a lot must not wait for it.
 /// With an older snapshot, which may not show such a schedule, it locks the row in any case: who declared one has changed it (40001).
 pub fn make_room_for_seat(account: &str) {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys;
-use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::caps::{self, Cap};
@@ -160,6 +160,14 @@ static SEAT_ADDED: Statement = Statement::by_index(
 
 static LOCK_ROW: Statement =
     Statement::by_index("SELECT account FROM credit.account WHERE account = $1 FOR NO KEY UPDATE", &[TEXTOID]);
+
+static LOCK_ROWS: Statement = Statement::by_index(
+    "SELECT FROM credit.account WHERE account = ANY ($1) ORDER BY account FOR NO KEY UPDATE",
+    &[TEXTARRAYOID],
+);
+
+static HAS_SEATS: Statement =
+    Statement::by_index("SELECT EXISTS (SELECT FROM credit.schedule s WHERE s.account = $1 AND s.per_member)", &[TEXTOID]);
 
 static LOCK_FOR_SEAT: Statement = Statement::by_index(
     "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)
@@ -339,6 +347,16 @@ pub fn seat_added(account: &str, now: DateTime<Utc>) {
 /// Locks the row of an account; snapshots from before go on seeing it as it is.
 pub fn lock_row(account: &str) {
     LOCK_ROW.run(&[&account]);
+}
+
+/// Locks the rows of accounts, in the order of their names.
+pub fn lock_rows(accounts: &[&str]) {
+    LOCK_ROWS.run(&[&accounts.to_vec()]);
+}
+
+/// Whether schedules of the account give to seats.
+pub fn has_seats(account: &str) -> bool {
+    HAS_SEATS.run(&[&account]).first().expect("one row").get(1)
 }
 
 /// Locks the row of an account whose schedules give to seats, if it is one.

@@ -40,38 +40,56 @@ impl Judgements {
     }
 }
 
-/// Before anything else of the accounts is locked: locks the rows of those where something is due or that get seats, in the order of their
-/// names, and issues what is due. Also where expired lots may pay: what they lost is only known once the schedules are settled. Whether
-/// accounts are to be read again.
+/// What a batch holds of its accounts already.
+#[derive(Default)]
+pub struct Held {
+    /// The locks against new caps.
+    arrivals: bool,
+    /// Their rows.
+    rows: bool,
+}
+
+/// Before anything else of the accounts is locked: issues what is due, and makes room for the seats of newcomers; account by account. Also where
+/// expired lots may pay: what they lost is only known once the schedules are settled. Whether the accounts are to be read again.
 ///
-/// It is held to the end of the transaction, not taken back with an attempt: whoever waits for a row that was locked in a subtransaction
-/// within one that is taken back goes on waiting for the transaction, and is first in the row's queue then.
-pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>]) -> Result<bool> {
+/// The first time that the row of an account is needed, the rows of all are locked, in the order of their names: any of them may be needed
+/// the next time. So with the locks against new caps. They are held to the end of the transaction, not taken back with an attempt: whoever waits for a row that was locked in a
+/// subtransaction within one that is taken back goes on waiting for the transaction, and is first in the row's queue then.
+pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mut Held) -> Result<bool> {
     let now = clock::now();
-    let mut by_account: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
-    let mut any_due = false;
+    let (mut due, mut settled, mut seated) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (item, context) in zip(items, contexts) {
-        let is_due = context.is_due(now);
-        any_due |= is_due;
-        let (settles, is_new) = (is_due || late::original(item, context).is_some(), is_new(item, context));
-        if settles || is_new {
-            let known = by_account.entry(item.account).or_default();
-            *known = (known.0 || settles, known.1 || is_new);
+        if context.is_due(now) {
+            due.insert(item.account);
+        } else if late::original(item, context).is_some() {
+            settled.insert(item.account);
+        }
+        if is_new(item, context) {
+            seated.insert(item.account);
         }
     }
-    by_account.keys().for_each(|account| arrival::let_in(account));
-    for (account, (settles, gets_seats)) in by_account {
-        if settles {
-            refresh::first_touch(account)?;
-        }
-        if gets_seats {
-            account::make_room_for_seat(account);
-        }
+    if due.is_empty() && settled.is_empty() && seated.is_empty() {
+        return Ok(false);
     }
-    if any_due {
-        items.iter().for_each(|item| account::forget(item.account, item.unit, item.member));
+    let all: BTreeSet<&str> = items.iter().map(|item| item.account).collect();
+    if !std::mem::replace(&mut held.arrivals, true) {
+        all.iter().for_each(|account| arrival::let_in(account));
     }
-    Ok(any_due)
+    settled.retain(|account| refresh::is_due(account, now));
+    seated.retain(|account| account::has_seats(account));
+    if due.is_empty() && settled.is_empty() && seated.is_empty() {
+        return Ok(false);
+    }
+    if !std::mem::replace(&mut held.rows, true) {
+        accounts::lock_rows(&all.into_iter().collect::<Vec<_>>());
+    }
+    due.union(&settled).try_for_each(|account| refresh::first_touch(account))?;
+    seated.iter().for_each(|account| account::make_room_for_seat(account));
+    if due.is_empty() {
+        return Ok(false);
+    }
+    items.iter().for_each(|item| account::forget(item.account, item.unit, item.member));
+    Ok(true)
 }
 
 /// Registers the members whom some of the items name for the first time.

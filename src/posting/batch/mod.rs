@@ -98,6 +98,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
     let mut lots_of_each = LOTS_AT_FIRST;
     let mut judgements = Judgements::default();
     let mut claimed = None;
+    let mut held = members::Held::default();
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
@@ -109,7 +110,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         let mut corrections = corrections(items, &contexts, claims)?;
         let redated = closed::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);
-        if members::prepare_accounts(items, &contexts)? {
+        if members::prepare_accounts(items, &contexts, &mut held)? {
             continue;
         }
         let items_and_contexts = items.iter().zip(&contexts).enumerate().filter(|(index, _)| !claims.is_known(*index));

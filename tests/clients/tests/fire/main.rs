@@ -1,6 +1,8 @@
 //! Everything at once for a bounded time, with rollbacks, cancels and timeouts; then the books are right, and what was
 //! acknowledged is there exactly once.
 
+mod single_calls;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
