@@ -132,7 +132,9 @@ impl Returnable {
     /// How much of the excess is returned of the lot, and what is paid back for it: no more than is unused, and no more money than is
     /// in excess. A smaller plan at a similar price would pay back its price otherwise.
     pub fn returns(&self, excess: Moved, decimals: Decimals) -> Moved {
-        let wanted = excess.granted.min(self.unused);
+        // What an adjustment added was not bought.
+        let of_grant = self.granted.checked_sub(self.before).expect("a part of what was granted");
+        let wanted = excess.granted.min(self.unused).min(of_grant);
         let credit = self.paid_back(wanted, decimals.currency);
         if credit <= excess.charged {
             return Moved { granted: wanted, charged: credit };
@@ -226,6 +228,9 @@ mod tests {
         assert_eq!(lot.returns(moved("500", "0.01"), DECIMALS), moved("1", "0.01"));
         assert_eq!(lot.returns(moved("500", "0"), DECIMALS), Moved::default());
         assert_eq!(lot.returns(moved("900", "10"), DECIMALS), moved("800", "8"));
+        // An adjustment put more into the lot than was bought.
+        let adjusted = Returnable { before: amount("900"), unused: amount("800"), ..lot };
+        assert_eq!(adjusted.returns(moved("500", "5"), DECIMALS), moved("100", "1"));
         let given = Returnable { paid: Amount::ZERO, ..lot };
         assert_eq!(given.returns(moved("500", "0"), DECIMALS), moved("500", "0"));
     }

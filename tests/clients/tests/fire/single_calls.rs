@@ -216,12 +216,15 @@ impl Caller {
         let account = self.account();
         let lot = self.lot(&account);
         let insert = "INSERT INTO credit.entry (account, kind, amount, lot";
+        // Lots of schedules are settled at their end.
+        let of_no_schedule =
+            format!("lot NOT IN (SELECT p.lot FROM credit.schedule_period p WHERE p.account = {account} AND p.lot IS NOT NULL)");
         match self.below(3) {
             0 => format!("{insert}, operation) SELECT {account}, 'debit', -1, lot, 'chat' FROM {lot} l"),
-            1 => format!("{insert}) SELECT {account}, 'adjustment', 1.5, lot FROM {lot} l"),
+            1 => format!("{insert}) SELECT {account}, 'adjustment', 1.5, lot FROM {lot} l WHERE {of_no_schedule}"),
             _ => format!(
                 "{insert}, corrects) SELECT {account}, 'adjustment', 0.01, lot, posting FROM (SELECT lot, posting FROM credit.entry
-                     WHERE account = {account} AND kind = 'debit' ORDER BY posting DESC LIMIT 1 OFFSET {}) e",
+                     WHERE account = {account} AND kind = 'debit' AND {of_no_schedule} ORDER BY posting DESC LIMIT 1 OFFSET {}) e",
                 self.below(50)
             ),
         }
