@@ -172,7 +172,7 @@ impl Caller {
                      ORDER BY random() LIMIT 1) c"
             );
         }
-        let amount = 50 + self.below(2000);
+        let amount = 500 + self.below(8000);
         let whose = self.one_of(&[
             "",
             ", member => 'alice'",
