@@ -1,20 +1,24 @@
 //! What changes credits. Each operation is a file; all of them obey one order of locks:
 //!
-//! 1. the idempotency key, if there is one;
-//! 2. where something is dated in the past, the account's lock against closing a period ([`closed`]);
-//! 3. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::arrival`]);
-//! 4. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 5. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
+//! 1. the idempotency keys, by account and key;
+//! 2. the counters of a charge's periods;
+//! 3. where something is dated in the past, the account's lock against closing a period ([`closed`]);
+//! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::arrival`]);
+//! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
+//! 6. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
 //!    whatever is held;
-//! 6. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//! 7. for late usage, what expired lots lost, in drawdown order ([`late`]);
+//! 8. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
-//! 7. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//! 9. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//!
+//! A call for several accounts ([`batch`]) takes each of these for all of them, in the order of their names, before the next.
+//!
+//! What may have to be taken back is locked in one subtransaction, never in one within it that has ended: whoever waits for such a row goes on
+//! waiting for the whole transaction, first in the row's queue, when the outer one is taken back. So keys and accounts' rows come before.
+//! No lot is waited for that has expired: late usage may have it in hand and go on to those in force.
 //!
 //! A new cap writes the account's row last.
-//!
-//! Late usage ([`late`]) first locks what expired lots lost, in drawdown order, and then draws like any debit.
-//!
-//! A batch ([`batch`]) takes its accounts in the order of their names, and obeys the same order within each.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
