@@ -171,7 +171,7 @@ pub fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
 
 /// What the lots that would have paid several usages of one account and unit lost, locked in one order over all of them; of each usage what
 /// may pay it, in drawdown order. No lot that is in force may be locked yet.
-pub fn lock_losses(late: &[(Eligibility<'_>, DateTime<Utc>)]) -> Vec<Vec<Lapsed>> {
+pub fn lock_losses(late: &[breakage::LateUsage<'_>]) -> Vec<Vec<Lapsed>> {
     let account = late.first().expect("some usage").0.account;
     breakage::unswept(late, clock::now()).into_iter().for_each(|lot| {
         expiry::expire_waiting(account, lot);

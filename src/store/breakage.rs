@@ -175,18 +175,21 @@ fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
     statement.run(&[&account, &unit, &member, &operation, &pool, &at, &now])
 }
 
+/// A usage, and when it happened.
+pub type LateUsage<'a> = (Eligibility<'a>, DateTime<Utc>);
+
 /// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet; in
 /// drawdown order. Those of schedules are settled by the refresh.
-pub fn unswept(late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) -> Vec<i64> {
+pub fn unswept(late: &[LateUsage<'_>], now: DateTime<Utc>) -> Vec<i64> {
     run_any(&UNSWEPT, late, now).iter().map(|row| row.get(1)).collect()
 }
 
 /// Locks what the lots that would have paid any of several usages of one account and unit lost, in drawdown order.
-pub fn lock_lapsed(late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) {
+pub fn lock_lapsed(late: &[LateUsage<'_>], now: DateTime<Utc>) {
     run_any(&LOCK_LAPSED, late, now);
 }
 
-fn run_any(statement: &Statement, late: &[(Eligibility<'_>, DateTime<Utc>)], now: DateTime<Utc>) -> Rows {
+fn run_any(statement: &Statement, late: &[LateUsage<'_>], now: DateTime<Utc>) -> Rows {
     let (first, _) = late.first().expect("some usage");
     let members: Vec<_> = late.iter().map(|(eligible, _)| eligible.member).collect();
     let operations: Vec<_> = late.iter().map(|(eligible, _)| eligible.operation).collect();

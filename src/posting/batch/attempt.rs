@@ -18,9 +18,9 @@ use crate::posting::debit::{Debit, Short};
 use crate::posting::{late, write};
 use crate::server::clock;
 use crate::store::accounts::Context;
-use crate::store::breakage::{Lapsed, TakenBack};
+use crate::store::breakage::{Lapsed, LateUsage, TakenBack};
 use crate::store::caps::Cap;
-use crate::store::eligible::{self, Eligibility, OwnedLot, Owner};
+use crate::store::eligible::{self, OwnedLot, Owner};
 use crate::store::entries::{BatchLine, DebitLine};
 use crate::store::slots::{self, Layout};
 use crate::store::{lots, requests};
@@ -138,7 +138,7 @@ impl<'a> Attempt<'a> {
 
     /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not known yet.
     fn lock_losses(&self) -> Option<ByAccount<'a, Losses>> {
-        let mut late: ByAccount<'a, Vec<(usize, (Eligibility<'a>, DateTime<Utc>))>> = ByAccount::new();
+        let mut late: ByAccount<'a, Vec<(usize, LateUsage<'a>)>> = ByAccount::new();
         for (index, (item, context)) in self.items.iter().zip(self.contexts).enumerate() {
             if let Some(at) = late::original(item, context).filter(|_| !self.claims.repeated.contains_key(&index)) {
                 let usage = (index, (item.eligible(context), at));
@@ -307,7 +307,7 @@ impl<'a> Attempt<'a> {
 
 impl Losses {
     /// Locks what expired lots lost that may pay one of the items of an account and unit; `None` where something of it is due.
-    fn lock(account: &str, items: &[(usize, (Eligibility<'_>, DateTime<Utc>))]) -> Option<Losses> {
+    fn lock(account: &str, items: &[(usize, LateUsage<'_>)]) -> Option<Losses> {
         if refresh::is_due(account, clock::now()) {
             return None;
         }
