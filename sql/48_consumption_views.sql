@@ -49,7 +49,8 @@ SELECT c.account, c.unit, c.month, c.day, c.member, c.department, c.operation, c
 FROM (SELECT line.*, COALESCE(l.gone, 0) + sum(line.gone) OVER so_far AS gone_after,
           COALESCE(l.gained, 0) + sum(line.gained) OVER so_far AS gained_after
       FROM credit.consumption_line line
-      LEFT JOIN credit.rollup_lot l ON l.account = line.account AND l.lot = line.lot AND credit.rolled_up_to() > 0
+      LEFT JOIN LATERAL (SELECT l.gone, l.gained FROM credit.rollup_lot l
+          WHERE l.account = line.account AND l.lot = line.lot AND credit.rolled_up_to() > 0 OFFSET 0) AS l ON true
       WHERE line.posting > credit.rolled_up_to()
       WINDOW so_far AS (PARTITION BY line.account, line.lot ORDER BY line.posting, line.line ROWS UNBOUNDED PRECEDING)) AS c
     CROSS JOIN LATERAL (SELECT c.gone_after + GREATEST(- c.gained_after, 0) AS ends) AS place

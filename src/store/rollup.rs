@@ -61,7 +61,8 @@ static ROLL: Statement = Statement::in_stretches(
         "WITH line AS MATERIALIZED (
              SELECT line.*, COALESCE(l.gone, 0) + sum(line.gone) OVER so_far AS gone_after,
                  COALESCE(l.gained, 0) + sum(line.gained) OVER so_far AS gained_after
-             FROM credit.consumption_line line LEFT JOIN credit.rollup_lot l ON l.account = line.account AND l.lot = line.lot
+             FROM credit.consumption_line line LEFT JOIN LATERAL (SELECT l.gone, l.gained FROM credit.rollup_lot l
+                 WHERE l.account = line.account AND l.lot = line.lot OFFSET 0) l ON true
              WHERE line.posting > $1 AND line.posting <= $2
              WINDOW so_far AS (PARTITION BY line.account, line.lot ORDER BY line.posting, line.line ROWS UNBOUNDED PRECEDING)
          ), lot AS (
