@@ -33,7 +33,7 @@ fn maintenance_deadline(time_limit: Option<Interval>, max_rows: Option<i32>) -> 
     if !connection::caller_may_commit() {
         return Err(error::cannot_commit(
             "credit_maintain",
-            "SELECT * FROM credit_maintain() does one batch of each step within a transaction",
+            "the function credit_maintain() does one batch of each step within a transaction",
         ));
     }
     let time_limit = convert::required("time_limit", convert::optional_length("time_limit", time_limit)?)?;

@@ -254,7 +254,7 @@ fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     session.run("ROLLBACK TO s");
     assert_eq!(session.text("SELECT count(*) FROM credit.request"), "0");
     // Where the credits do not suffice either, that is the answer.
-    assert_eq!(session.ask("SELECT credit_try_debit('acme', 100000, member => 'm0', key => 'k')"), Ok(None));
+    assert_eq!(session.ask("SELECT credit_try_debit('acme', 900000000, member => 'm0', key => 'k')"), Ok(None));
     assert_eq!(session.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"), "0");
     session.run("COMMIT");
     database.verify();
