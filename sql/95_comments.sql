@@ -249,6 +249,8 @@ Errors: 22023 malformed argument.';
 COMMENT ON FUNCTION credit_maintain(integer) IS
 'Maintenance in the caller''s transaction: posts expiries, closes empty lots, forgets keys older than credit.key_retention_days and runs older than 90 days, at most max_rows of each; a row for each task. Safe to run twice at once.
 Errors: 22023 malformed argument.';
+COMMENT ON FUNCTION credit_repair_sequences() IS
+    'Sets each sequence that is behind the ids in the books beyond them; a row for each. For the owner, after rows came without their sequences: logical failover, a partial restore.';
 COMMENT ON FUNCTION credit_verify(text) IS
 'Proves the books of one account or of all: a row for each violated invariant, none when all of them hold. Reads the whole ledger.
 Errors: 22023 malformed argument.';

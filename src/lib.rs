@@ -98,6 +98,7 @@ extension_sql_file!(
         api::lots::credit_set_expiry,
         api::lots::credit_void,
         api::maintenance::credit_maintain,
+        api::maintenance::credit_repair_sequences,
         api::maintenance::credit_verify,
     ]
 );

@@ -7,7 +7,7 @@ use crate::convert;
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::server::connection;
-use crate::store::{connected, maintenance as log, verify};
+use crate::store::{connected, maintenance as log, sequences, verify};
 use crate::upkeep::{self, Step};
 
 /// Does one batch of each step of maintenance in the caller's transaction; a row for each.
@@ -90,4 +90,12 @@ fn credit_verify(
     Ok(TableIterator::new(
         violations.into_iter().map(|row| (row.invariant, row.account, row.lot, row.expected, row.found)).collect::<Vec<_>>(),
     ))
+}
+
+/// Sets the sequences that are behind the books beyond them: which, and from where to where.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_repair_sequences() -> TableIterator<'static, (name!(sequence, String), name!(before, i64), name!(after, i64))> {
+    let repaired = connected(sequences::repair);
+    TableIterator::new(repaired.into_iter().map(|one| (one.sequence, one.before, one.after)))
 }

@@ -77,3 +77,12 @@ pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &L
         "The account rejects late usage (credit_account(late_usage => ...)). Debit it without a time, or correct the ledger.",
     )
 }
+
+/// 55000: ids would be given a second time.
+pub fn sequence_behind(sequence: &str, last: i64, taken: i64) -> ErrorReport {
+    wrong_state(
+        format!("the sequence {sequence} is behind the books: ids would be given twice"),
+        format!("sequence={sequence} last={last} taken={taken}"),
+        "Rows came without their sequence (logical replication, a partial restore, setval). Its owner calls credit_repair_sequences().",
+    )
+}

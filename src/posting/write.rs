@@ -10,7 +10,7 @@ use crate::server::heap::relations::{self, Relations};
 use crate::server::heap::write::{self, Table};
 use crate::server::lock::SlotLock;
 use crate::store::entries::{self, BatchLine, DebitLine};
-use crate::store::{Column, Parameter};
+use crate::store::{Column, Parameter, sequences};
 
 /// What is taken, from where.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ const FEW_LINES: usize = 4;
 
 /// Takes the amount from the slot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
+    sequences::check_once();
     if heap::is_allowed()
         && let Some(tables) = write::open(Relations::of_debits)
     {
@@ -63,7 +64,11 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, [slots, ledger]: [Table; 
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, REMAINING, left.to_datum()?);
 
-    let posting = taking.posting.unwrap_or_else(|| heap::next_value(relations.posting_id));
+    let posting = taking.posting.unwrap_or_else(|| {
+        let posting = heap::next_value(relations.posting_id);
+        sequences::check_next(posting);
+        posting
+    });
     let line = BatchLine { debit: taking.line, posting, line: 1, lot: lock.lot, amount: taking.amount };
     ledger.insert(&row(&line, taking.now, heap::session_user().to_datum()));
     heap::end_statement();

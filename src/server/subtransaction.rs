@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 
 use pgrx::PgTryBuilder;
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::prelude::PgSqlErrorCode;
 
 use super::connection;
 
@@ -36,6 +38,42 @@ where
     match result {
         Ok(Some(_)) => unsafe { before.release() },
         _ => unsafe { before.roll_back() },
+    }
+    result
+}
+
+/// Runs `work`, which only reads, in a subtransaction; `Err` with the message where a value could not be computed (SQLSTATE class 22).
+pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Result<T, String> {
+    const CLASS: i32 = (1 << 12) - 1;
+    connection::ensure();
+    // SAFETY: as in attempt(): the subtransaction ends in every case, and what the caller had is restored.
+    let before = unsafe { State::save() };
+    unsafe {
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(before.context);
+    }
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
+        .catch_others(|error| {
+            // SAFETY: see above.
+            unsafe { before.roll_back() };
+            match &error {
+                CaughtError::PostgresError(report)
+                    if report.sql_error_code() as i32 & CLASS == PgSqlErrorCode::ERRCODE_DATA_EXCEPTION as i32 =>
+                {
+                    Err(report.message().to_owned())
+                }
+                _ => error.rethrow(),
+            }
+        })
+        .catch_rust_panic(|error| {
+            // SAFETY: see above.
+            unsafe { before.roll_back() };
+            error.rethrow()
+        })
+        .execute();
+    if result.is_ok() {
+        // SAFETY: see above.
+        unsafe { before.release() };
     }
     result
 }

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{
     TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
 };
 
+use super::sequences;
 use super::statement::Statement;
 use crate::convert;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
@@ -177,7 +178,10 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
 
 /// So many posting ids nobody else has, in ascending order.
 pub fn next_postings(count: usize) -> Vec<i64> {
-    NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect()
+    sequences::check_once();
+    let postings: Vec<i64> = NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect();
+    postings.iter().for_each(|posting| sequences::check_next(*posting));
+    postings
 }
 
 /// Writes the line that voids what is left of a lot.
@@ -202,5 +206,8 @@ pub fn posting_exists(account: &str, posting: i64) -> bool {
 
 /// A posting id nobody else has.
 pub fn next_posting() -> i64 {
-    NEXT_POSTING.run(&[]).first().expect("one row").get(1)
+    sequences::check_once();
+    let posting = NEXT_POSTING.run(&[]).first().expect("one row").get(1);
+    sequences::check_next(posting);
+    posting
 }

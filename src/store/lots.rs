@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
+use super::sequences;
 use super::statement::{Rows, Statement};
 use crate::domain::amount::Amount;
 
@@ -235,6 +236,7 @@ pub fn cost_basis(paid: Amount, granted: Amount) -> AnyNumeric {
 
 /// A lot id nobody else has.
 pub fn next_id() -> i64 {
+    sequences::check_once();
     NEXT_ID.run(&[]).first().expect("one row").get(1)
 }
 

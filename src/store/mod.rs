@@ -31,6 +31,7 @@ pub mod repricing;
 pub mod requests;
 pub mod rollup;
 pub mod schedules;
+pub mod sequences;
 pub mod slots;
 pub mod subscription_moves;
 pub mod subscriptions;

@@ -43,13 +43,14 @@ pub struct Statement {
     sql: &'static str,
     types: &'static [pg_sys::Oid],
     planning: Planning,
+    edit: Option<fn(&str) -> String>,
     plan: AtomicPtr<pg_sys::_SPI_plan>,
 }
 
 impl Statement {
     /// A statement that is planned freely.
     pub const fn new(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
-        Statement { sql, types, planning: Planning::Free, plan: AtomicPtr::new(std::ptr::null_mut()) }
+        Statement { sql, types, planning: Planning::Free, edit: None, plan: AtomicPtr::new(std::ptr::null_mut()) }
     }
 
     /// A statement that follows an index, whatever the statistics say: a plan made while a table was small would read and sort
@@ -66,6 +67,11 @@ impl Statement {
     /// A statement over very many rows of which the planner, who sees only parameters, expects a few: it shall not loop over them.
     pub const fn in_bulk(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
         Statement { planning: Planning::InBulk, ..Statement::new(sql, types) }
+    }
+
+    /// A statement whose text is made of a written one when it is prepared.
+    pub const fn edited(sql: &'static str, types: &'static [pg_sys::Oid], edit: fn(&str) -> String) -> Statement {
+        Statement { edit: Some(edit), ..Statement::new(sql, types) }
     }
 
     /// Reads as the calling query sees the tables.
@@ -108,7 +114,8 @@ impl Statement {
         if !known.is_null() {
             return known;
         }
-        let sql = CString::new(self.sql).expect("SQL without NUL");
+        let text = self.edit.map_or_else(|| self.sql.to_owned(), |edit| edit(self.sql));
+        let sql = CString::new(text).expect("SQL without NUL");
         let mut types = self.types.to_vec();
         unsafe {
             let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;

@@ -1,9 +1,8 @@
 //! The proof of breakage: what expired, and what late usage took back of it.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'what is taken back of an expiry is debited at once' AS invariant, r.account, r.lot, (- r.amount)::text,
          COALESCE(d.kind || ' ' || d.amount, 'nothing') || ' after line ' || r.line || ' of posting ' || r.posting
      FROM credit.entry r LEFT JOIN credit.entry d ON d.account = r.account AND d.posting = r.posting AND d.line = r.line + 1
@@ -27,5 +26,4 @@ pub static INVARIANTS: Statement = Statement::new(
          WHERE x.kind = 'expiry' AND ($1 IS NULL OR x.account = $1)) e ON e.account = b.account AND e.posting = b.posting
      WHERE (b.lot, b.expires_at, b.expired, b.taken_back) IS DISTINCT FROM (e.lot, e.expires_at, e.expired, e.taken_back)
          OR b.taken_back > b.expired",
-    PARAMETERS,
 );

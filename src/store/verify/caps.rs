@@ -1,10 +1,9 @@
 //! The proof of spending caps: their slots add up, and count what the ledger says.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
 // What is counted belongs to the latest period in which there was something to count.
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH caps AS MATERIALIZED (
          SELECT c.*, s.allowance, s.used, s.period_start, s.count, s.last
          FROM credit.cap c LEFT JOIN LATERAL (
@@ -57,6 +56,20 @@ pub static INVARIANTS: Statement = Statement::new(
      UNION ALL
      SELECT 'an account knows whether it has caps', a.account, NULL, (NOT a.has_caps)::text, a.has_caps::text
      FROM credit.account a WHERE ($1 IS NULL OR a.account = $1)
-         AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)",
-    PARAMETERS,
+         AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)
+     UNION ALL
+     SELECT 'a slot of a cap is of a cap', s.account, NULL, 'a cap', 'no cap ' || s.cap
+     FROM credit.cap_slot s WHERE ($1 IS NULL OR s.account = $1) AND NOT EXISTS (SELECT FROM credit.cap c WHERE c.account = s.account AND c.cap = s.cap)
+     UNION ALL
+     SELECT 'a cap is created, changed and ended in this order', account, NULL, created_at::text, concat_ws(' ', changed_at, ended_at, 'cap', cap)
+     FROM credit.cap WHERE ($1 IS NULL OR account = $1) AND (changed_at < created_at OR ended_at < created_at)
+     UNION ALL
+     SELECT 'a cap is for a member and a department that are named as they are', c.account, NULL, 'a member, a path', concat_ws(' ', c.member, c.department, 'in cap', c.cap)
+     FROM credit.cap c WHERE ($1 IS NULL OR c.account = $1) AND (c.department ~ '(^|/)(/|$)' OR c.member IS NOT NULL
+         AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = c.account AND m.member = c.member))
+     UNION ALL
+     SELECT 'a cap counts in periods of its calendar', c.account, NULL, v.starts_at::text, s.period_start || ' of cap ' || c.cap
+     FROM credit.cap c JOIN credit.account a ON a.account = c.account JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap
+     CROSS JOIN LATERAL credit.cap_period(c.anchor, c.every, NULL, NULL, a.time_zone, s.period_start) AS v
+     WHERE ($1 IS NULL OR c.account = $1) AND c.every IS NOT NULL AND v.starts_at IS DISTINCT FROM s.period_start",
 );

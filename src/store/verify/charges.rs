@@ -1,9 +1,8 @@
 //! The proof of charges, and of the rates that they name.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'a charge keeps its quantity, and a rate of its operation that was in effect' AS invariant, e.account, e.lot,
          COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),
          COALESCE(e.quantity || ' ', 'no quantity ') || COALESCE(e.operation, 'no operation') || ' at ' || e.occurred_at || ' in posting ' || e.posting
@@ -28,6 +27,36 @@ pub static INVARIANTS: Statement = Statement::new(
          'rates ' || o.rate || ' and ' || r.rate || ' of ' || r.operation || ' on card ' || r.card
      FROM credit.rate o JOIN credit.rate r ON r.card = o.card AND r.operation = o.operation AND r.dimensions = o.dimensions AND r.rate > o.rate
          AND tstzrange(r.effective_at, r.ended_at) && tstzrange(o.effective_at, o.ended_at)
-     WHERE $1 IS NULL",
-    PARAMETERS,
+     WHERE $1 IS NULL
+     UNION ALL
+     SELECT 'a charge costs what its rate says', c.account, NULL, c.price || ' for ' || c.quantity, c.amount || ' in posting ' || c.posting
+     FROM (SELECT e.account, e.posting, e.amount, e.quantity, e.lines, r.block OR r.minimum IS NOT NULL AS jumps, u.decimals,
+             GREATEST(CASE WHEN r.block THEN ceil(e.quantity / r.per) * r.credits ELSE e.quantity * r.credits / r.per END, COALESCE(r.minimum, 0)) AS price
+         FROM (SELECT account, posting, rate, - sum(amount) AS amount, sum(quantity) AS quantity, count(*) AS lines
+             FROM credit.entry WHERE rate IS NOT NULL AND ($1 IS NULL OR account = $1) GROUP BY account, posting, rate) e
+         JOIN credit.rate r ON r.rate = e.rate JOIN credit.rate_card k ON k.card = r.card JOIN credit.unit u ON u.unit = k.unit
+         WHERE r.tier_from IS NULL) c
+     -- Several lines may be one charge of several lots or several charges, each of which is rounded, and a block or a minimum for itself.
+     WHERE c.amount < c.price - c.lines * ('1e-' || c.decimals)::numeric OR c.amount > c.price * CASE WHEN c.jumps THEN c.lines ELSE 1 END + c.lines * ('1e-' || c.decimals)::numeric
+     UNION ALL
+     SELECT 'a charge has the dimensions of its rate', e.account, e.lot, r.dimensions::text, COALESCE(e.dimensions::text, 'none') || ' in posting ' || e.posting
+     FROM credit.entry e JOIN credit.rate r ON r.rate = e.rate
+     WHERE ($1 IS NULL OR e.account = $1) AND NOT COALESCE(e.dimensions, '{}') @> r.dimensions
+     UNION ALL
+     SELECT 'a charge is for a lot in the unit of its card, before its rate ended', e.account, e.lot, k.unit || ' until ' || COALESCE(r.ended_at::text, 'now'),
+         l.unit || ' at ' || e.occurred_at || ' in posting ' || e.posting
+     FROM credit.entry e JOIN credit.rate r ON r.rate = e.rate JOIN credit.rate_card k ON k.card = r.card
+     JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+     WHERE ($1 IS NULL OR e.account = $1) AND l.unit <> k.unit
+     UNION ALL
+     SELECT 'what is counted of a period is of a rate that counts over it', u.account, NULL, 'a rate of ' || u.operation, 'none that counts by ' || u.tier_scope || ' from ' || u.period_start
+     FROM credit.rate_usage u JOIN credit.account a ON a.account = u.account
+     WHERE ($1 IS NULL OR u.account = $1) AND (NOT EXISTS (SELECT FROM credit.rate r WHERE r.card = u.card AND r.operation = u.operation
+             AND r.dimensions = u.dimensions AND r.tier_scope = u.tier_scope)
+         OR u.period_start <> date_trunc(u.tier_scope, u.period_start AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone)
+     UNION ALL
+     SELECT 'a version of a rate takes effect when it was published or later', NULL, NULL, r.published_at::text, r.effective_at || ' of rate ' || r.rate
+     FROM credit.rate r JOIN credit.rate_card k ON k.card = r.card WHERE $1 IS NULL AND (r.effective_at < r.published_at OR r.published_at > k.published_at OR k.published_at IS NULL)
+     UNION ALL
+     SELECT 'a draft has an id of its own', NULL, NULL, 'no rate ' || d.rate, 'one' FROM credit.rate_draft d JOIN credit.rate r ON r.rate = d.rate WHERE $1 IS NULL",
 );

@@ -1,9 +1,8 @@
 //! The proof of conversions: amounts, terms and prices.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
@@ -41,5 +40,4 @@ pub static INVARIANTS: Statement = Statement::new(
              WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.amount > 0)
          AND (c.paid IS NULL OR abs(c.paid - p.paid * c.given / p.granted) > c.times * 0.000000001
              OR c.paid > p.paid OR c.given = p.granted AND c.paid <> p.paid)",
-    PARAMETERS,
 );

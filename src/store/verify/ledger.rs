@@ -1,11 +1,10 @@
 //! The proof of the ledger: each line by itself, and against the lot that it is about.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
 // Each line's lot is looked up: the planner takes account and lot for independent, and would join lines and lots by account alone. Of the
 // lines only those that may be wrong are kept.
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH doubtful AS MATERIALIZED (
          SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.occurred_at, e.recorded_at, l.*
          FROM credit.entry e
@@ -45,5 +44,4 @@ pub static INVARIANTS: Statement = Statement::new(
      SELECT 'a move between lots adds up to nothing', account, NULL, '0', sum(amount) || ' in posting ' || posting
      FROM credit.entry WHERE kind IN ('move_out', 'move_in', 'roll_out', 'roll_in') AND ($1 IS NULL OR account = $1)
      GROUP BY account, posting HAVING sum(amount) <> 0",
-    PARAMETERS,
 );

@@ -1,9 +1,8 @@
 //! The proof of lots: their slots, their lines, and what a move keeps.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), slots AS MATERIALIZED (
@@ -43,5 +42,4 @@ pub static INVARIANTS: Statement = Statement::new(
          l.cost_basis || ' of ' || l.paid
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
      WHERE l.unit = p.unit AND (l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid)",
-    PARAMETERS,
 );

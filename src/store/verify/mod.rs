@@ -9,19 +9,25 @@ pub mod guards;
 mod ledger;
 mod lots;
 mod names;
+mod origins;
 mod pooling;
+mod postings;
 mod prices;
 mod purchases;
+mod requests;
 mod rollup;
 mod schedules;
+mod scope;
+mod sequences;
 mod subscriptions;
 mod true_ups;
 
+use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{Oid, TEXTOID, TIMESTAMPTZOID};
 
 use super::plan_schedules;
-use super::statement::{Row, Statement};
-use crate::server::clock;
+use super::statement::{Parameter, Row, Rows, Statement};
+use crate::server::{clock, subtransaction};
 
 /// A violated invariant.
 pub struct Violation {
@@ -32,11 +38,41 @@ pub struct Violation {
     pub found: Option<String>,
 }
 
-/// What every statement of the proof takes: the account, NULL for all of them, and the time.
-const PARAMETERS: &[Oid] = &[TEXTOID, TIMESTAMPTZOID];
+/// A statement about one account, `$1`, or about all of them, NULL. A condition about an account is written
+/// `$1 IS NULL OR account = $1`, with any column.
+struct Scoped {
+    of_one: Statement,
+    of_all: Statement,
+}
 
-/// The statements of the proof. Each returns the columns of a violation.
-static INVARIANTS: [&Statement; 13] = [
+impl Scoped {
+    const fn new(sql: &'static str, parameters: &'static [Oid]) -> Scoped {
+        Scoped {
+            of_one: Statement::edited(sql, parameters, scope::of_one),
+            of_all: Statement::edited(sql, parameters, scope::of_all),
+        }
+    }
+
+    fn read(&self, account: Option<&str>, parameters: &[&dyn Parameter]) -> Rows {
+        if account.is_some() { self.of_one.read(parameters) } else { self.of_all.read(parameters) }
+    }
+}
+
+/// Invariants of one kind of rows. The query returns the columns of a violation; it takes the account, NULL for all of them, and the time.
+struct Invariants(Scoped);
+
+impl Invariants {
+    const fn new(sql: &'static str) -> Invariants {
+        Invariants(Scoped::new(sql, &[TEXTOID, TIMESTAMPTZOID]))
+    }
+
+    fn violations(&self, account: Option<&str>, now: DateTime<Utc>) -> Vec<Violation> {
+        computed(account, || self.0.read(account, &[&account, &now]).iter().map(violation_of_row).collect())
+    }
+}
+
+/// The queries of the proof.
+static INVARIANTS: [&Invariants; 17] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
@@ -50,19 +86,33 @@ static INVARIANTS: [&Statement; 13] = [
     &caps::INVARIANTS,
     &pooling::INVARIANTS,
     &rollup::INVARIANTS,
+    &postings::INVARIANTS,
+    &origins::INVARIANTS,
+    &requests::INVARIANTS,
+    &sequences::INVARIANTS,
 ];
 
 /// All violations, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
     let now = clock::now();
-    let mut violations: Vec<Violation> = Vec::new();
-    for invariants in INVARIANTS {
-        violations.extend(invariants.read(&[&account, &now]).iter().map(violation_of_row));
-    }
-    violations.extend(prices::violations(account));
+    let mut violations: Vec<Violation> = INVARIANTS.iter().flat_map(|invariants| invariants.violations(account, now)).collect();
+    violations.extend(computed(account, || prices::violations(account)));
     violations.extend(guards::violations());
-    violations.extend(plan_schedules::not_as_wanted(account, now).iter().map(violation_of_row));
+    violations.extend(computed(account, || plan_schedules::not_as_wanted(account, now).iter().map(violation_of_row).collect()));
     violations
+}
+
+/// What `read` finds; a violation too where a row has values that nothing can be computed of.
+fn computed(account: Option<&str>, read: impl FnOnce() -> Vec<Violation>) -> Vec<Violation> {
+    subtransaction::computed(read).unwrap_or_else(|message| {
+        vec![Violation {
+            invariant: "the books can be computed with".to_owned(),
+            account: account.map(str::to_owned),
+            lot: None,
+            expected: Some("values within their range".to_owned()),
+            found: Some(message),
+        }]
+    })
 }
 
 fn violation_of_row(row: Row<'_>) -> Violation {

@@ -1,9 +1,8 @@
 //! The proof of names: what a row names exists.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
@@ -40,6 +39,18 @@ pub static INVARIANTS: Statement = Statement::new(
      SELECT 'every plan that is named exists', x.account, NULL, x.plan, 'no such plan'
      FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT account, plan FROM credit.subscription UNION SELECT NULL, plan FROM credit.tier
          UNION SELECT NULL, plan FROM credit.plan_schedule UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
-     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)",
-    PARAMETERS,
+     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
+     UNION ALL
+     SELECT 'every time zone that is named exists', a.account, NULL, 'a time zone', a.time_zone
+     FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND a.time_zone <> 'UTC' AND a.time_zone !~ '^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$'
+     UNION ALL
+     SELECT 'an agreement and a plan name what exists', x.account, NULL, x.name, 'no such ' || x.kind
+     FROM (SELECT account, rate_card AS name, 'card' AS kind FROM credit.agreement UNION SELECT NULL, rate_card, 'card' FROM credit.plan
+         UNION SELECT NULL, unit, 'unit' FROM credit.plan_schedule) x
+     WHERE ($1 IS NULL OR x.account = $1) AND x.name IS NOT NULL AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card' AND c.card = x.name)
+         AND NOT EXISTS (SELECT FROM credit.unit u WHERE x.kind = 'unit' AND u.unit = x.name)
+     UNION ALL
+     SELECT 'an agreement is of an account, a tier and not of the past', g.account, NULL, 'an account, a tier, ' || g.recorded_at, concat_ws(' ', g.tier, g.agreed_at, g.effective_at, 'agreement', g.agreement)
+     FROM credit.agreement g WHERE ($1 IS NULL OR g.account = $1) AND (NOT EXISTS (SELECT FROM credit.account a WHERE a.account = g.account)
+         OR g.tier IS NOT NULL AND NOT EXISTS (SELECT FROM credit.tier t WHERE t.plan = g.plan AND t.tier = g.tier) OR g.agreed_at > g.recorded_at AND g.agreed_at > g.effective_at)",
 );

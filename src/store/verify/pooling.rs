@@ -1,9 +1,8 @@
 //! The proof of pooling: debits look for the rules there are, and departments are paths.
 
-use super::PARAMETERS;
-use crate::store::statement::Statement;
+use super::Invariants;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH rules AS MATERIALIZED (
          SELECT *, num_nonnulls(agreement, member, department) = 0 AS of_account FROM credit.pooling WHERE $1 IS NULL OR account = $1
      ), places AS (
@@ -27,6 +26,11 @@ pub static INVARIANTS: Statement = Statement::new(
          OR r.member IS NOT NULL AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = r.account AND m.member = r.member)
      UNION ALL
      SELECT 'a department is a path', account, NULL, 'levels between slashes', department
-     FROM places WHERE department ~ '(^|/)(/|$)'",
-    PARAMETERS,
+     FROM places WHERE department ~ '(^|/)(/|$)'
+     UNION ALL
+     SELECT 'debits look for rules of pooling only where there are some', a.account, NULL, 'a rule', 'none'
+     FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND a.has_pooling_rules AND NOT EXISTS (SELECT FROM rules r WHERE r.account = a.account)
+     UNION ALL
+     SELECT 'a rule of pooling is of an agreement that exists', r.account, NULL, 'agreement ' || r.agreement, 'none'
+     FROM rules r WHERE r.agreement IS NOT NULL AND NOT EXISTS (SELECT FROM credit.agreement g WHERE g.account = r.account AND g.agreement = r.agreement)",
 );

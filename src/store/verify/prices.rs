@@ -2,11 +2,10 @@
 
 use pgrx::pg_sys::{INT4ARRAYOID, TEXTARRAYOID, TEXTOID};
 
-use super::super::statement::Statement;
-use super::{Violation, violation_of_row};
+use super::{Scoped, Violation, violation_of_row};
 use crate::domain::currency;
 
-static CURRENCIES: Statement = Statement::new(
+static CURRENCIES: Scoped = Scoped::new(
     "SELECT DISTINCT currency FROM (
          SELECT currency FROM credit.lot WHERE $1 IS NULL OR account = $1
          UNION ALL SELECT currency FROM credit.unit
@@ -19,7 +18,7 @@ static CURRENCIES: Statement = Statement::new(
 );
 
 // A lot that another one gave (parent), and one that a schedule brought for a part of a period, have a part of a price, which may be finer.
-static VIOLATIONS: Statement = Statement::new(
+static VIOLATIONS: Scoped = Scoped::new(
     "WITH known AS MATERIALIZED (
          SELECT * FROM unnest($2::text[], $3::integer[]) AS k (currency, decimals)
      ), named AS (
@@ -47,8 +46,8 @@ static VIOLATIONS: Statement = Statement::new(
 
 /// What is wrong with prices and currencies, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
-    let named: Vec<String> = CURRENCIES.read(&[&account]).iter().map(|row| row.get(1)).collect();
+    let named: Vec<String> = CURRENCIES.read(account, &[&account]).iter().map(|row| row.get(1)).collect();
     let known = named.into_iter().filter_map(|code| currency::decimals(&code).map(|decimals| (code, decimals as i32)));
     let (codes, decimals): (Vec<String>, Vec<i32>) = known.unzip();
-    VIOLATIONS.read(&[&account, &codes, &decimals]).iter().map(violation_of_row).collect()
+    VIOLATIONS.read(account, &[&account, &codes, &decimals]).iter().map(violation_of_row).collect()
 }

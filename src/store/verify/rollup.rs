@@ -1,10 +1,9 @@
 //! The proof of what is added up: each row of the rollup is what the lines of the ledger up to the watermark come to.
 
-use super::PARAMETERS;
+use super::Invariants;
 use crate::store::rollup::with_value;
-use crate::store::statement::Statement;
 
-pub static INVARIANTS: Statement = Statement::new(
+pub(super) static INVARIANTS: Invariants = Invariants::new(
     concat!(
         "WITH line AS MATERIALIZED (
              SELECT line.*, sum(line.gone) OVER so_far AS gone_after, sum(line.gained) OVER so_far AS gained_after
@@ -34,5 +33,4 @@ pub static INVARIANTS: Statement = Statement::new(
              USING (account, lot)
          WHERE (e.gone, e.gained) IS DISTINCT FROM (r.gone, r.gained)"
     ),
-    PARAMETERS,
 );

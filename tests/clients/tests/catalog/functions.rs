@@ -56,6 +56,7 @@ pub const API: &[(&str, &str, &str, bool)] = &[
     ("credit_renew", "volatile", "unsafe", true),
     ("credit_reprice", "volatile", "unsafe", true),
     ("credit_reprice_preview", "stable", "safe", true),
+    ("credit_repair_sequences", "volatile", "unsafe", true),
     ("credit_rollup", "volatile", "unsafe", true),
     ("credit_schedule", "volatile", "unsafe", true),
     ("credit_schedule_preview", "stable", "safe", true),

@@ -1,0 +1,127 @@
+//! The proof beside the server: what is compiled, and sequences that are behind the books.
+
+use pg_credit_clients::{Client, Cluster, Database, Session};
+
+const WRONG_STATE: &str = "55000";
+const FORBIDDEN: &str = "42501";
+
+/// A statement of the extension is over before its code would be made, whatever it is estimated to cost.
+#[test]
+fn no_statement_of_the_extension_is_compiled() {
+    let cluster = Cluster::start(&[
+        "jit = on",
+        "jit_above_cost = 0",
+        "session_preload_libraries = 'auto_explain'",
+        "auto_explain.log_min_duration = 0",
+        "auto_explain.log_nested_statements = on",
+        "auto_explain.log_analyze = on",
+    ]);
+    let database = Database::on(&cluster.server());
+    let mut session = database.connect();
+    let before = cluster.log().len();
+    session.run("SELECT credit_grant('acme', 10)");
+    session.run("SELECT count(credit_balance('acme'))");
+    session.run("SELECT * FROM credit_true_up('acme', '2020-01-01', '2021-01-01')");
+    session.run("SELECT count(*) FROM credit_verify()");
+    let is_available = session.text("SELECT pg_jit_available()") == "t";
+    let log = cluster.log();
+    let plans: Vec<&str> = log[before..].split(" LOG:  duration: ").skip(1).collect();
+    // What the session itself asks is compiled, where the server can.
+    let (asked, ours): (Vec<&str>, Vec<&str>) =
+        plans.iter().partition(|plan| plan.contains("Query Text: SELECT count(") && plan.contains("credit_"));
+    let is_compiled = |plan: &&str| plan.contains("JIT:");
+    assert_eq!(asked.iter().any(is_compiled), is_available, "statements of the session");
+    assert_eq!(
+        ours.iter().filter(|plan| plan.contains("no slot is below zero")).count(),
+        1,
+        "the log has the plans of the proof"
+    );
+    let compiled: Vec<&str> = ours.into_iter().filter(|plan| plan.contains("FROM credit.") && is_compiled(plan)).collect();
+    assert!(compiled.is_empty(), "compiled:\n{}", compiled.join("\n"));
+}
+
+/// The setting is the session's again afterwards, also after an error.
+#[test]
+fn the_setting_of_the_session_stays() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "CREATE TABLE seen (jit text);
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_setting('jit')); RETURN NEW; END $$;
+         GRANT INSERT ON seen TO PUBLIC;
+         CREATE TRIGGER see AFTER INSERT ON credit.request FOR EACH ROW EXECUTE FUNCTION see();
+         SET jit = on; SELECT credit_grant('acme', 10, key => 'first')",
+    );
+    assert_eq!(session.text("SELECT jit FROM seen"), "off");
+    assert_eq!(session.text("SHOW jit"), "on");
+    session.refusal("SELECT credit_debit('acme', 11, key => 'second')").expect("23514");
+    assert_eq!(session.text("SHOW jit"), "on");
+    session.run("SET jit = off; SELECT credit_balance('acme')");
+    assert_eq!(session.text("SHOW jit"), "off");
+}
+
+fn database_with_books() -> (Database, Client) {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run("SELECT credit_grant('acme', 1000), credit_grant('globex', 1000); SELECT count(credit_debit('acme', 1)) FROM generate_series(1, 50)");
+    (database, session)
+}
+
+#[test]
+fn ids_are_not_given_twice_by_a_sequence_behind_the_books() {
+    let (database, mut session) = database_with_books();
+    session.run("SELECT setval('credit.posting_id', 2)");
+    let found = session.rows("SELECT invariant, expected, found FROM credit_verify()");
+    assert_eq!(found, [["a sequence is ahead of the ids in the books", "beyond 52", "2 of credit.posting_id"]]);
+    assert_eq!(session.number("SELECT count(*) FROM credit_verify('acme')"), 1);
+
+    // Of a session that took ids before, of one that takes its first, alone and in a batch.
+    for call in [
+        "SELECT credit_debit('globex', 7)",
+        "SELECT count(posting) FROM credit_debit_many('{globex,globex}', '{1,2}')",
+        "SELECT credit_grant('initech', 5)",
+        "SELECT credit_transfer('globex', 5, to_member => 'alice')",
+    ] {
+        let refusal = database.connect().refusal(call).expect(WRONG_STATE);
+        assert_eq!(refusal.detail_of("taken"), Some("52"), "{call}");
+    }
+    session.refusal("SELECT credit_debit('globex', 7)").expect(WRONG_STATE);
+    assert_eq!(session.text("SELECT credit_balance('globex')"), "1000");
+}
+
+#[test]
+fn lots_are_not_given_ids_twice() {
+    let (database, mut session) = database_with_books();
+    session.run("SELECT setval('credit.lot_id', 1)");
+    let refusal = database.connect().refusal("SELECT credit_grant('initech', 5)").expect(WRONG_STATE);
+    assert_eq!(refusal.detail_of("sequence"), Some("credit.lot_id"));
+    assert_eq!(
+        session.number("SELECT count(*) FROM credit_verify() WHERE invariant = 'a sequence is ahead of the ids in the books'"),
+        1
+    );
+}
+
+#[test]
+fn sequences_are_repaired_by_their_owner() {
+    let (database, mut session) = database_with_books();
+    let admin = database.create_role("admin");
+    session.run(&format!(
+        "SELECT credit_allow('{admin}', 'admin'); SELECT setval('credit.posting_id', 2), setval('credit.lot_id', 1)"
+    ));
+    database.connect_as(&admin).refusal("SELECT * FROM credit_repair_sequences()").expect(FORBIDDEN);
+    let repaired = session.rows("SELECT * FROM credit_repair_sequences()");
+    assert_eq!(repaired, [["credit.lot_id", "1", "1002"], ["credit.posting_id", "2", "1052"]]);
+    assert_eq!(session.rows("SELECT * FROM credit_repair_sequences()"), Vec::<Vec<String>>::new());
+    // Those that were refused go on.
+    session.run("SELECT credit_debit('globex', 7), credit_grant('initech', 5)");
+    database.connect_as(&admin).run("SELECT credit_debit('globex', 7)");
+    database.verify();
+}
+
+/// A new extension in the same session begins anew.
+#[test]
+fn an_extension_that_is_made_again_begins_with_the_first_id() {
+    let (_database, mut session) = database_with_books();
+    session.run("DROP EXTENSION pg_credit CASCADE; CREATE EXTENSION pg_credit; SELECT credit_grant('acme', 10)");
+    assert_eq!(session.number("SELECT credit_debit('acme', 1)"), 2);
+}
