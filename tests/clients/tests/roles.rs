@@ -86,6 +86,7 @@ const CALLS: &[(&str, &str)] = &[
     ("guards", "SELECT count(*) FROM credit.guards()"),
     ("settle_privileges", "SELECT credit.settle_privileges('{}')"),
     ("credit_enable_triggers", "SELECT credit_enable_triggers()"),
+    ("credit_repair_sequences", "SELECT count(*) FROM credit_repair_sequences()"),
 ];
 
 const READING: &[&str] = &[
@@ -122,7 +123,8 @@ const SPENDING: &[&str] = &[
     "credit_charge_request",
     "credit_charge_many",
 ];
-const OWNER_ONLY: &[&str] = &["credit_allow", "credit_disallow", "credit_enable_triggers", "settle_privileges"];
+const OWNER_ONLY: &[&str] =
+    &["credit_allow", "credit_disallow", "credit_enable_triggers", "credit_repair_sequences", "settle_privileges"];
 
 const READABLE: &[&str] = &[
     "account",
