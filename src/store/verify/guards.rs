@@ -107,12 +107,7 @@ pub fn violations() -> Vec<Violation> {
     if installed != env!("CARGO_PKG_VERSION") {
         return vec![of_version(installed)];
     }
-    let state = |definition: &str| definition.rsplit_once(", ").map(|parts| parts.1.to_owned());
-    let weakened = |guard: &Guard| {
-        guard.kind == "trigger"
-            && guard.expected.is_some()
-            && guard.expected.as_deref().map(state) != guard.found.as_deref().map(state)
-    };
+    let weakened = |guard: &Guard| guard.expected.is_some() && guard.expected != guard.found;
     guards().into_iter().filter(weakened).map(violation).collect()
 }
 
