@@ -31,12 +31,12 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
     -- Parsed here, once: whoever reads a view of somebody else's over ours may call it and not look into the schema.
     BEGIN ATOMIC
     (SELECT credit.add_interval(anchor, number * length, time_zone), credit.add_interval(anchor, (number + 1) * length, time_zone), NULL::timestamptz
-    FROM (SELECT CASE every WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
-                     WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS length) AS of_length,
-        -- The mean length is at most a period off.
-        LATERAL (SELECT floor(EXTRACT(epoch FROM at - anchor) / EXTRACT(epoch FROM length))::integer AS about) AS guess,
-        LATERAL generate_series(about + 1, about - 2, -1) AS number
-    WHERE every IS NOT NULL AND credit.add_interval(anchor, number * length, time_zone) <= at
+    -- The mean lengths of the Gregorian calendar, which repeats itself: however far away the anchor is, they are at most two periods off.
+    FROM (VALUES ('day', interval '1 day', 86400), ('week', interval '7 days', 604800), ('month', interval '1 month', 2629746),
+            ('quarter', interval '3 months', 7889238), ('year', interval '1 year', 31556952)) AS of_length (name, length, mean),
+        LATERAL (SELECT floor(EXTRACT(epoch FROM at - anchor) / mean)::bigint AS about) AS guess,
+        LATERAL (SELECT number::double precision FROM generate_series(about + 2, about - 2, -1) AS number) AS near
+    WHERE name = every AND credit.add_interval(anchor, number * length, time_zone) <= at
     ORDER BY number DESC LIMIT 1)
     UNION ALL
     SELECT begins - make_interval(secs => EXTRACT(epoch FROM rolling)::bigint), begins + make_interval(secs => EXTRACT(epoch FROM step)::bigint), begins

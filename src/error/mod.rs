@@ -190,13 +190,13 @@ pub fn invalid_priority(value: i32) -> ErrorReport {
     )
 }
 
-/// 22023: a time zone the server does not know.
-pub fn unknown_time_zone(value: &str) -> ErrorReport {
-    invalid(
-        format!("time_zone \"{value}\" is not known"),
-        format!("argument=time_zone value={value}"),
-        "Use a name from pg_timezone_names, such as Europe/Berlin.",
-    )
+/// 22023: a time zone the server does not know, or knows under another spelling.
+pub fn unknown_time_zone(value: &str, spelt: Option<&str>) -> ErrorReport {
+    let hint = match spelt {
+        Some(spelt) => format!("The server spells it {spelt}."),
+        None => "Use a name from pg_timezone_names, such as Europe/Berlin.".to_owned(),
+    };
+    invalid(format!("time_zone \"{value}\" is not known"), format!("argument=time_zone value={value}"), &hint)
 }
 
 /// 22023: both ways to say when a lot expires.

@@ -234,7 +234,7 @@ fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount
     }
 }
 
-/// Checks that an account's time zone may change.
+/// Checks that an account's time zone may change to another.
 ///
 /// # Errors
 /// 55000 once the account has lots; 22023 for an unknown one.
@@ -242,8 +242,5 @@ pub fn check_time_zone(account: &str, time_zone: &str) -> Result<()> {
     if accounts::has_lots(account) {
         return Err(error::time_zone_in_use(account, time_zone));
     }
-    match accounts::time_zone_exists(time_zone) {
-        true => Ok(()),
-        false => Err(error::unknown_time_zone(time_zone)),
-    }
+    account::check_time_zone(time_zone)
 }

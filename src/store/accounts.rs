@@ -203,7 +203,7 @@ static HAS_LOTS: Statement = Statement::new(
     &[TEXTOID],
 );
 
-static TIME_ZONE_EXISTS: Statement =
+static TIME_ZONE_IS_LISTED: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
 
 static REGISTER_MEMBER: Statement = Statement::new(
@@ -384,8 +384,9 @@ pub fn is_in_use(account: &str) -> bool {
     IS_IN_USE.run(&[&account]).first().expect("one row").get(1)
 }
 
-pub fn time_zone_exists(time_zone: &str) -> bool {
-    TIME_ZONE_EXISTS.run(&[&time_zone]).first().expect("one row").get(1)
+/// Whether the server lists a time zone under this name. That reads every file of time zones there is.
+pub fn time_zone_is_listed(time_zone: &str) -> bool {
+    TIME_ZONE_IS_LISTED.run(&[&time_zone]).first().expect("one row").get(1)
 }
 
 /// Registers a member that was named for the first time, without a department.
