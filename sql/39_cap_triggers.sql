@@ -45,26 +45,31 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
 END;
 
 -- What a slot has counted that counts in a period, step by step; all in one, the period's, for periods of the calendar. What was used
--- later than now counts where a window sees both.
+-- later than now counts where a window sees both. A clock that was ahead has counted in periods of the calendar that were still to come.
 CREATE FUNCTION credit.cap_used(used numeric, period_start timestamptz, steps timestamptz[], used_by_step numeric[], starts_at timestamptz,
         running timestamptz, OUT step timestamptz, OUT spent numeric) RETURNS SETOF record
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT period_start, used WHERE steps IS NULL AND period_start = starts_at
+    SELECT period_start, used WHERE running IS NULL AND period_start = starts_at
     UNION ALL
     SELECT s.step, s.spent FROM unnest(steps, used_by_step) AS s (step, spent)
-    WHERE s.step >= starts_at AND s.step - running <= running - starts_at
+    WHERE CASE WHEN running IS NULL THEN period_start < starts_at AND s.step = starts_at
+               ELSE s.step >= starts_at AND s.step - running <= running - starts_at END
 $$;
 
--- What the ledger says was spent of a cap from an instant on: debits that are recorded since, and corrections of them; by the steps in
--- which the debits were recorded, or all together for periods of the calendar.
+-- What the ledger says was spent of a cap from an instant on, at which a period or a step begins: debits that are recorded since, and
+-- corrections of them; by the steps or periods in which the debits were recorded. Only a clock that was ahead records in later periods.
 CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since timestamptz, OUT step timestamptz, OUT spent numeric)
     RETURNS SETOF record
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT CASE WHEN c.rolling IS NULL THEN since ELSE c.anchor + make_interval(secs =>
-            floor(EXTRACT(epoch FROM used.recorded_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step)) END, - sum(e.amount)
-    FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
+    SELECT CASE WHEN c.rolling IS NOT NULL THEN c.anchor + make_interval(secs =>
+                floor(EXTRACT(epoch FROM used.recorded_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step))
+            WHEN used.recorded_at < c.first_ends_at THEN since
+            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, used.recorded_at) AS p) END, - sum(e.amount)
+    FROM (SELECT k.*, a.time_zone, (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
+            FROM credit.cap k JOIN credit.account a ON a.account = k.account OFFSET 0) AS c
+        JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
         LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
             UNION ALL
             (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
@@ -75,6 +80,30 @@ CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since t
         AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)
         AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'))
     GROUP BY 1
+$$;
+
+-- Where a cap stands at an instant, as a debit would find it: `at` is later where the counters were written by a clock that read more, by
+-- a day at most, or the window where that is shorter; further ahead they are astray, and the ledger says what is used. `used` comes step by
+-- step for rolling windows.
+CREATE FUNCTION credit.cap_state(of_account text, of_cap bigint, now timestamptz, OUT at timestamptz, OUT starts_at timestamptz,
+        OUT ends_at timestamptz, OUT running timestamptz, OUT used numeric, OUT steps timestamptz[], OUT used_by_step numeric[])
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT seen.at, p.starts_at, p.ends_at, p.running, u.used, u.steps, u.used_by_step
+    FROM credit.cap c JOIN credit.account a ON a.account = c.account,
+        LATERAL (SELECT max(s.period_start) + COALESCE(make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint), '0') AS ready
+            FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) AS counted,
+        LATERAL (SELECT counted.ready > now + most AS is_astray, CASE WHEN counted.ready <= now + most THEN GREATEST(now, counted.ready) ELSE now END AS at
+            FROM (SELECT LEAST(interval '1 day', make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS most) AS excused) AS seen,
+        LATERAL credit.cap_period(c.anchor, c.every, c.rolling, c.step, a.time_zone, seen.at) AS p,
+        LATERAL (SELECT COALESCE(sum(k.spent), 0) AS used, array_agg(k.step) AS steps, array_agg(k.spent) AS used_by_step
+            FROM (SELECT u.step, u.spent
+                FROM credit.cap_slot s, LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) AS u
+                WHERE NOT seen.is_astray AND s.account = c.account AND s.cap = c.cap
+                UNION ALL
+                SELECT u.step, u.spent FROM credit.cap_spent_by_step(c.account, c.cap, p.starts_at) AS u
+                WHERE seen.is_astray AND CASE WHEN p.running IS NULL THEN u.step = p.starts_at ELSE u.step - p.running <= p.running - p.starts_at END) AS k) AS u
+    WHERE c.account = of_account AND c.cap = of_cap
 $$;
 
 -- The same in one sum.

@@ -9,11 +9,9 @@ SELECT c.account, c.cap, c.unit, c.member, c.department, c.operation, c.every, c
     trim_scale(s.used) AS used, trim_scale(GREATEST(c.amount - s.used, 0)) AS headroom, p.starts_at AS period_start,
     CASE WHEN c.rolling IS NULL THEN p.ends_at ELSE s.earliest + make_interval(secs => EXTRACT(epoch FROM p.ends_at - p.starts_at)::bigint) END AS resets_at,
     c.created_at, c.changed_at, c.recorded_by
-FROM (SELECT credit.now() AS now) AS clock, credit.cap c JOIN credit.account a ON a.account = c.account,
-    LATERAL credit.cap_period(c.anchor, c.every, c.rolling, c.step, a.time_zone, clock.now) AS p,
-    LATERAL (SELECT COALESCE(sum(u.spent), 0) AS used, min(u.step) AS earliest
-             FROM credit.cap_slot s, LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) AS u
-             WHERE s.account = c.account AND s.cap = c.cap) AS s
+FROM (SELECT credit.now() AS now) AS clock, credit.cap c,
+    LATERAL credit.cap_state(c.account, c.cap, clock.now) AS p,
+    LATERAL (SELECT p.used, min(step) AS earliest FROM unnest(p.steps) AS step) AS s
 WHERE c.ended_at IS NULL;
 
 SET LOCAL search_path TO @extschema@, pg_temp;

@@ -28,8 +28,8 @@ COMMENT ON COLUMN credit.cap_slot.slot IS 'The slot''s number, from 0.';
 COMMENT ON COLUMN credit.cap_slot.account IS 'The account.';
 COMMENT ON COLUMN credit.cap_slot.allowance IS 'The part of the limit, in the cap''s unit.';
 COMMENT ON COLUMN credit.cap_slot.used IS 'What was used of it, in the cap''s unit.';
-COMMENT ON COLUMN credit.cap_slot.steps IS 'When the steps began in which something was used, of a rolling window; else NULL.';
-COMMENT ON COLUMN credit.cap_slot.used_by_step IS 'What was used in each of the steps, in the cap''s unit.';
+COMMENT ON COLUMN credit.cap_slot.steps IS 'When the steps began in which something was used, of a rolling window. Of the calendar: when the later periods begin in which a clock that was ahead has used something; mostly NULL.';
+COMMENT ON COLUMN credit.cap_slot.used_by_step IS 'What was used in each of the steps or later periods, in the cap''s unit.';
 COMMENT ON INDEX credit.cap_slot_pkey IS 'The slots of a cap.';
 COMMENT ON COLUMN credit.account.has_caps IS 'Whether the account has caps that have not ended.';
 

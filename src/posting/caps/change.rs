@@ -4,10 +4,9 @@ use std::iter;
 
 use chrono::{DateTime, Utc};
 
-use super::whole;
+use super::whole::{self, Counter};
 use crate::domain::amount::Amount;
-use crate::domain::cap::{self, Limit};
-use crate::domain::tally::Tally;
+use crate::domain::cap::Limit;
 use crate::error::{self, Result};
 use crate::posting::{account, whole_lot};
 use crate::server::{arrival, clock, invalidation, lock, new_cap};
@@ -89,25 +88,22 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
     let now = clock::now();
     caps::change(account, cap, limit.amount, now);
     let period = caps::period(account, cap, limit.over, anchor, now);
-    let since = Tally::new(period).since;
-    cap_slots::add_first_slot(account, cap, since, cap_slots::spent_by_step(committed, account, cap, since));
+    cap_slots::add_first_slot(account, cap, &cap_slots::recounted(committed, account, cap, period));
     Ok(cap)
 }
 
 /// Changes a cap's limit; what was used stays counted.
 fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     let (_, slots) = whole::lock_one(account, same.cap);
-    let now = clock::now();
-    let period = caps::period(account, same.cap, limit.over, same.anchor, now);
-    let tally = whole::tally(account, same.cap, period);
+    let period_at = |at| caps::period(account, same.cap, limit.over, same.anchor, at);
+    let Counter { period, tally, now, .. } = whole::counter(account, same.cap, period_at);
     let own = super::own_slot(slots);
     // Debits of a hundredth of it are served by several slots.
     let debit = limit.amount.nanos() / 100;
     let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
-    let spread =
-        cap::spread(limit.amount, tally.used_in(period), debit, slots, own, context.unit_decimals()).expect("a limit in range");
+    let spread = whole::layout(limit.amount, (&tally, period), debit, (slots, own), context.unit_decimals());
     caps::change(account, same.cap, limit.amount, now);
-    cap_slots::set_slots(account, same.cap, &spread, own, &tally);
+    cap_slots::set_slots(account, same.cap, &spread, own, &tally, period.step.is_some());
 }
 
 /// Ends a cap; whether it applied until now.
