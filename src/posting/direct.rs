@@ -52,6 +52,7 @@ pub struct Stamp {
 /// As a debit: 23514, 22023, P0002, 55000.
 pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let account = entry.account.as_str();
+    let _movable = closed::go_on(account);
     let terms = lots::terms(account, entry.lot).ok_or_else(|| error::unknown_lot(account, entry.lot))?;
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     account::check_decimals("amount", entry.amount, &context)?;
@@ -113,6 +114,7 @@ fn check_locked(entry: &InsertedEntry, terms: &LotTerms) -> Result<Option<Stamp>
 /// Applies an inserted line to its lot's slots.
 pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32, recorded_at: DateTime<Utc>) -> Result<()> {
     let account = entry.account.as_str();
+    let _movable = closed::go_on(account);
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
     count(entry, recorded_at)?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use super::account;
+use super::{account, closed};
 use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
 use crate::domain::terms::{self, Category, Source, Terms, TermsError};
@@ -47,6 +47,7 @@ pub fn grant(request: Grant<'_>) -> Result<i64> {
     {
         return Ok(earlier);
     }
+    let _movable = closed::go_on(request.account);
     let now = clock::now();
     let new = check(&request, lot, now)?;
     lots::grant(&new, now);

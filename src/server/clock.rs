@@ -47,7 +47,11 @@ pub fn move_to(at: DateTime<Utc>) {
 /// # Errors
 /// 22007 when `credit.clock` is no timestamp; 22023 when it is an infinite one.
 pub fn now() -> DateTime<Utc> {
-    let now = actual();
+    not_before_moved(actual())
+}
+
+/// An instant that was taken for now before the clock was moved on.
+pub fn not_before_moved(now: DateTime<Utc>) -> DateTime<Utc> {
     NOT_BEFORE.get().map_or(now, |not_before| now.max(not_before))
 }
 
@@ -70,7 +74,9 @@ fn actual() -> DateTime<Utc> {
 /// who says that something shall change at `now()` means now, not a moment ago.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
-    let is_of_transaction = at < now && settings::clock().is_none() && began().is_some_and(|began| at >= began);
+    // Where the clock was moved on, the books have passed it.
+    let is_real = settings::clock().is_none() && NOT_BEFORE.get().is_none_or(|not_before| not_before < now);
+    let is_of_transaction = at < now && is_real && began().is_some_and(|began| at >= began);
     if is_of_transaction { now } else { at }
 }
 

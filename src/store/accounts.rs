@@ -30,6 +30,8 @@ pub struct Context {
     pub member: Option<Member>,
     /// From this instant on something of its schedules is due that was not issued yet.
     pub refresh_at: Option<DateTime<Utc>>,
+    /// Until when periods of the account have been closed.
+    pub closed_until: Option<DateTime<Utc>>,
     /// What happens to usage that comes after a lot's expiry.
     pub late_usage: LateUsage,
     /// Whether the account has caps at all.
@@ -106,7 +108,7 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling, a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules, a.closed_until
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -247,6 +249,7 @@ fn context_of_row(row: Row<'_>) -> Context {
         member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
         relation: row.get(8),
         refresh_at: row.optional(9),
+        closed_until: row.optional(13),
         late_usage: late_usage_of_name(&row.get::<String>(10)),
         has_caps: row.get(11),
         caps: Vec::new(),

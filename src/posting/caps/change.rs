@@ -8,7 +8,7 @@ use super::whole::{self, Counter};
 use crate::domain::amount::Amount;
 use crate::domain::cap::Limit;
 use crate::error::{self, Result};
-use crate::posting::{account, whole_lot};
+use crate::posting::{account, closed, whole_lot};
 use crate::server::{arrival, clock, invalidation, lock, new_cap};
 use crate::store::Snapshot;
 use crate::store::accounts::{self, Context};
@@ -23,6 +23,7 @@ use crate::store::eligible;
 /// a lot came that the transaction's snapshot does not show.
 pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let name = scope.account;
+    let _movable = closed::go_on(name);
     let context = account::find(name, unit, scope.member)?;
     account::check_decimals("amount", limit.amount, &context)?;
     if let (Some(member), None) = (scope.member, &context.member) {
@@ -57,6 +58,7 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
 /// # Errors
 /// 40001 as where a cap is made.
 pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
+    let _movable = closed::go_on(account);
     let moving = caps::moving(account, from, to);
     for Moving { unit, department, operation, limit, anchor } in &moving {
         let scope = Scope { account, unit, member: None, department: Some(department), operation: operation.as_deref() };
@@ -117,6 +119,7 @@ pub fn end(name: &str, cap: i64) -> Result<bool> {
     if caps::lock(name, cap).is_none() {
         return Err(error::unknown_cap(name, cap));
     }
+    let _movable = closed::go_on(name);
     let ended = caps::end(name, cap, clock::now());
     caps::touch_account(name);
     Ok(ended)
