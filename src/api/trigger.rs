@@ -58,7 +58,7 @@ fn inserted<'a>(trigger: &'a PgTrigger<'a>) -> Old<'a> {
 /// The inserted row as it is to be stored.
 fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     let account = column::<String>(&row, "account");
-    let _movable = account.as_deref().map(closed::go_on);
+    let _movable = connected(|| account.as_deref().map(closed::go_on));
     let now = clock::now();
     let member = column::<String>(&row, "member");
     let unit = column::<String>(&row, "unit");

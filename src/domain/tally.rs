@@ -6,7 +6,7 @@ use super::amount::Amount;
 use super::rolling::Window;
 
 /// So far a clock may have been ahead when it is put right, and the counters wait for it: a day, or a rolling window that is shorter.
-const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
+pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

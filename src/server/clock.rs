@@ -3,12 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::domain::tally;
 use crate::settings;
+
+/// So far a clock may be set back, and the books go on where they are until it is there again.
+pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;
 
 thread_local! {
     /// Before this it is not, for what runs now: the books of an account were written until then.

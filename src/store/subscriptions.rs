@@ -15,6 +15,12 @@ static IN_FORCE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+static LAST_WRITTEN: Statement = Statement::new(
+    "SELECT GREATEST((SELECT max(recorded_at) FROM credit.subscription WHERE account = $1),
+         (SELECT max(recorded_at) FROM credit.plan_change WHERE account = $1))",
+    &[TEXTOID],
+);
+
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.subscription_id')", &[]);
 
 static END: Statement = Statement::by_index(
@@ -75,6 +81,7 @@ macro_rules! months_between {
         )
     };
 }
+pub(super) use months_between;
 
 // Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of March.
 // The months between the two give its number, but for a part of a month.
@@ -111,13 +118,13 @@ static PHASE_AT: Statement = Statement::new(
 static PERIODS_BETWEEN: Statement = Statement::new(
     concat!(
         "SELECT count(*) FROM credit.account a
-         CROSS JOIN LATERAL (SELECT floor((months - $3)::numeric / $4)::integer AS number FROM ",
+         CROSS JOIN LATERAL (SELECT floor((months - $3)::numeric / $4)::integer AS near FROM ",
         months_between!("$2", "$5"),
         " AS until_then) AS first
-         CROSS JOIN LATERAL (SELECT ceil((months - $3)::numeric / $4)::integer AS number FROM ",
+         CROSS JOIN LATERAL (SELECT ceil((months - $3)::numeric / $4)::integer AS near FROM ",
         months_between!("$2", "$6"),
         " AS until_end) AS last
-         CROSS JOIN LATERAL generate_series(first.number - 1, last.number + 1) AS number
+         CROSS JOIN LATERAL generate_series(first.near - 1, last.near + 1) AS number
          WHERE a.account = $1 AND credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) > $5
              AND credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) < $6"
     ),
@@ -181,6 +188,11 @@ fn subscription_of_row(row: Row<'_>) -> Subscription {
         committed_until: row.optional(10),
         is_ending: row.get(11),
     }
+}
+
+/// When a subscription or a change of plan of an account was written last.
+pub fn last_written(account: &str) -> Option<DateTime<Utc>> {
+    LAST_WRITTEN.run(&[&account]).first().and_then(|row| row.optional(1))
 }
 
 /// The id of a subscription nobody else has.
