@@ -45,13 +45,11 @@ pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Resul
 /// 55000 where it is further behind than that explains.
 pub fn go_on(account: &str) -> Result<Movable> {
     let movable = closed::go_on(account);
+    let written = subscriptions::last_written(account);
+    clock::move_to_if_near(written);
     let now = clock::now();
-    match subscriptions::last_written(account).filter(|written| *written > now) {
-        Some(written) if written - now > clock::MOST_SET_BACK => Err(error::clock_behind_subscription(account, written, now)),
-        Some(written) => {
-            clock::move_to(written);
-            Ok(movable)
-        }
+    match written.filter(|written| *written > now) {
+        Some(written) => Err(error::clock_behind_subscription(account, written, now)),
         None => Ok(movable),
     }
 }

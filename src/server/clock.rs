@@ -46,6 +46,13 @@ pub fn move_to(at: DateTime<Utc>) {
     NOT_BEFORE.set(NOT_BEFORE.get().max(Some(at)));
 }
 
+/// The same to where something was written last, unless that is later than a clock that was set back explains.
+pub fn move_to_if_near(written: Option<DateTime<Utc>>) {
+    if let Some(written) = written.filter(|written| *written - now() <= MOST_SET_BACK) {
+        move_to(written);
+    }
+}
+
 /// Now, not the transaction's start: a transaction that waited must not use credit that expired meanwhile.
 ///
 /// # Errors
