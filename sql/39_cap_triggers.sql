@@ -30,14 +30,16 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     -- Parsed here, once: whoever reads a view of somebody else's over ours may call it and not look into the schema.
     BEGIN ATOMIC
-    (SELECT credit.add_interval(anchor, number * length, time_zone), credit.add_interval(anchor, (number + 1) * length, time_zone), NULL::timestamptz
-    -- The mean lengths of the Gregorian calendar, which repeats itself: however far away the anchor is, they are at most two periods off.
-    FROM (VALUES ('day', interval '1 day', 86400), ('week', interval '7 days', 604800), ('month', interval '1 month', 2629746),
-            ('quarter', interval '3 months', 7889238), ('year', interval '1 year', 31556952)) AS of_length (name, length, mean),
-        LATERAL (SELECT floor(EXTRACT(epoch FROM at - anchor) / mean)::bigint AS about) AS guess,
-        LATERAL (SELECT number::double precision FROM generate_series(about + 2, about - 2, -1) AS number) AS near
-    WHERE name = every AND credit.add_interval(anchor, number * length, time_zone) <= at
-    ORDER BY number DESC LIMIT 1)
+    -- As credit.add_interval() does it, without the cost of so many calls. The mean lengths are those of the Gregorian calendar, which repeats
+    -- itself: however far away the anchor is, they are at most two periods off.
+    (SELECT max(begins) FILTER (WHERE begins <= at), min(begins) FILTER (WHERE begins > at), NULL::timestamptz
+    FROM (SELECT CASE number WHEN 0 THEN anchor ELSE (anchor AT TIME ZONE time_zone + number * length) AT TIME ZONE time_zone END AS begins
+        FROM (SELECT CASE every WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
+                     WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS length,
+                 floor(EXTRACT(epoch FROM at - anchor) / CASE every WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 WHEN 'month' THEN 2629746
+                     WHEN 'quarter' THEN 7889238 ELSE 31556952 END)::bigint AS about) AS guess,
+            generate_series(about - 3, about + 3) AS near (of_guess), LATERAL (SELECT of_guess::double precision AS number) AS near_it) AS periods
+    WHERE every IS NOT NULL HAVING every IS NOT NULL)
     UNION ALL
     SELECT begins - make_interval(secs => EXTRACT(epoch FROM rolling)::bigint), begins + make_interval(secs => EXTRACT(epoch FROM step)::bigint), begins
     FROM (SELECT anchor + make_interval(secs => floor(EXTRACT(epoch FROM at - anchor) / EXTRACT(epoch FROM step)) * EXTRACT(epoch FROM step)) AS begins)
@@ -57,53 +59,34 @@ CREATE FUNCTION credit.cap_used(used numeric, period_start timestamptz, steps ti
                ELSE s.step >= starts_at AND s.step - running <= running - starts_at END
 $$;
 
--- What the ledger says was spent of a cap from an instant on, at which a period or a step begins: debits that are recorded since, and
--- corrections of them; by the steps or periods in which the debits were recorded. Only a clock that was ahead records in later periods.
+-- What the ledger says was spent of caps: debits, and corrections of them, which count when the debit was recorded.
+CREATE VIEW credit.cap_spending AS
+SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount
+FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
+    LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
+        UNION ALL
+        (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
+         WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit'
+         ORDER BY d.line LIMIT 1)) AS used
+WHERE l.unit = c.unit AND (c.covers = 'everything' OR l.member IS NULL)
+    AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)
+    AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'));
+
+-- The same from an instant on, at which a period or a step begins, by the steps or periods in which the debits were recorded. Only a clock
+-- that was ahead records in later periods.
 CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since timestamptz, OUT step timestamptz, OUT spent numeric)
     RETURNS SETOF record
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT CASE WHEN c.rolling IS NOT NULL THEN c.anchor + make_interval(secs =>
-                floor(EXTRACT(epoch FROM used.recorded_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step))
-            WHEN used.recorded_at < c.first_ends_at THEN since
-            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, used.recorded_at) AS p) END, - sum(e.amount)
+                floor(EXTRACT(epoch FROM s.used_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step))
+            WHEN s.used_at < c.first_ends_at THEN since
+            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, s.used_at) AS p) END, sum(s.amount)
     FROM (SELECT k.*, a.time_zone, (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
-            FROM credit.cap k JOIN credit.account a ON a.account = k.account OFFSET 0) AS c
-        JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
-        LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
-            UNION ALL
-            (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
-             WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit' AND d.recorded_at >= since
-             ORDER BY d.line LIMIT 1)) AS used
-    WHERE c.account = of_account AND c.cap = of_cap AND e.account = of_account AND e.recorded_at >= since AND l.unit = c.unit
-        AND (c.covers = 'everything' OR l.member IS NULL)
-        AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)
-        AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'))
+            FROM credit.cap k JOIN credit.account a ON a.account = k.account WHERE k.account = of_account AND k.cap = of_cap OFFSET 0) AS c,
+        credit.cap_spending AS s
+    WHERE s.account = of_account AND s.cap = of_cap AND s.recorded_at >= since AND s.used_at >= since
     GROUP BY 1
-$$;
-
--- Where a cap stands at an instant, as a debit would find it: `at` is later where the counters were written by a clock that read more, by
--- a day at most, or the window where that is shorter; further ahead they are astray, and the ledger says what is used. `used` comes step by
--- step for rolling windows.
-CREATE FUNCTION credit.cap_state(of_account text, of_cap bigint, now timestamptz, OUT at timestamptz, OUT starts_at timestamptz,
-        OUT ends_at timestamptz, OUT running timestamptz, OUT used numeric, OUT steps timestamptz[], OUT used_by_step numeric[])
-    LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    AS $$
-    SELECT seen.at, p.starts_at, p.ends_at, p.running, u.used, u.steps, u.used_by_step
-    FROM credit.cap c JOIN credit.account a ON a.account = c.account,
-        LATERAL (SELECT max(s.period_start) + COALESCE(make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint), '0') AS ready
-            FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) AS counted,
-        LATERAL (SELECT counted.ready > now + most AS is_astray, CASE WHEN counted.ready <= now + most THEN GREATEST(now, counted.ready) ELSE now END AS at
-            FROM (SELECT LEAST(interval '1 day', make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS most) AS excused) AS seen,
-        LATERAL credit.cap_period(c.anchor, c.every, c.rolling, c.step, a.time_zone, seen.at) AS p,
-        LATERAL (SELECT COALESCE(sum(k.spent), 0) AS used, array_agg(k.step) AS steps, array_agg(k.spent) AS used_by_step
-            FROM (SELECT u.step, u.spent
-                FROM credit.cap_slot s, LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) AS u
-                WHERE NOT seen.is_astray AND s.account = c.account AND s.cap = c.cap
-                UNION ALL
-                SELECT u.step, u.spent FROM credit.cap_spent_by_step(c.account, c.cap, p.starts_at) AS u
-                WHERE seen.is_astray AND CASE WHEN p.running IS NULL THEN u.step = p.starts_at ELSE u.step - p.running <= p.running - p.starts_at END) AS k) AS u
-    WHERE c.account = of_account AND c.cap = of_cap
 $$;
 
 -- The same in one sum.

@@ -266,7 +266,11 @@ mod tests {
     #[test]
     fn a_counter_of_the_calendar_that_is_ahead() {
         let hours = TimeDelta::hours;
-        let day = |number: i64| Period { starts_at: minute(0) + hours(24 * number), ends_at: minute(0) + hours(24 * number + 24), step: None };
+        let day = |number: i64| Period {
+            starts_at: minute(0) + hours(24 * number),
+            ends_at: minute(0) + hours(24 * number + 24),
+            step: None,
+        };
         let mut tally = Tally::new(day(1));
         tally.count(day(1), of(3));
         // A moment before the day begins it counts in the day; a day before that it is counted anew.
@@ -303,7 +307,10 @@ mod tests {
         assert_eq!((tally.used, tally.used_in(at(101))), (of(18), of(18)));
         // Who reads a little less waits until nothing is forgotten that counts; who is far behind counts anew.
         assert_eq!([60, 101].map(|number| tally.ahead_of(at(number), minute(number))), [Some(Ahead::Until(minute(98))), None]);
-        assert_eq!([37, 38].map(|number| tally.ahead_of(at(number), minute(number))), [Some(Ahead::Astray), Some(Ahead::Until(minute(98)))]);
+        assert_eq!(
+            [37, 38].map(|number| tally.ahead_of(at(number), minute(number))),
+            [Some(Ahead::Astray), Some(Ahead::Until(minute(98)))]
+        );
     }
 
     #[test]

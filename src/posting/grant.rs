@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use super::{account, closed};
 use super::idempotency::{self, Keyed};
+use super::{account, closed};
 use crate::domain::amount::Amount;
 use crate::domain::terms::{self, Category, Source, Terms, TermsError};
 use crate::error::{self, Result};

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
-    BOOLOID, INT2ARRAYOID, INT2OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+    BOOLOID, INT2ARRAYOID, INT2OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZARRAYOID,
+    TIMESTAMPTZOID,
 };
 
 use super::Snapshot;
@@ -72,8 +73,8 @@ static ADD_FIRST_SLOT: Statement = Statement::by_index(
 // The time is read when the statement runs, as where credits are surveyed.
 static SURVEY: Statement = Statement::by_index(
     "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at
-     FROM (SELECT credit.now() AS now) AS clock, credit.cap c, LATERAL credit.cap_state(c.account, c.cap, clock.now) AS s
-     WHERE c.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
+     FROM credit.cap c JOIN credit.cap_state s ON s.account = c.account AND s.cap = c.cap
+     WHERE c.account = $1 AND s.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
     &[TEXTOID, INT8ARRAYOID],
 );
 
