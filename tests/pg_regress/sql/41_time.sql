@@ -1,7 +1,8 @@
 -- Time: periods of the calendar however far away their anchor is, clocks that are set back, and time zones.
-SET client_min_messages = warning;
-SET jit = off;
+DROP EXTENSION pg_credit;
+CREATE EXTENSION pg_credit;
 SET timezone = 'UTC';
+SET datestyle = 'ISO';
 -- The period that contains an instant is one of those that follow each other from the anchor, which are laid here one after the other.
 -- Zones with summer time, with a day that was left out, and with a local mean time in the beginning.
 CREATE FUNCTION wrong_periods(every text, length interval, days numeric, zone text, anchor timestamptz, clock timestamptz) RETURNS bigint LANGUAGE sql AS $$
