@@ -125,7 +125,10 @@ pub fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
 }
 
 /// Checks that there are not too many periods between two instants.
-fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
+///
+/// # Errors
+/// 22023.
+pub fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
     let periods = (to - from).num_microseconds().map(|distance| (distance / cycle.every.mean_microseconds()).abs());
     match periods.filter(|periods| *periods <= MAX_PERIODS) {
         Some(_) => Ok(()),

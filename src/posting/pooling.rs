@@ -119,7 +119,7 @@ pub fn preview(
     let at = instant(account, effective_at, now)?;
     let before = store::policy(Snapshot::OfCaller, account, context.pooling.pooling);
     let after = before.clone().with(Rule { target, effective_at: Some(at), pooling });
-    let held = held(account, &context.unit, at, now);
+    let held = held(account, &context.unit, at);
     let of = |owner: &str| held.get(owner).copied().unwrap_or(Amount::ZERO);
     let pool = of("");
     let effect = |seat: Seat| {
@@ -149,9 +149,9 @@ pub fn apply(account: &str, context: &Context, usage: &mut [Usage], now: DateTim
 }
 
 /// What each owner's lots hold that are in force at an instant, with what is due and not issued; the pool is ''.
-fn held(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> HashMap<String, Amount> {
+fn held(account: &str, unit: &str, at: DateTime<Utc>) -> HashMap<String, Amount> {
     let mut held = store::held(account, unit, at);
-    let pending = pending::at(account, unit, at, now);
+    let pending = pending::at(account, unit, at);
     let lots = pending.lots.into_iter().map(|lot| (lot.member, lot.available));
     let trims = pending.trims.into_iter().map(|trim| (trim.member, trim.amount.negated()));
     for (owner, amount) in lots.chain(trims) {

@@ -170,6 +170,29 @@ SELECT credit_cancel_plan('behind');
 SELECT credit_pooling('behind', 'pooled') > 0 AS said;
 SELECT * FROM credit_verify('behind');
 
+-- A balance to come counts what schedules bring until then: issue, rollover and expiry.
+SET credit.clock = '2026-06-03 00:00+00';
+SELECT credit_member('to come', 'ann'), credit_member('to come', 'bob') FROM credit_account('to come', pooling => 'per_seat');
+SELECT credit_schedule('to come', 100, '1 month', rollover => '{"max_periods": 1}') > 0 AS declared;
+SELECT credit_schedule('to come', 10, '1 week', per_member => true, expires => 'never') > 0 AS declared;
+SELECT credit_grant('to come', 1000, expires_at => '2026-06-20') > 0 AS granted;
+CREATE TEMPORARY TABLE foretold AS SELECT at, member, credit_balance('to come', member, at => at) AS balance
+FROM (VALUES (NULL), ('ann')) m (member), generate_series(TIMESTAMPTZ '2026-06-03 00:00+00', '2026-09-20 00:00+00', interval '4 days 6 hours') AS at;
+SELECT at, balance FROM foretold WHERE member IS NULL ORDER BY at LIMIT 12;
+-- So it comes.
+CREATE FUNCTION differs(at timestamptz, member text, balance numeric) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('credit.clock', at::text, false);
+    RETURN credit_balance('to come', member) <> balance;
+END $$;
+SELECT count(*) AS foretold, count(*) FILTER (WHERE differs(at, member, balance)) AS wrong FROM foretold;
+DROP FUNCTION differs;
+SET credit.clock = '2026-06-03 00:00+00';
+SELECT credit_balance('to come', at => '2050-01-01') > 100 AS counted;
+SELECT credit_schedule('to come', 1, '1 day') > 0 AS declared;
+SELECT credit_balance('to come', at => '9999-01-01');
+DROP TABLE foretold;
+
 -- Time zones by the names that the server lists, as it spells them.
 SELECT credit_account('zones', time_zone => zone) FROM unnest(ARRAY['Europe/Berlin', 'UTC', 'EST5EDT', 'GMT', 'Etc/GMT+5']) AS zone;
 SELECT credit_account('zones', time_zone => 'europe/berlin');
