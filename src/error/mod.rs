@@ -199,6 +199,16 @@ pub fn unknown_time_zone(value: &str, spelt: Option<&str>) -> ErrorReport {
     invalid(format!("time_zone \"{value}\" is not known"), format!("argument=time_zone value={value}"), &hint)
 }
 
+/// 22008: a beginning or an end that lies outside of what the server's calendar holds.
+pub fn timestamp_out_of_range(instant: DateTime<Utc>) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+        "timestamp out of range",
+        format!("instant={}", instant.to_rfc3339()),
+        "Give an anchor that is nearer, or a shorter period.",
+    )
+}
+
 /// 22023: both ways to say when a lot expires.
 pub fn two_expiries() -> ErrorReport {
     invalid(

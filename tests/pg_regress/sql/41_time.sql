@@ -57,6 +57,11 @@ SELECT period_start, period_end, paid FROM credit_renew('ahead');
 SELECT credit_cap('acme', 1000, every => 'year', anchor => 'infinity');
 SELECT credit_cap('acme', 1000, every => 'year', anchor => '294276-01-01');
 SELECT credit_schedule('acme', 1, '1 month', anchor => '4713-01-01 BC');
+SELECT credit_true_up_terms('early', commitment => 5, unit_price => 1, currency => 'USD', every => '87600000 hours', anchor => '193000-01-01') FROM credit_account('early');
+SELECT starts_at FROM credit_true_up('early');
+SELECT credit_true_up_terms('early', every => '9999 years', anchor => '193000-01-01');
+SELECT starts_at FROM credit_true_up('early');
+SELECT credit_grant('early', 1, expires_after => '9999 years', effective_at => '200000-01-01') > 0 AS granted;
 
 -- The clock is set back over midnight: the day that has begun goes on, and its limit holds.
 SET credit.clock = '2026-06-10 00:00+00';
