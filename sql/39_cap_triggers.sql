@@ -30,14 +30,16 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     -- Parsed here, once: whoever reads a view of somebody else's over ours may call it and not look into the schema.
     BEGIN ATOMIC
-    (SELECT credit.add_interval(anchor, number * length, time_zone), credit.add_interval(anchor, (number + 1) * length, time_zone), NULL::timestamptz
-    FROM (SELECT CASE every WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
-                     WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS length) AS of_length,
-        -- The mean length is at most a period off.
-        LATERAL (SELECT floor(EXTRACT(epoch FROM at - anchor) / EXTRACT(epoch FROM length))::integer AS about) AS guess,
-        LATERAL generate_series(about + 1, about - 2, -1) AS number
-    WHERE every IS NOT NULL AND credit.add_interval(anchor, number * length, time_zone) <= at
-    ORDER BY number DESC LIMIT 1)
+    -- As credit.add_interval() does it, without the cost of so many calls. The mean lengths are those of the Gregorian calendar, which repeats
+    -- itself: however far away the anchor is, they are at most two periods off.
+    (SELECT max(begins) FILTER (WHERE begins <= at), min(begins) FILTER (WHERE begins > at), NULL::timestamptz
+    FROM (SELECT CASE number WHEN 0 THEN anchor ELSE (anchor AT TIME ZONE time_zone + number * length) AT TIME ZONE time_zone END AS begins
+        FROM (SELECT CASE every WHEN 'day' THEN interval '1 day' WHEN 'week' THEN interval '7 days' WHEN 'month' THEN interval '1 month'
+                     WHEN 'quarter' THEN interval '3 months' ELSE interval '1 year' END AS length,
+                 floor(EXTRACT(epoch FROM at - anchor) / CASE every WHEN 'day' THEN 86400 WHEN 'week' THEN 604800 WHEN 'month' THEN 2629746
+                     WHEN 'quarter' THEN 7889238 ELSE 31556952 END)::bigint AS about) AS guess,
+            generate_series(about - 3, about + 3) AS near (of_guess), LATERAL (SELECT of_guess::double precision AS number) AS near_it) AS periods
+    WHERE every IS NOT NULL HAVING every IS NOT NULL)
     UNION ALL
     SELECT begins - make_interval(secs => EXTRACT(epoch FROM rolling)::bigint), begins + make_interval(secs => EXTRACT(epoch FROM step)::bigint), begins
     FROM (SELECT anchor + make_interval(secs => floor(EXTRACT(epoch FROM at - anchor) / EXTRACT(epoch FROM step)) * EXTRACT(epoch FROM step)) AS begins)
@@ -45,35 +47,45 @@ CREATE FUNCTION credit.cap_period(anchor timestamptz, every text, rolling interv
 END;
 
 -- What a slot has counted that counts in a period, step by step; all in one, the period's, for periods of the calendar. What was used
--- later than now counts where a window sees both.
+-- later than now counts where a window sees both. A clock that was ahead has counted in periods of the calendar that were still to come.
 CREATE FUNCTION credit.cap_used(used numeric, period_start timestamptz, steps timestamptz[], used_by_step numeric[], starts_at timestamptz,
         running timestamptz, OUT step timestamptz, OUT spent numeric) RETURNS SETOF record
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT period_start, used WHERE steps IS NULL AND period_start = starts_at
+    SELECT period_start, used WHERE running IS NULL AND period_start = starts_at
     UNION ALL
     SELECT s.step, s.spent FROM unnest(steps, used_by_step) AS s (step, spent)
-    WHERE s.step >= starts_at AND s.step - running <= running - starts_at
+    WHERE CASE WHEN running IS NULL THEN period_start < starts_at AND s.step = starts_at
+               ELSE s.step >= starts_at AND s.step - running <= running - starts_at END
 $$;
 
--- What the ledger says was spent of a cap from an instant on: debits that are recorded since, and corrections of them; by the steps in
--- which the debits were recorded, or all together for periods of the calendar.
+-- What the ledger says was spent of caps: debits, and corrections of them, which count when the debit was recorded.
+CREATE VIEW credit.cap_spending AS
+SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount
+FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
+    LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
+        UNION ALL
+        (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
+         WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit'
+         ORDER BY d.line LIMIT 1)) AS used
+WHERE l.unit = c.unit AND (c.covers = 'everything' OR l.member IS NULL)
+    AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)
+    AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'));
+
+-- The same from an instant on, at which a period or a step begins, by the steps or periods in which the debits were recorded. Only a clock
+-- that was ahead records in later periods.
 CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since timestamptz, OUT step timestamptz, OUT spent numeric)
     RETURNS SETOF record
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT CASE WHEN c.rolling IS NULL THEN since ELSE c.anchor + make_interval(secs =>
-            floor(EXTRACT(epoch FROM used.recorded_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step)) END, - sum(e.amount)
-    FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
-        LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
-            UNION ALL
-            (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
-             WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit' AND d.recorded_at >= since
-             ORDER BY d.line LIMIT 1)) AS used
-    WHERE c.account = of_account AND c.cap = of_cap AND e.account = of_account AND e.recorded_at >= since AND l.unit = c.unit
-        AND (c.covers = 'everything' OR l.member IS NULL)
-        AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)
-        AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'))
+    SELECT CASE WHEN c.rolling IS NOT NULL THEN c.anchor + make_interval(secs =>
+                floor(EXTRACT(epoch FROM s.used_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step))
+            WHEN s.used_at < c.first_ends_at THEN since
+            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, s.used_at) AS p) END, sum(s.amount)
+    FROM (SELECT k.*, a.time_zone, (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
+            FROM credit.cap k JOIN credit.account a ON a.account = k.account WHERE k.account = of_account AND k.cap = of_cap OFFSET 0) AS c,
+        credit.cap_spending AS s
+    WHERE s.account = of_account AND s.cap = of_cap AND s.recorded_at >= since AND s.used_at >= since
     GROUP BY 1
 $$;
 

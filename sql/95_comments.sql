@@ -232,8 +232,8 @@ Errors: as the form with arrays, and 22023 for JSON that is not of this form.';
 COMMENT ON FUNCTION credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
 'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing and stored no key. Every other error is raised, also 54000 of a spending cap: more credits would not help there.';
 COMMENT ON FUNCTION credit_balance(text, text, text, timestamptz, text) IS
-'What is usable now, or was or will be at an instant. With a member: what that member could spend; without: all of the account. With an operation: without the lots limited to others.
-Errors: 22023 malformed argument; P0002 unknown account or unit, or unregistered member where members must be.';
+'What is usable now, or was at an instant, or will be if nothing is debited, with what schedules bring until then. With a member: what that member could spend; without: all of the account. With an operation: without the lots limited to others.
+Errors: 22023 malformed argument, or an instant that is more than 10,000 periods of a schedule ahead; P0002 unknown account or unit, or unregistered member where members must be.';
 COMMENT ON FUNCTION credit_explain_debit(text, numeric, text, text, text) IS
 'Which lots a debit would draw now, in order, without debiting: what each has, gives and keeps. A last row without a lot shows what no lot covers.
 Errors: 22023 malformed argument; 22003 from 10^15 on; P0002 unknown account or unit, or unregistered member where members must be.';

@@ -28,8 +28,8 @@ COMMENT ON COLUMN credit.cap_slot.slot IS 'The slot''s number, from 0.';
 COMMENT ON COLUMN credit.cap_slot.account IS 'The account.';
 COMMENT ON COLUMN credit.cap_slot.allowance IS 'The part of the limit, in the cap''s unit.';
 COMMENT ON COLUMN credit.cap_slot.used IS 'What was used of it, in the cap''s unit.';
-COMMENT ON COLUMN credit.cap_slot.steps IS 'When the steps began in which something was used, of a rolling window; else NULL.';
-COMMENT ON COLUMN credit.cap_slot.used_by_step IS 'What was used in each of the steps, in the cap''s unit.';
+COMMENT ON COLUMN credit.cap_slot.steps IS 'When the steps began in which something was used, of a rolling window. Of the calendar: when the later periods begin in which a clock that was ahead has used something; mostly NULL.';
+COMMENT ON COLUMN credit.cap_slot.used_by_step IS 'What was used in each of the steps or later periods, in the cap''s unit.';
 COMMENT ON INDEX credit.cap_slot_pkey IS 'The slots of a cap.';
 COMMENT ON COLUMN credit.account.has_caps IS 'Whether the account has caps that have not ended.';
 
@@ -42,6 +42,24 @@ COMMENT ON FUNCTION credit.cap_period(timestamptz, text, interval, interval, tex
 COMMENT ON FUNCTION credit.cap_used(numeric, timestamptz, timestamptz[], numeric[], timestamptz, timestamptz) IS 'What of a cap''s slot counts, by step, in the cap''s unit.';
 COMMENT ON FUNCTION credit.cap_spent_by_step(text, bigint, timestamptz) IS 'What the ledger says was spent of a cap from an instant on, by step, in the cap''s unit.';
 COMMENT ON FUNCTION credit.cap_spent(text, bigint, timestamptz) IS 'What the ledger says was spent of a cap from an instant on, in the cap''s unit.';
+
+COMMENT ON VIEW credit.cap_spending IS 'What the ledger says was spent of every cap, line by line: for the extension itself.';
+COMMENT ON COLUMN credit.cap_spending.account IS 'The account.';
+COMMENT ON COLUMN credit.cap_spending.cap IS 'The cap''s id.';
+COMMENT ON COLUMN credit.cap_spending.recorded_at IS 'When the line was recorded.';
+COMMENT ON COLUMN credit.cap_spending.used_at IS 'When the debit was recorded, of a correction the debit that it corrects: it counts then.';
+COMMENT ON COLUMN credit.cap_spending.amount IS 'What counts, in the unit; below zero for what was given back.';
+
+COMMENT ON VIEW credit.cap_state IS 'Where every cap stands now, with the counters as they are kept: for the extension itself. credit.caps shows it to people.';
+COMMENT ON COLUMN credit.cap_state.account IS 'The account.';
+COMMENT ON COLUMN credit.cap_state.cap IS 'The cap''s id.';
+COMMENT ON COLUMN credit.cap_state.at IS 'The instant for which this is: now, or later where the clock was set back behind what the counters say.';
+COMMENT ON COLUMN credit.cap_state.starts_at IS 'When the running period began; of a rolling window: from when on debits count.';
+COMMENT ON COLUMN credit.cap_state.ends_at IS 'When the next period begins, or the next step of a rolling window.';
+COMMENT ON COLUMN credit.cap_state.running IS 'When the running step of a rolling window began; NULL for a period of the calendar.';
+COMMENT ON COLUMN credit.cap_state.used IS 'What counts as used, in the unit.';
+COMMENT ON COLUMN credit.cap_state.steps IS 'When the steps began in which something was used that counts; of the calendar the running period.';
+COMMENT ON COLUMN credit.cap_state.used_by_step IS 'What was used in each of the steps, in the unit.';
 
 COMMENT ON VIEW credit.caps IS 'Spending caps that apply now, with what was used in the running period and what is left.';
 COMMENT ON COLUMN credit.caps.account IS 'The account.';

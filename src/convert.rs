@@ -247,8 +247,14 @@ pub fn microseconds(instant: DateTime<Utc>) -> i64 {
 }
 
 /// The instant as a timestamptz.
+///
+/// # Errors
+/// Raises 22008, as arithmetic in SQL does, for one that no timestamptz holds: a period may begin before the calendar does.
 pub fn timestamptz(instant: DateTime<Utc>) -> TimestampWithTimeZone {
-    TimestampWithTimeZone::try_from(microseconds(instant)).expect("an instant that came from PostgreSQL")
+    TimestampWithTimeZone::try_from(microseconds(instant)).unwrap_or_else(|_| {
+        error::timestamp_out_of_range(instant).report(PgLogLevel::ERROR);
+        unreachable!("an error has been raised")
+    })
 }
 
 /// A JSON text as a jsonb.

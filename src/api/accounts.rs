@@ -48,9 +48,7 @@ fn credit_account(
     let terms =
         AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata };
     connected(|| {
-        if let Some(time_zone) = time_zone.filter(|time_zone| !store::time_zone_exists(time_zone)) {
-            return Err(error::unknown_time_zone(time_zone));
-        }
+        time_zone.map_or(Ok(()), accounts::check_time_zone)?;
         if let Some(card) = rate_card.filter(|card| rate_cards::card(card).is_none()) {
             return Err(error::unknown_card(card));
         }

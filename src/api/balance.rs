@@ -46,7 +46,10 @@ fn credit_balance(
         };
         let scope = Scope { account: name, unit: &context.unit, member, pool: context.pool_pays(member), operation };
         let now = clock::now();
-        let pending = pending(scope, &context, at.unwrap_or(now), now);
+        if let Some(at) = at.filter(|at| *at > now && context.is_due(*at)) {
+            pending::check_distance(name, at, now)?;
+        }
+        let pending = pending(scope, &context, at.unwrap_or(now));
         let issued = match at {
             Some(at) if at < now => balances::as_of(scope, at),
             // No posting lies between now and the future: what is left then is what is in force then.
@@ -70,12 +73,12 @@ pub fn own_and_pooled(account: &str, member: Option<&str>, operation: Option<&st
     [of(false), of(true)]
 }
 
-/// What is due and not issued yet, and what would be taken when it is.
-fn pending(scope: Scope<'_>, context: &Context, at: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Amount> {
-    if !context.is_due(at.min(now)) {
+/// What is due by an instant and not issued yet, and what would be taken when it is.
+fn pending(scope: Scope<'_>, context: &Context, at: DateTime<Utc>) -> Vec<Amount> {
+    if !context.is_due(at) {
         return Vec::new();
     }
-    let pending = pending::at(scope.account, scope.unit, at, now);
+    let pending = pending::at(scope.account, scope.unit, at);
     let counts = |member: &str| scope.member.is_none_or(|asked| member == asked || (scope.pool && member.is_empty()));
     let lots = pending.lots.iter().filter(|lot| counts(&lot.member)).map(|lot| lot.available);
     let trims = pending.trims.iter().filter(|trim| counts(&trim.member)).map(|trim| trim.amount.negated());
@@ -150,7 +153,7 @@ fn credit_explain_debit(
 
 /// Adds the lots that are due and not issued yet: the next debit would issue them first.
 fn add_pending(usable: &mut Vec<Usable>, eligible: Eligibility<'_>, now: DateTime<Utc>) {
-    let pending = pending::at(eligible.account, eligible.unit, now, now);
+    let pending = pending::at(eligible.account, eligible.unit, now);
     for trim in pending.trims {
         for lot in usable.iter_mut().filter(|lot| lot.source.rank.lot == trim.lot) {
             lot.source.available = lot.source.available.checked_sub(trim.amount).expect("a part of what is left");

@@ -11,6 +11,7 @@ use super::accounts;
 use crate::convert;
 use crate::error;
 use crate::json::JsonText;
+use crate::posting::closed;
 use crate::posting::direct::{self, InsertedEntry};
 use crate::posting::grant::{self, Grant};
 use crate::server::{clock, heap, invalidation, new_cap};
@@ -56,8 +57,9 @@ fn inserted<'a>(trigger: &'a PgTrigger<'a>) -> Old<'a> {
 
 /// The inserted row as it is to be stored.
 fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
-    let now = clock::now();
     let account = column::<String>(&row, "account");
+    let _movable = connected(|| account.as_deref().map(closed::go_on));
+    let now = clock::now();
     let member = column::<String>(&row, "member");
     let unit = column::<String>(&row, "unit");
     let category = column::<String>(&row, "category");

@@ -8,7 +8,9 @@ use super::due::{LineDue, State};
 use crate::domain::amount::Amount;
 use crate::domain::rollover::less;
 use crate::domain::schedule::{LotId, Planned, Step};
+use crate::error::Result;
 use crate::store::Snapshot;
+use crate::store::schedules;
 
 /// A lot that is due but not issued, as it would be at an instant.
 pub struct PendingLot {
@@ -29,19 +31,19 @@ pub struct PendingTrim {
     pub amount: Amount,
 }
 
-/// What is due of an account and unit by `now` and not issued.
+/// What is due of an account and unit by an instant and not issued.
 #[derive(Default)]
 pub struct Pending {
     pub lots: Vec<PendingLot>,
     pub trims: Vec<PendingTrim>,
 }
 
-/// What an instant would find of it, as the calling query sees the account.
-pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Pending {
+/// What an instant finds of it, as the calling query sees the account: one to come as if nothing were debited until then.
+pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     let state = State::read(account, Snapshot::OfCaller);
     let mut pending = Pending::default();
     // What happens later does not matter, nor do lots that nobody will look at again.
-    let due = state.due_for_reader(at.min(now));
+    let due = state.due_for_reader(at);
     for line in due.iter().filter(|line| line.schedule.unit == unit) {
         let lapsed = lapsed(line, at);
         pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, &lapsed, at)));
@@ -55,6 +57,19 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> P
         pending.trims.extend(trims);
     }
     pending
+}
+
+/// Checks that an instant to come is not so many periods of a schedule away that they cannot be counted.
+///
+/// # Errors
+/// 22023.
+pub fn check_distance(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+    let known = schedules::schedules(account, Snapshot::OfCaller);
+    let mut lasting = known.iter().map(|known| &known.terms).filter(|terms| terms.ends_at.is_none_or(|ends_at| ends_at > now));
+    lasting.try_for_each(|terms| {
+        let until = terms.ends_at.map_or(at, |ends_at| ends_at.min(at));
+        super::schedule::check_distance(terms.cycle, "at", now, until)
+    })
 }
 
 /// What planned lots have lost by an instant at which they live on.

@@ -14,7 +14,7 @@ use crate::domain::layout;
 use crate::domain::schedule::{LotId, Step};
 use crate::error::{self, Result};
 use crate::posting::debit::MAX_ATTEMPTS;
-use crate::posting::whole_lot;
+use crate::posting::{closed, whole_lot};
 use crate::server::lock::SlotLock;
 use crate::server::{arrival, clock, subtransaction};
 use crate::store::schedules::HeldRow;
@@ -26,6 +26,7 @@ use crate::store::{Snapshot, accounts, breakage, lots, schedules};
 /// # Errors
 /// 40001 when lots change all the time.
 pub fn first_touch(account: &str) -> Result<()> {
+    let _movable = closed::go_on(account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         if !is_due(account, clock::now()) {
@@ -54,6 +55,7 @@ pub fn is_due(account: &str, until: DateTime<Utc>) -> bool {
 /// Issues what was due until an instant, of an account that nobody holds; how many lots. It waits for nobody.
 pub fn if_free(account: &str, until: DateTime<Utc>) -> Option<i64> {
     let is_free = arrival::let_in_if_free(account) && accounts::lock_if_free(account);
+    let _movable = closed::go_on(account);
     is_free.then(|| issue(account, until))?
 }
 

@@ -9,6 +9,7 @@ use crate::domain::schedule::{self, Planned};
 use crate::domain::terms::{self, Category};
 use crate::error::{self, Result};
 use crate::posting::account;
+use crate::posting::closed;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
 use crate::store::account_calendar::AccountCalendar;
@@ -47,6 +48,7 @@ pub fn declare(
         return Ok(earlier);
     }
     let context = account::find_or_create(new.account, declared.unit, None, clock::now())?;
+    let _movable = closed::go_on(new.account);
     complete(&mut new, &declared, context.unit_decimals(), context.currency.as_deref())?;
     if new.true_up.is_some_and(|true_up| crate::convert::span(&true_up).mean_microseconds() < true_up::SHORTEST) {
         return Err(error::cadence_too_short("true_up"));
@@ -123,7 +125,10 @@ pub fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
 }
 
 /// Checks that there are not too many periods between two instants.
-fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
+///
+/// # Errors
+/// 22023.
+pub fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<()> {
     let periods = (to - from).num_microseconds().map(|distance| (distance / cycle.every.mean_microseconds()).abs());
     match periods.filter(|periods| *periods <= MAX_PERIODS) {
         Some(_) => Ok(()),
@@ -137,6 +142,7 @@ fn check_distance(cycle: Cycle, argument: &str, from: DateTime<Utc>, to: DateTim
 /// P0002 unknown schedule; 55000 one that has ended, or an end in the past.
 pub fn end(account: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<()> {
     account::find(account, None, None)?;
+    let _movable = closed::go_on(account);
     refresh::first_touch(account)?;
     account::lock(account);
     let now = clock::now();

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::refresh;
 use crate::error::{self, Result};
 use crate::posting::account;
+use crate::posting::closed;
 use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::whole_lot;
 use crate::server::{arrival, clock, invalidation, subtransaction};
@@ -27,6 +28,7 @@ pub struct Change<'a> {
 pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let Change { account, member, terms } = change;
     let active = terms.active;
+    let _movable = closed::go_on(account);
     let was_active = before.member.as_ref().map(|member| member.active);
     if was_active == Some(true) && active == Some(false) {
         return leave(change);

@@ -147,6 +147,11 @@ pub fn spread(limit: Amount, used: Amount, amount: Amount, slots: i16, first: i1
     Some(allowances)
 }
 
+/// Lays all of a limit into one slot.
+pub fn gather(limit: Amount, slots: i16, own: i16) -> Vec<Amount> {
+    (0..slots).map(|slot| if slot == own { limit } else { Amount::ZERO }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,12 @@
 //! What a slot of a cap has counted: one number for a period of the calendar, one for each step of a rolling window.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::amount::Amount;
 use super::rolling::Window;
+
+/// So far a clock may have been ahead when it is put right, and the counters wait for it: a day, or a rolling window that is shorter.
+pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,18 @@ pub struct Tally {
     /// The period that `used` belongs to; of a rolling window it is all there is since then.
     pub since: DateTime<Utc>,
     pub used: Amount,
-    /// Of a rolling window: when each step began in which something was used, in order, and how much.
+    /// Of a rolling window: when each step began in which something was used, in order, and how much. Of the calendar: the later periods
+    /// in which a clock that was ahead has used something; mostly there are none.
     pub steps: Option<Vec<(DateTime<Utc>, Amount)>>,
+}
+
+/// How a counter stands that was written by a clock which read more than this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ahead {
+    /// The clock was set back: the books go on from this instant, until it is there again.
+    Until(DateTime<Utc>),
+    /// So far ahead no clock is by mistake for long: what was used is counted anew from the ledger.
+    Astray,
 }
 
 /// What of a limit will be there again, and when.
@@ -56,19 +69,30 @@ impl Tally {
         tally
     }
 
-    /// What all slots of a cap have counted together that counts in a period.
+    /// What the ledger says was used from the beginning of a period on: of a rolling window by step, else by period.
+    pub fn of_ledger(period: Period, spent: impl Iterator<Item = (DateTime<Utc>, Amount)>) -> Tally {
+        let mut tally = Tally::new(period);
+        for (begun, amount) in spent {
+            match period.step {
+                None if begun == period.starts_at => tally.used = plus(tally.used, amount),
+                None => tally.add_later(begun, amount),
+                Some(_) => tally.add(begun, amount),
+            }
+        }
+        tally
+    }
+
+    /// What all slots of a cap have counted together that counts in a period, or in a later one. None of them is ahead of it.
     pub fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>, period: Period) -> Tally {
         let mut sum = Tally::new(period);
         for tally in tallies {
-            match &tally.steps {
-                None => sum.used = plus(sum.used, tally.used_in(period)),
-                Some(steps) => {
-                    sum.since = sum.since.max(tally.since);
-                    steps
-                        .iter()
-                        .filter(|(step, _)| *step >= period.kept_from())
-                        .for_each(|(step, amount)| sum.add(*step, *amount));
-                }
+            if period.step.is_some() {
+                sum.since = sum.since.max(tally.since);
+                let kept = tally.steps.iter().flatten().filter(|(step, _)| *step >= period.kept_from());
+                kept.for_each(|(step, amount)| sum.add(*step, *amount));
+            } else {
+                sum.used = plus(sum.used, tally.used_in(period));
+                tally.later_than(period).for_each(|(begun, amount)| sum.add_later(begun, amount));
             }
         }
         sum
@@ -76,17 +100,22 @@ impl Tally {
 
     /// What counts in a period.
     pub fn used_in(&self, period: Period) -> Amount {
-        match &self.steps {
+        let steps = self.steps.iter().flatten();
+        match period.step {
             None if self.since == period.starts_at => self.used,
-            None => Amount::ZERO,
-            Some(steps) => steps.iter().filter(|(step, _)| period.counts(*step)).map(|(_, amount)| *amount).sum(),
+            None => steps.filter(|(begun, _)| *begun == period.starts_at).map(|(_, amount)| *amount).sum(),
+            Some(_) => steps.filter(|(step, _)| period.counts(*step)).map(|(_, amount)| *amount).sum(),
         }
     }
 
     /// Counts an amount in the period.
     pub fn count(&mut self, period: Period, amount: Amount) {
         match period.step {
-            None => *self = Tally { since: period.starts_at, used: plus(self.used_in(period), amount), steps: None },
+            None => {
+                let later: Vec<_> = self.later_than(period).collect();
+                let steps = (!later.is_empty()).then_some(later);
+                *self = Tally { since: period.starts_at, used: plus(self.used_in(period), amount), steps };
+            }
             Some(step) => {
                 self.forget_before(period.kept_from());
                 self.add(step, amount);
@@ -94,15 +123,28 @@ impl Tally {
         }
     }
 
-    /// Whether somebody counted here whose clock read more, so that what counts in this period may be forgotten.
-    pub fn is_ahead_of(&self, period: Period) -> bool {
-        period.starts_at < self.since && period.step.is_none_or(|running| self.since <= running)
+    /// Whether somebody counted here whose clock read more, so that what counts in this period may be forgotten; and how far ahead.
+    pub fn ahead_of(&self, period: Period, now: DateTime<Utc>) -> Option<Ahead> {
+        if self.since <= period.starts_at {
+            return None;
+        }
+        let window = period.step.map(|running| running - period.starts_at);
+        // From then on the period begins where this does.
+        let until = self.since + window.unwrap_or_default();
+        let most = window.map_or(MOST_AHEAD, |window| window.min(MOST_AHEAD));
+        Some(if until - now <= most { Ahead::Until(until) } else { Ahead::Astray })
+    }
+
+    /// Whether something was used later than in a period, by a clock that was ahead.
+    pub fn reaches_beyond(&self, period: Period) -> bool {
+        self.later_than(period).next().is_some()
     }
 
     /// Takes back what was counted when another period ran, or another step of the window, if that is not forgotten.
     pub fn give_back(&mut self, now: Period, counted: Period, amount: Amount) {
         match counted.step {
             None if now.starts_at == counted.starts_at => self.count(now, amount.negated()),
+            None if now.starts_at < counted.starts_at => self.add_later(counted.starts_at, amount.negated()),
             Some(step) if step >= now.kept_from() => self.add(step, amount.negated()),
             _ => {}
         }
@@ -118,6 +160,20 @@ impl Tally {
             relief = Relief { at: window.falls_out(*step), headroom: plus(relief.headroom, *amount) };
         }
         relief
+    }
+
+    /// What was used in later periods or steps than the one that runs.
+    fn later_than(&self, period: Period) -> impl Iterator<Item = (DateTime<Utc>, Amount)> {
+        let running = period.step.unwrap_or(period.starts_at);
+        self.steps.iter().flatten().filter(move |(begun, _)| *begun > running).copied()
+    }
+
+    /// Adds what was used in a later period of the calendar.
+    fn add_later(&mut self, begun: DateTime<Utc>, amount: Amount) {
+        let used = self.used;
+        self.add(begun, amount);
+        self.used = used;
+        self.steps = self.steps.take().filter(|steps| !steps.is_empty());
     }
 
     fn add(&mut self, step: DateTime<Utc>, amount: Amount) {
@@ -208,6 +264,35 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_of_the_calendar_that_is_ahead() {
+        let hours = TimeDelta::hours;
+        let day = |number: i64| Period {
+            starts_at: minute(0) + hours(24 * number),
+            ends_at: minute(0) + hours(24 * number + 24),
+            step: None,
+        };
+        let mut tally = Tally::new(day(1));
+        tally.count(day(1), of(3));
+        // A moment before the day begins it counts in the day; a day before that it is counted anew.
+        let now = day(1).starts_at - TimeDelta::milliseconds(100);
+        assert_eq!(tally.ahead_of(day(0), now), Some(Ahead::Until(day(1).starts_at)));
+        assert_eq!(tally.ahead_of(day(0), day(1).starts_at - hours(24)), Some(Ahead::Until(day(1).starts_at)));
+        assert_eq!(tally.ahead_of(day(-1), day(0).starts_at - TimeDelta::microseconds(1)), Some(Ahead::Astray));
+        assert_eq!(tally.ahead_of(day(1), day(1).starts_at), None);
+        assert_eq!(tally.ahead_of(day(2), day(2).starts_at), None);
+        // Counted anew, the later day keeps what it used, whatever is counted before it.
+        let mut tally = Tally::of_ledger(day(-2), [(day(-2).starts_at, of(5)), (day(1).starts_at, of(3))].into_iter());
+        assert!(tally.reaches_beyond(day(-2)) && tally.ahead_of(day(-2), day(-2).starts_at).is_none());
+        assert_eq!([-2, -1, 0, 1].map(|number| tally.used_in(day(number))), [5, 0, 0, 3].map(of));
+        tally.count(day(-1), of(1));
+        tally.give_back(day(-1), day(1), of(1));
+        assert_eq!(Tally::sum([&tally, &Tally::new(day(-1))].into_iter(), day(-1)), tally);
+        assert_eq!([-1, 0, 1].map(|number| tally.used_in(day(number))), [1, 0, 2].map(of));
+        tally.count(day(1), of(4));
+        assert_eq!(tally, Tally { since: day(1).starts_at, used: of(6), steps: None });
+    }
+
+    #[test]
     fn clocks_that_are_set_back() {
         let at = |number: i64| hour().period(minute(0), minute(number));
         let mut tally = Tally::new(at(0));
@@ -220,8 +305,12 @@ mod tests {
         assert_eq!((tally.used_in(at(12)), tally.used_in(at(40)), tally.since), (of(12), of(14), minute(38)));
         tally.count(at(101), of(16));
         assert_eq!((tally.used, tally.used_in(at(101))), (of(18), of(18)));
-        // Who reads a little less begins anew; who is far behind does not.
-        assert!(tally.is_ahead_of(at(60)) && !tally.is_ahead_of(at(101)) && !tally.is_ahead_of(at(12)));
+        // Who reads a little less waits until nothing is forgotten that counts; who is far behind counts anew.
+        assert_eq!([60, 101].map(|number| tally.ahead_of(at(number), minute(number))), [Some(Ahead::Until(minute(98))), None]);
+        assert_eq!(
+            [37, 38].map(|number| tally.ahead_of(at(number), minute(number))),
+            [Some(Ahead::Astray), Some(Ahead::Until(minute(98)))]
+        );
     }
 
     #[test]

@@ -190,12 +190,22 @@ pub fn invalid_priority(value: i32) -> ErrorReport {
     )
 }
 
-/// 22023: a time zone the server does not know.
-pub fn unknown_time_zone(value: &str) -> ErrorReport {
-    invalid(
-        format!("time_zone \"{value}\" is not known"),
-        format!("argument=time_zone value={value}"),
-        "Use a name from pg_timezone_names, such as Europe/Berlin.",
+/// 22023: a time zone the server does not know, or knows under another spelling.
+pub fn unknown_time_zone(value: &str, spelt: Option<&str>) -> ErrorReport {
+    let hint = match spelt {
+        Some(spelt) => format!("The server spells it {spelt}."),
+        None => "Use a name from pg_timezone_names, such as Europe/Berlin.".to_owned(),
+    };
+    invalid(format!("time_zone \"{value}\" is not known"), format!("argument=time_zone value={value}"), &hint)
+}
+
+/// 22008: a beginning or an end that lies outside of what the server's calendar holds.
+pub fn timestamp_out_of_range(instant: DateTime<Utc>) -> ErrorReport {
+    report(
+        PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+        "timestamp out of range",
+        format!("instant={}", instant.to_rfc3339()),
+        "Give an anchor that is nearer, or a shorter period.",
     )
 }
 

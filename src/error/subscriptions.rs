@@ -31,6 +31,15 @@ pub fn change_at(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, period_en
     )
 }
 
+/// 55000: the clock is far behind what was written of the account's subscriptions.
+pub fn clock_behind_subscription(account: &str, written: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
+    wrong_state(
+        format!("the clock is behind the subscription of account \"{account}\""),
+        format!("account={} written_at={} now={}", plain(account), written.to_rfc3339(), now.to_rfc3339()),
+        "Put the server's clock right, or credit.clock. A clock that is less than a day behind does not matter.",
+    )
+}
+
 /// 55000: periods of another length, or another currency, begin when the current period ends.
 pub fn not_within_a_period(account: &str, billing_period: BillingPeriod, period_end: DateTime<Utc>) -> ErrorReport {
     wrong_state(

@@ -1,7 +1,7 @@
 //! Finding an account, its unit and its member, and checking what they demand.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::context::{self, Unit};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
+use crate::server::time_zone::{self, TimeZone};
 use crate::server::{arrival, clock, invalidation};
 use crate::store::accounts::{self, AccountTerms, Context, Member};
 use crate::store::{Snapshot, units};
@@ -29,6 +30,9 @@ struct Remembered {
 
 thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
+
+    /// Rules such as EST5EDT that were found among the names of time zones.
+    static LISTED_RULES: RefCell<HashSet<String>> = RefCell::default();
 }
 
 impl Remembered {
@@ -168,6 +172,32 @@ pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> R
         (Some(name), None) if context.require_members => Err(error::unknown_member(account, name)),
         _ => Ok(()),
     }
+}
+
+/// Checks that the server knows a time zone under just this name. Rules of which it has no file, such as UTC+3, are none: their sign means
+/// the contrary of what most people take it for.
+///
+/// # Errors
+/// 22023.
+pub fn check_time_zone(name: &str) -> Result<()> {
+    match time_zone::find(name) {
+        TimeZone::Named(spelt) if spelt == name => Ok(()),
+        TimeZone::Rule(spelt) if is_listed(&spelt) && spelt == name => Ok(()),
+        TimeZone::Rule(spelt) if !is_listed(&spelt) => Err(error::unknown_time_zone(name, None)),
+        TimeZone::Named(spelt) | TimeZone::Rule(spelt) => Err(error::unknown_time_zone(name, Some(&spelt))),
+        TimeZone::Unknown => Err(error::unknown_time_zone(name, None)),
+    }
+}
+
+fn is_listed(rule: &str) -> bool {
+    if LISTED_RULES.with_borrow(|rules| rules.contains(rule)) {
+        return true;
+    }
+    let is_listed = accounts::time_zone_is_listed(rule);
+    if is_listed {
+        LISTED_RULES.with_borrow_mut(|rules| rules.insert(rule.to_owned()));
+    }
+    is_listed
 }
 
 /// Whether somebody is named who is not registered yet, and so gets a seat.

@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::batch;
 use super::charge_many;
+use super::closed;
 use super::debit::{self, Debit, Short};
 use super::idempotency::{self, Keyed};
 use crate::domain::amount::Amount;
 use crate::domain::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::rating::price::{self, Price};
-use crate::server::clock;
+use crate::server::clock::{self, Movable};
 use crate::store::entries::{self, Usage};
 use crate::store::rate_cards::Card;
 use crate::store::rates::Period;
@@ -78,6 +79,7 @@ pub fn charge(charge: &Charge<'_>) -> Result<Option<i64>> {
 /// Claims the key, prices, and debits. The key comes first: a repetition must neither be priced nor count to a period, also when
 /// it waits for the first one. The caller rolls back what does not fit.
 pub fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
+    let _movable = go_on(charge)?;
     let mut posting = None;
     if let Some(keyed) = charge.keyed {
         let claimed = entries::next_posting();
@@ -100,6 +102,11 @@ pub fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
     Ok(Charged { amount, posting: debited.ok(), short: debited.err() })
 }
 
+/// Lets the books of the charge's account go on where they are closed.
+fn go_on(charge: &Charge<'_>) -> Result<Movable> {
+    Ok(closed::go_on_from(account::find_remembered(charge.account, None, charge.member)?.closed_until))
+}
+
 /// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.
 ///
 /// # Errors
@@ -108,6 +115,7 @@ pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed
     if let Some(earlier) = earlier(account, keyed)? {
         return Ok(posted(earlier));
     }
+    let _movable = charges.first().map(go_on).transpose()?;
     let now = price::instant(charges.first().and_then(|charge| charge.at))?;
     let posting = entries::next_posting();
     // Before anything is counted or locked, as everywhere.
@@ -156,7 +164,8 @@ pub fn card_of(charge: &Charge<'_>) -> Result<Rc<Card>> {
 /// # Errors
 /// 22023 in the future.
 pub fn instant(charge: &Charge<'_>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    charge.at.map_or(Ok(now), |at| price::instant(Some(at)))
+    let _movable = go_on(charge)?;
+    price::instant(charge.at).map(|at| if charge.at.is_none() { clock::not_before_moved(now) } else { at })
 }
 
 /// The price of a charge. Where the bands of its rate are counted over a period, the quantity is counted to it.

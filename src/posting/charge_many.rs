@@ -40,7 +40,7 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
             outcomes[index].posting = charge::posted(earlier);
             continue;
         }
-        let found = price::instant(charge.at).and_then(|at| charge::price_of(charge, at)).map_err(refused)?;
+        let found = charge::instant(charge, clock::now()).and_then(|at| charge::price_of(charge, at)).map_err(refused)?;
         match found.price.amount.is_zero() {
             // Its key belongs among those of the others.
             true if charge.keyed.is_some() => return in_order(charges, mode),
@@ -130,7 +130,7 @@ pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<BTree
     let mut seen = HashSet::new();
     for charge in charges {
         if seen.insert((charge.account, charge.operation, &charge.dimensions, charge.at))
-            && let Ok(Some(period)) = charge::period_of(charge, charge.at.unwrap_or(now))
+            && let Ok(Some(period)) = charge::instant(charge, now).and_then(|at| charge::period_of(charge, at))
         {
             periods.insert(period);
         }

@@ -13,7 +13,8 @@ use super::debit::Debit;
 use crate::domain::amount::Amount;
 use crate::domain::late::LateUsage;
 use crate::error::{self, Result};
-use crate::server::{arrival, clock, invalidation, lock};
+use crate::server::clock::{self, Movable};
+use crate::server::{arrival, invalidation, lock};
 use crate::store::accounts::Context;
 use crate::store::closed_periods::{self, Closed};
 use crate::store::{Snapshot, accounts, lots};
@@ -32,6 +33,21 @@ impl Correction<'_> {
     pub fn record(&self, posting: i64) {
         closed_periods::add_correction(self.account, self.true_up, posting, self.occurred_at, self.amount, clock::now());
     }
+}
+
+/// As long as what this returns lives, everything is dated where the account's closed periods end, or later: a clock that was set back must
+/// not write into them.
+pub fn go_on(account: &str) -> Movable {
+    go_on_from(accounts::closed_until(account, true))
+}
+
+/// The same where it is known until when the account is closed.
+pub fn go_on_from(closed_until: Option<DateTime<Utc>>) -> Movable {
+    let movable = clock::movable();
+    if let Some(closed_until) = closed_until {
+        clock::move_to(closed_until);
+    }
+    movable
 }
 
 /// Until the transaction ends nobody closes a period of the account, if the instant is in the past: before anything of the account is locked.

@@ -16,6 +16,7 @@ mod column {
     pub const ACCOUNT_REQUIRE_MEMBERS: usize = 4;
     pub const ACCOUNT_LATE_USAGE: usize = 8;
     pub const ACCOUNT_REFRESH_AT: usize = 10;
+    pub const ACCOUNT_CLOSED_UNTIL: usize = 12;
     pub const ACCOUNT_HAS_CAPS: usize = 13;
     pub const ACCOUNT_HAS_POOLING_RULES: usize = 14;
     pub const UNIT_DECIMALS: usize = 1;
@@ -54,6 +55,7 @@ pub fn read(
             currency: None,
             member: None,
             refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
+            closed_until: row[column::ACCOUNT_CLOSED_UNTIL].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
             late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),
             has_caps: flag(row, column::ACCOUNT_HAS_CAPS),
             caps: Vec::new(),

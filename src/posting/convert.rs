@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::account;
+use super::closed;
 use super::collect::{self, Share};
 use super::debit::{MAX_ATTEMPTS, NO_LOT};
 use super::idempotency::{self, Keyed};
@@ -45,6 +46,7 @@ pub fn convert(request: Convert<'_>) -> Result<i64> {
         return Ok(earlier);
     }
     arrival::let_in(request.account);
+    let _movable = closed::go_on(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();

@@ -140,18 +140,22 @@ pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
 /// # Errors
 /// P0002 unknown account or unit; 22023 decimals, or a time in the future.
 pub fn check(request: Debit<'_>) -> Result<Checked> {
-    let now = clock::now();
-    if let Some(at) = request.occurred_at.filter(|at| *at > now) {
-        return Err(error::future_instant("at", at, now));
-    }
     let generation = invalidation::generation();
     let context = account::find_remembered(request.account, request.unit, request.member)?;
+    if let Some(at) = request.occurred_at {
+        let _movable = closed::go_on_from(context.closed_until);
+        let now = clock::now();
+        if at > now {
+            return Err(error::future_instant("at", at, now));
+        }
+    }
     account::check_decimals("amount", request.amount, &context)?;
     Ok(Checked { context, generation, blocked: Cell::default() })
 }
 
 /// Claims the key, registers a new member, and draws; again when the account or the member changed while it waited.
 fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
+    let _movable = closed::go_on_from(checked.context.closed_until);
     let now = clock::now();
     let posting = request.posting.or_else(|| request.keyed.map(|_| entries::next_posting()));
     if let (Some(keyed), Some(posting)) = (request.keyed, posting)

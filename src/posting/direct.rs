@@ -52,6 +52,7 @@ pub struct Stamp {
 /// As a debit: 23514, 22023, P0002, 55000.
 pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let account = entry.account.as_str();
+    let _movable = closed::go_on(account);
     let terms = lots::terms(account, entry.lot).ok_or_else(|| error::unknown_lot(account, entry.lot))?;
     let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
     account::check_decimals("amount", entry.amount, &context)?;
@@ -113,6 +114,7 @@ fn check_locked(entry: &InsertedEntry, terms: &LotTerms) -> Result<Option<Stamp>
 /// Applies an inserted line to its lot's slots.
 pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32, recorded_at: DateTime<Utc>) -> Result<()> {
     let account = entry.account.as_str();
+    let _movable = closed::go_on(account);
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
     count(entry, recorded_at)?;
@@ -234,7 +236,7 @@ fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount
     }
 }
 
-/// Checks that an account's time zone may change.
+/// Checks that an account's time zone may change to another.
 ///
 /// # Errors
 /// 55000 once the account has lots; 22023 for an unknown one.
@@ -242,8 +244,5 @@ pub fn check_time_zone(account: &str, time_zone: &str) -> Result<()> {
     if accounts::has_lots(account) {
         return Err(error::time_zone_in_use(account, time_zone));
     }
-    match accounts::time_zone_exists(time_zone) {
-        true => Ok(()),
-        false => Err(error::unknown_time_zone(time_zone)),
-    }
+    account::check_time_zone(time_zone)
 }

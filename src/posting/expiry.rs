@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::closed;
 use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
 use crate::server::clock;
@@ -51,6 +52,7 @@ fn expire_lot(account: String, lot: i64) -> Option<Expired> {
 
 fn expire_locked(whole: WholeLot<'_>) -> Option<Expired> {
     let (account, lot) = (whole.account, whole.lot);
+    let _movable = closed::go_on(account);
     let now = clock::now();
     let expires_at = whole.state.expires_at.filter(|expires_at| *expires_at <= now)?;
     let amount = whole.remaining();

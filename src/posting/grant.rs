@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use super::account;
 use super::idempotency::{self, Keyed};
+use super::{account, closed};
 use crate::domain::amount::Amount;
 use crate::domain::terms::{self, Category, Source, Terms, TermsError};
 use crate::error::{self, Result};
@@ -47,6 +47,7 @@ pub fn grant(request: Grant<'_>) -> Result<i64> {
     {
         return Ok(earlier);
     }
+    let _movable = closed::go_on(request.account);
     let now = clock::now();
     let new = check(&request, lot, now)?;
     lots::grant(&new, now);

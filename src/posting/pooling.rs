@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{account, caps};
+use super::{account, caps, closed};
 use crate::cycles::pending;
 use crate::domain::amount::Amount;
 use crate::domain::department;
@@ -24,9 +24,13 @@ use crate::store::{Snapshot, agreements, departments};
 pub fn change(account: &str, target: Target, pooling: Option<Pooling>, effective_at: Option<DateTime<Utc>>) -> Result<i64> {
     // One after the other, so that of two rules the later one counts.
     account::lock(account);
+    let _movable = closed::go_on(account);
+    let (recorded_at, last_of_account) = store::last(account);
+    clock::move_to_if_near(recorded_at);
     let now = clock::now();
     let effective_at = instant(account, effective_at, now)?;
-    let at_once = target == Target::Account && effective_at == now;
+    // A rule of a clock that was far ahead counts when its instant comes.
+    let at_once = target == Target::Account && effective_at == now && last_of_account.is_none_or(|last| last <= now);
     store::add_base(account, now);
     store::set_policy(account, pooling.filter(|_| at_once), !at_once);
     Ok(store::add(account, &Rule { target, effective_at: Some(effective_at), pooling }, now))
@@ -115,7 +119,7 @@ pub fn preview(
     let at = instant(account, effective_at, now)?;
     let before = store::policy(Snapshot::OfCaller, account, context.pooling.pooling);
     let after = before.clone().with(Rule { target, effective_at: Some(at), pooling });
-    let held = held(account, &context.unit, at, now);
+    let held = held(account, &context.unit, at);
     let of = |owner: &str| held.get(owner).copied().unwrap_or(Amount::ZERO);
     let pool = of("");
     let effect = |seat: Seat| {
@@ -145,9 +149,9 @@ pub fn apply(account: &str, context: &Context, usage: &mut [Usage], now: DateTim
 }
 
 /// What each owner's lots hold that are in force at an instant, with what is due and not issued; the pool is ''.
-fn held(account: &str, unit: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> HashMap<String, Amount> {
+fn held(account: &str, unit: &str, at: DateTime<Utc>) -> HashMap<String, Amount> {
     let mut held = store::held(account, unit, at);
-    let pending = pending::at(account, unit, at, now);
+    let pending = pending::at(account, unit, at);
     let lots = pending.lots.into_iter().map(|lot| (lot.member, lot.available));
     let trims = pending.trims.into_iter().map(|trim| (trim.member, trim.amount.negated()));
     for (owner, amount) in lots.chain(trims) {

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::account;
+use super::closed;
 use super::collect::{self, LockShare, Share};
 use super::debit::{MAX_ATTEMPTS, NO_LOT, Outcome};
 use super::idempotency::{self, Keyed};
@@ -64,6 +65,7 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
         return Ok(Outcome::Posted(earlier));
     }
     arrival::let_in(request.account);
+    let _movable = closed::go_on(request.account);
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();

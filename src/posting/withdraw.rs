@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::closed;
 use super::whole_lot::{self, WholeLot};
 use crate::domain::amount::Amount;
 use crate::domain::terms::TermsError;
@@ -15,6 +16,7 @@ use crate::store::{entries, lots};
 /// P0002 unknown lot.
 pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
     let whole = lock(account, lot)?;
+    let _movable = closed::go_on(account);
     let now = clock::now();
     let remaining = whole.remaining();
     if remaining.is_zero() || whole.state.has_expired(now) {
@@ -33,6 +35,7 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
 pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, metadata: Option<&str>) -> Result<i64> {
     arrival::let_in(account);
     let whole = lock(account, lot)?;
+    let _movable = closed::go_on(account);
     let now = clock::now();
     let state = whole.state;
     let refuse = |broken| Err(error::invalid_terms(broken, state.effective_at, expires_at));

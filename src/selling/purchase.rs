@@ -9,6 +9,7 @@ use crate::domain::exact::split;
 use crate::domain::subscription::{Decimals, Segment, entitlement};
 use crate::error::{self, Result};
 use crate::posting::account;
+use crate::posting::closed;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::{arrival, clock};
 use crate::store::lots::{self, NewLot};
@@ -67,6 +68,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let context = account::find_or_create(account, Some(&plan.unit), request.member, clock::now())?;
     account::lock(account);
     plans::share(plan_name);
+    let _movable = closed::go_on(account);
     let now = clock::now();
     account::seat_member(account, request.member, &context, now)?;
     let mut quoted = quote::quote(request.asked, now, Snapshot::Fresh)?;
@@ -213,6 +215,7 @@ pub fn activate(account: &str, lot: i64) -> Result<i64> {
         "active" => Ok(lot),
         "void" => Err(error::purchase_void(account, lot)),
         _ => {
+            let _movable = closed::go_on(account);
             let now = clock::now();
             check_member(account, purchase)?;
             purchases::settle(account, purchase, "active", now);

@@ -6,8 +6,8 @@ use super::purchase;
 use crate::cycles::{plan_schedule, refresh};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::posting::account;
-use crate::server::clock;
+use crate::posting::{account, closed};
+use crate::server::clock::{self, Movable};
 use crate::store::subscription_moves::{self as moves, Bought};
 use crate::store::{lots, subscriptions};
 
@@ -30,12 +30,28 @@ pub struct Renewed {
 pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Result<Vec<Renewed>> {
     account::find(name, unit, None)?;
     account::lock(name);
+    let _movable = go_on(name)?;
     let now = clock::now();
     let until = at.map_or(now, |at| clock::of_now(at, now));
     if until > now {
         return Err(error::renewal_too_early(name, until, now));
     }
     Ok(due(name, unit, until, now))
+}
+
+/// Lets the books of an account whose row is locked go on where its subscriptions were written last, if the clock was set back since.
+///
+/// # Errors
+/// 55000 where it is further behind than that explains.
+pub fn go_on(account: &str) -> Result<Movable> {
+    let movable = closed::go_on(account);
+    let written = subscriptions::last_written(account);
+    clock::move_to_if_near(written);
+    let now = clock::now();
+    match written.filter(|written| *written > now) {
+        Some(written) => Err(error::clock_behind_subscription(account, written, now)),
+        None => Ok(movable),
+    }
 }
 
 /// The same in an account whose row is locked.
@@ -82,6 +98,7 @@ pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> 
     let context = account::find(name, unit, None)?;
     refresh::first_touch(name)?;
     account::lock(name);
+    let _movable = go_on(name)?;
     let now = clock::now();
     due(name, Some(&context.unit), now, now);
     let current = subscriptions::in_force(name, &context.unit, now);

@@ -78,6 +78,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     refresh::first_touch(request.account)?;
     account::lock(request.account);
     plans::share(request.plan);
+    let _movable = renewal::go_on(request.account)?;
     // The waits may have been long: only now the plan and what the account is on stay as they are.
     let unit = unit_of(request.plan)?;
     let now = match request.at {

@@ -1,18 +1,56 @@
 //! What time it is: the real time at the moment of asking, or `credit.clock`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::convert;
+use crate::domain::tally;
 use crate::settings;
 
+/// So far a clock may be set back, and the books go on where they are until it is there again.
+pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;
+
 thread_local! {
+    /// Before this it is not, for what runs now: the books of an account were written until then.
+    static NOT_BEFORE: Cell<Option<DateTime<Utc>>> = const { Cell::new(None) };
+
     /// The last text of `credit.clock` and the instant it means, so that a debit does not parse it again.
     static PARSED: RefCell<Option<(CString, DateTime<Utc>)>> = const { RefCell::new(None) };
+}
+
+/// As long as this lives the clock may be moved on; then it is what it was.
+#[derive(Debug)]
+#[must_use = "the clock is what it was when this is dropped"]
+pub struct Movable {
+    before: Option<DateTime<Utc>>,
+}
+
+impl Drop for Movable {
+    fn drop(&mut self) {
+        NOT_BEFORE.set(self.before);
+    }
+}
+
+/// Lets the clock be moved on for one account.
+pub fn movable() -> Movable {
+    Movable { before: NOT_BEFORE.get() }
+}
+
+/// Moves the clock on to an instant, unless it is later already: it was set back, and the books go on from where they are. Whoever calls
+/// this does so while somebody has a [`Movable`].
+pub fn move_to(at: DateTime<Utc>) {
+    NOT_BEFORE.set(NOT_BEFORE.get().max(Some(at)));
+}
+
+/// The same to where something was written last, unless that is later than a clock that was set back explains.
+pub fn move_to_if_near(written: Option<DateTime<Utc>>) {
+    if let Some(written) = written.filter(|written| *written - now() <= MOST_SET_BACK) {
+        move_to(written);
+    }
 }
 
 /// Now, not the transaction's start: a transaction that waited must not use credit that expired meanwhile.
@@ -20,6 +58,16 @@ thread_local! {
 /// # Errors
 /// 22007 when `credit.clock` is no timestamp; 22023 when it is an infinite one.
 pub fn now() -> DateTime<Utc> {
+    not_before_moved(actual())
+}
+
+/// An instant that was taken for now before the clock was moved on.
+pub fn not_before_moved(now: DateTime<Utc>) -> DateTime<Utc> {
+    NOT_BEFORE.get().map_or(now, |not_before| now.max(not_before))
+}
+
+/// What the server's clock says, or `credit.clock`, though it was moved on.
+fn actual() -> DateTime<Utc> {
     match settings::clock() {
         None => convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
         Some(text) => PARSED.with_borrow_mut(|parsed| match parsed {
@@ -37,7 +85,9 @@ pub fn now() -> DateTime<Utc> {
 /// who says that something shall change at `now()` means now, not a moment ago.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
-    let is_of_transaction = at < now && settings::clock().is_none() && began().is_some_and(|began| at >= began);
+    // Where the clock was moved on, the books have passed it.
+    let is_real = settings::clock().is_none() && NOT_BEFORE.get().is_none_or(|not_before| not_before < now);
+    let is_of_transaction = at < now && is_real && began().is_some_and(|began| at >= began);
     if is_of_transaction { now } else { at }
 }
 

@@ -12,4 +12,5 @@ pub mod lock;
 pub mod new_cap;
 pub mod rendering;
 pub mod subtransaction;
+pub mod time_zone;
 pub mod transactions;

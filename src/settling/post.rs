@@ -14,7 +14,7 @@ use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::posting::debit::MAX_ATTEMPTS;
-use crate::posting::{account, expiry, grant};
+use crate::posting::{account, closed, expiry, grant};
 use crate::server::{arrival, clock, invalidation, lock, subtransaction};
 use crate::store::closed_periods::{self, TrueUp};
 use crate::store::lots::{self, NewLot};
@@ -54,7 +54,11 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     }
     let names: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let statements = statement::statements(Some(&names), unit, period)?;
-    statements.into_iter().map(|statement| close(statement, clock::now())).collect()
+    let close_now = |statement: TrueUp| {
+        let _movable = closed::go_on(&statement.account);
+        close(statement, clock::now())
+    };
+    statements.into_iter().map(close_now).collect()
 }
 
 /// Who began before the end of the period and goes on. A transaction gives its locks back a moment before the server stops listing it, so

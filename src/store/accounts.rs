@@ -30,6 +30,8 @@ pub struct Context {
     pub member: Option<Member>,
     /// From this instant on something of its schedules is due that was not issued yet.
     pub refresh_at: Option<DateTime<Utc>>,
+    /// Until when periods of the account have been closed.
+    pub closed_until: Option<DateTime<Utc>>,
     /// What happens to usage that comes after a lot's expiry.
     pub late_usage: LateUsage,
     /// Whether the account has caps at all.
@@ -106,7 +108,7 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling, a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules, a.closed_until
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -203,7 +205,7 @@ static HAS_LOTS: Statement = Statement::new(
     &[TEXTOID],
 );
 
-static TIME_ZONE_EXISTS: Statement =
+static TIME_ZONE_IS_LISTED: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
 
 static REGISTER_MEMBER: Statement = Statement::new(
@@ -247,6 +249,7 @@ fn context_of_row(row: Row<'_>) -> Context {
         member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
         relation: row.get(8),
         refresh_at: row.optional(9),
+        closed_until: row.optional(13),
         late_usage: late_usage_of_name(&row.get::<String>(10)),
         has_caps: row.get(11),
         caps: Vec::new(),
@@ -384,8 +387,9 @@ pub fn is_in_use(account: &str) -> bool {
     IS_IN_USE.run(&[&account]).first().expect("one row").get(1)
 }
 
-pub fn time_zone_exists(time_zone: &str) -> bool {
-    TIME_ZONE_EXISTS.run(&[&time_zone]).first().expect("one row").get(1)
+/// Whether the server lists a time zone under this name. That reads every file of time zones there is.
+pub fn time_zone_is_listed(time_zone: &str) -> bool {
+    TIME_ZONE_IS_LISTED.run(&[&time_zone]).first().expect("one row").get(1)
 }
 
 /// Registers a member that was named for the first time, without a department.

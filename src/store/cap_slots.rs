@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
-    INT2ARRAYOID, INT2OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+    BOOLOID, INT2ARRAYOID, INT2OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZARRAYOID,
+    TIMESTAMPTZOID,
 };
 
 use super::Snapshot;
@@ -26,14 +27,25 @@ static SET_SLOT: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, INT2OID, NUMERICOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
 );
 
-// All that was used is in one slot, $5; a cap of the calendar has no steps anywhere.
+// All that was used is in one slot, $5; a cap of the calendar has no steps elsewhere.
 static SET_SLOTS: Statement = Statement::by_index(
     "UPDATE credit.cap_slot s SET allowance = v.allowance, period_start = $6, used = CASE WHEN s.slot = $5 THEN $7 ELSE 0 END,
-         steps = CASE WHEN s.slot = $5 OR $8 IS NULL THEN $8 ELSE '{}' END,
-         used_by_step = CASE WHEN s.slot = $5 OR $8 IS NULL THEN $9 ELSE '{}' END
+         steps = CASE WHEN s.slot = $5 THEN $8 WHEN $10 THEN '{}' END,
+         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END
      FROM unnest($3::smallint[], $4::numeric[]) AS v (slot, allowance)
      WHERE s.account = $1 AND s.cap = $2 AND s.slot = v.slot",
-    &[TEXTOID, INT8OID, INT2ARRAYOID, NUMERICARRAYOID, INT2OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+    &[
+        TEXTOID,
+        INT8OID,
+        INT2ARRAYOID,
+        NUMERICARRAYOID,
+        INT2OID,
+        TIMESTAMPTZOID,
+        NUMERICOID,
+        TIMESTAMPTZARRAYOID,
+        NUMERICARRAYOID,
+        BOOLOID,
+    ],
 );
 
 static ADD_SLOTS: Statement = Statement::by_index(
@@ -54,21 +66,15 @@ static SPENT_BY_STEP: Statement = Statement::new(
 
 static ADD_FIRST_SLOT: Statement = Statement::by_index(
     "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step)
-     SELECT account, cap, 0, amount, $3, (SELECT COALESCE(sum(spent), 0) FROM unnest($5) AS s (spent)),
-         CASE WHEN rolling IS NOT NULL THEN $4 END, CASE WHEN rolling IS NOT NULL THEN $5 END
-     FROM credit.cap WHERE account = $1 AND cap = $2",
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+     SELECT account, cap, 0, amount, $3, $4, $5, $6 FROM credit.cap WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
 );
 
 // The time is read when the statement runs, as where credits are surveyed.
 static SURVEY: Statement = Statement::by_index(
-    "SELECT c.amount, c.slots, p.starts_at, p.ends_at, s.used, s.steps, s.used_by_step, p.running, clock.now
-     FROM (SELECT credit.now() AS now) AS clock, credit.cap c JOIN credit.account a ON a.account = c.account,
-         LATERAL credit.cap_period(c.anchor, c.every, c.rolling, c.step, a.time_zone, clock.now) AS p,
-         LATERAL (SELECT COALESCE(sum(u.spent), 0) AS used, array_agg(u.step) AS steps, array_agg(u.spent) AS used_by_step
-             FROM credit.cap_slot s, LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) AS u
-             WHERE s.account = c.account AND s.cap = c.cap) AS s
-     WHERE c.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
+    "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at
+     FROM credit.cap c JOIN credit.cap_state s ON s.account = c.account AND s.cap = c.cap
+     WHERE c.account = $1 AND s.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
     &[TEXTOID, INT8ARRAYOID],
 );
 
@@ -114,13 +120,14 @@ pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
     assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
 }
 
-/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`.
-pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally) {
+/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether it counts a
+/// rolling window.
+pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally, is_rolling: bool) {
     let slots: Vec<i16> = (0..allowances.len() as i16).collect();
     let (steps, used_by_step) = columns(tally);
     let used_by_step = used_by_step.as_deref();
-    let parameters: [&dyn super::Parameter; 9] =
-        [&account, &cap, &slots, &allowances, &own, &tally.since, &tally.used, &steps, &used_by_step];
+    let parameters: [&dyn super::Parameter; 10] =
+        [&account, &cap, &slots, &allowances, &own, &tally.since, &tally.used, &steps, &used_by_step, &is_rolling];
     assert_eq!(SET_SLOTS.run(&parameters).count(), slots.len(), "the slots of cap {cap}");
 }
 
@@ -130,15 +137,18 @@ pub fn add_slots(account: &str, cap: i64, existing: i16, allowances: &[Amount], 
     assert_eq!(added.count(), 1, "cap {cap} to widen");
 }
 
-/// What the ledger says was spent of a cap since an instant: by steps, or all of it at the instant for periods of the calendar.
-pub fn spent_by_step(snapshot: Snapshot, account: &str, cap: i64, since: DateTime<Utc>) -> Vec<(DateTime<Utc>, Amount)> {
-    SPENT_BY_STEP.execute(snapshot, &[&account, &cap, &since]).iter().map(|row| (row.get(1), row.get(2))).collect()
+/// What the ledger says was spent of a cap from the beginning of a period on.
+pub fn recounted(snapshot: Snapshot, account: &str, cap: i64, period: Period) -> Tally {
+    let spent = SPENT_BY_STEP.execute(snapshot, &[&account, &cap, &Tally::new(period).since]);
+    Tally::of_ledger(period, spent.iter().map(|row| (row.get(1), row.get(2))))
 }
 
-/// Gives a new cap its first slot, with what was spent since an instant.
-pub fn add_first_slot(account: &str, cap: i64, since: DateTime<Utc>, spent: Vec<(DateTime<Utc>, Amount)>) {
-    let (steps, spent): (Vec<DateTime<Utc>>, Vec<Amount>) = spent.into_iter().unzip();
-    assert_eq!(ADD_FIRST_SLOT.run(&[&account, &cap, &since, &steps, &spent.as_slice()]).count(), 1, "cap {cap} to begin");
+/// Gives a new cap its first slot, with what was spent.
+pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
+    let (steps, used_by_step) = columns(tally);
+    let used_by_step = used_by_step.as_deref();
+    let added = ADD_FIRST_SLOT.run(&[&account, &cap, &tally.since, &tally.used, &steps, &used_by_step]);
+    assert_eq!(added.count(), 1, "cap {cap} to begin");
 }
 
 /// What is committed of a cap.

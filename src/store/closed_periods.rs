@@ -68,7 +68,7 @@ static SET_CLOSED_UNTIL: Statement = Statement::by_index(
 );
 
 static SETTLE: Statement = Statement::by_index(
-    "UPDATE credit.true_up SET settled_at = $3 WHERE account = $1 AND true_up = $2 AND settled_at IS NULL",
+    "UPDATE credit.true_up SET settled_at = GREATEST($3, posted_at) WHERE account = $1 AND true_up = $2 AND settled_at IS NULL",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 

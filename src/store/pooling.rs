@@ -47,11 +47,22 @@ static ADD: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+static LAST_OF_ACCOUNT: Statement = Statement::new(
+    "SELECT max(recorded_at), max(effective_at) FILTER (WHERE num_nonnulls(agreement, member, department) = 0)
+     FROM credit.pooling WHERE account = $1",
+    &[TEXTOID],
+);
+
 // Debits of an account without such rules never look for any.
 static SET_POLICY: Statement = Statement::by_index(
     "UPDATE credit.account SET pooling = COALESCE($2, pooling), has_pooling_rules = has_pooling_rules OR $3 WHERE account = $1",
     &[TEXTOID, TEXTOID, BOOLOID],
 );
+
+/// When a rule of the account was recorded last, and from when on the last one counts that is for all of it.
+pub fn last(account: &str) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    LAST_OF_ACCOUNT.run(&[&account]).first().map_or((None, None), |row| (row.optional(1), row.optional(2)))
+}
 
 fn rule_of_row(row: &Row<'_>) -> Rule {
     let member = row.optional(2).map(Target::Member);

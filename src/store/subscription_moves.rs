@@ -5,7 +5,7 @@ use pgrx::pg_sys::{BOOLOID, INT4OID, INT8OID, NUMERICOID, TEXTOID, TIMESTAMPTZOI
 use pgrx::prelude::*;
 
 use super::statement::Statement;
-use super::subscriptions::Period;
+use super::subscriptions::{Period, months_between};
 use crate::domain::amount::Amount;
 use crate::domain::subscription::Moved;
 
@@ -21,11 +21,18 @@ static MOVED: Statement = Statement::new(
 // The periods that have begun and are not bought, the first one first. A period belongs to the subscription in force when it begins;
 // one whose credits would have expired by now is not bought: nobody could use them.
 static DUE: Statement = Statement::new(
-    "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at
+    concat!(
+        "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at
      FROM credit.subscription s JOIN credit.account a ON a.account = s.account
      CROSS JOIN LATERAL (SELECT CASE s.billing_period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months) AS billing
-     CROSS JOIN LATERAL generate_series(0, ((EXTRACT(year FROM $3) - EXTRACT(year FROM s.anchor) + 1) * 12 - s.phase)::integer / billing.months + 1)
-         AS number
+     CROSS JOIN LATERAL ",
+        months_between!("s.anchor", "s.effective_at"),
+        " AS first (near)
+     CROSS JOIN LATERAL ",
+        months_between!("s.anchor", "$3"),
+        " AS last (near)
+     CROSS JOIN LATERAL generate_series(floor((first.near - s.phase)::numeric / billing.months)::integer - 1,
+         ceil((last.near - s.phase)::numeric / billing.months)::integer + 1) AS number
      CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, make_interval(months => s.phase + number * billing.months), a.time_zone) AS starts_at,
          credit.add_interval(s.anchor, make_interval(months => s.phase + (number + 1) * billing.months), a.time_zone) AS ends_at) AS period
      WHERE s.account = $1 AND ($2 IS NULL OR s.unit = $2) AND s.ended_at IS DISTINCT FROM s.effective_at
@@ -33,7 +40,8 @@ static DUE: Statement = Statement::new(
          AND (s.expiry IS NULL OR credit.add_interval(period.starts_at, s.expiry, a.time_zone) > $4)
          AND NOT EXISTS (SELECT FROM credit.subscription_purchase p
              WHERE p.account = s.account AND p.origin = s.origin AND p.period_start = period.starts_at AND p.reason = 'period')
-     ORDER BY period.starts_at, s.subscription",
+     ORDER BY period.starts_at, s.subscription"
+    ),
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 

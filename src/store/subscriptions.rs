@@ -15,6 +15,12 @@ static IN_FORCE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+static LAST_WRITTEN: Statement = Statement::new(
+    "SELECT GREATEST((SELECT max(recorded_at) FROM credit.subscription WHERE account = $1),
+         (SELECT max(recorded_at) FROM credit.plan_change WHERE account = $1))",
+    &[TEXTOID],
+);
+
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.subscription_id')", &[]);
 
 static END: Statement = Statement::by_index(
@@ -60,36 +66,68 @@ static TERMS: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID],
 );
 
+/// How many months lie between two instants of an account's calendar, but for a part of a month. There is no year 0.
+macro_rules! months_between {
+    ($anchor:literal, $at:literal) => {
+        concat!(
+            "(SELECT ((EXTRACT(year FROM local.at) - EXTRACT(year FROM local.anchor)
+                 - (sign(EXTRACT(year FROM local.at)) - sign(EXTRACT(year FROM local.anchor))) / 2) * 12
+                 + EXTRACT(month FROM local.at) - EXTRACT(month FROM local.anchor))::integer AS months
+             FROM (SELECT ",
+            $anchor,
+            " AT TIME ZONE a.time_zone AS anchor, ",
+            $at,
+            " AT TIME ZONE a.time_zone AS at) AS local)"
+        )
+    };
+}
+pub(super) use months_between;
+
 // Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of March.
 // The months between the two give its number, but for a part of a month.
 static PERIOD: Statement = Statement::new(
-    "SELECT period.starts_at, period.ends_at,
-         (period.ends_at AT TIME ZONE a.time_zone)::date - (period.starts_at AT TIME ZONE a.time_zone)::date,
-         (period.ends_at AT TIME ZONE a.time_zone)::date - ($5 AT TIME ZONE a.time_zone)::date
-     FROM credit.account a
-     CROSS JOIN LATERAL (SELECT $2 AT TIME ZONE a.time_zone AS anchor, $5 AT TIME ZONE a.time_zone AS at) AS local
-     CROSS JOIN LATERAL (SELECT floor(((EXTRACT(year FROM local.at) - EXTRACT(year FROM local.anchor)) * 12
-         + EXTRACT(month FROM local.at) - EXTRACT(month FROM local.anchor) - $3)::numeric / $4)::integer AS near) AS guess
-     CROSS JOIN LATERAL generate_series(guess.near - 1, guess.near + 1) AS number
-     CROSS JOIN LATERAL (SELECT credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) AS starts_at,
-         credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) AS ends_at) AS period
-     WHERE a.account = $1 AND period.starts_at <= $5 AND period.ends_at > $5",
+    concat!(
+        "SELECT period.starts_at, period.ends_at,
+             (period.ends_at AT TIME ZONE a.time_zone)::date - (period.starts_at AT TIME ZONE a.time_zone)::date,
+             (period.ends_at AT TIME ZONE a.time_zone)::date - ($5 AT TIME ZONE a.time_zone)::date
+         FROM credit.account a
+         CROSS JOIN LATERAL (SELECT floor((months - $3)::numeric / $4)::integer AS near FROM ",
+        months_between!("$2", "$5"),
+        " AS between_them) AS guess
+         CROSS JOIN LATERAL generate_series(guess.near - 1, guess.near + 1) AS number
+         CROSS JOIN LATERAL (SELECT credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) AS starts_at,
+             credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) AS ends_at) AS period
+         WHERE a.account = $1 AND period.starts_at <= $5 AND period.ends_at > $5"
+    ),
     &[TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID],
 );
 
 // How many months the end of a period is away from the anchor.
 static PHASE_AT: Statement = Statement::new(
-    "SELECT months FROM credit.account a, generate_series($2 + $3, $2 + 12 * 1200, $3) AS months
-     WHERE a.account = $1 AND credit.add_interval($4, make_interval(months => months), a.time_zone) = $5 LIMIT 1",
+    concat!(
+        "SELECT months FROM credit.account a CROSS JOIN LATERAL ",
+        months_between!("$4", "$5"),
+        " AS guess (near) CROSS JOIN LATERAL generate_series(near - 1, near + 1) AS months
+         WHERE a.account = $1 AND (months - $2) % $3 = 0
+             AND credit.add_interval($4, make_interval(months => months), a.time_zone) = $5 LIMIT 1"
+    ),
     &[TEXTOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
 // The periods that end after an instant and begin before another.
 static PERIODS_BETWEEN: Statement = Statement::new(
-    "SELECT count(*) FROM credit.account a
-     CROSS JOIN generate_series(0, ((EXTRACT(year FROM $6) - EXTRACT(year FROM $2) + 2) * 12)::integer) AS number
-     WHERE a.account = $1 AND credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) > $5
-         AND credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) < $6",
+    concat!(
+        "SELECT count(*) FROM credit.account a
+         CROSS JOIN LATERAL (SELECT floor((months - $3)::numeric / $4)::integer AS near FROM ",
+        months_between!("$2", "$5"),
+        " AS until_then) AS first
+         CROSS JOIN LATERAL (SELECT ceil((months - $3)::numeric / $4)::integer AS near FROM ",
+        months_between!("$2", "$6"),
+        " AS until_end) AS last
+         CROSS JOIN LATERAL generate_series(first.near - 1, last.near + 1) AS number
+         WHERE a.account = $1 AND credit.add_interval($2, make_interval(months => $3 + (number + 1) * $4), a.time_zone) > $5
+             AND credit.add_interval($2, make_interval(months => $3 + number * $4), a.time_zone) < $6"
+    ),
     &[TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
@@ -150,6 +188,11 @@ fn subscription_of_row(row: Row<'_>) -> Subscription {
         committed_until: row.optional(10),
         is_ending: row.get(11),
     }
+}
+
+/// When a subscription or a change of plan of an account was written last.
+pub fn last_written(account: &str) -> Option<DateTime<Utc>> {
+    LAST_WRITTEN.run(&[&account]).first().and_then(|row| row.optional(1))
 }
 
 /// The id of a subscription nobody else has.

@@ -8,6 +8,7 @@
 //! what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay ([`late`]) is drawn with
 //! the rest; what those lots lost is locked before any lot that is in force.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -95,6 +96,7 @@ pub fn debit_expected(items: &[Debit<'_>], expected: &[bool]) -> Result<Ended> {
 
 fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&[bool]>) -> Result<Ended> {
     let Some(first) = items.first() else { return Ok(Ended { outcomes: Vec::new(), as_expected: true }) };
+    let _movable = clock::movable();
     let mut lots_of_each = LOTS_AT_FIRST;
     let mut judgements = Judgements::default();
     let mut claimed = None;
@@ -103,6 +105,14 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         pgrx::check_for_interrupts!();
         let generation = invalidation::generation();
         let contexts = contexts(items)?;
+        let now = clock::now();
+        let is_behind = |context: &Rc<Context>| context.closed_until.is_some_and(|until| until > now);
+        if contexts.iter().any(is_behind) {
+            if posting.is_none() && expected.is_none() && items.iter().any(|item| item.account != first.account) {
+                return account_by_account(items, mode);
+            }
+            contexts.iter().filter_map(|context| context.closed_until).for_each(clock::move_to);
+        }
         let claims: &Claims = match &mut claimed {
             Some(claims) => claims,
             none => none.insert(Claims::take(items, posting, clock::now())?),
@@ -137,6 +147,22 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         }
     }
     Err(error::too_contended(first.account, MAX_ATTEMPTS))
+}
+
+/// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by them.
+fn account_by_account(items: &[Debit<'_>], mode: Mode) -> Result<Ended> {
+    let mut by_account: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        by_account.entry(item.account).or_default().push(index);
+    }
+    let mut outcomes = vec![ItemOutcome::Short(Short::default()); items.len()];
+    for indexes in by_account.values() {
+        let own = |index: &usize| Debit { item: items[*index].item.or(Some(*index)), ..items[*index] };
+        let own: Vec<_> = indexes.iter().map(own).collect();
+        let ended = run(&own, mode, None, None)?;
+        indexes.iter().zip(ended.outcomes).for_each(|(index, outcome)| outcomes[*index] = outcome);
+    }
+    Ok(Ended { outcomes, as_expected: true })
 }
 
 /// Checks every item before anything is written.

@@ -4,12 +4,11 @@ use std::iter;
 
 use chrono::{DateTime, Utc};
 
-use super::whole;
+use super::whole::{self, Counter};
 use crate::domain::amount::Amount;
-use crate::domain::cap::{self, Limit};
-use crate::domain::tally::Tally;
+use crate::domain::cap::Limit;
 use crate::error::{self, Result};
-use crate::posting::{account, whole_lot};
+use crate::posting::{account, closed, whole_lot};
 use crate::server::{arrival, clock, invalidation, lock, new_cap};
 use crate::store::Snapshot;
 use crate::store::accounts::{self, Context};
@@ -24,6 +23,7 @@ use crate::store::eligible;
 /// a lot came that the transaction's snapshot does not show.
 pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let name = scope.account;
+    let _movable = closed::go_on(name);
     let context = account::find(name, unit, scope.member)?;
     account::check_decimals("amount", limit.amount, &context)?;
     if let (Some(member), None) = (scope.member, &context.member) {
@@ -58,6 +58,7 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
 /// # Errors
 /// 40001 as where a cap is made.
 pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
+    let _movable = closed::go_on(account);
     let moving = caps::moving(account, from, to);
     for Moving { unit, department, operation, limit, anchor } in &moving {
         let scope = Scope { account, unit, member: None, department: Some(department), operation: operation.as_deref() };
@@ -89,25 +90,22 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
     let now = clock::now();
     caps::change(account, cap, limit.amount, now);
     let period = caps::period(account, cap, limit.over, anchor, now);
-    let since = Tally::new(period).since;
-    cap_slots::add_first_slot(account, cap, since, cap_slots::spent_by_step(committed, account, cap, since));
+    cap_slots::add_first_slot(account, cap, &cap_slots::recounted(committed, account, cap, period));
     Ok(cap)
 }
 
 /// Changes a cap's limit; what was used stays counted.
 fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     let (_, slots) = whole::lock_one(account, same.cap);
-    let now = clock::now();
-    let period = caps::period(account, same.cap, limit.over, same.anchor, now);
-    let tally = whole::tally(account, same.cap, period);
+    let period_at = |at| caps::period(account, same.cap, limit.over, same.anchor, at);
+    let Counter { period, tally, now, .. } = whole::counter(account, same.cap, period_at);
     let own = super::own_slot(slots);
     // Debits of a hundredth of it are served by several slots.
     let debit = limit.amount.nanos() / 100;
     let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
-    let spread =
-        cap::spread(limit.amount, tally.used_in(period), debit, slots, own, context.unit_decimals()).expect("a limit in range");
+    let spread = whole::layout(limit.amount, (&tally, period), debit, (slots, own), context.unit_decimals());
     caps::change(account, same.cap, limit.amount, now);
-    cap_slots::set_slots(account, same.cap, &spread, own, &tally);
+    cap_slots::set_slots(account, same.cap, &spread, own, &tally, period.step.is_some());
 }
 
 /// Ends a cap; whether it applied until now.
@@ -121,6 +119,7 @@ pub fn end(name: &str, cap: i64) -> Result<bool> {
     if caps::lock(name, cap).is_none() {
         return Err(error::unknown_cap(name, cap));
     }
+    let _movable = closed::go_on(name);
     let ended = caps::end(name, cap, clock::now());
     caps::touch_account(name);
     Ok(ended)

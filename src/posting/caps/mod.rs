@@ -6,16 +6,19 @@
 //! are all caps of the debit locked whole ([`whole`]), in the order of their ids and before any lot, and their limits spread anew.
 //!
 //! A refusal is decided by one statement over what is committed, and only where the credits would suffice.
+//!
+//! A counter never goes back to an earlier period. Where the clock was set back, the debit is dated where the counters stand, up to a day
+//! later than the clock says; counters that stand further ahead are counted anew from the ledger, with the cap locked whole.
 
 use chrono::{DateTime, Utc};
 
 use super::debit::{self, Drawing, MAX_ATTEMPTS, NO_LOT, Outcome};
 use crate::domain::amount::Amount;
 use crate::domain::layout;
-use crate::domain::tally::{Period, Relief};
+use crate::domain::tally::{Ahead, Period, Relief};
 use crate::error::{self, CapReached, Result};
 use crate::server::lock::{self, CapLock};
-use crate::server::subtransaction;
+use crate::server::{clock, subtransaction};
 use crate::settings;
 use crate::store::cap_slots::{self, CapSlot};
 use crate::store::caps::{self, Cap};
@@ -64,8 +67,8 @@ enum Why {
     Held,
     /// Those that were free had too little headroom.
     Short,
-    /// Its next period began during the debit.
-    NextPeriod,
+    /// It counts in a later period than the debit's: the clock was set back, or the period began during the debit.
+    Ahead(Ahead),
 }
 
 /// A slot of each cap whose lock is held, and what will be counted there.
@@ -111,7 +114,7 @@ pub fn hold<'a>(of: &'a [Cap], counted: Counted<'a>, now: DateTime<Utc>) -> std:
             continue;
         }
         let period = cap.period(counted.account, now);
-        match hold_slot(counted.account, cap, amount, period) {
+        match hold_slot(counted.account, cap, amount, period, now) {
             Ok((lock, slot)) => held.slots.push(HeldSlot { cap, lock, slot, period, amount }),
             Err(why) => {
                 held.release();
@@ -122,7 +125,13 @@ pub fn hold<'a>(of: &'a [Cap], counted: Counted<'a>, now: DateTime<Utc>) -> std:
     Ok(held)
 }
 
-fn hold_slot(account: &str, cap: &Cap, amount: Amount, period: Period) -> std::result::Result<(CapLock, CapSlot), Why> {
+fn hold_slot(
+    account: &str,
+    cap: &Cap,
+    amount: Amount,
+    period: Period,
+    now: DateTime<Utc>,
+) -> std::result::Result<(CapLock, CapSlot), Why> {
     let slots = cap.slots.get();
     let first = cap.start.get().filter(|slot| *slot < slots).unwrap_or_else(|| own_slot(slots));
     let mut short = 0;
@@ -134,9 +143,9 @@ fn hold_slot(account: &str, cap: &Cap, amount: Amount, period: Period) -> std::r
             continue;
         };
         // Its holder saw a later time than this debit, whose line must be of the period that it counts in.
-        if slot.tally.is_ahead_of(period) && settings::clock().is_none() {
+        if let Some(ahead) = slot.tally.ahead_of(period, now) {
             lock.release();
-            return Err(Why::NextPeriod);
+            return Err(Why::Ahead(ahead));
         }
         if !cap.blocks || slot.headroom(period) >= amount {
             cap.start.set(Some(number));
@@ -175,7 +184,9 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
             }
         }
         let Some(blocked) = drawing.blocked.get().filter(|_| outcome.is_none()) else { return Ok(outcome) };
-        if blocked.why == Why::NextPeriod {
+        if let Why::Ahead(Ahead::Until(at)) = blocked.why {
+            // The books of the account go on from there.
+            clock::move_to(at);
             continue;
         }
         if let Some(refusal) = refusal(drawing, blocked.pooled) {
@@ -278,12 +289,15 @@ pub fn warn(account: &str, cap: &Cap, requested: Amount) {
 /// The slot that is worth waiting for: any where all were held, else one that has the headroom alone.
 fn slot_to_wait_for(drawing: &Drawing<'_>, cap: &Cap, blocked: Blocked) -> Option<i16> {
     let own = own_slot(cap.slots.get());
+    if blocked.why == Why::Ahead(Ahead::Astray) {
+        return None;
+    }
     if !cap.blocks {
         return Some(own);
     }
     let account = drawing.eligible.account;
     let amount = counted(drawing, blocked.pooled).by(cap);
-    let period = cap.period(account, crate::server::clock::now());
+    let period = cap.period(account, clock::now());
     let slots = cap_slots::slots(account, cap.cap);
     let covering: Vec<i16> =
         (0..).zip(&slots).filter(|(_, slot)| slot.headroom(period) >= amount).map(|(number, _)| number).collect();
@@ -316,8 +330,10 @@ fn widen(drawing: &Drawing<'_>, cap: &Cap, number: i16) {
     }
     // Its lock is held if the debit counted there; else somebody else may have it by now.
     let Some(lock) = CapLock::try_acquire(cap.cap, number) else { return };
-    let period = cap.period(account, crate::server::clock::now());
-    let split = cap_slots::slot(account, cap.cap, number).filter(|slot| !slot.tally.is_ahead_of(period)).and_then(|slot| {
+    let now = clock::now();
+    let period = cap.period(account, now);
+    let is_plain = |slot: &CapSlot| slot.tally.ahead_of(period, now).is_none() && !slot.tally.reaches_beyond(period);
+    let split = cap_slots::slot(account, cap.cap, number).filter(is_plain).and_then(|slot| {
         let headroom = slot.headroom(period);
         let existing = (headroom >= drawing.amount).then(|| caps::lock_if_free(account, cap.cap)).flatten()?;
         let parts = layout::split(headroom, drawing.amount, layout::growth(existing, limit), drawing.decimals);

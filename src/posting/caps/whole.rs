@@ -6,9 +6,9 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use super::own_slot;
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::cap;
-use crate::domain::tally::{Period, Tally};
+use crate::domain::tally::{Ahead, Period, Tally};
 use crate::error::CapReached;
 use crate::posting::debit::{Debit, Drawing};
 use crate::server::clock;
@@ -35,9 +35,16 @@ pub struct WholeCap<'a> {
 /// Locks caps, waiting as long as it takes; they come in the order of their ids.
 pub fn lock<'a>(account: &'a str, of: &[&'a Cap]) -> Vec<WholeCap<'a>> {
     let locked: Vec<_> = of.iter().map(|cap| (*cap, lock_one(account, cap.cap))).collect();
-    // Read in new statements, with all the locks held: final.
-    let now = clock::now();
-    locked.into_iter().map(|(cap, (limit, slots))| read(account, cap, limit, slots, now)).collect()
+    // Read in new statements, with all the locks held: final. Where one moves the clock on, those before it are read once more.
+    let mut now = clock::now();
+    loop {
+        let whole: Vec<_> = locked.iter().map(|(cap, (limit, slots))| read(account, cap, *limit, *slots)).collect();
+        let moved = clock::now();
+        if whole.iter().all(|whole| whole.period == whole.cap.period(account, moved)) || moved == now {
+            return whole;
+        }
+        now = moved;
+    }
 }
 
 /// Locks all caps that count a debit, and spreads what is left of each so that one slot has what the debit takes.
@@ -57,17 +64,59 @@ pub fn lock_one(account: &str, cap: i64) -> (Amount, i16) {
     (locked.limit, locked.slots)
 }
 
-fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16, now: DateTime<Utc>) -> WholeCap<'a> {
-    let period = cap.period(account, now);
-    let tally = tally(account, cap.cap, period);
+fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeCap<'a> {
+    let Counter { period, tally, now, is_recounted } = counter(account, cap.cap, |at| cap.period(account, at));
     cap.slots.set(slots);
-    WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now }
+    let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now };
+    if is_recounted {
+        // Who locks it again must not count a second time what was written meanwhile.
+        whole.spread(limit, MAX_DECIMALS);
+    }
+    whole
 }
 
 /// What all slots of a cap that is locked whole have counted.
-pub fn tally(account: &str, cap: i64, period: Period) -> Tally {
+pub struct Counter {
+    pub period: Period,
+    pub tally: Tally,
+    pub now: DateTime<Utc>,
+    /// It was counted anew from the ledger.
+    is_recounted: bool,
+}
+
+/// Reads it. Slots that a clock wrote which read more move the clock on, or are counted anew from the ledger.
+pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Period) -> Counter {
     let slots = cap_slots::slots(account, cap);
-    Tally::sum(slots.iter().map(|slot| &slot.tally), period)
+    loop {
+        let now = clock::now();
+        let period = period_at(now);
+        match slots.iter().filter_map(|slot| slot.tally.ahead_of(period, now)).max() {
+            None => {
+                let tally = Tally::sum(slots.iter().map(|slot| &slot.tally), period);
+                return Counter { period, tally, now, is_recounted: false };
+            }
+            Some(Ahead::Until(at)) => clock::move_to(at),
+            Some(Ahead::Astray) => {
+                let tally = cap_slots::recounted(Snapshot::Fresh, account, cap, period);
+                return Counter { period, tally, now, is_recounted: true };
+            }
+        }
+    }
+}
+
+/// Lays out a limit of which so much is used over the slots, for debits of `amount`: what each may use. Where a clock that was ahead has
+/// counted in a period to come, all of it stays in one slot, so that it holds then too.
+pub fn layout(
+    limit: Amount,
+    (tally, period): (&Tally, Period),
+    amount: Amount,
+    (slots, own): (i16, i16),
+    decimals: u32,
+) -> Vec<Amount> {
+    if tally.reaches_beyond(period) {
+        return cap::gather(limit, slots, own);
+    }
+    cap::spread(limit, tally.used_in(period), amount, slots, own, decimals).expect("a limit within its range")
 }
 
 /// The caps that may count one of the items, by account, in the order in which they are locked.
@@ -84,7 +133,7 @@ pub fn counting<'a>(items: &[Debit<'a>], contexts: &'a [Rc<Context>]) -> BTreeMa
 impl WholeCap<'_> {
     /// Spreads what is left for debits of `amount`.
     pub fn spread(&self, amount: Amount, decimals: u32) {
-        self.write(&self.tally, self.used, amount, decimals);
+        self.write(&self.tally, self.period, amount, decimals);
     }
 
     /// Counts what is debited at an instant, and spreads what is left for debits of `amount`.
@@ -96,7 +145,7 @@ impl WholeCap<'_> {
         }
         let mut tally = self.tally.clone();
         tally.count(period, debited);
-        self.write(&tally, tally.used_in(period), amount, decimals);
+        self.write(&tally, period, amount, decimals);
     }
 
     /// What there is to say when it leaves less than is counted.
@@ -105,11 +154,11 @@ impl WholeCap<'_> {
         (self.cap.blocks && left < requested).then(|| self.reached(self.used, requested))
     }
 
-    fn write(&self, tally: &Tally, used: Amount, amount: Amount, decimals: u32) {
+    fn write(&self, tally: &Tally, period: Period, amount: Amount, decimals: u32) {
         let own = own_slot(self.slots);
         self.cap.start.set(Some(own));
-        let spread = cap::spread(self.limit, used, amount, self.slots, own, decimals).expect("a limit within its range");
-        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally);
+        let spread = layout(self.limit, (tally, period), amount, (self.slots, own), decimals);
+        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
     }
 
     /// What there is to say when it leaves less than `requested`, and so much is used.
@@ -138,6 +187,6 @@ pub fn correct(account: &str, unit: &str, posting: i64, pooled: bool, amount: Am
     for whole in lock(account, &counting) {
         let mut tally = whole.tally.clone();
         tally.give_back(whole.period, whole.cap.period(account, debit.recorded_at), amount);
-        whole.write(&tally, tally.used_in(whole.period), size, decimals);
+        whole.write(&tally, whole.period, size, decimals);
     }
 }

@@ -16,14 +16,25 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          SELECT c.account, c.cap, u.step, sum(u.spent) AS used
          FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap, LATERAL unnest(s.steps, s.used_by_step) AS u (step, spent)
          WHERE c.rolling IS NOT NULL AND u.step >= c.period_start GROUP BY c.account, c.cap, u.step
+     ), of_periods AS MATERIALIZED (
+         -- And to those to come in which a clock that was ahead has counted.
+         SELECT c.account, c.cap, u.step, sum(u.spent) AS used
+         FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
+             LATERAL (SELECT k.step, k.spent FROM credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, c.period_start, NULL) AS k
+                 UNION ALL
+                 SELECT k.step, k.spent FROM unnest(s.steps, s.used_by_step) AS k (step, spent) WHERE k.step > c.period_start) AS u
+         WHERE c.rolling IS NULL GROUP BY c.account, c.cap, u.step
      )
      SELECT 'a cap''s slots, numbered from 0, add up to its limit', account, NULL::bigint, amount || ' in ' || slots || ' slots',
          COALESCE(allowance || ' in ' || count || ' slots', 'none') || ' of cap ' || cap
      FROM caps WHERE (allowance, count, last) IS DISTINCT FROM (amount, slots::bigint, (slots - 1)::smallint)
      UNION ALL
-     SELECT 'a cap counts what the ledger says', account, NULL, credit.cap_spent(account, cap, period_start)::text,
-         used || ' since ' || period_start || ' of cap ' || cap
-     FROM caps WHERE rolling IS NULL AND used IS DISTINCT FROM credit.cap_spent(account, cap, period_start)
+     SELECT 'a cap counts what the ledger says', c.account, NULL, COALESCE(v.spent, 0)::text,
+         COALESCE(v.used, 0) || ' since ' || v.step || ' of cap ' || c.cap
+     FROM caps c, LATERAL (SELECT step, l.spent, s.used
+         FROM (SELECT step, spent FROM credit.cap_spent_by_step(c.account, c.cap, c.period_start) WHERE spent <> 0) AS l
+             FULL JOIN (SELECT step, used FROM of_periods o WHERE o.account = c.account AND o.cap = c.cap AND used <> 0) AS s USING (step)) AS v
+     WHERE c.rolling IS NULL AND v.used IS DISTINCT FROM v.spent
      UNION ALL
      SELECT 'a rolling cap counts by step what the ledger says', c.account, NULL, COALESCE(v.spent, 0)::text,
          COALESCE(v.used, 0) || ' in the step of ' || v.step || ' of cap ' || c.cap
@@ -36,7 +47,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
          LATERAL (SELECT sum(used) AS used FROM unnest(s.used_by_step) AS used) AS u
      WHERE c.rolling IS NOT NULL AND s.used IS DISTINCT FROM COALESCE(u.used, 0)
-         OR (c.rolling IS NULL) <> (s.steps IS NULL) OR cardinality(s.steps) IS DISTINCT FROM cardinality(s.used_by_step)
+         OR c.rolling IS NOT NULL AND s.steps IS NULL OR cardinality(s.steps) IS DISTINCT FROM cardinality(s.used_by_step)
      UNION ALL
      -- A window is seen from the step in which it ends, if that began after the limit was changed.
      SELECT 'no debit goes beyond a cap that blocks in a rolling window', c.account, NULL, c.amount::text,
@@ -50,7 +61,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      UNION ALL
      SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, amount::text, used || ' of cap ' || cap
      FROM caps c WHERE action = 'block' AND rolling IS NULL AND used > amount
-         AND credit.cap_spent(account, cap, GREATEST(period_start, changed_at + interval '1 microsecond')) > 0
+         AND (SELECT sum(k.spent) FROM credit.cap_spent_by_step(account, cap, GREATEST(period_start, changed_at + interval '1 microsecond')) AS k
+             WHERE k.step = GREATEST(period_start, changed_at + interval '1 microsecond')) > 0
          AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment' AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL

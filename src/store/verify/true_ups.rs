@@ -120,12 +120,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM credit.account a LEFT JOIN LATERAL (SELECT max(ends_at) AS ends_at FROM credit.true_up t WHERE t.account = a.account) t ON true
      WHERE ($1 IS NULL OR a.account = $1) AND a.closed_until IS DISTINCT FROM t.ends_at
      UNION ALL
+     -- Where the clock was set back since the period was closed, it is dated where that ended.
      SELECT 'what corrects a closed period is in the ledger', c.account, NULL, COALESCE(e.amount || ' at ' || e.recorded_at, 'nothing'),
          concat_ws(' ', c.amount, 'at', c.recorded_at, 'of', c.occurred_at, 'in posting', c.posting)
      FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account AND t.true_up = c.true_up
      LEFT JOIN LATERAL (SELECT - sum(e.amount) FILTER (WHERE e.kind IN ('debit', 'adjustment')) AS amount, max(e.recorded_at) AS recorded_at
          FROM credit.entry e WHERE e.account = c.account AND e.posting = c.posting) e ON true
-     WHERE ($1 IS NULL OR c.account = $1) AND (c.amount IS DISTINCT FROM e.amount OR c.recorded_at < t.posted_at OR c.occurred_at >= t.ends_at
+     WHERE ($1 IS NULL OR c.account = $1) AND (c.amount IS DISTINCT FROM e.amount OR c.recorded_at < t.ends_at OR c.occurred_at >= t.ends_at
          OR abs(EXTRACT(epoch FROM c.recorded_at - e.recorded_at)) >= 86400
          OR c.occurred_at < t.starts_at AND EXISTS (SELECT FROM credit.true_up o WHERE o.account = t.account AND o.unit = t.unit AND o.ends_at = t.starts_at))
      UNION ALL

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::{Server, required_variable, wait_until};
+use crate::{Server, SkewedClock, required_variable, wait_until};
 
 /// How to stop a server.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,23 @@ pub enum Stop {
 #[derive(Debug)]
 pub struct Cluster {
     directory: PathBuf,
+    /// What its environment has besides, as name=value.
+    environment: Vec<String>,
 }
 
 impl Cluster {
     /// A new cluster, started, with `settings` as lines of its postgresql.conf.
     pub fn start(settings: &[&str]) -> Cluster {
-        let cluster = Cluster { directory: make_directory() };
+        Cluster::start_with(settings, Vec::new())
+    }
+
+    /// The same under a clock that the test sets.
+    pub fn start_under(clock: &SkewedClock, settings: &[&str]) -> Cluster {
+        Cluster::start_with(settings, clock.environment())
+    }
+
+    fn start_with(settings: &[&str], environment: Vec<String>) -> Cluster {
+        let cluster = Cluster { directory: make_directory(), environment };
         let initdb = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
         cluster.run(command("initdb").arg("--pgdata").arg(cluster.data()).args(initdb));
         cluster.configure(&["max_connections = 50", "timezone = 'UTC'", "max_wal_senders = 4"]);
@@ -36,7 +47,7 @@ impl Cluster {
 
     /// A standby that streams from this cluster, started.
     pub fn standby(&self) -> Cluster {
-        let standby = Cluster { directory: make_directory() };
+        let standby = Cluster { directory: make_directory(), environment: self.environment.clone() };
         let server = self.server();
         let source = ["--username=postgres", "--wal-method=stream", "--checkpoint=fast", "--no-sync"];
         let port = format!("--port={}", server.port);
@@ -61,7 +72,10 @@ impl Cluster {
         let log = self.directory.join("log");
         // Backends of a killed postmaster need a moment to notice; until then their shared memory is in use.
         wait_until(&format!("the server in {} starts", self.directory.display()), || {
-            let output = output(command("pg_ctl").args(["start", "--wait", "--pgdata"]).arg(self.data()).arg("--log").arg(&log));
+            // Set after the change of user: that may forget what could be preloaded.
+            let mut start = as_server_user("env");
+            start.args(&self.environment).arg(program("pg_ctl")).args(["start", "--wait", "--pgdata"]);
+            let output = output(start.arg(self.data()).arg("--log").arg(&log));
             output.status.success()
         });
     }
@@ -144,8 +158,12 @@ fn scratch() -> PathBuf {
 }
 
 /// One of the server's programs.
-fn command(program: &str) -> Command {
-    as_server_user(Path::new(&required_variable("PG_CREDIT_BINDIR")).join(program).to_str().expect("a path in UTF-8"))
+fn command(name: &str) -> Command {
+    as_server_user(program(name).to_str().expect("a path in UTF-8"))
+}
+
+fn program(name: &str) -> PathBuf {
+    Path::new(&required_variable("PG_CREDIT_BINDIR")).join(name)
 }
 
 /// A command run as the server's user. PostgreSQL refuses to run as root; backtraces would land in users' error details.

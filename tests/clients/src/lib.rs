@@ -14,6 +14,7 @@ mod database;
 mod random;
 mod server;
 mod session;
+mod skewed_clock;
 
 pub use cards::price_of;
 pub use cluster::{Cluster, Stop};
@@ -22,6 +23,7 @@ pub use postgres::{Client, Error, Statement};
 pub use random::Random;
 pub use server::{Server, required_variable};
 pub use session::{Refusal, Session, quote, with_retries};
+pub use skewed_clock::SkewedClock;
 
 use std::time::{Duration, Instant};
 

@@ -163,6 +163,8 @@ pub const MEMBERS: &[&str] = &[
     "view credit.access_privilege",
     "view credit.access_rule",
     "view credit.balances",
+    "view credit.cap_spending",
+    "view credit.cap_state",
     "view credit.caps",
     "view credit.commitments",
     "view credit.consumption",
