@@ -30,7 +30,8 @@ CREATE TABLE credit.account (
     transfers        text COLLATE "C" NOT NULL DEFAULT 'free' CHECK (transfers IN ('free', 'department', 'pool', 'none')),
     closed_until     timestamptz,
     has_caps         boolean NOT NULL DEFAULT false,
-    has_pooling_rules boolean NOT NULL DEFAULT false
+    has_pooling_rules boolean NOT NULL DEFAULT false,
+    self_seating     boolean NOT NULL DEFAULT false
 );
 
 CREATE INDEX account_due ON credit.account (refresh_at) WHERE refresh_at IS NOT NULL;
@@ -44,8 +45,12 @@ CREATE TABLE credit.member (
     created_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
     seated_at   timestamptz,
     kind        text COLLATE "C" NOT NULL DEFAULT 'user' CHECK (kind IN ('user', 'agent', 'service')),
+    self_registered boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account, member)
 );
+
+-- Debits register only so many members of an account within a day.
+CREATE INDEX member_self_registered ON credit.member (account, created_at) WHERE self_registered;
 
 -- A lot's terms never change; `slots`, `closed` and `posted` are its state.
 CREATE TABLE credit.lot (

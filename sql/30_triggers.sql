@@ -93,7 +93,7 @@ CREATE TRIGGER unit_90_check BEFORE INSERT OR UPDATE OR DELETE ON credit.unit
 -- replication fires them too. A purchase marks its account by writing created_at as it is: nobody remembers that.
 CREATE TRIGGER account_95_announce
     AFTER UPDATE OF account, unit, pooling, time_zone, require_members, rate_card, metadata, late_usage, late_grace,
-        has_caps, has_pooling_rules, closed_until
+        has_caps, has_pooling_rules, closed_until, self_seating
     OR DELETE ON credit.account
     FOR EACH ROW EXECUTE FUNCTION credit.announce_change();
 CREATE TRIGGER member_95_announce AFTER UPDATE ON credit.member

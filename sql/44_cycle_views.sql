@@ -16,4 +16,13 @@ FROM (SELECT credit.now() AS now) AS clock, credit.schedule s LEFT JOIN credit.p
              FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
              WHERE p.account = s.account AND p.schedule = s.schedule) AS issued;
 
+-- Debits registered them, and nobody who may grant gave them a seat.
+CREATE VIEW credit.unseated_members AS
+SELECT m.account, m.member, m.department, m.kind, m.created_at AS registered_at,
+    (SELECT count(*) FROM credit.schedule s
+     WHERE s.account = m.account AND s.per_member AND s.ends_at IS DISTINCT FROM s.starts_at AND COALESCE(s.ends_at > clock.now, true)) AS schedules,
+    pg_catalog.format('SELECT credit_member(%L, %L);', m.account, m.member) AS seated_by
+FROM (SELECT credit.now() AS now) AS clock, credit.member m
+WHERE m.active AND m.seated_at IS NULL;
+
 SET LOCAL search_path TO @extschema@, pg_temp;

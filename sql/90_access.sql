@@ -76,6 +76,7 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_seat'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedules'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.unseated_members'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_ups_due'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.true_up_line'),

@@ -24,7 +24,7 @@ COMMENT ON COLUMN credit.account.account IS 'Your own id of the organisation. 1 
 COMMENT ON COLUMN credit.account.unit IS 'The unit of grants, debits and balances that name none.';
 COMMENT ON COLUMN credit.account.pooling IS 'pooled: a member spends his own lots first, then the pool. per_seat: a member spends his own lots only. As it was told last; what counts where has_pooling_rules is in credit.pooling.';
 COMMENT ON COLUMN credit.account.time_zone IS 'The time zone whose calendar expires_after is counted on. It cannot change once the account has a lot (55000).';
-COMMENT ON COLUMN credit.account.require_members IS 'Whether members must be registered by credit_member() before they are named (else P0002). When false, naming a member registers it.';
+COMMENT ON COLUMN credit.account.require_members IS 'Whether members must be registered by credit_member() before they are named (else P0002). When false, naming a member registers it; a seat it gets by a grant only, or where self_seating says so.';
 COMMENT ON COLUMN credit.account.metadata IS 'Anything the application keeps with the account. Not interpreted.';
 COMMENT ON COLUMN credit.account.created_at IS 'When the account was created.';
 COMMENT ON COLUMN credit.account.late_usage IS 'What happens to usage that comes after the expiry of a lot which was in force when it happened. reject: it is refused (55000). current: the lots of now pay. original: the expired lots pay, with what they lost.';
@@ -32,7 +32,7 @@ COMMENT ON COLUMN credit.account.closed_until IS 'Until when its periods have be
 COMMENT ON COLUMN credit.account.transfers IS 'Between whom credit_transfer() moves credits: free, department (members of one department, and with the pool), pool (only to and from the pool) or none.';
 COMMENT ON COLUMN credit.account.late_grace IS 'How long after a lot''s expiry usage of its life still counts as in time, counted on the account''s calendar.';
 
-COMMENT ON TABLE credit.member IS 'Members of an account: seats, which are users, agents or services. Registered by credit_member(), or by the first grant or debit that names them.';
+COMMENT ON TABLE credit.member IS 'Members of an account: seats, which are users, agents or services. Registered by credit_member(), or by the first grant or debit that names them; seated_at says which of them have a seat.';
 COMMENT ON COLUMN credit.member.account IS 'The account the member belongs to.';
 COMMENT ON COLUMN credit.member.member IS 'Your own id of the member, unique within the account. 1 to 255 characters; compared by byte.';
 COMMENT ON COLUMN credit.member.department IS 'The cost centre that the member''s entries are booked to from now on, as a path from the top such as eng/ml; NULL for none.';
@@ -211,11 +211,11 @@ COMMENT ON TRIGGER unit_90_check ON credit.unit IS 'A unit in use keeps its name
 
 -- The functions to call. They are created in the schema that CREATE EXTENSION names.
 
-COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, text, interval, text, jsonb) IS
+COMMENT ON FUNCTION credit_account(text, text, text, text, boolean, text, text, interval, text, boolean, jsonb) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
 Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
 COMMENT ON FUNCTION credit_member(text, text, text, boolean, text, jsonb) IS
-'Registers a member, or changes what is given of it; NULL keeps what is there. department: a path from the top, such as eng/ml; '''' takes the member out of every department. Entries keep the department of their time. active: false stops spending at once, also of debits that wait. kind: user (a new member), agent or service. Returns the member.
+'Registers a member, or changes what is given of it; NULL keeps what is there. department: a path from the top, such as eng/ml; '''' takes the member out of every department. Entries keep the department of their time. active: false stops spending at once, also of debits that wait. kind: user (a new member), agent or service. An active member gets a seat, if it has none. Returns the member.
 Errors: 22023 malformed argument; P0002 unknown account.';
 COMMENT ON FUNCTION credit_grant(text, numeric, text, text, text, text, integer, timestamptz, timestamptz, interval, text[], numeric, text, text, jsonb) IS
 'Grants a lot of credits and returns its id. Creates the account and registers the member when they are new. Under a key, a repetition returns the same lot.
@@ -244,16 +244,21 @@ COMMENT ON FUNCTION credit_set_expiry(text, bigint, timestamptz, jsonb) IS
 'Moves what is left of a lot to a new lot that expires at another instant (NULL: never), with the same terms and cost basis otherwise. Returns the new lot''s id, or the lot''s own when it expires then already.
 Errors: 22023 an instant that is not in the future or not after effective_at; P0002 unknown lot; 55000 the lot is empty or has expired.';
 COMMENT ON FUNCTION credit_expire(text, integer) IS
-'Posts the expiries that are due, of one account or of all, at most max_lots; a row for each lot. Nothing usable depends on it: an expired lot is never drawn. Lots that a running transaction holds are left to the next run.
+'Posts the expiries of one account that are due, at most max_lots; a row for each lot. Nothing usable depends on it: an expired lot is never drawn. Lots that a running transaction holds are left to the next run.
+Errors: 22023 malformed argument; P0002 unknown account.';
+COMMENT ON FUNCTION credit_expire(integer) IS
+'The same of all accounts.
 Errors: 22023 malformed argument.';
 COMMENT ON FUNCTION credit_maintain(integer) IS
-'Maintenance in the caller''s transaction: posts expiries, closes empty lots, forgets keys older than credit.key_retention_days and runs older than 90 days, at most max_rows of each; a row for each task. Safe to run twice at once.
+'Maintenance in the caller''s transaction: posts expiries, closes empty lots, forgets keys of debits and charges that are older than credit.key_retention_days and runs older than 90 days, at most max_rows of each; a row for each task. Safe to run twice at once.
 Errors: 22023 malformed argument.';
 COMMENT ON FUNCTION credit_repair_sequences() IS
     'Sets each sequence that is behind the ids in the books beyond them; a row for each. For the owner, after rows came without their sequences: logical failover, a partial restore.';
+COMMENT ON FUNCTION credit_verify() IS
+'Proves the books: a row for each violated invariant, none when all of them hold. Reads the whole ledger.';
 COMMENT ON FUNCTION credit_verify(text) IS
-'Proves the books of one account or of all: a row for each violated invariant, none when all of them hold. Reads the whole ledger.
-Errors: 22023 malformed argument.';
+'The same of one account.
+Errors: 22023 malformed argument; P0002 unknown account.';
 COMMENT ON FUNCTION credit_allow(text, text) IS
 'Grants an existing role the level read, spend or admin, and records it in credit.access. For the owner of the extension.
 Errors: 22023 unknown level; P0002 unknown role; 42501 not the owner.';

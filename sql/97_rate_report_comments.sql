@@ -114,7 +114,10 @@ Errors: 23514 insufficient credits; 22023 malformed argument, one unit only, uni
 COMMENT ON FUNCTION credit_reprice(text, text, numeric, text, timestamptz, numeric, jsonb) IS
 'Writes the draft of the rate that follows when the provider''s price of a unit of quantity changes; credit_publish() publishes it. policy pass_through: the customer keeps the difference, the margin stays the same share of the price; hold: the rate stays, the margin moves; adjust: the margin becomes target_margin, a share (0.6 is 60%). Tiers keep their proportion, a minimum stays; credits are rounded once, half to even, to 9 decimals. Returns the draft''s id, both rates, the change for the customer in percent, and the margins as shares of the price of the first band.
 Errors: 22023 malformed argument, no old cost, or no value in money; 22003 out of range; P0002 unknown card, or no rate in force at effective_at (now unless given).';
-COMMENT ON FUNCTION credit_reprice_preview(text, integer, text) IS
+COMMENT ON FUNCTION credit_reprice_preview(text, text, integer) IS
+'The same as credit_reprice_preview(card, days), of one account.
+Errors: 22023 malformed argument; P0002 unknown card or account; 22003 out of range.';
+COMMENT ON FUNCTION credit_reprice_preview(text, integer) IS
 'Replays the usage that the card priced in the last days by the card as it will be once its drafts are published: a row per account with what it was charged, what it would have been, the difference, and the change in percent. unpriced: what was charged for usage that the card would have no rate for; it is left out of the difference. Calls of one posting, operation and rate count as one.
 Errors: 22023 malformed argument; P0002 unknown card or account; 22003 out of range.';
 COMMENT ON FUNCTION credit_import_rate_card(jsonb, boolean) IS

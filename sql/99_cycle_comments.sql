@@ -92,7 +92,19 @@ COMMENT ON INDEX credit.schedule_period_by_lot IS 'The period of a lot.';
 COMMENT ON INDEX credit.schedule_period_unsettled IS 'The lots of an account whose end has not been settled.';
 COMMENT ON INDEX credit.account_due IS 'The accounts of which something is due.';
 COMMENT ON COLUMN credit.account.refresh_at IS 'When its schedules bring something next that was not issued yet. NULL for never.';
-COMMENT ON COLUMN credit.member.seated_at IS 'When the member came back: its seat counts from here on. NULL: from created_at on.';
+COMMENT ON COLUMN credit.member.seated_at IS 'Since when the member has a seat, and gets what schedules give to members; a member who comes back sits down anew. NULL: no seat, nobody who may grant gave one.';
+COMMENT ON COLUMN credit.member.self_registered IS 'Whether a debit or a charge registered the member by naming it.';
+COMMENT ON COLUMN credit.account.self_seating IS 'Whether a debit or a charge that registers a member gives it a seat, and with it what schedules give to members. When false, only who may grant gives a seat: credit_member(), credit_grant(), credit_purchase() or a direct insert into credit.lot.';
+COMMENT ON INDEX credit.member_self_registered IS 'The members whom debits registered lately: within 24 hours only credit.max_new_members_per_day of an account.';
+
+COMMENT ON VIEW credit.unseated_members IS 'Active members without a seat: debits registered them. They spend what is theirs and the pool, and get nothing from schedules of members.';
+COMMENT ON COLUMN credit.unseated_members.account IS 'The account.';
+COMMENT ON COLUMN credit.unseated_members.member IS 'The member.';
+COMMENT ON COLUMN credit.unseated_members.department IS 'The member''s department.';
+COMMENT ON COLUMN credit.unseated_members.kind IS 'What the member is: user, agent or service.';
+COMMENT ON COLUMN credit.unseated_members.registered_at IS 'When a debit registered the member.';
+COMMENT ON COLUMN credit.unseated_members.schedules IS 'How many schedules of members the account has that have not ended: what a seat would bring.';
+COMMENT ON COLUMN credit.unseated_members.seated_by IS 'The statement that gives the member a seat.';
 
 COMMENT ON TRIGGER schedule_90_refuse_update ON credit.schedule IS 'Only the end of a schedule may be set, as long as it has not come (ENABLE ALWAYS).';
 COMMENT ON TRIGGER schedule_91_refuse_delete ON credit.schedule IS 'Schedules are never deleted (ENABLE ALWAYS).';
@@ -151,6 +163,9 @@ Errors: 22023 malformed argument; P0002 unknown account or schedule; 55000 an en
 COMMENT ON FUNCTION credit_schedule_preview(text, bigint, timestamptz) IS
 'The lots that a schedule brings the pool, by the seats of now where seats feed it, or a member who is there all the time, from its start up to an instant, without what rolls over.
 Errors: 22023 malformed argument; P0002 unknown account or schedule.';
-COMMENT ON FUNCTION credit_refresh(timestamptz, text, integer) IS
-'Issues what was due until an instant (now by default), of one account or of at most max_accounts; how many lots came to be. It waits for nobody: what a running transaction holds is left to the next time. What is usable never depends on it.
+COMMENT ON FUNCTION credit_refresh(timestamptz, integer) IS
+'Issues what was due until an instant (now by default), of at most max_accounts; how many lots came to be. It waits for nobody: what a running transaction holds is left to the next time. What is usable never depends on it.
+Errors: 22023 malformed argument, or an instant in the future.';
+COMMENT ON FUNCTION credit_refresh(text, timestamptz) IS
+'Issues what was due of one account until an instant (now by default); how many lots came to be. It waits for nobody: what a running transaction holds is left to the next time. What is usable never depends on it.
 Errors: 22023 malformed argument, or an instant in the future; P0002 unknown account.';

@@ -74,15 +74,15 @@ COMMENT ON COLUMN credit.true_ups_due.ends_at IS 'The first instant after it.';
 COMMENT ON FUNCTION credit_true_up_terms(text, interval, timestamptz, numeric, text, text, text, numeric, numeric, text, boolean, text) IS
 'Declares how an account is trued up in a unit (NULL: its own), or changes what is given; NULL keeps what is there. Periods are every (3 months) long, counted from anchor (now). See credit.true_up_terms. Closed periods do not change. Returns the account.
 Errors: 22023 malformed argument, or a price without a currency; P0002 unknown account or unit; 22003 from 10^15 on.';
-COMMENT ON FUNCTION credit_true_up(text, timestamptz, timestamptz, text) IS
-'What [starts_at, ends_at) comes to, of one account, or (NULL) of all that have a commitment: committed by the declared terms, else by agreements (a month of a year is a twelfth of it), else by what schedules grant; used; shortfall and overage, and what is due of them at the agreed price once what was paid for in the period is counted. Without a period: the declared one that contains now. Writes nothing, works on a standby, and shows a closed period as it was closed (posted_at).
+COMMENT ON FUNCTION credit_true_up(text, timestamptz, timestamptz, text, boolean) IS
+'What [starts_at, ends_at) comes to, of one account, or with all_accounts of all that have a commitment: committed by the declared terms, else by agreements (a month of a year is a twelfth of it), else by what schedules grant; used; shortfall and overage, and what is due of them at the agreed price once what was paid for in the period is counted. Without a period: the declared one that contains now. Writes nothing, works on a standby, and shows a closed period as it was closed (posted_at).
 Errors: 22023 malformed argument, or a period without length; P0002 unknown account or unit; 55000 no declared period, or a commitment in money without a price; 22003.';
-COMMENT ON FUNCTION credit_true_up_lines(text, timestamptz, timestamptz, text) IS
+COMMENT ON FUNCTION credit_true_up_lines(text, timestamptz, timestamptz, text, boolean) IS
 'The lines of credit_true_up(): where each figure comes from. The amounts of the lines add up to amount_due.
 Errors: as credit_true_up().';
-COMMENT ON FUNCTION credit_true_up_post(text, timestamptz, timestamptz, text) IS
-'Closes [starts_at, ends_at) of one account, or (NULL) of all that have a commitment: issues and expires what is due, writes the statement (credit.true_up, credit.true_up_line), grants what is missing where that is declared, and from then on refuses or redirects what would be dated before ends_at. Without a period: the declared one that follows the last closed one. Periods follow each other without gaps. A period that is closed already stays as it is and is returned. All or nothing.
-Without an account: all that have a commitment in the unit that is named, else in their own.
+COMMENT ON FUNCTION credit_true_up_post(text, timestamptz, timestamptz, text, boolean) IS
+'Closes [starts_at, ends_at) of one account, or with all_accounts of all that have a commitment: issues and expires what is due, writes the statement (credit.true_up, credit.true_up_line), grants what is missing where that is declared, and from then on refuses or redirects what would be dated before ends_at. Without a period: the declared one that follows the last closed one. Periods follow each other without gaps. A period that is closed already stays as it is and is returned. All or nothing.
+With all_accounts: all that have a commitment in the unit that is named, else in their own.
 Errors: 22023 malformed argument; P0002 unknown account or unit; 55000 the period has not ended, overlaps or leaves a gap, or a transaction that began before its end has not ended; 25001 at another isolation level than READ COMMITTED; 40001 and 40P01: repeat the transaction.';
 COMMENT ON FUNCTION credit_true_up_settle(text, bigint) IS
 'Says that what a closed period left due is settled; false when it was before.

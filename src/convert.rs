@@ -11,6 +11,7 @@ use crate::domain::dimensions::Dimensions;
 use crate::domain::{currency, department, exact, names};
 use crate::error;
 use crate::json::JsonText;
+use crate::settings;
 
 /// Microseconds between the epochs of Unix (1970) and of PostgreSQL (2000).
 const EPOCH_DISTANCE: i64 = 946_684_800_000_000;
@@ -123,11 +124,33 @@ pub fn optional_currency(value: Option<&str>) -> Result<Option<&str>, ErrorRepor
     Ok(value)
 }
 
+/// A text of the caller's own that is only kept.
+///
+/// # Errors
+/// 22023 when it is too long.
+pub fn short<'a>(argument: &str, value: Option<&'a str>) -> Result<Option<&'a str>, ErrorReport> {
+    let most = settings::max_metadata_bytes();
+    match value {
+        Some(text) if text.len() > most => Err(error::too_long(argument, text.len(), most)),
+        value => Ok(value),
+    }
+}
+
+/// Metadata that may be left out.
+///
+/// # Errors
+/// As [`short`].
+pub fn metadata(value: Option<JsonText>) -> Result<Option<String>, ErrorReport> {
+    short("metadata", value.as_ref().map(|value| value.0.as_str()))?;
+    Ok(value.map(|value| value.0))
+}
+
 /// Dimensions that may be left out.
 ///
 /// # Errors
-/// 22023 when they are not a flat JSON object.
+/// 22023 when they are not a flat JSON object, or too long.
 pub fn dimensions(value: Option<&JsonText>) -> Result<Option<Dimensions>, ErrorReport> {
+    short("dimensions", value.map(|json| json.0.as_str()))?;
     value.map(|json| Dimensions::parse(&json.0)).transpose().map_err(|broken| error::invalid_dimensions(&broken))
 }
 

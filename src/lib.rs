@@ -95,11 +95,13 @@ extension_sql_file!(
         api::grant::credit_grant,
         api::guards::credit_enable_triggers,
         api::lots::credit_expire,
+        api::lots::credit_expire_of_all,
         api::lots::credit_set_expiry,
         api::lots::credit_void,
         api::maintenance::credit_maintain,
         api::maintenance::credit_repair_sequences,
         api::maintenance::credit_verify,
+        api::maintenance::credit_verify_all,
     ]
 );
 extension_sql_file!(
@@ -131,6 +133,7 @@ extension_sql_file!(
         api::design::credit_check_design,
         api::reprice::credit_reprice,
         api::reprice::credit_reprice_preview,
+        api::reprice::credit_reprice_preview_of_all,
     ]
 );
 extension_sql_file!(
@@ -169,6 +172,7 @@ extension_sql_file!(
         "cycle_views",
         api::schedules::credit_end_schedule,
         api::schedules::credit_refresh,
+        api::schedules::credit_refresh_of_all,
         api::schedules::credit_schedule,
         api::schedules::credit_schedule_preview,
         api::schedules::credit_standard_schedule,

@@ -28,6 +28,7 @@ fn credit_account(
     late_usage: default!(Option<&str>, "NULL"),
     late_grace: default!(Option<Interval>, "NULL"),
     transfers: default!(Option<&str>, "NULL"),
+    self_seating: default!(Option<bool>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
     let account = convert::name("account", account)?;
@@ -43,10 +44,20 @@ fn credit_account(
         return Err(error::unknown_option("transfers", policy, Transfers::NAMES));
     }
     let late_grace = convert::grace("late_grace", late_grace)?;
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let metadata = metadata.as_deref();
-    let terms =
-        AccountTerms { unit, pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata };
+    let terms = AccountTerms {
+        unit,
+        pooling,
+        time_zone,
+        require_members,
+        rate_card,
+        late_usage,
+        late_grace,
+        transfers,
+        self_seating,
+        metadata,
+    };
     connected(|| {
         time_zone.map_or(Ok(()), accounts::check_time_zone)?;
         if let Some(card) = rate_card.filter(|card| rate_cards::card(card).is_none()) {
@@ -85,7 +96,7 @@ fn credit_member(
     if let Some(kind) = kind.filter(|kind| !matches!(*kind, "user" | "agent" | "service")) {
         return Err(error::unknown_kind(kind));
     }
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     connected(|| {
         let before = accounts::find(account, None, Some(member))?;
         let metadata = metadata.as_deref();

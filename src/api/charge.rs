@@ -54,7 +54,7 @@ fn credit_charge(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let request = request(account, operation, quantity.as_ref(), member, dimensions.as_ref(), at, key, metadata.as_deref())?;
     connected(|| charge::charge(&request))
 }
@@ -83,7 +83,11 @@ fn credit_charge_request(
             &format!("1 to {MAX_OPERATIONS}, as many as operations"),
         ));
     }
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
+    // Of all items, so no item's error.
+    convert::optional_name("member", member)?;
+    convert::dimensions(dimensions.as_ref())?;
+    convert::optional_instant("at", at)?;
     let item = |index: usize| {
         let (operation, quantity) = (operations[index].as_deref(), quantities[index].as_ref());
         request(account, operation, quantity, member, dimensions.as_ref(), at, None, metadata.as_deref())

@@ -3,7 +3,7 @@
 use pgrx::prelude::*;
 
 use super::charge::request;
-use super::debit_many::{check_lengths, length_of, mode, text_at};
+use super::debit_many::{check_lengths, length_of, metadata_at, mode, text_at};
 use crate::convert;
 use crate::error::{self, Result};
 use crate::json::JsonText;
@@ -53,7 +53,6 @@ fn credit_charge_many(
             ("metadata", metadata.as_ref().map(Vec::len)),
         ],
     )?;
-    let metadata = metadata.map(|values| TextArray(values.into_iter().map(|value| value.map(|value| value.0)).collect()));
     let item = |index: usize| {
         request(
             accounts[index].as_deref(),
@@ -63,7 +62,7 @@ fn credit_charge_many(
             dimensions.as_ref().and_then(|dimensions| dimensions[index].as_ref()),
             at.as_ref().and_then(|at| at[index]),
             text_at(&keys, index),
-            text_at(&metadata, index),
+            metadata_at(&metadata, index)?,
         )
         .map_err(|refusal| error::in_item(refusal, index))
     };

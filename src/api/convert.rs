@@ -26,7 +26,7 @@ fn credit_convert(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let name = convert::name("account", account)?;
     let mut request = Convert {
         account: name,

@@ -24,7 +24,7 @@ fn credit_debit(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected_on_demand(|| debit::debit(request))
 }
@@ -42,7 +42,7 @@ fn credit_try_debit(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected_on_demand(|| debit::try_debit(request))
 }

@@ -1,5 +1,6 @@
 //! credit_debit_many() and credit_debit_many_json(): thousands of debits in one call.
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
@@ -8,6 +9,7 @@ use crate::error::{self, Result};
 use crate::json::JsonText;
 use crate::posting::batch::{self, ItemOutcome, Mode};
 use crate::posting::debit::Debit;
+use crate::server::refusal;
 use crate::store::connected;
 use crate::text_array::TextArray;
 
@@ -55,7 +57,6 @@ fn credit_debit_many(
             ("metadata", metadata.as_ref().map(Vec::len)),
         ],
     )?;
-    let metadata = metadata.map(|values| TextArray(values.into_iter().map(|value| value.map(|value| value.0)).collect()));
 
     let item = |index: usize| {
         request(
@@ -66,7 +67,7 @@ fn credit_debit_many(
             text_at(&units, index),
             at.as_ref().and_then(|at| at[index]),
             text_at(&keys, index),
-            text_at(&metadata, index),
+            metadata_at(&metadata, index)?,
         )
         .map_err(|refusal| error::in_item(refusal, index))
     };
@@ -100,9 +101,18 @@ pub fn length_of(texts: &Option<TextArray>) -> Option<usize> {
     texts.as_ref().map(|texts| texts.0.len())
 }
 
+/// The metadata of an item.
+///
+/// # Errors
+/// 22023 when it is too long.
+pub fn metadata_at(metadata: &Option<Vec<Option<JsonText>>>, index: usize) -> Result<Option<&str>> {
+    let metadata = metadata.as_ref().and_then(|metadata| metadata[index].as_ref()).map(|metadata| metadata.0.as_str());
+    crate::convert::short("metadata", metadata)
+}
+
 /// A debit as a JSON object: the names are the arguments of credit_debit().
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct JsonDebit {
     account: Option<String>,
     amount: Option<JsonAmount>,
@@ -116,7 +126,7 @@ struct JsonDebit {
 
 /// Clients that have no exact numbers send them as strings.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "amount must be a number, or a text of one")]
 enum JsonAmount {
     Number(serde_json::Number),
     Text(String),
@@ -136,7 +146,7 @@ fn credit_debit_many_json(
     >,
 > {
     let items = crate::convert::required("items", items)?;
-    let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| error::invalid_items(&problem.to_string()))?;
+    let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| broken_item(&items.0, &problem))?;
     if items.len() > MAX_ITEMS {
         return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
     }
@@ -150,15 +160,26 @@ fn credit_debit_many_json(
     run(&debits, mode)
 }
 
+/// The error of the first item that is no debit; of all of them where they are no array.
+fn broken_item(items: &str, problem: &serde_json::Error) -> ErrorReport {
+    let each: Vec<serde_json::Value> = serde_json::from_str(items).unwrap_or_default();
+    let broken = |(index, item): (usize, serde_json::Value)| {
+        let problem = serde_json::from_str::<JsonDebit>(&item.to_string()).err()?;
+        Some(error::in_item(error::invalid_item(&problem.to_string()), index))
+    };
+    each.into_iter().enumerate().find_map(broken).unwrap_or_else(|| error::invalid_items(&problem.to_string()))
+}
+
 fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debit<'a>> {
     let text = match &item.amount {
         Some(JsonAmount::Number(number)) => Some(number.to_string()),
         Some(JsonAmount::Text(text)) => Some(text.clone()),
         None => None,
     };
-    // Raises 22P02 and 22007 itself, as a cast in SQL does.
-    let amount = text.map(|text| crate::convert::numeric_of_text(&text));
-    let at = item.at.as_deref().map(crate::convert::timestamptz_of_text);
+    // 22P02 and 22007, as a cast in SQL raises them.
+    let amount = text.map(|text| refusal::of_server(|| crate::convert::numeric_of_text(&text))).transpose()?;
+    let at = item.at.as_deref().map(|at| refusal::of_server(|| crate::convert::timestamptz_of_text(at))).transpose()?;
+    let metadata = crate::convert::short("metadata", metadata)?;
     request(
         item.account.as_deref(),
         amount.as_ref(),

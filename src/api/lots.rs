@@ -6,7 +6,8 @@ use crate::convert;
 use crate::cycles::refresh;
 use crate::error::{self, Result};
 use crate::json::JsonText;
-use crate::posting::{account, expiry, withdraw};
+use crate::posting::expiry::{self, Expired};
+use crate::posting::{account, withdraw};
 use crate::selling::purchase;
 use crate::server::{arrival, clock};
 use crate::store::connected;
@@ -17,7 +18,7 @@ use crate::store::connected;
 fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonText>, "NULL")) -> Result<AnyNumeric> {
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let voided = connected(|| {
         // Before the purchase's row, as where it is activated.
         arrival::let_in(account);
@@ -44,19 +45,19 @@ fn credit_set_expiry(
     let account = convert::name("account", account)?;
     let lot = convert::required("lot", lot)?;
     let expires_at = convert::optional_instant("expires_at", expires_at)?;
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     connected(|| {
         refresh::first_touch(account)?;
         withdraw::set_expiry(account, lot, expires_at, metadata.as_deref())
     })
 }
 
-/// Posts the expiries that are due, of one account or all; a row for each lot.
+/// Posts the expiries of an account that are due; a row for each lot.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_expire(
-    account: default!(Option<&str>, "NULL"),
+    account: Option<&str>,
     max_lots: default!(Option<i32>, 1000),
 ) -> Result<
     TableIterator<
@@ -64,19 +65,36 @@ fn credit_expire(
         (name!(account, String), name!(lot, i64), name!(expired, AnyNumeric), name!(expires_at, TimestampWithTimeZone)),
     >,
 > {
-    let account = convert::optional_name("account", account)?;
+    let account = convert::name("account", account)?;
     let max_lots = batch("max_lots", max_lots)?;
     let expired = connected(|| {
-        if let Some(account) = account {
-            account::find(account, None, None)?;
-            // What rolls over is not to lapse.
-            refresh::if_free(account, clock::now());
-        }
-        Ok(expiry::expire(account, max_lots))
+        account::find(account, None, None)?;
+        // What rolls over is not to lapse.
+        refresh::if_free(account, clock::now());
+        Ok(expiry::expire(Some(account), max_lots))
     })?;
-    let rows =
-        expired.into_iter().map(|lot| (lot.account, lot.lot, convert::numeric(lot.amount), convert::timestamptz(lot.expires_at)));
-    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+    Ok(TableIterator::new(expired.into_iter().map(row)))
+}
+
+/// The same of all accounts. They are meant by leaving the account out, so a NULL of a join never means them.
+#[pg_extern(name = "credit_expire", security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_expire_of_all(
+    max_lots: default!(Option<i32>, 1000),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(account, String), name!(lot, i64), name!(expired, AnyNumeric), name!(expires_at, TimestampWithTimeZone)),
+    >,
+> {
+    let max_lots = batch("max_lots", max_lots)?;
+    let expired = connected(|| expiry::expire(None, max_lots));
+    Ok(TableIterator::new(expired.into_iter().map(row)))
+}
+
+fn row(lot: Expired) -> (String, i64, AnyNumeric, TimestampWithTimeZone) {
+    (lot.account, lot.lot, convert::numeric(lot.amount), convert::timestamptz(lot.expires_at))
 }
 
 /// How much one call may do: 1 to 10,000. Every lot it closes takes a place in the server's lock table until the commit.

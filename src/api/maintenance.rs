@@ -7,7 +7,8 @@ use crate::convert;
 use crate::error::{self, Result};
 use crate::posting::account;
 use crate::server::connection;
-use crate::store::{connected, maintenance as log, sequences, verify};
+use crate::store::verify::{self, Violation};
+use crate::store::{connected, maintenance as log, sequences};
 use crate::upkeep::{self, Step};
 
 /// Does one batch of each step of maintenance in the caller's transaction; a row for each.
@@ -65,11 +66,29 @@ fn end_maintenance(run: Option<i64>, error: Option<&str>) -> Result<()> {
 }
 
 /// Proves the books: a row for each violation, none when every invariant holds.
+#[pg_extern(name = "credit_verify", security_definer, stable, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_verify_all() -> TableIterator<
+    'static,
+    (
+        name!(invariant, String),
+        name!(account, Option<String>),
+        name!(lot, Option<i64>),
+        name!(expected, Option<String>),
+        name!(found, Option<String>),
+    ),
+> {
+    let violations = connected(|| verify::violations(None));
+    TableIterator::new(violations.into_iter().map(row))
+}
+
+/// The same of one account.
 #[pg_extern(security_definer, stable, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_verify(
-    account: default!(Option<&str>, "NULL"),
+    account: Option<&str>,
 ) -> Result<
     TableIterator<
         'static,
@@ -82,14 +101,18 @@ fn credit_verify(
         ),
     >,
 > {
-    let account = convert::optional_name("account", account)?;
+    let account = convert::name("account", account)?;
     let violations = connected(|| {
-        account.map(|account| account::find_for_reader(account, None, None)).transpose()?;
-        Ok(verify::violations(account))
+        account::find_for_reader(account, None, None)?;
+        Ok(verify::violations(Some(account)))
     })?;
-    Ok(TableIterator::new(
-        violations.into_iter().map(|row| (row.invariant, row.account, row.lot, row.expected, row.found)).collect::<Vec<_>>(),
-    ))
+    Ok(TableIterator::new(violations.into_iter().map(row)))
+}
+
+type Row = (String, Option<String>, Option<i64>, Option<String>, Option<String>);
+
+fn row(violation: Violation) -> Row {
+    (violation.invariant, violation.account, violation.lot, violation.expected, violation.found)
 }
 
 /// Sets the sequences that are behind the books beyond them: which, and from where to where.

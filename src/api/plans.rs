@@ -50,7 +50,7 @@ fn credit_plan(
         below_floor: option("below_floor", below_floor, &["refuse", "flag"])?,
         expiry: length("expiry", expiry)?,
         rate_card: convert::optional_name("rate_card", rate_card)?,
-        note,
+        note: convert::short("note", note)?,
     };
     let list_price = price("list_price", list_price)?;
     connected(|| plans::save(plan, &terms, list_price))?;
@@ -134,7 +134,7 @@ fn credit_tier(
             commitment: length("commitment", commitment)?,
             expiry: length("expiry", expiry)?,
             override_reason: convert::optional_name("override_reason", override_reason)?,
-            note,
+            note: convert::short("note", note)?,
         },
     };
     let has_price = new.discount.is_some() || new.unit_price.is_some() || new.flat.is_some();
@@ -227,7 +227,7 @@ fn credit_agreement(
         pooling: option("pooling", pooling, &["pooled", "per_seat"])?,
         rate_card: convert::optional_name("rate_card", rate_card)?,
         override_reason: convert::optional_name("override_reason", override_reason)?,
-        note,
+        note: convert::short("note", note)?,
     };
     let prices = [new.tier.is_some(), new.unit_price.is_some(), new.discount.is_some()];
     if prices.iter().filter(|given| **given).count() > 1 {

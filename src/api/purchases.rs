@@ -148,7 +148,7 @@ fn credit_purchase(
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let account = convert::name("account", account)?;
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let by_band = convert::required("by_band", by_band)?;
     let mut request = Purchase {
         account,

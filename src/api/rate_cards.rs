@@ -27,6 +27,7 @@ fn credit_rate_card(
     let unit = convert::optional_name("unit", unit)?;
     let notice = convert::notice(notice)?;
     let agreement = convert::optional_name("agreement", agreement)?;
+    let note = convert::short("note", note)?;
     connected(|| cards::save(card, &CardTerms { unit, is_default, notice, agreement, note }))?;
     Ok(card.to_owned())
 }
@@ -71,7 +72,7 @@ fn credit_rate(
         effective_at: convert::optional_instant("effective_at", effective_at)?,
         terms,
         unit_cost: unit_cost.map(|cost| convert::decimal("unit_cost", &cost)).transpose()?,
-        note,
+        note: convert::short("note", note)?,
     };
     connected(|| cards::prepare(&prepared))
 }

@@ -29,7 +29,7 @@ fn credit_rebalance(
     let name = convert::name("account", account)?;
     let unit = convert::optional_name("unit", unit)?;
     let burn_window = convert::required("burn_window", convert::optional_length("burn_window", burn_window)?)?;
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let moved = connected(|| {
         let context = account::find(name, unit, None)?;
         rebalance::rebalance(Rebalance { metadata: metadata.as_deref(), ..request(name, &context, burn_window)? })

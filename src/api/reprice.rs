@@ -100,14 +100,14 @@ fn policy_of(name: &str, target_margin: Option<AnyNumeric>) -> Result<Policy> {
     }
 }
 
-/// Replays the usage of the last days by the card as it will be once its drafts are published.
-#[pg_extern(security_definer, stable, parallel_safe)]
+/// Replays the usage of all accounts of the last days by the card as it will be once its drafts are published. They are meant by leaving
+/// the account out, so a NULL of a join never means them.
+#[pg_extern(name = "credit_reprice_preview", security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
-fn credit_reprice_preview(
+fn credit_reprice_preview_of_all(
     card: Option<&str>,
     days: default!(Option<i32>, 30),
-    account: default!(Option<&str>, "NULL"),
 ) -> Result<
     TableIterator<
         'static,
@@ -121,9 +121,39 @@ fn credit_reprice_preview(
         ),
     >,
 > {
+    compare(card, days, None)
+}
+
+/// The same of one account.
+#[pg_extern(security_definer, stable, parallel_safe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_reprice_preview(
+    card: Option<&str>,
+    account: Option<&str>,
+    days: default!(Option<i32>, 30),
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(account, String),
+            name!(charged, AnyNumeric),
+            name!(would_be, AnyNumeric),
+            name!(difference, AnyNumeric),
+            name!(change_percent, Option<AnyNumeric>),
+            name!(unpriced, AnyNumeric),
+        ),
+    >,
+> {
+    let account = convert::name("account", account)?;
+    compare(card, days, Some(account))
+}
+
+type Previewed = (String, AnyNumeric, AnyNumeric, AnyNumeric, Option<AnyNumeric>, AnyNumeric);
+
+fn compare(card: Option<&str>, days: Option<i32>, account: Option<&str>) -> Result<TableIterator<'static, Previewed>> {
     let card = convert::name("card", card)?;
     let days = convert::days("days", days, MAX_DAYS)?;
-    let account = convert::optional_name("account", account)?;
     let compared: BTreeMap<String, Comparison> = connected(|| {
         let terms = rate_cards::card_for_reader(card).ok_or_else(|| error::unknown_card(card))?;
         if let Some(account) = account {
@@ -138,10 +168,7 @@ fn credit_reprice_preview(
     Ok(TableIterator::new(compared.into_iter().map(|(account, comparison)| preview(account, comparison))))
 }
 
-fn preview(
-    account: String,
-    comparison: Comparison,
-) -> (String, AnyNumeric, AnyNumeric, AnyNumeric, Option<AnyNumeric>, AnyNumeric) {
+fn preview(account: String, comparison: Comparison) -> Previewed {
     let Comparison { charged, would_be, unpriced } = comparison;
     let comparable = charged.checked_sub(unpriced).expect("a part of what was charged");
     let difference = would_be.checked_sub(comparable).expect("a difference of two amounts above zero");

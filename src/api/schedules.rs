@@ -59,7 +59,7 @@ fn credit_schedule(
         return Err(error::account_or_plan());
     }
     let key = convert::optional_name("key", key)?;
-    let (rollover, metadata) = (rollover.map(|json| json.0), metadata.map(|json| json.0));
+    let (rollover, metadata) = (rollover.map(|json| json.0), convert::metadata(metadata)?);
     let on_leave = option("on_leave", on_leave, &["expire", "return", "keep"])?;
     let of_account = account.unwrap_or_default();
     let request = Request {
@@ -357,29 +357,42 @@ fn credit_schedule_preview(
     Ok(TableIterator::new(lots.into_iter().map(row).collect::<Vec<_>>()))
 }
 
-/// Issues what is due, of one account or of all; how many lots came to be.
+/// Issues what is due of an account, unless somebody holds it; how many lots came to be.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
-fn credit_refresh(
+fn credit_refresh(account: Option<&str>, at: default!(Option<TimestampWithTimeZone>, "NULL")) -> Result<i64> {
+    let account = convert::name("account", account)?;
+    let at = convert::optional_instant("at", at)?;
+    connected(|| {
+        let until = until(at)?;
+        accounts::find(account, None, None)?;
+        Ok(refresh::if_free(account, until).unwrap_or_default())
+    })
+}
+
+/// The same of all accounts. They are meant by leaving the account out, so a NULL of a join never means them.
+#[pg_extern(name = "credit_refresh", security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+fn credit_refresh_of_all(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    account: default!(Option<&str>, "NULL"),
     max_accounts: default!(Option<i32>, 1000),
 ) -> Result<i64> {
     let at = convert::optional_instant("at", at)?;
-    let account = convert::optional_name("account", account)?;
     let max_accounts = batch("max_accounts", max_accounts)?;
     connected(|| {
-        let now = clock::now();
-        if let Some(at) = at.filter(|at| *at > now) {
-            return Err(error::refresh_in_future(at, now));
-        }
-        let due = match account {
-            Some(account) => {
-                accounts::find(account, None, None)?;
-                vec![account.to_owned()]
-            }
-            None => store::due(at.unwrap_or(now), max_accounts),
-        };
-        Ok(due.iter().filter_map(|account| refresh::if_free(account, at.unwrap_or(now))).sum())
+        let until = until(at)?;
+        Ok(store::due(until, max_accounts).iter().filter_map(|account| refresh::if_free(account, until)).sum())
     })
+}
+
+/// The instant up to which something is issued.
+///
+/// # Errors
+/// 22023 in the future.
+fn until(at: Option<DateTime<Utc>>) -> Result<DateTime<Utc>> {
+    let now = clock::now();
+    match at.filter(|at| *at > now) {
+        Some(at) => Err(error::refresh_in_future(at, now)),
+        None => Ok(at.unwrap_or(now)),
+    }
 }

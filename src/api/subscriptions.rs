@@ -51,7 +51,7 @@ fn credit_change_plan(
         ),
     >,
 > {
-    let metadata = metadata.map(|metadata| metadata.0);
+    let metadata = convert::metadata(metadata)?;
     let billing_period = option("billing_period", billing_period, &["month", "quarter", "year"])?;
     let mut request = Change {
         account: convert::name("account", account)?,

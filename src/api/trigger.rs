@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::prelude::*;
-use pgrx::{AllocatedByPostgres, AllocatedByRust, JsonB, WhoAllocated};
+use pgrx::{AllocatedByPostgres, AllocatedByRust, WhoAllocated};
 
 use super::accounts;
 use crate::convert;
@@ -65,6 +65,7 @@ fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     let category = column::<String>(&row, "category");
     let source = column::<String>(&row, "source");
     let currency = column::<String>(&row, "currency");
+    convert::metadata(column(&row, "metadata"))?;
     let request = Grant {
         account: convert::name("account", account.as_deref())?,
         amount: convert::positive_amount("granted", column(&row, "granted").as_ref())?,
@@ -123,6 +124,7 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
     let account = column::<String>(row, "account");
     let member = column::<String>(row, "member");
     let operation = column::<String>(row, "operation");
+    convert::metadata(column(row, "metadata"))?;
     Ok(InsertedEntry {
         account: convert::name("account", account.as_deref())?.to_owned(),
         kind: convert::required("kind", column(row, "kind"))?,
@@ -137,10 +139,9 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
 }
 
 /// The dimensions of the usage in their normal form, as a charge writes them.
-fn dimensions(row: &Old<'_>) -> error::Result<Option<JsonB>> {
-    let Some(JsonB(given)) = column::<JsonB>(row, "dimensions") else { return Ok(None) };
-    let known = convert::dimensions(Some(&JsonText(given.to_string())))?;
-    Ok(known.map(|known| JsonB(serde_json::from_str(&known.to_json()).expect("a JSON object"))))
+fn dimensions(row: &Old<'_>) -> error::Result<Option<JsonText>> {
+    let known = convert::dimensions(column::<JsonText>(row, "dimensions").as_ref())?;
+    Ok(known.map(|known| JsonText(known.to_json())))
 }
 
 /// Before an entry is inserted directly: checks it like a debit, locks its lot, and assigns posting, line and times.

@@ -104,10 +104,11 @@ fn credit_true_up_terms(
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_true_up(
-    account: Option<&str>,
+    account: default!(Option<&str>, "NULL"),
     starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     unit: default!(Option<&str>, "NULL"),
+    all_accounts: default!(Option<bool>, "false"),
 ) -> Result<
     TableIterator<
         'static,
@@ -138,7 +139,7 @@ fn credit_true_up(
         ),
     >,
 > {
-    let asked = Asked::of(account, starts_at, ends_at, unit)?;
+    let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
     let statements = connected(|| asked.statements(Snapshot::OfCaller))?;
     Ok(TableIterator::new(statements.into_iter().map(row).collect::<Vec<_>>()))
 }
@@ -148,10 +149,11 @@ fn credit_true_up(
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_true_up_lines(
-    account: Option<&str>,
+    account: default!(Option<&str>, "NULL"),
     starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     unit: default!(Option<&str>, "NULL"),
+    all_accounts: default!(Option<bool>, "false"),
 ) -> Result<
     TableIterator<
         'static,
@@ -166,7 +168,7 @@ fn credit_true_up_lines(
         ),
     >,
 > {
-    let asked = Asked::of(account, starts_at, ends_at, unit)?;
+    let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
     let statements = connected(|| asked.statements(Snapshot::OfCaller))?;
     let mut rows = Vec::new();
     for statement in statements {
@@ -186,10 +188,11 @@ fn credit_true_up_lines(
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
 fn credit_true_up_post(
-    account: Option<&str>,
+    account: default!(Option<&str>, "NULL"),
     starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     unit: default!(Option<&str>, "NULL"),
+    all_accounts: default!(Option<bool>, "false"),
 ) -> Result<
     TableIterator<
         'static,
@@ -220,7 +223,7 @@ fn credit_true_up_post(
         ),
     >,
 > {
-    let asked = Asked::of(account, starts_at, ends_at, unit)?;
+    let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
     let closed = connected(|| {
         let period = asked.period_to_close()?;
         post::post(asked.accounts()?.as_deref(), asked.unit, period.from, period.to)
@@ -256,8 +259,12 @@ impl<'a> Asked<'a> {
         starts_at: Option<TimestampWithTimeZone>,
         ends_at: Option<TimestampWithTimeZone>,
         unit: Option<&'a str>,
+        all_accounts: Option<bool>,
     ) -> Result<Asked<'a>> {
         let account = convert::optional_name("account", account)?;
+        if convert::required("all_accounts", all_accounts)? == account.is_some() {
+            return Err(error::one_account_or_all(account));
+        }
         let unit = convert::optional_name("unit", unit)?;
         let starts_at = convert::optional_instant("starts_at", starts_at)?;
         let ends_at = convert::optional_instant("ends_at", ends_at)?;

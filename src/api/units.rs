@@ -37,7 +37,7 @@ fn credit_unit(
         terms: UnitTerms { decimals: decimals.map(|decimals| decimals as i16), rounding, currency },
         fiat_per_credit,
         effective_at: convert::optional_instant("effective_at", effective_at)?,
-        note,
+        note: convert::short("note", note)?,
     };
     connected(|| units::save(request))?;
     Ok(unit.to_owned())

@@ -72,6 +72,12 @@ pub fn declare(
     let refresh_at = accounts::refresh_at(new.account).map_or(new.starts_at, |known| known.min(new.starts_at));
     accounts::set_refresh_at(new.account, Some(refresh_at));
     refresh::first_touch(new.account)?;
+    if new.per_member {
+        match accounts::unseated(new.account) {
+            0 => {}
+            members => error::notice_of_unseated(new.account, members),
+        }
+    }
     Ok(id)
 }
 

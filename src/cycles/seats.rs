@@ -20,8 +20,8 @@ pub struct Change<'a> {
     pub terms: MemberTerms<'a>,
 }
 
-/// Registers or changes the member. What was due up to now is issued first; then a leaver's lots end as their schedules say, and a
-/// newcomer's seat gets what is due.
+/// Registers or changes the member, and gives them a seat who have none and are active. What was due up to now is issued first; then a
+/// leaver's lots end as their schedules say, and a newcomer's seat gets what is due.
 ///
 /// # Errors
 /// As [`refresh::first_touch`].
@@ -29,11 +29,12 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     let Change { account, member, terms } = change;
     let active = terms.active;
     let _movable = closed::go_on(account);
-    let was_active = before.member.as_ref().map(|member| member.active);
-    if was_active == Some(true) && active == Some(false) {
-        return leave(change);
-    }
-    let comes = was_active != Some(true) && active != Some(false);
+    let comes = match &before.member {
+        Some(member) if member.active && active == Some(false) => return leave(change),
+        Some(member) if member.active => !member.seated,
+        Some(_) => active == Some(true),
+        None => active != Some(false),
+    };
     if comes {
         refresh::first_touch(account)?;
         account::make_room_for_seat(account);

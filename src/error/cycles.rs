@@ -1,8 +1,8 @@
 //! Refusals of schedules.
 
 use chrono::{DateTime, Utc};
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
 
 use super::{invalid, not_found, older_snapshot, plain, report, wrong_state};
 use crate::domain::rollover::RolloverError;
@@ -198,6 +198,17 @@ pub fn older_than_members(account: &str) -> ErrorReport {
         format!("members came to account \"{account}\" after this transaction's snapshot was taken"),
         format!("account={}", plain(account)),
     )
+}
+
+/// A notice: a schedule of members gives nothing to those without a seat.
+pub fn notice_of_unseated(account: &str, members: i64) {
+    let message = format!("members of account \"{account}\" without a seat get nothing from the schedule: {members}");
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message, "pg_credit")
+        .set_detail(format!("account={} unseated={members}", plain(account)))
+        .set_hint(
+            "The view credit.unseated_members lists them; credit_member() and credit_grant() give a member a seat.".to_owned(),
+        )
+        .report(PgLogLevel::NOTICE);
 }
 
 /// 22023: the pool is to be fed by seats that get nothing.

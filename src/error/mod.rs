@@ -14,6 +14,7 @@ use crate::domain::terms::TermsError;
 mod caps;
 mod consumption;
 mod cycles;
+mod limits;
 mod money;
 mod plans;
 mod pools;
@@ -26,6 +27,7 @@ mod upkeep;
 pub use caps::*;
 pub use consumption::*;
 pub use cycles::*;
+pub use limits::*;
 pub use money::*;
 pub use plans::*;
 pub use pools::*;
@@ -304,10 +306,21 @@ pub fn invalid_items(problem: &str) -> ErrorReport {
     )
 }
 
+/// 22023: one of the items is no debit.
+pub fn invalid_item(problem: &str) -> ErrorReport {
+    // Where it is in the text of the item, nobody sees.
+    let problem = problem.split(" at line ").next().unwrap_or(problem);
+    invalid(
+        format!("an item is not a debit: {problem}"),
+        "argument=items",
+        "Give objects like {\"account\": \"acme\", \"amount\": 12.5, \"member\": \"alice\"}.",
+    )
+}
+
 /// The error of one item of a batch: says which, counted from 1.
 pub fn in_item(refusal: ErrorReport, index: usize) -> ErrorReport {
     let detail = refusal.detail().unwrap_or_default().to_owned();
-    refusal.set_detail(format!("item={} {detail}", index + 1))
+    refusal.set_detail(format!("item={} {detail}", index + 1).trim_end())
 }
 
 // 22003 numeric_value_out_of_range

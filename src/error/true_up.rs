@@ -21,6 +21,17 @@ pub fn period_without_length(from: DateTime<Utc>, to: DateTime<Utc>) -> ErrorRep
     )
 }
 
+/// 22023: it is not said whether an account is meant or all of them, or both are.
+pub fn one_account_or_all(account: Option<&str>) -> ErrorReport {
+    let (message, detail) = match account {
+        None => ("account must not be NULL", "argument=account".to_owned()),
+        Some(account) => {
+            ("account and all_accounts contradict each other", format!("argument=all_accounts account={}", plain(account)))
+        }
+    };
+    invalid(message, detail, "Name an account, or say all_accounts => true: a NULL never means all of them.")
+}
+
 /// 22023: one end of a period is given.
 pub fn half_a_period() -> ErrorReport {
     invalid(

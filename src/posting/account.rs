@@ -11,6 +11,7 @@ use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::server::time_zone::{self, TimeZone};
 use crate::server::{arrival, clock, invalidation};
+use crate::settings;
 use crate::store::accounts::{self, AccountTerms, Context, Member};
 use crate::store::{Snapshot, units};
 
@@ -200,7 +201,7 @@ fn is_listed(rule: &str) -> bool {
     is_listed
 }
 
-/// Whether somebody is named who is not registered yet, and so gets a seat.
+/// Whether somebody is named who is not registered yet.
 pub fn is_newcomer(member: Option<&str>, context: &Context) -> bool {
     member.is_some() && context.member.is_none()
 }
@@ -210,17 +211,19 @@ pub fn has_seats(account: &str) -> bool {
     !invalidation::sees_latest() || accounts::has_seats(account)
 }
 
-/// Before caps and lots, for a newcomer: locks the account's row if its schedules give to seats. Whoever holds a lot must not wait for it.
-/// With an older snapshot, which may not show such a schedule, it locks the row in any case: who declared one has changed it (40001).
+/// Before caps and lots, for a newcomer, with a seat or without: locks the account's row if its schedules give to seats. It comes before the
+/// member's row everywhere, and whoever holds a lot must not wait for it. With an older snapshot, which may not show such a schedule, it
+/// locks the row in any case: who declared one has changed it (40001).
 pub fn make_room_for_seat(account: &str) {
     arrival::let_in(account);
     if invalidation::sees_latest() { accounts::lock_for_seat(account) } else { accounts::lock_row(account) }
 }
 
-/// The registered member; one that is named for the first time is registered, without a department.
+/// The registered member; one that is named for the first time is registered, without a department. A seat is written for them where the
+/// account gives one to whom a debit names.
 ///
 /// # Errors
-/// As [`check_member`].
+/// As [`check_member`], and 54000 where debits registered too many today.
 pub fn active_member<'a>(
     account: &str,
     member: Option<&str>,
@@ -229,22 +232,55 @@ pub fn active_member<'a>(
 ) -> Result<Option<&'a Member>> {
     check_member(account, member, context)?;
     if let (Some(name), None) = (member, &context.member) {
-        accounts::register_member(account, name, now);
+        register_newcomer(account, name, context, registered_lately(account, now), now)?;
     }
     Ok(context.member.as_ref())
 }
 
-/// Registers a newcomer as [`active_member`] does, for who has taken nothing from a lot yet: his seat is written at once.
+/// How many members of the account debits registered within a day, as far as that matters.
+pub fn registered_lately(account: &str, now: DateTime<Utc>) -> i32 {
+    accounts::self_registered(account, now, settings::max_new_members_per_day())
+}
+
+/// Registers a newcomer whom a debit names, where `registered` were before them within a day.
 ///
 /// # Errors
-/// As [`check_member`].
-pub fn seat_member(account: &str, member: Option<&str>, context: &Context, now: DateTime<Utc>) -> Result<()> {
+/// 54000.
+pub fn register_newcomer(account: &str, member: &str, context: &Context, registered: i32, now: DateTime<Utc>) -> Result<()> {
+    let most = settings::max_new_members_per_day();
+    if registered >= most {
+        return Err(error::too_many_new_members(account, member, most));
+    }
+    accounts::register_member(account, member, context.self_seating, now);
+    Ok(())
+}
+
+/// Registers whom a direct insert into the ledger names as [`active_member`] does, for who has taken nothing from a lot yet: a seat is
+/// written at once.
+///
+/// # Errors
+/// As [`active_member`].
+pub fn register_member(account: &str, member: Option<&str>, context: &Context, now: DateTime<Utc>) -> Result<()> {
     let is_newcomer = is_newcomer(member, context);
     if is_newcomer {
         make_room_for_seat(account);
     }
     active_member(account, member, context, now)?;
-    if is_newcomer {
+    if is_newcomer && context.self_seating {
+        accounts::seat_added(account, now);
+    }
+    Ok(())
+}
+
+/// Gives whom a grant names a seat, and registers them if they are new. Nothing was taken from a lot yet.
+///
+/// # Errors
+/// As [`check_member`].
+pub fn seat_member(account: &str, member: Option<&str>, context: &Context, now: DateTime<Utc>) -> Result<()> {
+    check_member(account, member, context)?;
+    if let Some(name) = member.filter(|_| context.member.as_ref().is_none_or(|known| !known.seated)) {
+        make_room_for_seat(account);
+        accounts::seat_member(account, name, now);
         accounts::seat_added(account, now);
     }
     Ok(())

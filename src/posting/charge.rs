@@ -5,6 +5,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::backdating;
 use super::batch;
 use super::charge_many;
 use super::closed;
@@ -190,6 +191,7 @@ fn priced(
     price: impl FnOnce(&Card, &price::Usage<'_>) -> Result<Price>,
 ) -> Result<Priced> {
     let card = card_of(charge)?;
+    backdating::check(charge.account, Some(at))?;
     let price = with_usage(charge, at, |usage| price(&card, usage))?;
     Ok(Priced { price, at, dimensions: charge.dimensions.as_ref().map(Dimensions::to_json) })
 }

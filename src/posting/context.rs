@@ -19,10 +19,12 @@ mod column {
     pub const ACCOUNT_CLOSED_UNTIL: usize = 12;
     pub const ACCOUNT_HAS_CAPS: usize = 13;
     pub const ACCOUNT_HAS_POOLING_RULES: usize = 14;
+    pub const ACCOUNT_SELF_SEATING: usize = 15;
     pub const UNIT_DECIMALS: usize = 1;
     pub const UNIT_CURRENCY: usize = 3;
     pub const MEMBER_DEPARTMENT: usize = 2;
     pub const MEMBER_ACTIVE: usize = 3;
+    pub const MEMBER_SEATED_AT: usize = 6;
 }
 
 type Row<'a> = &'a [Option<pg_sys::Datum>];
@@ -50,6 +52,7 @@ pub fn read(
             pooling: Resolved::always(pooling_of_name(&text(row, column::ACCOUNT_POOLING).expect("an account has a policy"))),
             has_pooling_rules: flag(row, column::ACCOUNT_HAS_POOLING_RULES),
             require_members: flag(row, column::ACCOUNT_REQUIRE_MEMBERS),
+            self_seating: flag(row, column::ACCOUNT_SELF_SEATING),
             unit: unit.map_or_else(|| text(row, column::ACCOUNT_UNIT).expect("an account has a unit"), str::to_owned),
             decimals: None,
             currency: None,
@@ -81,7 +84,11 @@ pub fn read(
         context.member = by_text(
             |relations| relations.member,
             &[account, member],
-            |row| Member { active: flag(row, column::MEMBER_ACTIVE), department: text(row, column::MEMBER_DEPARTMENT) },
+            |row| Member {
+                active: flag(row, column::MEMBER_ACTIVE),
+                department: text(row, column::MEMBER_DEPARTMENT),
+                seated: row[column::MEMBER_SEATED_AT].is_some(),
+            },
         )?;
     }
     Ok(Some(context.with_caps(Snapshot::Fresh, account, member)))

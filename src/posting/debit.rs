@@ -10,6 +10,7 @@ use std::cell::Cell;
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::backdating;
 use super::caps;
 use super::closed;
 use super::collect;
@@ -163,6 +164,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     {
         return Ok(Outcome::Posted(earlier));
     }
+    backdating::check(request.account, request.occurred_at)?;
     closed::keep_open(request.account, request.occurred_at);
     let mut is_newcomer = false;
     for _ in 0..MAX_ATTEMPTS {
@@ -189,7 +191,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
                 if let Outcome::Posted(posting) = &outcome {
                     let posting = *posting;
                     correction.iter().for_each(|correction| correction.record(posting));
-                    if is_newcomer {
+                    if is_newcomer && checked.context.self_seating {
                         accounts::seat_added(request.account, now);
                     }
                 }

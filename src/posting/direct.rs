@@ -63,7 +63,7 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
-    account::seat_member(account, entry.member.as_deref(), &context, clock::now())?;
+    account::register_member(account, entry.member.as_deref(), &context, clock::now())?;
     let may_be_capped = context.has_caps && entry.kind == "debit";
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();

@@ -185,7 +185,7 @@ pub fn lock_losses(late: &[breakage::LateUsage<'_>]) -> Vec<Vec<Lapsed>> {
 /// Checks the items that are not repetitions: they are not late where late usage is rejected.
 ///
 /// # Errors
-/// 55000.
+/// 55000, with `item=` in the DETAIL.
 pub fn check_items<'a>(items: impl Iterator<Item = (usize, &'a Debit<'a>, &'a Context)>) -> Result<()> {
     for (index, item, context) in items.filter(|(_, _, context)| context.late_usage == LateUsage::Reject) {
         if let Some(at) = instant(item.occurred_at, context) {

@@ -23,6 +23,7 @@
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
 pub mod account;
+pub mod backdating;
 pub mod batch;
 pub mod caps;
 pub mod charge;

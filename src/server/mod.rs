@@ -10,6 +10,7 @@ pub mod identity;
 pub mod invalidation;
 pub mod lock;
 pub mod new_cap;
+pub mod refusal;
 pub mod rendering;
 pub mod subtransaction;
 pub mod time_zone;

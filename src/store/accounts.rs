@@ -1,6 +1,6 @@
 //! The tables `credit.account` and `credit.member`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
@@ -8,8 +8,10 @@ use pgrx::prelude::*;
 use super::caps::{self, Cap};
 use super::pooling;
 use super::statement::{Row, Snapshot, Statement};
+use crate::convert;
 use crate::domain::late::LateUsage;
 use crate::domain::pooling::{Pooling, Resolved};
+use crate::server::heap::{self, read};
 
 /// An account as a debit or grant of one of its units and members sees it.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Context {
     pub has_pooling_rules: bool,
     /// Members must be registered before they can be named.
     pub require_members: bool,
+    /// A debit that names somebody new gives them a seat.
+    pub self_seating: bool,
     /// The unit that was asked for, or the account's own.
     pub unit: String,
     /// How many decimals the unit has; `None` when there is no such unit.
@@ -80,12 +84,14 @@ impl Context {
         self
     }
 
-    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since.
+    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since; a seat changes nothing.
     pub fn holds(&self, now: &Context) -> bool {
-        let of_account = |context: &Context| (context.pooling.pooling, context.require_members, context.decimals);
+        let of_account =
+            |context: &Context| (context.pooling.pooling, context.require_members, context.self_seating, context.decimals);
+        let of_member = |member: &Member| (member.active, member.department.clone());
         let member_holds = match (&self.member, &now.member) {
-            (None, Some(registered)) => *registered == Member { active: true, department: None },
-            (before, now) => before == now,
+            (None, Some(registered)) => of_member(registered) == (true, None),
+            (before, now) => before.as_ref().map(of_member) == now.as_ref().map(of_member),
         };
         let caps = |context: &Context| context.caps.iter().map(Cap::key).collect::<Vec<_>>();
         member_holds
@@ -97,10 +103,12 @@ impl Context {
 }
 
 /// A registered member.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Member {
     pub active: bool,
     pub department: Option<String>,
+    /// Whether schedules of members give them something.
+    pub seated: bool,
 }
 
 macro_rules! context {
@@ -108,7 +116,8 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling, a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules, a.closed_until
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules,
+                 a.closed_until, a.self_seating, m.seated_at IS NOT NULL
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
             $unit,
@@ -124,20 +133,20 @@ static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOI
 
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage, late_grace,
-         transfers)
+         transfers, self_seating)
      VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8, COALESCE($9, 'current'),
-         COALESCE($10, interval '0'), COALESCE($11, 'free'))
+         COALESCE($10, interval '0'), COALESCE($11, 'free'), COALESCE($12, false))
      ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
 );
 
 static CHANGE: Statement = Statement::new(
     "UPDATE credit.account SET unit = COALESCE($2, unit), time_zone = COALESCE($3, time_zone),
          require_members = COALESCE($4, require_members), metadata = COALESCE($5::jsonb, metadata),
          rate_card = COALESCE($6, rate_card), late_usage = COALESCE($7, late_usage),
-         late_grace = COALESCE($8, late_grace), transfers = COALESCE($9, transfers)
+         late_grace = COALESCE($8, late_grace), transfers = COALESCE($9, transfers), self_seating = COALESCE($10, self_seating)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID],
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
 );
 
 // A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
@@ -189,6 +198,11 @@ static CLOSED_UNTIL: Statement = Statement::by_index("SELECT closed_until FROM c
 static CLOSED_UNTIL_LATEST: Statement =
     Statement::by_index("SELECT closed_until FROM credit.account WHERE account = $1 FOR SHARE", &[TEXTOID]);
 
+static BEFORE_GRACE: Statement = Statement::new(
+    "SELECT credit.add_interval($2, - late_grace, time_zone) FROM credit.account WHERE account = $1",
+    &[TEXTOID, TIMESTAMPTZOID],
+);
+
 static ADD_INTERVAL: Statement = Statement::new(
     "SELECT credit.add_interval($2, $3, time_zone) FROM credit.account WHERE account = $1",
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
@@ -208,22 +222,41 @@ static HAS_LOTS: Statement = Statement::new(
 static TIME_ZONE_IS_LISTED: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
 
+// Named by a debit: a seat only where the account gives it.
 static REGISTER_MEMBER: Statement = Statement::new(
-    "INSERT INTO credit.member (account, member, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    "INSERT INTO credit.member (account, member, created_at, seated_at, self_registered)
+     VALUES ($1, $2, $3, CASE WHEN $4 THEN $3 END, true) ON CONFLICT DO NOTHING",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID, BOOLOID],
+);
+
+// Named by a grant.
+static SEAT_MEMBER: Statement = Statement::by_index(
+    "INSERT INTO credit.member AS m (account, member, created_at, seated_at) VALUES ($1, $2, $3, $3)
+     ON CONFLICT (account, member) DO UPDATE SET seated_at = $3 WHERE m.active AND m.seated_at IS NULL",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
+// A clock that stood more than a day ahead does not count against those of now.
+static SELF_REGISTERED: Statement = Statement::by_index(
+    "SELECT count(*) FROM (SELECT FROM credit.member WHERE account = $1 AND self_registered
+         AND created_at > $2 - interval '1 day' AND created_at < $2 + interval '1 day' LIMIT $3) m",
+    &[TEXTOID, TIMESTAMPTZOID, INT4OID],
+);
+
+static UNSEATED: Statement =
+    Statement::new("SELECT count(*) FROM credit.member WHERE account = $1 AND active AND seated_at IS NULL", &[TEXTOID]);
+
 // Whoever comes back sits down anew.
 static SEATS_TAKEN: Statement = Statement::by_index(
-    "SELECT ROW(count(*), sum(EXTRACT(epoch FROM COALESCE(seated_at, created_at))))::text FROM credit.member WHERE account = $1",
+    "SELECT ROW(count(*), sum(EXTRACT(epoch FROM seated_at)))::text FROM credit.member WHERE account = $1 AND seated_at IS NOT NULL",
     &[TEXTOID],
 );
 
 static SAVE_MEMBER: Statement = Statement::new(
-    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind)
-     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'))
+    "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind, seated_at)
+     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'), CASE WHEN COALESCE($4, true) THEN $6 END)
      ON CONFLICT (account, member) DO UPDATE SET department = NULLIF(COALESCE($3, m.department), ''), kind = COALESCE($7, m.kind),
-         seated_at = CASE WHEN $4 AND NOT m.active THEN $6 ELSE m.seated_at END,
+         seated_at = CASE WHEN COALESCE($4, m.active) AND (m.seated_at IS NULL OR NOT m.active) THEN $6 ELSE m.seated_at END,
          active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID],
 );
@@ -243,10 +276,11 @@ fn context_of_row(row: Row<'_>) -> Context {
         pooling: Resolved::always(pooling_of_name(&row.get::<String>(1))),
         has_pooling_rules: row.get(12),
         require_members: row.get(2),
+        self_seating: row.get(14),
         unit: row.get(3),
         decimals: row.optional::<i16>(4).map(|decimals| decimals as u32),
         currency: row.optional(5),
-        member: row.optional(6).map(|active| Member { active, department: row.optional(7) }),
+        member: row.optional(6).map(|active| Member { active, department: row.optional(7), seated: row.get(15) }),
         relation: row.get(8),
         refresh_at: row.optional(9),
         closed_until: row.optional(13),
@@ -285,12 +319,24 @@ pub struct AccountTerms<'a> {
     pub late_usage: Option<&'a str>,
     pub late_grace: Option<Interval>,
     pub transfers: Option<&'a str>,
+    pub self_seating: Option<bool>,
     pub metadata: Option<&'a str>,
 }
 
 /// Creates the account unless it exists; whether it did.
 pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<Utc>) -> bool {
-    let AccountTerms { pooling, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata, .. } = terms;
+    let AccountTerms {
+        pooling,
+        time_zone,
+        require_members,
+        rate_card,
+        late_usage,
+        late_grace,
+        transfers,
+        self_seating,
+        metadata,
+        ..
+    } = terms;
     let created = CREATE.run(&[
         &account,
         &unit,
@@ -303,15 +349,37 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
         &late_usage,
         &late_grace,
         &transfers,
+        &self_seating,
     ]);
     created.count() == 1
 }
 
 /// Changes what is given, but for the pooling, which has a history of its own.
 pub fn change(account: &str, terms: AccountTerms<'_>) {
-    let AccountTerms { unit, time_zone, require_members, rate_card, late_usage, late_grace, transfers, metadata, .. } = terms;
-    let changed =
-        CHANGE.run(&[&account, &unit, &time_zone, &require_members, &metadata, &rate_card, &late_usage, &late_grace, &transfers]);
+    let AccountTerms {
+        unit,
+        time_zone,
+        require_members,
+        rate_card,
+        late_usage,
+        late_grace,
+        transfers,
+        self_seating,
+        metadata,
+        ..
+    } = terms;
+    let changed = CHANGE.run(&[
+        &account,
+        &unit,
+        &time_zone,
+        &require_members,
+        &metadata,
+        &rate_card,
+        &late_usage,
+        &late_grace,
+        &transfers,
+        &self_seating,
+    ]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 
@@ -377,6 +445,11 @@ pub fn add_interval(account: &str, at: DateTime<Utc>, length: Interval) -> DateT
     ADD_INTERVAL.run(&[&account, &at, &length]).first().expect("an existing account").get(1)
 }
 
+/// The account's time of grace before an instant; `None` when there is no such account.
+pub fn before_grace(account: &str, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    BEFORE_GRACE.run(&[&account, &at]).first().map(|row| row.get(1))
+}
+
 /// Whether the account has lots, or schedules that will bring some.
 pub fn has_lots(account: &str) -> bool {
     HAS_LOTS.run(&[&account]).first().expect("one row").get(1)
@@ -392,9 +465,34 @@ pub fn time_zone_is_listed(time_zone: &str) -> bool {
     TIME_ZONE_IS_LISTED.run(&[&time_zone]).first().expect("one row").get(1)
 }
 
-/// Registers a member that was named for the first time, without a department.
-pub fn register_member(account: &str, member: &str, now: DateTime<Utc>) {
-    REGISTER_MEMBER.run(&[&account, &member, &now]);
+/// Registers a member that a debit named for the first time, without a department; with a seat, or without.
+pub fn register_member(account: &str, member: &str, seated: bool, now: DateTime<Utc>) {
+    REGISTER_MEMBER.run(&[&account, &member, &now, &seated]);
+}
+
+/// Gives a member a seat who has none, and registers one who is not registered yet.
+pub fn seat_member(account: &str, member: &str, now: DateTime<Utc>) {
+    SEAT_MEMBER.run(&[&account, &member, &now]);
+}
+
+/// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about to
+/// register count too.
+pub fn self_registered(account: &str, now: DateTime<Utc>, most: i32) -> i32 {
+    let instant = |days| convert::timestamptz(now + TimeDelta::days(days)).into_datum().expect("an instant");
+    let mut conditions = [
+        heap::equals(1, pg_sys::F_TEXTEQ, account.into_datum().expect("a text")),
+        heap::greater(2, pg_sys::F_TIMESTAMPTZ_GT, instant(-1)),
+        heap::less(2, pg_sys::F_TIMESTAMPTZ_LT, instant(1)),
+    ];
+    match read::count_with_uncommitted(|relations| relations.registration, &mut conditions, most) {
+        Some(count) => count,
+        None => SELF_REGISTERED.run(&[&account, &now, &most]).first().expect("one row").get::<i64>(1) as i32,
+    }
+}
+
+/// How many active members of the account have no seat, as the calling query sees them.
+pub fn unseated(account: &str) -> i64 {
+    UNSEATED.run(&[&account]).first().expect("one row").get(1)
 }
 
 /// What tells whether somebody took a seat of the account between two snapshots.

@@ -21,9 +21,12 @@ static TAKE_BACK: Statement = Statement::new("DELETE FROM credit.request WHERE a
 static SETTLE: Statement =
     Statement::by_index("UPDATE credit.request SET result = $3 WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID, INT8OID]);
 
+// Those of debits and charges, which are many. A grant, a purchase or a schedule that is asked for again years later must not happen twice.
 static FORGET: Statement = Statement::new(
     "DELETE FROM credit.request r USING (
-         SELECT account, key FROM credit.request WHERE recorded_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) old
+         SELECT account, key FROM credit.request
+         WHERE recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request')
+         LIMIT $2 FOR UPDATE SKIP LOCKED) old
      WHERE r.account = old.account AND r.key = old.key",
     &[TIMESTAMPTZOID, INT4OID],
 );
@@ -58,7 +61,7 @@ pub fn settle_with_nothing(account: &str, key: &str) {
     assert_eq!(SETTLE.run(&[&account, &key, &NOTHING]).count(), 1, "the claimed key {key}");
 }
 
-/// Forgets at most `limit` keys older than `before`; two at once forget different ones.
+/// Forgets at most `limit` keys of debits and charges older than `before`; two at once forget different ones.
 pub fn forget(before: DateTime<Utc>, limit: i32) -> i64 {
     FORGET.run(&[&before, &limit]).count() as i64
 }

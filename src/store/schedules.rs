@@ -32,8 +32,8 @@ static LINES: Statement = Statement::by_index(
          SELECT schedule, '' COLLATE \"C\" AS member, starts_at AS since, false AS into_pool
          FROM credit.schedule WHERE account = $1 AND NOT per_member
          UNION ALL
-         SELECT s.schedule, m.member, COALESCE(m.seated_at, m.created_at), s.into_pool
-         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active WHERE s.account = $1 AND s.per_member
+         SELECT s.schedule, m.member, m.seated_at, s.into_pool
+         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL WHERE s.account = $1 AND s.per_member
      ) v ORDER BY v.schedule, v.member",
     &[TEXTOID],
 );

@@ -16,6 +16,15 @@ BEGIN
     ASSERT credit_balance('acme') = before + 487.5, format('%s after %s', credit_balance('acme'), before);
 END $$;
 
+-- Seats are as they were: one took it by a debit, the other gets one now.
+DO $$
+BEGIN
+    ASSERT (SELECT string_agg(member, ' ') FROM credit.unseated_members WHERE account = 'guests') = 'hal';
+    ASSERT credit_balance('guests', 'gus') = credit_balance('guests', 'hal') + 10, credit_balance('guests', 'hal');
+    PERFORM credit_member('guests', 'hal');
+    ASSERT credit_balance('guests', 'gus') = credit_balance('guests', 'hal'), credit_balance('guests', 'hal');
+END $$;
+
 -- Keys are remembered: the same request changes nothing.
 DO $$
 DECLARE

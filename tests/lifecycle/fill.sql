@@ -67,6 +67,11 @@ SELECT credit_member('seated', 'ann', department => 'eng/ml'), credit_member('se
 SELECT credit_pooling('seated', 'per_seat', department => 'eng/ml'), credit_pooling('seated', 'per_seat', member => 'bea', effective_at => '2090-01-01 00:00:00+00');
 SELECT credit_move_department('seated', 'eng', 'product');
 SELECT credit_schedule('seated', 10, '1 year', per_member => true, into_pool => true, anchor => '2000-01-01 00:00:00+00');
+-- A member without a seat, and one who took it.
+SELECT credit_account('guests', self_seating => true); SELECT credit_grant('guests', 10);
+SELECT credit_schedule('guests', 10, '1 year', per_member => true, anchor => '2000-01-01 00:00:00+00');
+SELECT credit_debit('guests', 1, member => 'gus'); SELECT credit_account('guests', self_seating => false);
+SELECT credit_debit('guests', 1, member => 'hal');
 
 -- Written past the functions: applied by the triggers, once.
 INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)

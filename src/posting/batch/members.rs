@@ -95,20 +95,29 @@ pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mu
 /// Registers the members whom some of the items name for the first time.
 ///
 /// # Errors
-/// As [`account::active_member`].
+/// As [`account::register_newcomer`].
 pub fn register(items: &[Debit<'_>], contexts: &[Rc<Context>], some: impl Iterator<Item = usize>) -> Result<()> {
     let now = clock::now();
     let newcomers: BTreeMap<_, _> = some.map(|index| ((items[index].account, items[index].member), index)).collect();
+    // Those before them within a day, of the account that is at hand.
+    let mut registered = ("", 0);
     for ((account, member), index) in newcomers.into_iter().filter(|(_, index)| is_new(&items[*index], &contexts[*index])) {
-        account::active_member(account, member, &contexts[index], now).map_err(|refusal| in_item(items, index, refusal))?;
+        let Some(member) = member else { continue };
+        if registered.0 != account {
+            registered = (account, account::registered_lately(account, now));
+        }
+        let newcomer = account::register_newcomer(account, member, &contexts[index], registered.1, now);
+        newcomer.map_err(|refusal| in_item(items, index, refusal))?;
+        registered.1 += 1;
     }
     Ok(())
 }
 
-/// Newcomers for whom items were posted have their seats from now on.
+/// Newcomers for whom items were posted have their seats from now on, where they take one.
 pub fn add_seats(items: &[Debit<'_>], contexts: &[Rc<Context>], posted: impl Iterator<Item = usize>) {
     let now = clock::now();
-    let newcomers = posted.filter(|index| is_new(&items[*index], &contexts[*index]));
+    let takes_seat = |index: &usize| contexts[*index].self_seating && is_new(&items[*index], &contexts[*index]);
+    let newcomers = posted.filter(takes_seat);
     newcomers.map(|index| items[index].account).collect::<BTreeSet<_>>().into_iter().for_each(|account| {
         accounts::seat_added(account, now);
     });

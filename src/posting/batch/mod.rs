@@ -18,6 +18,7 @@ use self::attempt::Attempt;
 use self::claims::Claims;
 use self::members::Judgements;
 use super::account;
+use super::backdating;
 use super::closed::{self, Correction};
 use super::debit::{self, Debit, Short};
 use super::late;
@@ -188,18 +189,19 @@ pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u6
     Ok(before.iter().zip(&now).all(|(before, now)| before.holds(now)))
 }
 
-/// What of the items is usage of closed periods.
+/// What of the items is usage of closed periods. None of them lies too far back.
 fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claims) -> Result<Vec<Option<Correction<'a>>>> {
     let closed_until = closed::closed_until(items);
     let of = |(index, item): (usize, &Debit<'a>)| {
         let may_be_closed = |until: &DateTime<Utc>| item.occurred_at.is_some_and(|at| at < *until);
-        if !closed_until.get(item.account).is_some_and(may_be_closed) {
+        if !closed_until.get(item.account).is_some_and(may_be_closed) && !backdating::is_doubtful(item.occurred_at) {
             return Ok(None);
         }
         // What a key stands for already is not written again.
         if claims.is_known(index) {
             return Ok(None);
         }
+        backdating::check(item.account, item.occurred_at).map_err(|refusal| in_item(items, index, refusal))?;
         closed::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
     };
     items.iter().enumerate().map(of).collect()

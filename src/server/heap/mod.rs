@@ -54,6 +54,11 @@ pub fn greater(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::Scan
     condition(column, pg_sys::BTGreaterStrategyNumber, function, value)
 }
 
+/// A condition `column < value`.
+pub fn less(column: i16, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+    condition(column, pg_sys::BTLessStrategyNumber, function, value)
+}
+
 fn condition(column: i16, strategy: u32, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
     let mut key = pg_sys::ScanKeyData::default();
     unsafe { pg_sys::ScanKeyInit(&mut key, column, strategy as u16, function.into(), value) };

@@ -91,6 +91,27 @@ pub fn by_key<T>(
     Ok(scan.next_row().map(|row| take(&row)))
 }
 
+/// How many rows meet all conditions, up to `most`, also those that others have written and not committed; `None` when the table is not as
+/// this extension made it.
+pub fn count_with_uncommitted(
+    choose: impl Fn(&Relations) -> Indexed,
+    conditions: &mut [pg_sys::ScanKeyData],
+    most: i32,
+) -> Option<i32> {
+    let mut scan = Scan::open(choose)?;
+    let mut uncommitted = pg_sys::SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..Default::default() };
+    let count = conditions.len() as i32;
+    // SAFETY: the snapshot lives as long as the scan, which ends here; table, index and row are those of an open scan.
+    unsafe {
+        scan.scan = begin(scan.table, scan.index, &raw mut uncommitted, count);
+        pg_sys::index_rescan(scan.scan, conditions.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+        let next = || pg_sys::index_getnext_slot(scan.scan, pg_sys::ScanDirection::ForwardScanDirection, scan.row);
+        let found = (0..most).take_while(|_| next()).count() as i32;
+        scan.end();
+        Some(found)
+    }
+}
+
 #[cfg(not(feature = "pg18"))]
 unsafe fn begin(
     table: pg_sys::Relation,

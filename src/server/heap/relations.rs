@@ -46,6 +46,8 @@ pub struct Relations {
     pub account: Indexed,
     pub unit: Indexed,
     pub member: Indexed,
+    /// The members whom debits registered, by the instant.
+    pub registration: Indexed,
     pub lot: Indexed,
     pub slot: Indexed,
     pub entry: pg_sys::Oid,
@@ -101,7 +103,7 @@ impl Relations {
     }
 
     fn include(&self, relation: pg_sys::Oid) -> bool {
-        let indexed = [self.account, self.unit, self.member, self.lot, self.slot];
+        let indexed = [self.account, self.unit, self.member, self.registration, self.lot, self.slot];
         relation == self.entry
             || relation == self.posting_id
             || indexed.iter().any(|one| relation == one.table || relation == one.index)
@@ -116,9 +118,10 @@ unsafe fn find() -> Relations {
         let entry = id(c"entry");
         let ledger_writable = has_shape(entry, &ENTRY);
         Relations {
-            account: indexed(&id, c"account", 15, c"account_pkey", 1),
+            account: indexed(&id, c"account", 16, c"account_pkey", 1),
             unit: indexed(&id, c"unit", 5, c"unit_pkey", 1),
-            member: indexed(&id, c"member", 8, c"member_pkey", 2),
+            member: indexed(&id, c"member", 9, c"member_pkey", 2),
+            registration: indexed(&id, c"member", 9, c"member_self_registered", 2),
             lot: indexed(&id, c"lot", 21, c"lot_drawdown", 9),
             slot,
             entry,

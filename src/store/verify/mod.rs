@@ -18,6 +18,7 @@ mod requests;
 mod rollup;
 mod schedules;
 mod scope;
+mod seats;
 mod sequences;
 mod subscriptions;
 mod true_ups;
@@ -72,7 +73,7 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 17] = [
+static INVARIANTS: [&Invariants; 18] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
@@ -90,6 +91,7 @@ static INVARIANTS: [&Invariants; 17] = [
     &origins::INVARIANTS,
     &requests::INVARIANTS,
     &sequences::INVARIANTS,
+    &seats::INVARIANTS,
 ];
 
 /// All violations, of one account or of all.

@@ -275,7 +275,8 @@ fn a_new_schedule_is_known_everywhere_at_once() {
 fn seats_follow_the_members() {
     let database = Database::new();
     let mut client = at(&database, "2026-01-01 00:00+00");
-    client.run("SELECT credit_account('acme'); SELECT credit_schedule('acme', 100, interval '1 month', per_member => true, on_leave => 'expire')");
+    client.run("SELECT credit_account('acme', self_seating => true)");
+    client.run("SELECT credit_schedule('acme', 100, interval '1 month', per_member => true, on_leave => 'expire')");
     client.run("SELECT credit_member('acme', 'alice'); SELECT credit_grant('acme', 10)");
     let of = |client: &mut Client, member: &str| client.text(&format!("SELECT credit_balance('acme', '{member}')"));
     assert_eq!(of(&mut client, "alice"), "110");

@@ -95,6 +95,7 @@ fn a_key_belongs_to_one_account() {
 #[test]
 fn arguments_that_mean_the_same_are_the_same_request() {
     let (database, mut client) = database_with_credit();
+    client.run("SET credit.max_backdating_days = 10000");
     let first = client.text(
         "SELECT credit_debit('acme', 10, at => '2020-01-01 12:00:00+00', key => 'order-1', metadata => '{\"a\": 1, \"b\": [2]}')",
     );

@@ -239,7 +239,7 @@ fn seats_feed_the_pool_once_whoever_issues_it() {
     let mut session = database.connect();
     let minutes = "SELECT count(credit_schedule('acme', 7, '1 hour', per_member => true, into_pool => true, expires => 'never',
         anchor => date_trunc('hour', now()) - n * interval '20 minutes')) FROM generate_series(1, 2) AS n";
-    session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 10000)");
+    session.run("SELECT credit_account('acme', self_seating => true); SELECT credit_grant('acme', 10000)");
     session.run(minutes);
     database.clients(8, |number, client| {
         for round in 0..15 {
@@ -289,7 +289,7 @@ fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
     for (comes, declares) in comes.iter().flat_map(|comes| declares.iter().map(move |declares| (*comes, *declares))) {
         for (first, second) in [(comes, declares), (declares, comes)] {
             session.run(
-                "DROP EXTENSION pg_credit; CREATE EXTENSION pg_credit; SELECT credit_account('acme');
+                "DROP EXTENSION pg_credit; CREATE EXTENSION pg_credit; SELECT credit_account('acme', self_seating => true);
                  SELECT credit_grant('acme', 100);
                  SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) FROM unnest('{api,seats}'::text[]) AS plan;
                  SELECT credit_tier(plan, 'list', 0, discount => 0) FROM unnest('{api,seats}'::text[]) AS plan;
@@ -315,7 +315,7 @@ fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
     let database = Database::new();
     let mut session = database.connect();
     session.run(
-        "SELECT credit_account(a) FROM unnest('{a,b}'::text[]) a; SELECT credit_grant(a, 100000) FROM unnest('{a,b}'::text[]) a;
+        "SELECT credit_account(a, self_seating => a = 'b') FROM unnest('{a,b}'::text[]) a; SELECT credit_grant(a, 100000) FROM unnest('{a,b}'::text[]) a;
          SELECT credit_schedule('b', 5, every => '1 month', per_member => true)",
     );
     database.clients(8, |number, client| {
@@ -353,7 +353,7 @@ fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
 fn who_declares_what_seats_get_sees_all_seats() {
     let database = Database::new();
     let (mut older, mut session) = (database.connect(), database.connect());
-    session.run("SELECT credit_account('acme'), credit_grant('acme', 100)");
+    session.run("SELECT credit_account('acme', self_seating => true); SELECT credit_grant('acme', 100)");
     older.run("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT credit_balance('acme')");
     session.run("SELECT credit_debit('acme', 1, member => 'new')");
     older.refusal("SELECT credit_schedule('acme', 5, every => '1 month', per_member => true)").expect("40001");

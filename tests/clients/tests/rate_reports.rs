@@ -107,7 +107,7 @@ fn a_preview_foretells_what_is_charged() {
     );
     let foretold = session.rows("SELECT account, charged, would_be, unpriced FROM credit_reprice_preview('list', days => 20)");
     assert_eq!(
-        session.rows("SELECT account, charged, would_be, unpriced FROM credit_reprice_preview('list', 20, 'acme')"),
+        session.rows("SELECT account, charged, would_be, unpriced FROM credit_reprice_preview('list', 'acme', 20)"),
         foretold[..1]
     );
     // The same usage charged anew, in another database whose only rates are the drafts.

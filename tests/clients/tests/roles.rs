@@ -179,6 +179,7 @@ const READABLE: &[&str] = &[
     "unit",
     "unit_value",
     "units",
+    "unseated_members",
 ];
 
 /// The columns that an administrator may insert; everything else is the extension's to fill in.
@@ -369,12 +370,15 @@ fn an_ordinary_role_cannot_move_the_clock() {
         format!("SELECT set_config('credit.clock', '{future}', true)"),
         format!("ALTER ROLE CURRENT_USER SET credit.clock = '{future}'"),
         "SET credit.key_retention_days = 1".to_owned(),
+        "SET credit.max_slots = 4".to_owned(),
+        "SET credit.max_new_members_per_day = 1000000".to_owned(),
+        "SET credit.max_metadata_bytes = 1000000".to_owned(),
+        "SET credit.max_backdating_days = 100000".to_owned(),
         "SET credit.no_such_setting = 1".to_owned(),
     ] {
         let refused = session.refusal(&late);
         assert!([DENIED, "42602"].contains(&refused.code.as_str()), "{late}: {refused}");
     }
-    session.run("SET credit.max_slots = 4");
     assert_eq!(session.text("SELECT credit_balance('acme')"), "100");
 }
 

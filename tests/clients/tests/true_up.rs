@@ -25,7 +25,7 @@ fn all_accounts_are_closed_in_one_call() {
     committed(&mut session, 50);
     let sums = |session: &mut Client, function: &str| {
         session.rows(&format!(
-            "SELECT count(*), sum(used), sum(shortfall), sum(overage), sum(amount_due), count(posted_at) FROM {function}(NULL, {QUARTER})"
+            "SELECT count(*), sum(used), sum(shortfall), sum(overage), sum(amount_due), count(posted_at) FROM {function}(NULL, {QUARTER}, all_accounts => true)"
         ))
     };
     // 0 to 49 were used of 30 each: 0 + ... + 30 are missing, 1 + ... + 19 go beyond.
@@ -45,7 +45,7 @@ fn one_that_cannot_be_closed_keeps_all_open() {
     let mut session = database.connect();
     committed(&mut session, 5);
     session.run("SELECT credit_true_up_post('account 3', '2025-12-01 00:00+00', '2026-02-01 00:00+00')");
-    session.refusal(&format!("SELECT credit_true_up_post(NULL, {QUARTER})")).expect("55000");
+    session.refusal(&format!("SELECT credit_true_up_post(NULL, {QUARTER}, all_accounts => true)")).expect("55000");
     assert_eq!(session.number("SELECT count(*) FROM credit.true_up"), 1);
     database.verify();
 }
@@ -113,7 +113,8 @@ fn a_cancelled_closing_leaves_the_period_open() {
     let mut closing = database.connect();
     closing.run("SET credit.clock = '2026-04-01 00:00+00'");
     let backend = closing.backend();
-    let waiting = thread::spawn(move || closing.ask(&format!("SELECT credit_true_up_post(NULL, {QUARTER})")));
+    let waiting =
+        thread::spawn(move || closing.ask(&format!("SELECT credit_true_up_post(NULL, {QUARTER}, all_accounts => true)")));
     wait_until_blocked(&mut session, backend);
     session.run(&format!("SELECT pg_cancel_backend({backend})"));
     waiting.join().unwrap().unwrap_err().expect("57014");
@@ -133,7 +134,8 @@ fn a_standby_shows_statements() {
     let standby = primary.standby();
     let mut reader = standby.server().connect("postgres");
     reader.run("SET credit.clock = '2026-04-01 00:00+00'");
-    let shortfalls = format!("SELECT account, shortfall, posted_at IS NOT NULL FROM credit_true_up(NULL, {QUARTER})");
+    let shortfalls =
+        format!("SELECT account, shortfall, posted_at IS NOT NULL FROM credit_true_up(NULL, {QUARTER}, all_accounts => true)");
     assert_eq!(reader.rows(&shortfalls), [["account 0", "30", "f"], ["account 1", "29", "f"], ["account 2", "28", "t"]]);
 }
 
@@ -143,7 +145,7 @@ fn what_is_forged_in_a_closed_period_is_found() {
     let database = Database::new();
     let mut session = database.connect();
     committed(&mut session, 3);
-    session.run(&format!("SELECT credit_true_up_post(NULL, {QUARTER})"));
+    session.run(&format!("SELECT credit_true_up_post(NULL, {QUARTER}, all_accounts => true)"));
     let forgeries = [
         (
             "UPDATE credit.entry SET occurred_at = '2026-04-02' WHERE kind = 'debit' AND account = 'account 2'",

@@ -45,7 +45,8 @@ SELECT credit_debit('acme', :rest, key => 'the rest') = :posting AS same_posting
 
 SELECT account, key, function FROM credit.request ORDER BY account, key;
 
--- Keys are kept for credit.key_retention_days. After that credit_maintain() forgets them, and they can be used again.
+-- Keys of debits and charges are kept for credit.key_retention_days. After that credit_maintain() forgets them, and they can be used again.
+-- Those of grants are kept.
 SHOW credit.key_retention_days;
 SET credit.clock = '2026-01-31 00:00:00+00';
 SELECT * FROM credit_maintain() WHERE task <> 'roll up';

@@ -105,5 +105,5 @@ SELECT credit_schedule('acme', 10, interval '1 month', expires => 'never', rollo
 SELECT credit_standard_schedule('acme', 10, expires_after => '3 months');
 SELECT credit_end_schedule('acme', 999);
 SELECT credit_end_schedule('cycles', :quarterly, '2026-01-01 00:00+00');
-SELECT credit_refresh('2027-01-01 00:00+00');
+SELECT credit_refresh(at => '2027-01-01 00:00+00');
 SELECT count(*) FROM credit_verify();

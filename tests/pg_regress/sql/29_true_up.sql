@@ -44,7 +44,7 @@ SELECT kind, quantity FROM credit_true_up_lines('hooli') WHERE kind LIKE 'used%'
 SELECT committed FROM credit_true_up('hooli', '2026-01-01', '2026-02-15');
 
 -- All at once.
-SELECT account, committed, used, shortfall, amount_due, currency FROM credit_true_up(NULL, '2026-01-01', '2026-04-01');
+SELECT account, committed, used, shortfall, amount_due, currency FROM credit_true_up(starts_at => '2026-01-01', ends_at => '2026-04-01', all_accounts => true);
 
 -- Refused.
 SELECT credit_true_up('acme', '2026-04-01', '2026-01-01');

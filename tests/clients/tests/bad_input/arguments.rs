@@ -93,7 +93,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     ),
     ("credit_void", &[("account", Kind::Name), ("lot", Kind::Lot)]),
     ("credit_set_expiry", &[("account", Kind::Name), ("lot", Kind::Lot), ("expires_at", Kind::Instant)]),
-    ("credit_expire", &[("account", Kind::OptionalName), ("max_lots", Kind::Batch)]),
+    ("credit_expire", &[("account", Kind::Name), ("max_lots", Kind::Batch)]),
     ("credit_maintain", &[("max_rows", Kind::Batch)]),
     ("credit_expiry_forecast", &[("account", Kind::Name), ("unit", Kind::OptionalName)]),
     ("credit_rollup", &[("max_postings", Kind::Batch)]),
@@ -101,7 +101,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
         "credit_chargeback",
         &[("account", Kind::Name), ("starts_at", Kind::Instant), ("ends_at", Kind::Instant), ("unit", Kind::OptionalName)],
     ),
-    ("credit_verify", &[("account", Kind::OptionalName)]),
+    ("credit_verify", &[("account", Kind::Name)]),
     ("credit_unit", &[("unit", Kind::Name), ("rounding", Kind::Word), ("currency", Kind::Word), ("effective_at", Kind::Instant)]),
     ("credit_rate_card", &[("card", Kind::Name), ("unit", Kind::OptionalName), ("agreement", Kind::OptionalName)]),
     (
@@ -219,7 +219,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
     ("credit_standard_schedule", &[("account", Kind::Name), ("amount", Kind::Amount), ("unit", Kind::OptionalName)]),
     ("credit_end_schedule", &[("account", Kind::Name), ("ends_at", Kind::Instant)]),
     ("credit_schedule_preview", &[("account", Kind::Name)]),
-    ("credit_refresh", &[("account", Kind::OptionalName), ("max_accounts", Kind::Batch)]),
+    ("credit_refresh", &[("account", Kind::Name), ("max_accounts", Kind::Batch)]),
     ("credit_renew", &[("account", Kind::Name), ("at", Kind::Instant), ("unit", Kind::OptionalName)]),
     ("credit_cancel_plan", &[("account", Kind::Name), ("unit", Kind::OptionalName), ("override_reason", Kind::OptionalName)]),
     ("credit_activate", &[("account", Kind::Name)]),
@@ -293,7 +293,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
         "credit_reprice",
         &[("card", Kind::Name), ("operation", Kind::Name), ("policy", Kind::Word), ("effective_at", Kind::Instant)],
     ),
-    ("credit_reprice_preview", &[("card", Kind::Name), ("days", Kind::Batch), ("account", Kind::OptionalName)]),
+    ("credit_reprice_preview", &[("card", Kind::Name), ("days", Kind::Batch), ("account", Kind::Name)]),
     ("credit_conversion_markdown", &[("card", Kind::Name)]),
     ("credit_export_rate_card", &[("card", Kind::Name)]),
     ("credit_check_design", &[("days", Kind::Batch), ("max_spread", Kind::Price)]),
@@ -302,7 +302,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
 ];
 
 pub const TRUE_UP: &[(&str, Kind)] =
-    &[("account", Kind::OptionalName), ("starts_at", Kind::Instant), ("ends_at", Kind::Instant), ("unit", Kind::OptionalName)];
+    &[("account", Kind::Name), ("starts_at", Kind::Instant), ("ends_at", Kind::Instant), ("unit", Kind::OptionalName)];
 
 pub const DEBIT: &[(&str, Kind)] = &[
     ("account", Kind::Name),

@@ -313,7 +313,7 @@ pub const BATCHES: &[(&str, &str, &str)] = &[
     ("NULL::jsonb", INVALID, "items"),
     ("'{}'::jsonb", INVALID, "items"),
     ("'7'::jsonb", INVALID, "items"),
-    ("'[7]'::jsonb", INVALID, "items"),
+    ("'[7]'::jsonb", INVALID, "an object"),
     ("'[{}]'::jsonb", INVALID, "account"),
     (r#"'[{"account": "acme"}]'::jsonb"#, INVALID, "amount"),
     (r#"'[{"account": "acme", "amount": 0}]'::jsonb"#, INVALID, "0"),

@@ -25,7 +25,7 @@ pub const MEMBERS: &[&str] = &[
     "function credit.rolled_up_to()",
     "function credit.settle_privileges(text[])",
     "function credit.unit_check()",
-    "function credit_account(text,text,text,text,boolean,text,text,interval,text,jsonb)",
+    "function credit_account(text,text,text,text,boolean,text,text,interval,text,boolean,jsonb)",
     "function credit_activate(text,bigint)",
     "function credit_agreement(text,text,text,numeric,numeric,numeric[],numeric[],interval,text,text,\
      timestamp with time zone,timestamp with time zone,text,text)",
@@ -50,6 +50,7 @@ pub const MEMBERS: &[&str] = &[
     "function credit_end_agreement(text,text,timestamp with time zone)",
     "function credit_end_cap(text,bigint)",
     "function credit_end_schedule(text,bigint,timestamp with time zone,text)",
+    "function credit_expire(integer)",
     "function credit_expire(text,integer)",
     "function credit_expiry_forecast(text,text,interval)",
     "function credit_explain_debit(text,numeric,text,text,text)",
@@ -77,11 +78,13 @@ pub const MEMBERS: &[&str] = &[
     "function credit_rate_card(text,text,interval,boolean,text,text)",
     "function credit_rebalance(text,text,interval,jsonb)",
     "function credit_rebalance_preview(text,text,interval)",
-    "function credit_refresh(timestamp with time zone,text,integer)",
+    "function credit_refresh(text,timestamp with time zone)",
+    "function credit_refresh(timestamp with time zone,integer)",
     "function credit_renew(text,timestamp with time zone,text)",
     "function credit_repair_sequences()",
     "function credit_reprice(text,text,numeric,text,timestamp with time zone,numeric,jsonb)",
-    "function credit_reprice_preview(text,integer,text)",
+    "function credit_reprice_preview(text,integer)",
+    "function credit_reprice_preview(text,text,integer)",
     "function credit_rollup(integer,boolean)",
     "function credit_schedule(text,numeric,interval,timestamp with time zone,timestamp with time zone,timestamp with time zone,\
      integer,text,interval,timestamp with time zone,text,boolean,text,jsonb,text,text,numeric,text,integer,interval,text,jsonb,text,boolean)",
@@ -93,13 +96,14 @@ pub const MEMBERS: &[&str] = &[
     "function credit_tier(text,text,numeric,numeric,numeric,numeric,text,interval,interval,boolean,\
      timestamp with time zone,boolean,text,text)",
     "function credit_transfer(text,numeric,text,text,text,bigint,text,jsonb)",
-    "function credit_true_up(text,timestamp with time zone,timestamp with time zone,text)",
-    "function credit_true_up_lines(text,timestamp with time zone,timestamp with time zone,text)",
-    "function credit_true_up_post(text,timestamp with time zone,timestamp with time zone,text)",
+    "function credit_true_up(text,timestamp with time zone,timestamp with time zone,text,boolean)",
+    "function credit_true_up_lines(text,timestamp with time zone,timestamp with time zone,text,boolean)",
+    "function credit_true_up_post(text,timestamp with time zone,timestamp with time zone,text,boolean)",
     "function credit_true_up_settle(text,bigint)",
     "function credit_true_up_terms(text,interval,timestamp with time zone,numeric,text,text,text,numeric,numeric,text,boolean,text)",
     "function credit_try_debit(text,numeric,text,text,text,timestamp with time zone,text,jsonb)",
     "function credit_unit(text,integer,text,text,numeric,timestamp with time zone,text)",
+    "function credit_verify()",
     "function credit_verify(text)",
     "function credit_void(text,bigint,jsonb)",
     "schema credit",
@@ -196,6 +200,7 @@ pub const MEMBERS: &[&str] = &[
     "view credit.tier_economics",
     "view credit.true_ups_due",
     "view credit.units",
+    "view credit.unseated_members",
 ];
 
 /// The members of the extension: `classid`, `objid` and a description. From PostgreSQL 17 on the array and row types that

@@ -104,8 +104,9 @@ impl Step {
                 format!("SELECT credit_set_expiry('{account}', {lot}, {})", optional_instant(*expires_at))
             }
             Step::Expire { account, max_lots } => {
-                let limit = max_lots.map(|limit| format!(", max_lots => {limit}")).unwrap_or_default();
-                format!("SELECT lot, trim_scale(expired) FROM credit_expire({}{limit})", optional_quote(*account))
+                let arguments = account.map(|account| format!("account => '{account}'")).into_iter();
+                let arguments = arguments.chain(max_lots.map(|limit| format!("max_lots => {limit}"))).collect::<Vec<_>>();
+                format!("SELECT lot, trim_scale(expired) FROM credit_expire({})", arguments.join(", "))
             }
             Step::Maintain => "SELECT * FROM credit_maintain()".to_owned(),
             Step::Entry { scope, lot, amount, is_debit } => format!(

@@ -1,0 +1,37 @@
+//! What the server itself refuses, as an error that can be added to before it is raised again.
+
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
+use pgrx::{PgTryBuilder, pg_sys};
+
+/// What `ask` returns, or the error that the server raises. The caller raises it: nothing may go on after it.
+pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
+    let context = unsafe { pg_sys::CurrentMemoryContext };
+    let mut answer = None;
+    let refused = PgTryBuilder::new(AssertUnwindSafe(|| {
+        answer = Some(ask());
+        None
+    }))
+    .catch_others(|error| match error {
+        CaughtError::PostgresError(raised) => {
+            // SAFETY: it was the current one before, and whoever called is in it.
+            unsafe { pg_sys::MemoryContextSwitchTo(context) };
+            let report = ErrorReport::new(raised.sql_error_code(), raised.message().to_owned(), "pg_credit");
+            let report = match raised.detail() {
+                Some(detail) => report.set_detail(detail),
+                None => report,
+            };
+            Some(match raised.hint() {
+                Some(hint) => report.set_hint(hint),
+                None => report,
+            })
+        }
+        other => other.rethrow(),
+    })
+    .execute();
+    match refused {
+        Some(refusal) => Err(refusal),
+        None => Ok(answer.expect("an answer where nothing was refused")),
+    }
+}
