@@ -67,8 +67,9 @@ CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since t
     FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
         LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
             UNION ALL
-            (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
-             WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit' AND d.recorded_at >= since
+            (SELECT e.member, e.department, e.operation, d.recorded_at FROM credit.entry d
+             WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.lot = e.lot AND d.kind = 'debit'
+                 AND d.recorded_at >= since
              ORDER BY d.line LIMIT 1)) AS used
     WHERE c.account = of_account AND c.cap = of_cap AND e.account = of_account AND e.recorded_at >= since AND l.unit = c.unit
         AND (c.covers = 'everything' OR l.member IS NULL)

@@ -13,6 +13,7 @@ use crate::domain::terms::TermsError;
 
 mod caps;
 mod consumption;
+mod corrections;
 mod cycles;
 mod money;
 mod plans;
@@ -25,6 +26,7 @@ mod upkeep;
 
 pub use caps::*;
 pub use consumption::*;
+pub use corrections::*;
 pub use cycles::*;
 pub use money::*;
 pub use plans::*;

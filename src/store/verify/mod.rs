@@ -5,6 +5,7 @@ mod breakage;
 mod caps;
 mod charges;
 mod conversions;
+mod corrections;
 pub mod guards;
 mod ledger;
 mod lots;
@@ -21,6 +22,7 @@ mod scope;
 mod sequences;
 mod subscriptions;
 mod true_ups;
+mod values;
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{Oid, TEXTOID, TIMESTAMPTZOID};
@@ -72,11 +74,13 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 17] = [
+static INVARIANTS: [&Invariants; 19] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
     &conversions::INVARIANTS,
+    &corrections::INVARIANTS,
+    &values::INVARIANTS,
     &true_ups::INVARIANTS,
     &names::INVARIANTS,
     &charges::INVARIANTS,
