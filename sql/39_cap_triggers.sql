@@ -65,8 +65,8 @@ SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount 
 FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
     LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
         UNION ALL
-        (SELECT d.member, d.department, d.operation, d.recorded_at FROM credit.entry d
-         WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit'
+        (SELECT e.member, e.department, e.operation, d.recorded_at FROM credit.entry d
+         WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.lot = e.lot AND d.kind = 'debit'
          ORDER BY d.line LIMIT 1)) AS used
 WHERE l.unit = c.unit AND (c.covers = 'everything' OR l.member IS NULL)
     AND (c.operation IS NULL OR c.operation = used.operation) AND (c.member IS NULL OR c.member = used.member)

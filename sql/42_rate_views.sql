@@ -67,24 +67,30 @@ FROM (SELECT credit.now() AS now) AS clock CROSS JOIN credit.rate r
         LEAST(r.credits, (SELECT min(t.credits) FROM unnest(r.tier_credits) AS t (credits))) * u.fiat_per_credit / r.per AS lowest) AS price
 WHERE r.effective_at <= clock.now AND (r.ended_at IS NULL OR r.ended_at > clock.now);
 
--- What was earned by usage that rates priced: from the ledger, so at the price each lot was paid for.
+-- What was earned by usage that rates priced: from the ledger, so at the price each lot was paid for. What was given back was not earned, and
+-- a quantity that was given back cost nothing.
 CREATE VIEW credit.margin_by_account AS
-SELECT e.account, r.card, e.operation, u.currency, trim_scale(sum(e.quantity)) AS quantity, trim_scale(sum(- e.amount)) AS credits,
+SELECT e.account, r.card, e.operation, u.currency, trim_scale(sum(usage.quantity)) AS quantity, trim_scale(sum(- e.amount)) AS credits,
     trim_scale(sum(- e.amount * worth.fiat_per_credit)) AS list_value,
     COALESCE(trim_scale(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency)), 0) AS revenue,
     COALESCE(trim_scale(sum(- e.amount) FILTER (WHERE l.currency IS DISTINCT FROM u.currency)), 0) AS credits_without_price,
-    trim_scale(sum(e.quantity * r.unit_cost)) AS cost,
-    COALESCE(trim_scale(sum(e.quantity) FILTER (WHERE r.unit_cost IS NULL)), 0) AS quantity_without_cost,
-    trim_scale(COALESCE(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency), 0) - sum(e.quantity * r.unit_cost)) AS margin,
-    trim_scale(round(100 * (1 - sum(e.quantity * r.unit_cost)
+    trim_scale(sum(usage.quantity * r.unit_cost)) AS cost,
+    COALESCE(trim_scale(sum(usage.quantity) FILTER (WHERE r.unit_cost IS NULL)), 0) AS quantity_without_cost,
+    trim_scale(COALESCE(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency), 0) - sum(usage.quantity * r.unit_cost)) AS margin,
+    trim_scale(round(100 * (1 - sum(usage.quantity * r.unit_cost)
         / NULLIF(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency), 0)), 4)) AS margin_percent
 FROM credit.entry e
     JOIN credit.rate r ON r.rate = e.rate
     JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
     JOIN credit.units u ON u.unit = l.unit
+    -- What a correction gives back counts at the value of its debit.
+    LEFT JOIN LATERAL (SELECT d.occurred_at FROM credit.entry d
+        WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit' ORDER BY d.line LIMIT 1) AS corrected ON true
     LEFT JOIN LATERAL (SELECT CASE u.kind WHEN 'money' THEN 1 ELSE (SELECT v.fiat_per_credit FROM credit.unit_value v
-        WHERE v.unit = l.unit AND v.effective_at <= e.occurred_at ORDER BY v.effective_at DESC LIMIT 1) END AS fiat_per_credit) AS worth ON true
-WHERE e.kind = 'debit'
+        WHERE v.unit = l.unit AND v.effective_at <= COALESCE(corrected.occurred_at, e.occurred_at)
+        ORDER BY v.effective_at DESC LIMIT 1) END AS fiat_per_credit) AS worth ON true,
+    LATERAL (SELECT CASE WHEN e.kind = 'debit' THEN e.quantity ELSE - sign(e.amount) * COALESCE(e.quantity, 0) END AS quantity) AS usage
+WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
 GROUP BY e.account, r.card, e.operation, u.currency;
 
 SET LOCAL search_path TO @extschema@, pg_temp;

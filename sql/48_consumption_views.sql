@@ -30,11 +30,9 @@ FROM credit.entry e
 CROSS JOIN LATERAL (SELECT l.unit, l.member, l.source, l.currency, l.granted, l.paid, a.time_zone
     FROM credit.lot l JOIN credit.account a ON a.account = l.account WHERE l.account = e.account AND l.lot = e.lot OFFSET 0) AS l
 CROSS JOIN LATERAL (SELECT (e.occurred_at AT TIME ZONE l.time_zone)::date AS day) AS local
-CROSS JOIN LATERAL (SELECT CASE e.kind WHEN 'debit' THEN true
-    WHEN 'adjustment' THEN e.corrects IS NOT NULL AND EXISTS (SELECT FROM credit.entry c
-        WHERE c.account = e.account AND c.posting = e.corrects AND c.kind = 'debit')
-    -- As a subquery of its own it is decided once per line.
-    ELSE false END AS is_usage, e.kind IN ('grant', 'move_in', 'convert_in', 'roll_in') AS is_birth OFFSET 0) AS sort
+-- What corrects something corrects a debit, and has its member, department and operation.
+CROSS JOIN LATERAL (SELECT e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL AS is_usage,
+    e.kind IN ('grant', 'move_in', 'convert_in', 'roll_in') AS is_birth) AS sort
 WHERE e.kind IN ('debit', 'adjustment') OR l.member IS NOT NULL OR l.paid > 0 AND NOT sort.is_birth;
 
 -- What came since the ledger was added up, each usage with the value of its stretch of the lot: the price up to where it ends, cut to nine

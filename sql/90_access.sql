@@ -52,6 +52,8 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_member'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_account'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.breakage'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.correction'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.lot_gain'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.maintenance_run'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.units'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.conversion_table'),

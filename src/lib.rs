@@ -48,7 +48,8 @@ pub extern "C-unwind" fn _PG_init() {
 // The SQL files, in the order in which they are installed. The SQL functions of `api` are created in between.
 extension_sql_file!("../sql/10_schema.sql", name = "schema", bootstrap);
 extension_sql_file!("../sql/20_tables.sql", name = "tables", requires = ["schema"]);
-extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["tables"]);
+extension_sql_file!("../sql/21_correction_tables.sql", name = "correction_tables", requires = ["tables"]);
+extension_sql_file!("../sql/22_rate_tables.sql", name = "rate_tables", requires = ["correction_tables"]);
 extension_sql_file!("../sql/23_plan_tables.sql", name = "plan_tables", requires = ["rate_tables"]);
 extension_sql_file!("../sql/24_subscription_tables.sql", name = "subscription_tables", requires = ["plan_tables"]);
 extension_sql_file!("../sql/24_cycle_tables.sql", name = "cycle_tables", requires = ["subscription_tables"]);
@@ -59,7 +60,8 @@ extension_sql_file!("../sql/29_cap_tables.sql", name = "cap_tables", requires = 
 extension_sql_file!("../sql/28_consumption_tables.sql", name = "consumption_tables", requires = ["cap_tables"]);
 extension_sql_file!("../sql/25_functions.sql", name = "functions", requires = ["consumption_tables"]);
 extension_sql_file!("../sql/30_triggers.sql", name = "triggers", requires = ["functions"]);
-extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["triggers"]);
+extension_sql_file!("../sql/31_correction_triggers.sql", name = "correction_triggers", requires = ["triggers"]);
+extension_sql_file!("../sql/32_rate_triggers.sql", name = "rate_triggers", requires = ["correction_triggers"]);
 extension_sql_file!("../sql/33_plan_triggers.sql", name = "plan_triggers", requires = ["rate_triggers"]);
 extension_sql_file!("../sql/34_subscription_triggers.sql", name = "subscription_triggers", requires = ["plan_triggers"]);
 extension_sql_file!("../sql/34_cycle_triggers.sql", name = "cycle_triggers", requires = ["subscription_triggers"]);
@@ -220,4 +222,5 @@ extension_sql_file!(
     name = "consumption_comments",
     requires = ["cap_comments", "consumption_views", api::consumption::credit_chargeback, api::consumption::credit_rollup]
 );
+extension_sql_file!("../sql/99_correction_comments.sql", name = "correction_comments", requires = ["comments"]);
 extension_sql_file!("../sql/90_access.sql", name = "access", finalize);

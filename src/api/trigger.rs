@@ -5,10 +5,12 @@ use std::convert::Infallible;
 use pgrx::datum::UnboxDatum;
 use pgrx::heap_tuple::PgHeapTuple;
 use pgrx::prelude::*;
-use pgrx::{AllocatedByPostgres, AllocatedByRust, WhoAllocated};
+use pgrx::{AllocatedByPostgres, AllocatedByRust, JsonB, WhoAllocated};
 
 use super::accounts;
 use crate::convert;
+use crate::domain::correction::Usage;
+use crate::domain::dimensions::Dimensions;
 use crate::error;
 use crate::json::JsonText;
 use crate::posting::closed;
@@ -65,7 +67,7 @@ fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     let category = column::<String>(&row, "category");
     let source = column::<String>(&row, "source");
     let currency = column::<String>(&row, "currency");
-    convert::metadata(column(&row, "metadata"))?;
+    check_metadata(&row)?;
     let request = Grant {
         account: convert::name("account", account.as_deref())?,
         amount: convert::positive_amount("granted", column(&row, "granted").as_ref())?,
@@ -124,24 +126,33 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
     let account = column::<String>(row, "account");
     let member = column::<String>(row, "member");
     let operation = column::<String>(row, "operation");
-    convert::metadata(column(row, "metadata"))?;
+    check_metadata(row)?;
     Ok(InsertedEntry {
         account: convert::name("account", account.as_deref())?.to_owned(),
         kind: convert::required("kind", column(row, "kind"))?,
         amount: convert::amount("amount", &convert::required("amount", column(row, "amount"))?)?,
         lot: convert::required("lot", column(row, "lot"))?,
         member: convert::optional_name("member", member.as_deref())?.map(str::to_owned),
-        department: column(row, "department"),
         operation: convert::optional_name("operation", operation.as_deref())?.map(str::to_owned),
+        quantity: column::<AnyNumeric>(row, "quantity").map(|quantity| convert::quantity(Some(&quantity))).transpose()?,
+        dimensions: dimensions(row)?,
         occurred_at: convert::optional_instant("occurred_at", column(row, "occurred_at"))?,
         corrects: column(row, "corrects"),
     })
 }
 
 /// The dimensions of the usage in their normal form, as a charge writes them.
-fn dimensions(row: &Old<'_>) -> error::Result<Option<JsonText>> {
-    let known = convert::dimensions(column::<JsonText>(row, "dimensions").as_ref())?;
-    Ok(known.map(|known| JsonText(known.to_json())))
+fn dimensions(row: &Old<'_>) -> error::Result<Option<Dimensions>> {
+    convert::dimensions(column::<JsonText>(row, "dimensions").as_ref())
+}
+
+/// That the metadata is an object, and not too long.
+fn check_metadata(row: &PgHeapTuple<'_, impl WhoAllocated>) -> error::Result<()> {
+    convert::metadata(column::<JsonText>(row, "metadata"))?;
+    match column::<JsonB>(row, "metadata") {
+        Some(JsonB(metadata)) if !metadata.is_object() => Err(error::not_an_object("metadata")),
+        _ => Ok(()),
+    }
 }
 
 /// Before an entry is inserted directly: checks it like a debit, locks its lot, and assigns posting, line and times.
@@ -149,17 +160,19 @@ fn dimensions(row: &Old<'_>) -> error::Result<Option<JsonText>> {
 fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
     let row = inserted(trigger);
     let entry = raise(inserted_entry(&row));
-    let dimensions = raise(dimensions(&row));
     let stamp = raise(connected(|| direct::check_entry(&entry)));
+    let dimensions = stamp.usage.dimensions.map(|known| JsonB(serde_json::from_str(&known.to_json()).expect("a JSON object")));
     let mut row = row.into_owned();
+    set(&mut row, "member", stamp.usage.member);
+    set(&mut row, "department", stamp.usage.department);
+    set(&mut row, "operation", stamp.usage.operation);
     set(&mut row, "dimensions", dimensions);
+    set(&mut row, "rate", stamp.usage.rate);
     set(&mut row, "posting", Some(stamp.posting));
     set(&mut row, "line", Some(1_i32));
-    set(&mut row, "department", stamp.department);
     set(&mut row, "occurred_at", Some(convert::timestamptz(stamp.occurred_at)));
     set(&mut row, "recorded_at", Some(convert::timestamptz(stamp.recorded_at)));
     set(&mut row, "recorded_by", Some(heap::session_user()));
-    set(&mut row, "rate", None::<i64>);
     Ok(Some(row))
 }
 
@@ -171,7 +184,14 @@ fn entry_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let posting = column::<i64>(&row, "posting").expect("a key column");
     let line = column::<i32>(&row, "line").expect("a key column");
     let recorded_at = raise(convert::instant("recorded_at", column(&row, "recorded_at").expect("a column that is never NULL")));
-    raise(connected(|| direct::apply_entry(&entry, posting, line, recorded_at)));
+    let usage = Usage {
+        member: entry.member.clone(),
+        department: column(&row, "department"),
+        operation: entry.operation.clone(),
+        dimensions: entry.dimensions.clone(),
+        rate: column(&row, "rate"),
+    };
+    raise(connected(|| direct::apply_entry(&entry, &usage, posting, line, recorded_at)));
     Ok(Some(row))
 }
 

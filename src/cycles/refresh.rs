@@ -17,9 +17,10 @@ use crate::posting::debit::MAX_ATTEMPTS;
 use crate::posting::{closed, whole_lot};
 use crate::server::lock::SlotLock;
 use crate::server::{arrival, clock, subtransaction};
+use crate::store::lots::HandedOn;
 use crate::store::schedules::HeldRow;
 use crate::store::slots::{self, Layout};
-use crate::store::{Snapshot, accounts, breakage, lots, schedules};
+use crate::store::{Snapshot, accounts, breakage, corrections, lots, schedules};
 
 /// Issues what is due now, waiting for whoever is just doing it.
 ///
@@ -161,9 +162,11 @@ impl Writer<'_> {
             }
             Some(parent) => {
                 let parent = self.open(parent).expect("a lot that is in hand");
-                parent.remaining = parent.remaining.checked_sub(planned.granted).expect("a part of what is left");
+                let held = parent.remaining;
+                parent.remaining = held.checked_sub(planned.granted).expect("a part of what is left");
                 let from = parent.lot;
-                schedules::roll(account, from, lot, planned, line.priority(planned.rolled), due_at, self.now);
+                let rolled = HandedOn::of(corrections::price(account, from), (from, held), lot, planned.granted);
+                schedules::roll(account, rolled, planned, line.priority(planned.rolled), due_at, self.now);
                 true
             }
         };

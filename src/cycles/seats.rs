@@ -98,9 +98,10 @@ fn give_up(account: &str, member: &str, now: DateTime<Utc>) -> Option<()> {
         if remaining.is_zero() {
             continue;
         }
+        let returned = (on_leave == "return").then(|| whole.hand_on(remaining));
         whole.empty_and_close();
-        match on_leave.as_str() {
-            "return" => lots::write_return(account, lot, lots::next_id(), remaining, now),
+        match returned {
+            Some(returned) => lots::write_return(account, returned, now),
             _ => breakage::expire(account, lot, remaining, now, now),
         }
     }

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::amount::{Amount, MAX_DECIMALS};
 use super::exact::{self, Fraction, MAX_RATE_DECIMALS, Precision, Rounding};
+use super::lot_price::LotPrice;
 
 /// What a lot gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,10 +13,7 @@ pub struct Given {
     pub amount: Amount,
     /// What the lot held before.
     pub held: Amount,
-    /// What it was granted with.
-    pub granted: Amount,
-    /// What was paid for all of it, if that is known.
-    pub paid: Option<Amount>,
+    pub price: LotPrice,
 }
 
 /// What is opened for it.
@@ -49,7 +47,7 @@ pub fn convert(given: &[Given], rate: &Fraction, decimals: u32) -> Result<Vec<Go
     let whole = Fraction::from(total).times(rate).round(precision).ok_or(ConversionError::OutOfRange)?;
     let mut parts = exact::split(whole, &weights, decimals);
     raise_to_something(&mut parts, decimals)?;
-    let got = |(given, amount): (&Given, Amount)| Got { amount, paid: given.paid.map(|paid| price_of(given, paid)) };
+    let got = |(given, amount): (&Given, Amount)| Got { amount, paid: given.price.stretch(given.held, given.amount) };
     let got: Vec<Got> = given.iter().zip(parts).map(got).collect();
     assert_eq!(got.iter().map(|got| got.amount).sum::<Amount>(), whole, "what is converted");
     Ok(got)
@@ -64,20 +62,6 @@ fn raise_to_something(parts: &mut [Amount], decimals: u32) -> Result<(), Convers
         (parts[largest], parts[nothing]) = (left, step);
     }
     Ok(())
-}
-
-/// The price of what is taken. A lot's price lies along it, from nothing to all of it; whatever leaves the lot takes the price of
-/// its own stretch. So the prices of all stretches add up to the lot's, in whatever pieces it is taken.
-fn price_of(given: &Given, paid: Amount) -> Amount {
-    let begins = given.granted.checked_sub(given.held).expect("a difference of amounts of one lot");
-    let ends = begins.checked_add(given.amount).expect("at most what was granted");
-    let at = |place: Amount| price_up_to(place.max(Amount::ZERO).min(given.granted), given.granted, paid);
-    at(ends).checked_sub(at(begins)).expect("prices grow along a lot")
-}
-
-fn price_up_to(place: Amount, granted: Amount, paid: Amount) -> Amount {
-    let price = Fraction::from(paid).times(&Fraction::from(place)).over(&Fraction::from(granted)).expect("a lot of something");
-    price.round(Precision { decimals: MAX_DECIMALS, rounding: Rounding::Down }).expect("at most what was paid")
 }
 
 /// The rate as it is recorded: to as many decimals as can be written, at most 18. `None` when that is nothing.
@@ -96,7 +80,9 @@ mod tests {
     }
 
     fn given(taken: &str, held: &str, granted: &str, paid: &str) -> Given {
-        Given { amount: amount(taken), held: amount(held), granted: amount(granted), paid: Some(amount(paid)) }
+        let price =
+            LotPrice { granted: amount(granted), paid: Some(amount(paid)), gained: Amount::ZERO, handed_on: Amount::ZERO };
+        Given { amount: amount(taken), held: amount(held), price }
     }
 
     fn ratio(numerator: i64, denominator: i64) -> Fraction {
@@ -109,7 +95,11 @@ mod tests {
         let part = |lot: i128| nanos / lots + i128::from(lot < nanos % lots);
         let given = |lot| {
             let amount = Amount::from_nanos(part(lot)).unwrap();
-            Given { amount, held: amount, granted: amount, paid: None }
+            Given {
+                amount,
+                held: amount,
+                price: LotPrice { granted: amount, paid: None, gained: Amount::ZERO, handed_on: Amount::ZERO },
+            }
         };
         (0..lots).map(given).collect()
     }
@@ -138,9 +128,10 @@ mod tests {
 
     #[test]
     fn a_lot_that_gained_does_not_gain_a_price() {
-        // It was granted 10 for 5 and then corrected by 2: the first two that leave carry nothing.
-        let got = convert(&[given("3", "12", "10", "5")], &ratio(1, 1), CENTS).unwrap();
-        assert_eq!(got[0].paid, Some(amount("0.5")));
+        // It was granted 10 for 5, five were used, and then it gained 8.
+        let before = given("13", "13", "10", "5");
+        let gained = Given { price: LotPrice { gained: amount("8"), ..before.price }, ..before };
+        assert_eq!(convert(&[gained], &ratio(1, 1), CENTS).unwrap()[0].paid, Some(amount("2.5")));
     }
 
     #[test]
@@ -162,12 +153,13 @@ mod tests {
             let nanos = |nanos| Amount::from_nanos(nanos).unwrap();
             let (mut held, mut carried) = (granted, 0);
             for piece in pieces {
-                let taken = Given { amount: nanos(piece), held: nanos(held), granted: nanos(granted), paid: Some(nanos(paid)) };
+                let price = LotPrice { granted: nanos(granted), paid: Some(nanos(paid)), gained: Amount::ZERO, handed_on: Amount::ZERO };
+                let taken = Given { amount: nanos(piece), held: nanos(held), price };
                 held -= piece;
                 if let Ok(got) = convert(&[taken], &ratio(fiat.0, fiat.1), 9) {
                     carried += got[0].paid.unwrap().nanos();
                 } else {
-                    carried += price_of(&taken, nanos(paid)).nanos();
+                    carried += price.stretch(taken.held, taken.amount).unwrap().nanos();
                 }
             }
             prop_assert_eq!(carried, paid);
@@ -226,7 +218,7 @@ mod tests {
         ) {
             let lots: Vec<_> = amounts.iter().map(|nanos| {
                 let amount = Amount::from_nanos(*nanos).unwrap();
-                Given { amount, held: amount, granted: amount, paid: None }
+                Given { amount, held: amount, price: LotPrice { granted: amount, paid: None, gained: Amount::ZERO, handed_on: Amount::ZERO } }
             }).collect();
             if let Ok(got) = convert(&lots, &ratio(fiat.0, fiat.1), decimals) {
                 let step = 10_i128.pow(9 - decimals);

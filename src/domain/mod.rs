@@ -4,7 +4,8 @@
 //! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
 //! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
 //! what a subscription grants and charges when its plan changes ([`subscription`]),
-//! what credits of one unit become in another ([`conversion`]), which rate follows from a new cost ([`reprice`]) and what would have
+//! what credits of one unit become in another ([`conversion`]), what of a lot's price goes along with what leaves it ([`lot_price`]),
+//! what a debit gets back ([`correction`]), which rate follows from a new cost ([`reprice`]) and what would have
 //! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]), how a card is written as a document
 //! ([`document`]) and a table for people ([`markdown`]), and what will expire unused ([`forecast`]); what happens to usage that comes
 //! late ([`late`]), who may spend the pool ([`pooling`], [`department`]), what limits spending ([`cap`], [`rolling`], [`tally`]), who may give credits to whom
@@ -15,6 +16,7 @@ pub mod batch;
 pub mod calendar;
 pub mod cap;
 pub mod conversion;
+pub mod correction;
 pub mod currency;
 pub mod department;
 pub mod dimensions;
@@ -24,6 +26,7 @@ pub mod exact;
 pub mod forecast;
 pub mod late;
 pub mod layout;
+pub mod lot_price;
 pub mod markdown;
 pub mod names;
 pub mod pooling;

@@ -13,6 +13,7 @@ use crate::domain::terms::TermsError;
 
 mod caps;
 mod consumption;
+mod corrections;
 mod cycles;
 mod limits;
 mod money;
@@ -26,6 +27,7 @@ mod upkeep;
 
 pub use caps::*;
 pub use consumption::*;
+pub use corrections::*;
 pub use cycles::*;
 pub use limits::*;
 pub use money::*;

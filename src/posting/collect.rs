@@ -196,6 +196,11 @@ impl Share<'_> {
         }
     }
 
+    /// Whether only a slot of the lot is locked.
+    pub fn is_of_slot(&self) -> bool {
+        matches!(self.from, From::Slot(_))
+    }
+
     /// Whether the lot's life is over.
     pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
         self.source.rank.has_expired(now)

@@ -11,12 +11,13 @@ use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::conversion::{self, ConversionError, Given, Got};
 use crate::domain::exact::Fraction;
+use crate::domain::lot_price::LotPrice;
 use crate::error::{self, Result};
 use crate::server::{arrival, clock, invalidation, subtransaction};
 use crate::store::accounts::Context;
 use crate::store::conversions::{self, Conversion, Part, Worth};
 use crate::store::eligible::{self, Eligibility};
-use crate::store::entries;
+use crate::store::{corrections, entries};
 
 /// What is to be converted, as the caller said it.
 #[derive(Clone, Copy, Debug)]
@@ -128,15 +129,12 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
 /// What the lots give, with what decides the price of it.
 fn given(account: &str, paying: &[&Share<'_>]) -> Vec<Given> {
     let lots: Vec<i64> = paying.iter().map(|share| share.source.rank.lot).collect();
-    let prices = conversions::prices(account, &lots);
-    assert_eq!(prices.len(), paying.len(), "a price for each lot");
-    let given = |(share, (granted, paid)): (&&Share<'_>, (Amount, Option<Amount>))| Given {
+    let given = |(share, price): (&&Share<'_>, LotPrice)| Given {
         amount: share.amount,
         held: share.held().expect("a lot that is locked wholly"),
-        granted,
-        paid,
+        price,
     };
-    paying.iter().zip(prices).map(given).collect()
+    paying.iter().zip(corrections::prices(account, &lots)).map(given).collect()
 }
 
 /// The rate: what was given, or what the units are worth in the same money.

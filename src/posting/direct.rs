@@ -8,10 +8,13 @@ use chrono::{DateTime, Utc};
 use super::account;
 use super::caps::{self, Counted, whole};
 use super::closed;
+use super::correction::{self, Corrected, Correction};
 use super::debit::MAX_ATTEMPTS;
 use super::whole_lot::{self, WholeLot};
 use crate::cycles::refresh;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::correction::Usage;
+use crate::domain::dimensions::Dimensions;
 use crate::domain::layout;
 use crate::error::{self, Result};
 use crate::server::{arrival, clock, lock, subtransaction};
@@ -20,7 +23,7 @@ use crate::store::accounts::Context;
 use crate::store::caps as store;
 use crate::store::lots::{self, LotTerms};
 use crate::store::slots::{self, Layout};
-use crate::store::{accounts, entries};
+use crate::store::{accounts, corrections, entries};
 
 /// A line as it was inserted.
 #[derive(Clone, Debug)]
@@ -30,9 +33,9 @@ pub struct InsertedEntry {
     pub amount: Amount,
     pub lot: i64,
     pub member: Option<String>,
-    /// The member's, once it was filled in.
-    pub department: Option<String>,
     pub operation: Option<String>,
+    pub quantity: Option<Amount>,
+    pub dimensions: Option<Dimensions>,
     pub occurred_at: Option<DateTime<Utc>>,
     pub corrects: Option<i64>,
 }
@@ -41,9 +44,32 @@ pub struct InsertedEntry {
 #[derive(Clone, Debug)]
 pub struct Stamp {
     pub posting: i64,
-    pub department: Option<String>,
+    /// Whose the line is, and what for: of a correction those of the line that it corrects.
+    pub usage: Usage,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
+}
+
+impl InsertedEntry {
+    /// The correction of a debit that it is, if it is one.
+    fn correction(&self) -> Option<Correction<'_>> {
+        let posting = self.corrects.filter(|_| self.kind == "adjustment")?;
+        Some(Correction {
+            account: &self.account,
+            posting,
+            lot: self.lot,
+            amount: self.amount,
+            quantity: self.quantity.unwrap_or_default(),
+            member: self.member.as_deref(),
+            operation: self.operation.as_deref(),
+            dimensions: self.dimensions.as_ref(),
+        })
+    }
+
+    /// Who takes part in it. A correction says whose debit it corrects, who may have left since.
+    fn acting_member(&self) -> Option<&str> {
+        self.member.as_deref().filter(|_| self.correction().is_none())
+    }
 }
 
 /// Checks a line and locks its lot; the stamp it is to be stored with.
@@ -53,22 +79,24 @@ pub struct Stamp {
 pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let account = entry.account.as_str();
     let _movable = closed::go_on(account);
+    let acting = entry.acting_member();
     let terms = lots::terms(account, entry.lot).ok_or_else(|| error::unknown_lot(account, entry.lot))?;
-    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
+    let context = account::find(account, Some(&terms.unit), acting)?;
     account::check_decimals("amount", entry.amount, &context)?;
     check_kind(entry, &terms, &context)?;
+    let corrected = entry.correction().map(|correction| correction.find()).transpose()?;
     // An adjustment may be of a closed period, and open its lot again.
     lock::share_closing(std::iter::once(account));
     arrival::let_in(account);
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;
     }
-    account::register_member(account, entry.member.as_deref(), &context, clock::now())?;
+    account::register_member(account, acting, &context, clock::now())?;
     let may_be_capped = context.has_caps && entry.kind == "debit";
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in hand.
-        let check = || check_locked(entry, &terms);
+        let check = || check_locked(entry, &terms, corrected.as_ref());
         if let Some(stamp) = if may_be_capped { subtransaction::attempt(check)? } else { check()? } {
             return Ok(stamp);
         }
@@ -77,47 +105,62 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
 }
 
 /// Locks the caps that count it and its lot, and checks it then; `None` when the member or the policy changed meanwhile.
-fn check_locked(entry: &InsertedEntry, terms: &LotTerms) -> Result<Option<Stamp>> {
+fn check_locked(entry: &InsertedEntry, terms: &LotTerms, corrected: Option<&Corrected>) -> Result<Option<Stamp>> {
     let account = entry.account.as_str();
-    let before = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
-    lock_caps(entry, &before);
+    let acting = entry.acting_member();
+    let before = account::find(account, Some(&terms.unit), acting)?;
+    lock_caps(entry, &before, corrected);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
     // Who waited may find a member deactivated, or another policy.
-    let context = account::find(account, Some(&terms.unit), entry.member.as_deref())?;
-    let member = account::active_member(account, entry.member.as_deref(), &context, clock::now())?;
+    let context = account::find(account, Some(&terms.unit), acting)?;
+    let member = account::active_member(account, acting, &context, clock::now())?;
     check_kind(entry, terms, &context)?;
-    if before.has_caps && !before.holds(&context) {
+    if entry.kind == "debit" && before.has_caps && !before.holds(&context) {
         return Ok(None);
     }
     let now = clock::now();
-    let occurred_at = entry.occurred_at.unwrap_or(now);
+    let occurred_at = occurred_at(entry, corrected, now)?;
+    closed::check_open(account, &context.unit, occurred_at)?;
+    match entry.kind.as_str() {
+        "debit" => check_in_force(&whole, now)?,
+        _ => check_not_ended(&whole, now)?,
+    }
+    remaining_after(&whole, entry)?;
+    if let Some((correction, corrected)) = entry.correction().zip(corrected) {
+        correction.check(&corrected.usage)?;
+    }
+    let own = || Usage {
+        member: entry.member.clone(),
+        department: member.and_then(|member| member.department.clone()),
+        operation: entry.operation.clone(),
+        dimensions: entry.dimensions.clone(),
+        rate: None,
+    };
+    let usage = corrected.map_or_else(own, |corrected| corrected.usage.clone());
+    Ok(Some(Stamp { posting: entries::next_posting(), usage, occurred_at, recorded_at: now }))
+}
+
+/// When the line says that it happened: now, unless it says so.
+fn occurred_at(entry: &InsertedEntry, corrected: Option<&Corrected>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let Some(occurred_at) = entry.occurred_at else { return Ok(now) };
     if occurred_at > now {
         return Err(error::future_instant("occurred_at", occurred_at, now));
     }
-    closed::check_open(account, &context.unit, occurred_at)?;
-    if let Some(expired_at) = whole.state.expires_at.filter(|expires_at| *expires_at <= now && entry.amount.is_positive()) {
-        // What is added to an expired lot expires at once, dated at its expiry.
-        closed::check_open(account, &context.unit, expired_at)?;
+    match (entry.corrects, corrected) {
+        (Some(posting), Some(corrected)) if occurred_at < corrected.occurred_at => {
+            Err(error::correction_before_debit(&entry.account, posting, occurred_at, corrected.occurred_at))
+        }
+        _ => Ok(occurred_at),
     }
-    if entry.kind == "debit" {
-        check_in_force(&whole, now)?;
-    }
-    remaining_after(&whole, entry)?;
-    Ok(Some(Stamp {
-        posting: entries::next_posting(),
-        department: member.and_then(|member| member.department.clone()),
-        occurred_at,
-        recorded_at: now,
-    }))
 }
 
-/// Applies an inserted line to its lot's slots.
-pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32, recorded_at: DateTime<Utc>) -> Result<()> {
+/// Applies an inserted line to its lot's slots. `usage` is what the row says of it by now.
+pub fn apply_entry(entry: &InsertedEntry, usage: &Usage, posting: i64, line: i32, recorded_at: DateTime<Utc>) -> Result<()> {
     let account = entry.account.as_str();
     let _movable = closed::go_on(account);
     let whole = whole_lot::lock(account, entry.lot).expect("a lot that was just checked");
     let remaining = remaining_after(&whole, entry)?;
-    count(entry, recorded_at)?;
+    count(entry, usage, recorded_at)?;
     let size = if entry.amount.is_positive() { entry.amount } else { entry.amount.negated() };
     let layout = Layout { account, lot: entry.lot, remaining: layout::spread(remaining, size, whole.state.slots, MAX_DECIMALS) };
     slots::set_slots(&[layout]);
@@ -125,36 +168,50 @@ pub fn apply_entry(entry: &InsertedEntry, posting: i64, line: i32, recorded_at: 
         true => lots::close(&[(account, entry.lot)]),
         false => lots::reopen(account, entry.lot),
     }
-    if let Some(corrected_at) = entry.corrects.and_then(|corrected| entries::occurred_at(account, corrected)) {
+    if let Some(corrected_at) = record(entry, usage)? {
         closed::record_adjustment(account, entry.lot, corrected_at, posting, entry.amount.negated());
     }
     entries::mark_posted(account, posting, line);
     Ok(())
 }
 
+/// Records what came back to the lot and to the debit that is corrected; when that happened which is corrected.
+fn record(entry: &InsertedEntry, usage: &Usage) -> Result<Option<DateTime<Utc>>> {
+    if let Some(correction) = entry.correction() {
+        let corrected = correction.find()?;
+        correction.record(usage)?;
+        return Ok(Some(corrected.occurred_at));
+    }
+    if entry.kind == "adjustment" {
+        correction::record_gain(&entry.account, entry.lot, entry.amount)?;
+    }
+    entry.corrects.map(|posting| correction::named_debit(&entry.account, posting, entry.lot)).transpose()
+}
+
 /// Locks the caps that count an entry, before its lot.
-fn lock_caps(entry: &InsertedEntry, context: &Context) {
+fn lock_caps(entry: &InsertedEntry, context: &Context, corrected: Option<&Corrected>) {
     let counting: Vec<_> = context.caps.iter().filter(|cap| cap.counts(entry.operation.as_deref())).collect();
     if entry.kind == "debit" {
         whole::lock(&entry.account, &counting);
-    } else if let Some(posting) = entry.corrects {
-        whole::correct(&entry.account, &context.unit, posting, true, Amount::ZERO, MAX_DECIMALS);
+    } else if let Some(corrected) = corrected {
+        whole::correct(&entry.account, &context.unit, corrected, true, Amount::ZERO, MAX_DECIMALS);
     }
 }
 
 /// Counts an entry to the caps: a debit like any other, and a correction of one as it was counted.
-fn count(entry: &InsertedEntry, recorded_at: DateTime<Utc>) -> Result<()> {
+fn count(entry: &InsertedEntry, usage: &Usage, recorded_at: DateTime<Utc>) -> Result<()> {
     let account = entry.account.as_str();
     let terms = lots::terms(account, entry.lot).expect("lots are never deleted");
     let is_pooled = terms.member.is_none();
-    if let Some(posting) = entry.corrects.filter(|_| entry.kind == "adjustment") {
-        whole::correct(account, &terms.unit, posting, is_pooled, entry.amount, MAX_DECIMALS);
+    if let Some(correction) = entry.correction() {
+        let corrected = Corrected { usage: usage.clone(), ..correction.find()? };
+        whole::correct(account, &terms.unit, &corrected, is_pooled, entry.amount, MAX_DECIMALS);
     }
     if entry.kind != "debit" {
         return Ok(());
     }
     // Those that were locked before the lot: no cap came since, and the department is the line's.
-    let (member, department) = (entry.member.as_deref(), entry.department.as_deref());
+    let (member, department) = (usage.member.as_deref(), usage.department.as_deref());
     let applying = store::applying(Snapshot::Fresh, account, &terms.unit, member, department);
     let amount = entry.amount.negated();
     let operation = entry.operation.as_deref();
@@ -192,11 +249,11 @@ fn check_kind(entry: &InsertedEntry, terms: &LotTerms, context: &Context) -> Res
             );
         }
     }
-    if let Some(corrected) = entry.corrects.filter(|posting| !entries::posting_exists(&entry.account, *posting)) {
-        return Err(error::unknown_posting(&entry.account, corrected));
-    }
     if entry.kind == "adjustment" {
         return Ok(());
+    }
+    if let Some(posting) = entry.corrects {
+        correction::named_debit(&entry.account, posting, entry.lot)?;
     }
     if terms.member.is_some() && terms.member != entry.member {
         return refuse("the lot belongs to another member", "Debit a pooled lot, or the member's own.");
@@ -220,6 +277,18 @@ fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
         return Err(error::lot_not_usable(whole.account, whole.lot, "expired"));
     }
     Ok(())
+}
+
+/// Whatever is adjusted of a lot whose life is over is lost, or was lost already.
+fn check_not_ended(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
+    let WholeLot { account, lot, state, .. } = *whole;
+    if let Some(expired_at) = state.expires_at.filter(|expires_at| *expires_at <= now) {
+        return Err(error::adjustment_of_ended_lot(account, lot, expired_at, false));
+    }
+    match corrections::ended_by_schedule(account, lot, now) {
+        Some(ended_at) => Err(error::adjustment_of_ended_lot(account, lot, ended_at, true)),
+        None => Ok(()),
+    }
 }
 
 fn remaining_after(whole: &WholeLot<'_>, entry: &InsertedEntry) -> Result<Amount> {

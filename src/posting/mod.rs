@@ -18,7 +18,8 @@
 //! waiting for the whole transaction, first in the row's queue, when the outer one is taken back. So keys and accounts' rows come before.
 //! No lot is waited for that has expired: late usage may have it in hand and go on to those in force.
 //!
-//! A new cap writes the account's row last.
+//! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back ([`correction`]) is written
+//! with the lot of the line in hand.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
@@ -32,6 +33,7 @@ pub mod closed;
 pub mod collect;
 pub mod context;
 pub mod convert;
+pub mod correction;
 pub mod debit;
 pub mod direct;
 pub mod drawing;

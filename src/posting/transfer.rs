@@ -14,6 +14,7 @@ use super::whole_lot;
 use crate::cycles::refresh;
 use crate::domain::amount::Amount;
 use crate::domain::layout;
+use crate::domain::lot_price::LotPrice;
 use crate::domain::transfers::Owner;
 use crate::error::{self, Result};
 use crate::server::{arrival, clock, invalidation, subtransaction};
@@ -21,7 +22,7 @@ use crate::store::accounts::Context;
 use crate::store::eligible::{self, Eligibility};
 use crate::store::slots::{self, Layout};
 use crate::store::transfers::{self, Part};
-use crate::store::{Snapshot, entries, lots};
+use crate::store::{Snapshot, corrections, entries, lots};
 
 /// What is to be transferred, as the caller said it. An owner is a member, or the pool.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +77,11 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
             continue;
         }
         let attempt = || match request.lot {
-            None => give_in_order(&request, &giver, posting, generation, collect::lock_share),
+            None => {
+                let any_gain = corrections::any_gain(request.account);
+                let lock = if any_gain { collect::lock_whole_share } else { collect::lock_share };
+                give_in_order(&request, &giver, posting, generation, lock)
+            }
             Some(lot) => give_of_lot(&request, &giver, lot, posting, generation),
         };
         if let Some(posting) = subtransaction::attempt(attempt)? {
@@ -145,6 +150,10 @@ fn give_in_order<'a>(
     let Some(shares) = collect::lock_shares(eligible(request, giver), request.amount, lock) else {
         return Ok(None);
     };
+    // Which of its credits a lot gives that something came back to, shows only in all of it.
+    if shares.iter().any(Share::is_of_slot) && corrections::any_gain(request.account) {
+        return Ok(None);
+    }
     let now = clock::now();
     if invalidation::generation() != generation || giver.is_due(now) || shares.iter().any(|share| share.has_expired(now)) {
         return Ok(None);
@@ -152,8 +161,15 @@ fn give_in_order<'a>(
     if collect::write_slots(&shares, request.account, request.amount, giver.unit_decimals()).is_none() {
         return Ok(None);
     }
-    let part = |share: &Share<'_>| Part { lot: share.source.rank.lot, amount: share.amount };
-    let parts: Vec<Part> = shares.iter().filter(|share| share.amount.is_positive()).map(part).collect();
+    let giving: Vec<&Share<'_>> = shares.iter().filter(|share| share.amount.is_positive()).collect();
+    let lots: Vec<i64> = giving.iter().map(|share| share.source.rank.lot).collect();
+    let part = |(share, price): (&&Share<'_>, LotPrice)| {
+        let (lot, amount) = (share.source.rank.lot, share.amount);
+        // A lot that is not locked whole got nothing back: it holds at least what it gives, and no more than it was granted with.
+        let held = share.held().unwrap_or(amount);
+        Part { lot, amount, paid: price.share(held, amount), is_diluted: price.is_diluted(held, amount) }
+    };
+    let parts: Vec<Part> = giving.iter().zip(corrections::prices(request.account, &lots)).map(part).collect();
     transfers::write(request.account, posting, &parts, request.to, request.metadata, now);
     Ok(Some(posting))
 }
@@ -177,12 +193,14 @@ fn give_of_lot(request: &Transfer<'_>, giver: &Context, lot: i64, posting: i64, 
         Some(left) if left >= Amount::ZERO => left,
         _ => return Err(error::insufficient(account, request.from, amount, whole.remaining())),
     };
+    let price = corrections::price(account, lot);
+    let (paid, is_diluted) = (price.share(whole.remaining(), amount), price.is_diluted(whole.remaining(), amount));
     if left.is_zero() {
         whole.empty_and_close();
     } else {
         let remaining = layout::divide(left, whole.slots.len(), giver.unit_decimals());
         slots::set_slots(&[Layout { account, lot, remaining }]);
     }
-    transfers::write(account, posting, &[Part { lot, amount }], request.to, request.metadata, now);
+    transfers::write(account, posting, &[Part { lot, amount, paid, is_diluted }], request.to, request.metadata, now);
     Ok(Some(posting))
 }

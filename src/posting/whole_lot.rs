@@ -2,7 +2,8 @@
 
 use crate::domain::amount::Amount;
 use crate::server::lock::SlotLock;
-use crate::store::lots::{self, Locked};
+use crate::store::corrections;
+use crate::store::lots::{self, HandedOn, Locked};
 use crate::store::slots::{self, Layout};
 
 /// A lot whose row and slots are locked until the (sub)transaction ends, and what its slots held then.
@@ -56,6 +57,11 @@ impl WholeLot<'_> {
     /// The slots emptied.
     pub fn emptied(&self) -> Layout<'_> {
         Layout { account: self.account, lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
+    }
+
+    /// What goes to a new lot of what it holds, with its part of the price.
+    pub fn hand_on(&self, amount: Amount) -> HandedOn {
+        HandedOn::of(corrections::price(self.account, self.lot), (self.lot, self.remaining()), lots::next_id(), amount)
     }
 
     /// Closes the lot if it holds nothing.

@@ -54,10 +54,10 @@ pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, me
     if state.expires_at == expires_at {
         return Ok(lot);
     }
-    let moved = lots::next_id();
+    let moved = whole.hand_on(remaining);
     whole.empty_and_close();
-    lots::write_move(account, lot, moved, remaining, expires_at, metadata, now);
-    Ok(moved)
+    lots::write_move(account, moved, expires_at, metadata, now);
+    Ok(moved.to)
 }
 
 fn lock<'a>(account: &'a str, lot: i64) -> Result<WholeLot<'a>> {

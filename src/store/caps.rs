@@ -96,12 +96,6 @@ static TOUCH_ACCOUNT: Statement = Statement::by_index(
 static MARK_SLOTS: Statement =
     Statement::by_index("UPDATE credit.slot SET remaining = remaining WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
-static CORRECTED: Statement = Statement::by_index(
-    "SELECT member, department, operation, recorded_at FROM credit.entry
-     WHERE account = $1 AND posting = $2 AND kind = 'debit' ORDER BY line LIMIT 1",
-    &[TEXTOID, INT8OID],
-);
-
 /// A cap as debits that it counts see it.
 #[derive(Debug)]
 pub struct Cap {
@@ -333,23 +327,4 @@ pub fn touch_account(account: &str) {
 /// Marks the slots of a locked lot for those who look at older snapshots.
 pub fn mark_slots(account: &str, lot: i64) {
     MARK_SLOTS.run(&[&account, &lot]);
-}
-
-/// Whose debit a posting is.
-pub struct Corrected {
-    pub member: Option<String>,
-    pub department: Option<String>,
-    pub operation: Option<String>,
-    pub recorded_at: DateTime<Utc>,
-}
-
-/// The debit of a posting, if it is one.
-pub fn corrected(account: &str, posting: i64) -> Option<Corrected> {
-    let rows = CORRECTED.run(&[&account, &posting]);
-    rows.first().map(|row| Corrected {
-        member: row.optional(1),
-        department: row.optional(2),
-        operation: row.optional(3),
-        recorded_at: row.get(4),
-    })
 }

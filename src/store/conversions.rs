@@ -15,12 +15,6 @@ static WORTH: Statement = Statement::new(
     &[TEXTOID, TEXTOID],
 );
 
-static PRICES: Statement = Statement::by_index(
-    "SELECT l.granted, l.paid FROM unnest($2::bigint[]) WITH ORDINALITY AS v (lot, place)
-         JOIN credit.lot l ON l.account = $1 AND l.lot = v.lot ORDER BY v.place",
-    &[TEXTOID, INT8ARRAYOID],
-);
-
 static WRITE: Statement = Statement::new(
     "WITH part AS MATERIALIZED (
          SELECT v.part::integer AS part, v.lot, v.given, v.got, v.paid, nextval('credit.lot_id') AS opened
@@ -80,11 +74,6 @@ pub fn worth(from_unit: &str, to_unit: &str) -> Option<Worth> {
         to_fiat: row.optional(4),
         decimals: row.get::<i16>(5) as u32,
     })
-}
-
-/// What the lots were granted with and what was paid for them, in the order of the lots.
-pub fn prices(account: &str, lots: &[i64]) -> Vec<(Amount, Option<Amount>)> {
-    PRICES.run(&[&account, &lots.to_vec()]).iter().map(|row| (row.get(1), row.optional(2))).collect()
 }
 
 /// What a lot gives, and what is opened for it.

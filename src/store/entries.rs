@@ -48,9 +48,6 @@ static MARK_POSTED: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, INT4OID],
 );
 
-static OCCURRED_AT: Statement =
-    Statement::by_index("SELECT min(occurred_at) FROM credit.entry WHERE account = $1 AND posting = $2", &[TEXTOID, INT8OID]);
-
 static POSTING_EXISTS: Statement =
     Statement::by_index("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
 
@@ -193,11 +190,6 @@ pub fn void(account: &str, lot: i64, amount: Amount, now: DateTime<Utc>, metadat
 /// Marks a directly inserted line as applied.
 pub fn mark_posted(account: &str, posting: i64, line: i32) {
     assert_eq!(MARK_POSTED.run(&[&account, &posting, &line]).count(), 1, "posting {posting} to mark");
-}
-
-/// When what a posting says happened.
-pub fn occurred_at(account: &str, posting: i64) -> Option<DateTime<Utc>> {
-    OCCURRED_AT.run(&[&account, &posting]).first().and_then(|row| row.optional(1))
 }
 
 pub fn posting_exists(account: &str, posting: i64) -> bool {

@@ -18,10 +18,12 @@ static LOTS: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve.
+// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve. What was given
+// back of a debit was not used.
 static USAGE: Statement = Statement::new(
-    "SELECT e.member, e.operation, LEAST(- sum(e.amount), 999999999999999.999999999)
+    "SELECT e.member, e.operation, LEAST(- sum(e.amount + COALESCE(c.given_back, 0)), 999999999999999.999999999)
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+     LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line
      WHERE e.account = $1 AND l.unit = $2 AND e.kind = 'debit' AND e.occurred_at > $3 AND e.recorded_at > $3 AND e.occurred_at <= $4
      GROUP BY e.member, e.operation ORDER BY e.member, e.operation",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],

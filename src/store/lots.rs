@@ -1,12 +1,13 @@
 //! The table `credit.lot`.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use super::sequences;
 use super::statement::{Rows, Statement};
 use crate::domain::amount::Amount;
+use crate::domain::lot_price::LotPrice;
 
 static LOCK: Statement = Statement::by_index(
     "SELECT slots, closed, effective_at, expires_at FROM credit.lot WHERE account = $1 AND lot = $2 FOR NO KEY UPDATE",
@@ -111,14 +112,13 @@ static APPLY_INSERTED: Statement = Statement::new(
     &[TEXTOID, INT8OID],
 );
 
-// The part of the price that goes with the moved part: all of it when nothing was used, and never more. The basis is inherited exactly.
+// $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is moved ($9).
 static MOVE: Statement = Statement::new(
     "WITH moved AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
-         SELECT account, $3, unit, member, category, source, priority, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
-             applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
+         SELECT account, $3, unit, member, category, source, priority, $4, CASE WHEN $8 = paid THEN paid ELSE $8 END, currency,
+             CASE WHEN $9 THEN trim_scale($8 / $4) ELSE cost_basis END, applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
          FROM credit.lot WHERE account = $1 AND lot = $2
          RETURNING member, granted
      ), slot AS (
@@ -130,7 +130,7 @@ static MOVE: Statement = Statement::new(
          (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = moved.member),
          $7, $7, session_user, $6::jsonb, true
      FROM moved, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
-    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID],
 );
 
 // To the pool, with the same life.
@@ -138,9 +138,9 @@ static RETURN: Statement = Statement::new(
     "WITH left_behind AS (SELECT * FROM credit.lot WHERE account = $1 AND lot = $2), moved AS (
          INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
-         SELECT account, $3, unit, category, source, priority, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
-             applies_to, effective_at, expires_at, lot, metadata, $5, session_user, true
+         SELECT account, $3, unit, category, source, priority, $4, CASE WHEN $6 = paid THEN paid ELSE $6 END, currency,
+             CASE WHEN $7 THEN trim_scale($6 / $4) ELSE cost_basis END, applies_to, effective_at, expires_at, lot,
+             metadata, $5, session_user, true
          FROM left_behind
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
@@ -150,7 +150,7 @@ static RETURN: Statement = Statement::new(
      SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, l.member,
          (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = l.member), $5, $5, session_user, true
      FROM left_behind l, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
-    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID],
 );
 
 /// A lot whose row is locked.
@@ -288,22 +288,35 @@ pub fn apply_inserted(account: &str, lot: i64) {
     assert_eq!(APPLY_INSERTED.run(&[&account, &lot]).count(), 1, "lot {lot} to post");
 }
 
-/// Writes the lot that takes over `amount` of `from` with another expiry, and the two entries of the move.
-pub fn write_move(
-    account: &str,
-    from: i64,
-    to: i64,
-    amount: Amount,
-    expires_at: Option<DateTime<Utc>>,
-    metadata: Option<&str>,
-    now: DateTime<Utc>,
-) {
-    let written = MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now]);
+/// What a lot hands on to a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct HandedOn {
+    pub from: i64,
+    pub to: i64,
+    pub amount: Amount,
+    /// The part of the price that goes along.
+    pub paid: Option<Amount>,
+    /// Credits without a price are among it.
+    pub is_diluted: bool,
+}
+
+impl HandedOn {
+    /// What a lot that holds so much hands on, with its share of the price.
+    pub fn of(price: LotPrice, (from, held): (i64, Amount), to: i64, amount: Amount) -> HandedOn {
+        HandedOn { from, to, amount, paid: price.share(held, amount), is_diluted: price.is_diluted(held, amount) }
+    }
+}
+
+/// Writes the lot that takes over a part of another with another expiry, and the two entries of the move.
+pub fn write_move(account: &str, moved: HandedOn, expires_at: Option<DateTime<Utc>>, metadata: Option<&str>, now: DateTime<Utc>) {
+    let HandedOn { from, to, amount, paid, is_diluted } = moved;
+    let written = MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now, &paid, &is_diluted]);
     assert_eq!(written.count(), 2, "the two entries of a move from lot {from}");
 }
 
-/// Writes the pooled lot that takes over `amount` of a member's lot `from`, and the two entries of the move.
-pub fn write_return(account: &str, from: i64, to: i64, amount: Amount, now: DateTime<Utc>) {
-    let written = RETURN.run(&[&account, &from, &to, &amount, &now]);
+/// Writes the pooled lot that takes over a part of a member's lot, and the two entries of the move.
+pub fn write_return(account: &str, returned: HandedOn, now: DateTime<Utc>) {
+    let HandedOn { from, to, amount, paid, is_diluted } = returned;
+    let written = RETURN.run(&[&account, &from, &to, &amount, &now, &paid, &is_diluted]);
     assert_eq!(written.count(), 2, "the two entries of a return of lot {from}");
 }

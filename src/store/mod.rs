@@ -14,6 +14,7 @@ pub mod chargeback;
 pub mod closed_periods;
 pub mod conversion_table;
 pub mod conversions;
+pub mod corrections;
 pub mod departments;
 pub mod design;
 pub mod eligible;

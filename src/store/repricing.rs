@@ -40,17 +40,22 @@ static AS_IT_WILL_BE: Statement = Statement::new(
 );
 
 // The lines of one posting, operation and rate are one priced quantity that several lots paid. Bands of a period count what was
-// used in it before the days asked for, too, so then it is read from the beginning of the year.
+// used in it before the days asked for, too, so then it is read from the beginning of the year. What was given back counts as not used: a part
+// of the price with the same part of the quantity, or with the quantity that was given back, if that is more.
 static USAGE: Statement = Statement::new(
-    "SELECT e.account, e.operation, COALESCE(e.dimensions, '{}')::text, sum(e.quantity), - sum(e.amount),
+    "SELECT e.account, e.operation, COALESCE(e.dimensions, '{}')::text, round(sum(LEAST(e.quantity - COALESCE(c.quantity, 0),
+             CASE WHEN c.given_back > 0 THEN e.quantity * (1 + c.given_back / e.amount) ELSE e.quantity END)), 9),
+         - sum(e.amount + COALESCE(c.given_back, 0)),
          date_trunc('day', local.at)::text, date_trunc('month', local.at)::text, date_trunc('quarter', local.at)::text,
          date_trunc('year', local.at)::text, e.occurred_at >= since.at
      FROM (SELECT credit.now() - make_interval(days => $2) AS at) AS since CROSS JOIN credit.entry e
-         JOIN credit.rate r ON r.rate = e.rate JOIN credit.account a ON a.account = e.account,
+         JOIN credit.rate r ON r.rate = e.rate JOIN credit.account a ON a.account = e.account
+         LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line,
          LATERAL (SELECT e.occurred_at AT TIME ZONE a.time_zone AS at) AS local
      WHERE e.kind = 'debit' AND r.card = $1 AND ($3 IS NULL OR e.account = $3)
          AND e.occurred_at >= CASE WHEN $4 THEN date_trunc('year', since.at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone ELSE since.at END
      GROUP BY e.account, e.posting, e.operation, e.rate, e.dimensions, e.occurred_at, local.at, since.at
+     HAVING sum(e.amount + COALESCE(c.given_back, 0)) <> 0 OR bool_and(c.line IS NULL)
      ORDER BY e.account, e.occurred_at, e.posting",
     &[TEXTOID, INT4OID, TEXTOID, BOOLOID],
 );

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{
 };
 use pgrx::prelude::*;
 
+use super::lots::HandedOn;
 use super::statement::{Row, Snapshot, Statement};
 use crate::convert;
 use crate::domain::amount::Amount;
@@ -148,7 +149,8 @@ static COUNT_SEATS: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT4OID, INT8OID, TEXTARRAYOID, NUMERICARRAYOID, TIMESTAMPTZOID],
 );
 
-// $2 the lot that ends, $3 the lot that goes on. The basis is inherited exactly, and the price for what goes on.
+// $2 the lot that ends, $3 the lot that goes on, $10 the part of the price that goes along. The basis is inherited exactly, unless
+// credits without a price are among what rolls ($11).
 static ROLL: Statement = Statement::new(
     "WITH ended AS (
          SELECT p.schedule, p.member AS line, p.period, p.part, p.rolled, p.original, l.*
@@ -160,8 +162,8 @@ static ROLL: Statement = Statement::new(
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
-         SELECT $1, $3, unit, member, category, 'rollover', $7, $4,
-             CASE WHEN $4 >= granted THEN paid ELSE trim_scale(div(paid * $4 * 1000000000, granted) * 0.000000001) END, currency, cost_basis,
+         SELECT $1, $3, unit, member, category, 'rollover', $7, $4, CASE WHEN $10 = paid THEN paid ELSE $10 END, currency,
+             CASE WHEN $11 THEN trim_scale($10 / $4) ELSE cost_basis END,
              applies_to, $5, $6, lot, metadata, $9, session_user, true FROM ended
          RETURNING member
      ), slot AS (
@@ -172,7 +174,9 @@ static ROLL: Statement = Statement::new(
      SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, lot.member,
          (SELECT m.department FROM credit.member m WHERE m.account = $1 AND m.member = lot.member), $8, $9, session_user, true
      FROM lot, posting, (VALUES (1, 'roll_out', - $4::numeric, $2::bigint), (2, 'roll_in', $4, $3)) AS v (line, kind, amount, lot)",
-    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+    &[
+        TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID,
+    ],
 );
 
 static SETTLE: Statement = Statement::by_index(
@@ -409,9 +413,11 @@ pub fn issue(
 }
 
 /// Writes the lot that part of another rolls to.
-pub fn roll(account: &str, from: i64, to: i64, planned: &Planned, priority: i16, due_at: DateTime<Utc>, now: DateTime<Utc>) {
-    let Planned { granted, effective_at, expires_at, .. } = planned;
-    let written = ROLL.run(&[&account, &from, &to, granted, effective_at, expires_at, &priority, &due_at, &now]);
+pub fn roll(account: &str, rolled: HandedOn, planned: &Planned, priority: i16, due_at: DateTime<Utc>, now: DateTime<Utc>) {
+    let HandedOn { from, to, amount, paid, is_diluted } = rolled;
+    let Planned { effective_at, expires_at, .. } = planned;
+    let written =
+        ROLL.run(&[&account, &from, &to, &amount, effective_at, expires_at, &priority, &due_at, &now, &paid, &is_diluted]);
     assert_eq!(written.count(), 2, "the two entries of a rollover from lot {from}");
 }
 

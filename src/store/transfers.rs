@@ -1,7 +1,7 @@
 //! The lots and entries of a transfer, and the policy that allows it.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{INT8ARRAYOID, INT8OID, NUMERICARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLARRAYOID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
 use super::statement::{Row, Snapshot, Statement};
 use crate::convert;
@@ -21,25 +21,26 @@ static SEATS: Statement = Statement::new(
          WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND l.member IS NOT NULL AND l.applies_to IS NULL AND l.effective_at <= $4
              AND COALESCE(l.expires_at, 'infinity') > $4 GROUP BY l.member) own ON own.member = m.member
      LEFT JOIN (
-         SELECT e.member, - sum(e.amount) AS used FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+         SELECT e.member, - sum(e.amount + COALESCE(c.given_back, 0)) AS used
+         FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+         LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line
          WHERE e.account = $1 AND l.unit = $2 AND e.kind = 'debit' AND e.occurred_at > $3 AND e.recorded_at > $3 AND e.occurred_at <= $4
          GROUP BY e.member) usage ON usage.member = m.member
      WHERE m.account = $1 ORDER BY m.member",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// The part of the price that goes with the part of the lot is cut, not rounded: however often a lot gives, its price is never exceeded.
 // What the giver's lot says of its department is the giver's, of the receiver's lot the receiver's.
 static WRITE: Statement = Statement::new(
     "WITH part AS MATERIALIZED (
-         SELECT v.part::integer AS part, v.lot, v.amount, nextval('credit.lot_id') AS opened
-         FROM unnest($3::bigint[], $4::numeric[]) WITH ORDINALITY AS v (lot, amount, part) ORDER BY v.part
+         SELECT v.part::integer AS part, v.lot, v.amount, v.paid, v.diluted, nextval('credit.lot_id') AS opened
+         FROM unnest($3::bigint[], $4::numeric[], $8::numeric[], $9::boolean[]) WITH ORDINALITY AS v (lot, amount, paid, diluted, part) ORDER BY v.part
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT l.account, p.opened, l.unit, $5, l.category, 'transfer', l.priority, p.amount,
-             CASE WHEN p.amount >= l.granted THEN l.paid ELSE trim_scale(div(l.paid * p.amount * 1000000000, l.granted) * 0.000000001) END, l.currency,
-             l.cost_basis, l.applies_to, l.effective_at, l.expires_at, l.lot, COALESCE($6::jsonb, l.metadata), $7, session_user, true
+             CASE WHEN p.paid = l.paid THEN l.paid ELSE p.paid END, l.currency,
+             CASE WHEN p.diluted THEN trim_scale(p.paid / p.amount) ELSE l.cost_basis END, l.applies_to, l.effective_at, l.expires_at, l.lot, COALESCE($6::jsonb, l.metadata), $7, session_user, true
          FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) SELECT $1, opened, 0, amount FROM part
@@ -51,7 +52,7 @@ static WRITE: Statement = Statement::new(
      FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot,
          LATERAL (VALUES (p.part, 'move_out', - p.amount, p.lot, l.member),
              (p.part + cardinality($3::bigint[]), 'move_in', p.amount, p.opened, $5)) AS v (line, kind, amount, lot, member)",
-    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICARRAYOID, BOOLARRAYOID],
 );
 
 /// Every member with what he holds of his own, usable now and for any operation, and what he used since `begin`.
@@ -72,6 +73,10 @@ pub fn seats(account: &str, unit: &str, begin: DateTime<Utc>, now: DateTime<Utc>
 pub struct Part {
     pub lot: i64,
     pub amount: Amount,
+    /// The part of the lot's price that goes along.
+    pub paid: Option<Amount>,
+    /// Credits without a price are among it.
+    pub is_diluted: bool,
 }
 
 /// Between whom the account lets credits be transferred.
@@ -84,6 +89,8 @@ pub fn policy(account: &str, snapshot: Snapshot) -> Transfers {
 pub fn write(account: &str, posting: i64, parts: &[Part], to: Option<&str>, metadata: Option<&str>, now: DateTime<Utc>) {
     let lots: Vec<_> = parts.iter().map(|part| part.lot).collect();
     let amounts: Vec<_> = parts.iter().map(|part| convert::numeric(part.amount)).collect();
-    let written = WRITE.run(&[&account, &posting, &lots, &amounts, &to, &metadata, &now]);
+    let paid: Vec<_> = parts.iter().map(|part| part.paid.map(convert::numeric)).collect();
+    let diluted: Vec<bool> = parts.iter().map(|part| part.is_diluted).collect();
+    let written = WRITE.run(&[&account, &posting, &lots, &amounts, &to, &metadata, &now, &paid, &diluted]);
     assert_eq!(written.count(), 2 * parts.len(), "the entries of transfer {posting}");
 }

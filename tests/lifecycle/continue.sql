@@ -123,6 +123,22 @@ BEGIN
 END $$;
 RESET credit.clock;
 
+-- A correction is bounded by what was given back before, and what a lot gained has no price.
+DO $$
+BEGIN
+    BEGIN
+        INSERT INTO credit.entry (account, kind, amount, lot, corrects)
+            SELECT account, 'adjustment', 20.5, lot, posting FROM credit.entry WHERE account = 'corrected' AND kind = 'debit';
+        RAISE EXCEPTION 'more was given back than was debited' USING ERRCODE = 'XX000';
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        NULL;
+    END;
+    INSERT INTO credit.entry (account, kind, amount, lot, corrects)
+        SELECT account, 'adjustment', 20, lot, posting FROM credit.entry WHERE account = 'corrected' AND kind = 'debit';
+    PERFORM credit_set_expiry('corrected', (SELECT lot FROM credit.lot WHERE account = 'corrected'), now() + interval '1 year');
+    ASSERT (SELECT (granted, paid) = (105, 50) FROM credit.lot WHERE account = 'corrected' AND parent IS NOT NULL), 'the price of what moved';
+END $$;
+
 -- Never below zero.
 DO $$
 BEGIN

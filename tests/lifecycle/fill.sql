@@ -79,6 +79,13 @@ INSERT INTO credit.lot (account, unit, granted, category, source, effective_at)
 INSERT INTO credit.entry (account, lot, kind, amount)
     SELECT account, max(lot), 'debit', -7 FROM credit.lot WHERE account = 'acme' AND granted = 70 GROUP BY account;
 
+-- A correction of a part of a debit, and a lot that gained.
+SELECT credit_account('corrected'), credit_grant('corrected', 100, paid => 50, currency => 'USD');
+SELECT credit_debit('corrected', 30, member => 'carl', operation => 'chat');
+INSERT INTO credit.entry (account, kind, amount, lot, corrects)
+    SELECT account, 'adjustment', 10, lot, posting FROM credit.entry WHERE account = 'corrected' AND kind = 'debit';
+INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'adjustment', 5, lot FROM credit.lot WHERE account = 'corrected';
+
 -- A rate card with versions past, present and announced, a draft, and usage of a period.
 SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01);
 SELECT credit_unit('compute', fiat_per_credit => 0.02, effective_at => '2090-01-01 00:00:00+00');

@@ -10,6 +10,7 @@ use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::cap;
 use crate::domain::tally::{Ahead, Period, Tally};
 use crate::error::CapReached;
+use crate::posting::correction::Corrected;
 use crate::posting::debit::{Debit, Drawing};
 use crate::server::clock;
 use crate::server::lock::CapLock;
@@ -172,12 +173,12 @@ impl WholeCap<'_> {
 
 /// Takes back or adds what a correction of a debit changes: its headroom is there again if it was recorded in the running period.
 ///
-/// `amount` is what the lot got back; below zero it lost more, which no cap keeps.
-pub fn correct(account: &str, unit: &str, posting: i64, pooled: bool, amount: Amount, decimals: u32) {
-    let Some(debit) = caps::corrected(account, posting) else { return };
-    let applying = caps::applying(Snapshot::Fresh, account, unit, debit.member.as_deref(), debit.department.as_deref());
+/// `amount` is what the lot got back; below zero, what of that is taken again, which no cap keeps.
+pub fn correct(account: &str, unit: &str, debit: &Corrected, pooled: bool, amount: Amount, decimals: u32) {
+    let usage = &debit.usage;
+    let applying = caps::applying(Snapshot::Fresh, account, unit, usage.member.as_deref(), usage.department.as_deref());
     let counting: Vec<&Cap> =
-        applying.iter().filter(|cap| cap.counts(debit.operation.as_deref()) && (pooled || !cap.pool)).collect();
+        applying.iter().filter(|cap| cap.counts(usage.operation.as_deref()) && (pooled || !cap.pool)).collect();
     if amount.is_zero() {
         // Only locked, before its lot is.
         lock(account, &counting);

@@ -7,11 +7,11 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),
          COALESCE(e.quantity || ' ', 'no quantity ') || COALESCE(e.operation, 'no operation') || ' at ' || e.occurred_at || ' in posting ' || e.posting
      FROM credit.entry e LEFT JOIN credit.rate r ON r.rate = e.rate
-     WHERE e.rate IS NOT NULL AND ($1 IS NULL OR e.account = $1)
-         AND NOT COALESCE(r.operation = e.operation AND e.occurred_at >= r.effective_at AND e.quantity >= 0, false)
+     WHERE e.rate IS NOT NULL AND ($1 IS NULL OR e.account = $1) AND NOT COALESCE(r.operation = e.operation AND e.occurred_at >= r.effective_at
+         AND COALESCE(e.quantity, CASE e.kind WHEN 'adjustment' THEN 0 END) >= 0, false)
      UNION ALL
      SELECT 'the lines of a charge have its quantity', account, NULL, 'above 0', sum(quantity) || ' in posting ' || posting
-     FROM credit.entry WHERE rate IS NOT NULL AND ($1 IS NULL OR account = $1)
+     FROM credit.entry WHERE rate IS NOT NULL AND kind = 'debit' AND ($1 IS NULL OR account = $1)
      GROUP BY account, posting HAVING sum(quantity) <= 0
      UNION ALL
      SELECT 'a period counts at least what was charged in it', c.account, NULL, c.quantity::text, COALESCE(u.quantity, 0) || ' of ' || c.operation
@@ -19,7 +19,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          SELECT e.account, r.card, r.operation, r.dimensions, r.tier_scope,
              date_trunc(r.tier_scope, e.occurred_at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone AS period_start, sum(e.quantity) AS quantity
          FROM credit.entry e JOIN credit.rate r ON r.rate = e.rate JOIN credit.account a ON a.account = e.account
-         WHERE r.tier_scope <> 'call' AND ($1 IS NULL OR e.account = $1) GROUP BY 1, 2, 3, 4, 5, 6) c
+         WHERE r.tier_scope <> 'call' AND e.kind = 'debit' AND ($1 IS NULL OR e.account = $1) GROUP BY 1, 2, 3, 4, 5, 6) c
      LEFT JOIN credit.rate_usage u USING (account, card, operation, dimensions, tier_scope, period_start)
      WHERE c.quantity > COALESCE(u.quantity, 0)
      UNION ALL
@@ -33,7 +33,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM (SELECT e.account, e.posting, e.amount, e.quantity, e.lines, r.block OR r.minimum IS NOT NULL AS jumps, u.decimals,
              GREATEST(CASE WHEN r.block THEN ceil(e.quantity / r.per) * r.credits ELSE e.quantity * r.credits / r.per END, COALESCE(r.minimum, 0)) AS price
          FROM (SELECT account, posting, rate, - sum(amount) AS amount, sum(quantity) AS quantity, count(*) AS lines
-             FROM credit.entry WHERE rate IS NOT NULL AND ($1 IS NULL OR account = $1) GROUP BY account, posting, rate) e
+             FROM credit.entry WHERE rate IS NOT NULL AND kind = 'debit' AND ($1 IS NULL OR account = $1) GROUP BY account, posting, rate) e
          JOIN credit.rate r ON r.rate = e.rate JOIN credit.rate_card k ON k.card = r.card JOIN credit.unit u ON u.unit = k.unit
          WHERE r.tier_from IS NULL) c
      -- Several lines may be one charge of several lots or several charges, each of which is rounded, and a block or a minimum for itself.

@@ -41,5 +41,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      SELECT 'a moved lot keeps its cost basis, and never more than its price', l.account, l.lot, p.cost_basis || ' of ' || p.paid,
          l.cost_basis || ' of ' || l.paid
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
-     WHERE l.unit = p.unit AND (l.cost_basis IS DISTINCT FROM p.cost_basis OR l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid)",
+     -- Credits without a price that went along make the others of the lot cost less each.
+     WHERE l.unit = p.unit AND (l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid OR l.cost_basis IS DISTINCT FROM p.cost_basis
+         AND NOT COALESCE(l.cost_basis < p.cost_basis AND l.cost_basis = trim_scale(l.paid / l.granted) AND EXISTS (SELECT FROM credit.entry a
+             WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.amount > 0), false))",
 );

@@ -5,6 +5,7 @@ mod breakage;
 mod caps;
 mod charges;
 mod conversions;
+mod corrections;
 pub mod guards;
 mod ledger;
 mod lots;
@@ -22,6 +23,7 @@ mod seats;
 mod sequences;
 mod subscriptions;
 mod true_ups;
+mod values;
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{Oid, TEXTOID, TIMESTAMPTZOID};
@@ -73,11 +75,13 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 18] = [
+static INVARIANTS: [&Invariants; 20] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
     &conversions::INVARIANTS,
+    &corrections::INVARIANTS,
+    &values::INVARIANTS,
     &true_ups::INVARIANTS,
     &names::INVARIANTS,
     &charges::INVARIANTS,

@@ -12,7 +12,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          'operation', operation, 'quantity', quantity, 'dimensions', dimensions, 'in posting', posting)
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND (kind NOT IN ('debit', 'adjustment')
              AND num_nonnulls(operation, quantity, rate, dimensions) > 0 OR kind NOT IN ('debit', 'adjustment', 'expiry_reversal') AND corrects IS NOT NULL
-         OR kind = 'adjustment' AND rate IS NOT NULL OR department IS NOT NULL AND member IS NULL
+         OR kind = 'adjustment' AND corrects IS NULL AND rate IS NOT NULL OR department IS NOT NULL AND member IS NULL
          OR quantity IN ('NaN', 'Infinity', '-Infinity') OR kind = 'debit' AND quantity < 0)
      UNION ALL
      SELECT 'a line of a lot is of its member', e.account, e.lot, COALESCE(l.member, 'no member'), COALESCE(e.member, 'no member') || ' in posting ' || e.posting

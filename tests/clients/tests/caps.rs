@@ -159,7 +159,8 @@ fn debits_of_lots_that_come_beside_new_caps_are_counted() {
                         "INSERT INTO credit.lot (account, member, granted, priority) VALUES ('acme', 'm{member}', {few}, 40)"
                     ),
                     _ => "INSERT INTO credit.entry (account, kind, amount, lot)
-                          SELECT account, 'adjustment', 1, min(lot) FROM credit.lot WHERE closed GROUP BY account"
+                          SELECT account, 'adjustment', 1, min(lot) FROM credit.lot
+                          WHERE closed AND COALESCE(expires_at, 'infinity') > now() + interval '1 hour' GROUP BY account"
                         .to_owned(),
                 },
                 3 => format!("SELECT credit_transfer('acme', {few}, to_member => 'm{member}')"),

@@ -50,11 +50,10 @@ TABLE before EXCEPT ALL SELECT * FROM credit.consumption_by_member;
 SELECT month, day, member, department, operation, currency, credits, pooled, quantity, requests, value, funded, lapsed
 FROM credit.rollup WHERE account = 'acme' ORDER BY day, member, operation, currency;
 
--- A correction counts against what it corrects: in the month of the correction, and with the department of now.
+-- A correction counts against what it corrects: in the month of the correction, and with the department that its debit was of.
 SELECT credit_member('acme', 'alice', department => 'sales');
 SET credit.clock = '2026-02-02 00:00:00+00';
-INSERT INTO credit.entry (account, kind, amount, lot, member, operation, quantity, corrects)
-    VALUES ('acme', 'adjustment', 30, :alices, 'alice', 'search', 5, :search);
+INSERT INTO credit.entry (account, kind, amount, lot, corrects) VALUES ('acme', 'adjustment', 30, :alices, :search);
 -- One that corrects no usage is no consumption, but alice has more.
 INSERT INTO credit.entry (account, kind, amount, lot, member) VALUES ('acme', 'adjustment', 5, :alices, 'alice');
 SELECT month, member, credits, quantity, requests, value FROM credit.consumption_by_member WHERE member = 'alice' ORDER BY month;
