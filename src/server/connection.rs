@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use super::encoding;
 use super::error_log;
 use super::identity::Identity;
+use super::lock::Impatience;
 
 /// How the function that runs now is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,12 @@ thread_local! {
 /// Sets the state of a function that begins, and the one of its caller again when it ends, with an error too.
 struct Within {
     before: State,
+    _impatience: Option<Impatience>,
 }
 
 impl Within {
     fn begin(state: State) -> Within {
-        Within { before: STATE.replace(state) }
+        Within { before: STATE.replace(state), _impatience: Impatience::of_call() }
     }
 }
 

@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::heap::relations;
-use super::{arrival, new_cap};
+use super::{arrival, lock, new_cap};
 
 /// The id of none, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
@@ -109,6 +109,7 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
     }
     ANNOUNCED_IN.store(NO_SUBTRANSACTION, Ordering::Relaxed);
     arrival::end_transaction();
+    lock::end_transaction();
     new_cap::end_transaction();
     let committed = event == pg_sys::XactEvent::XACT_EVENT_COMMIT;
     TERMS.end_transaction(committed);

@@ -5,6 +5,7 @@
 //! lock without waiting; the row behind it is then free. It costs no WAL and ends with the (sub)transaction.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::pg_sys;
 
@@ -33,6 +34,15 @@ const NAMED_LOCKS: u64 = 512;
 
 /// Lot ids stay below 2^53 and slots below 2^10: together they fit a lock's 64 bits without hashing.
 const SLOT_BITS: u32 = 10;
+
+/// Whether the running transaction keeps a slot of a lot, or did before it went back to a savepoint.
+static KEEPS_SLOT: AtomicBool = AtomicBool::new(false);
+
+/// Whether the call that runs is an impatient one.
+static IS_IMPATIENT: AtomicBool = AtomicBool::new(false);
+
+/// So much sooner an impatient call looks for a deadlock.
+const IMPATIENCE: i32 = 10;
 
 /// A slot's lock, held until it is released or the (sub)transaction ends.
 #[derive(Debug)]
@@ -63,7 +73,43 @@ impl SlotLock {
     }
 
     /// Leaves the lock to the end of the transaction, as the changed row behind it is.
-    pub fn keep(self) {}
+    pub fn keep(self) {
+        KEEPS_SLOT.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The transaction has ended, and with it all its locks.
+pub fn end_transaction() {
+    KEEPS_SLOT.store(false, Ordering::Relaxed);
+}
+
+/// A call of a transaction in which an earlier call debited: only such transactions can be in a circle of waits, and single calls that they
+/// meet on the way. It looks for a deadlock sooner than those, so that it is the one that is ended.
+pub struct Impatience {
+    timeout: i32,
+}
+
+impl Impatience {
+    /// `None` for a call that is the first to debit, and within a call that is impatient already.
+    pub fn of_call() -> Option<Impatience> {
+        if !KEEPS_SLOT.load(Ordering::Relaxed) || IS_IMPATIENT.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        // SAFETY: the server reads it when it begins to wait, in this thread.
+        unsafe {
+            let timeout = pg_sys::DeadlockTimeout;
+            pg_sys::DeadlockTimeout = (timeout / IMPATIENCE).max(1);
+            Some(Impatience { timeout })
+        }
+    }
+}
+
+impl Drop for Impatience {
+    fn drop(&mut self) {
+        IS_IMPATIENT.store(false, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { pg_sys::DeadlockTimeout = self.timeout };
+    }
 }
 
 /// The lock of a slot of a cap, as [`SlotLock`] is one of a lot.

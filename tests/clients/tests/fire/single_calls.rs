@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use pg_credit_clients::{Client, Database, Random, Refusal, Session};
+use pg_credit_clients::{Client, Database, Random, Refusal, Session, wait_until_blocked};
 
 /// How long it burns.
 const TIME: Duration = Duration::from_secs(15);
@@ -330,4 +330,34 @@ fn no_single_call_fails_for_reasons_of_concurrency() {
         assert!(done >= 5, "only {done} calls of the kind {kind}: not much of a fire");
     }
     database.verify();
+}
+
+/// A single debit goes from the first lot to the second. A transaction that takes the second first, and then the first, is in a circle with it.
+fn circle(database: &Database, many: &str) -> [Result<Option<String>, Refusal>; 2] {
+    let [mut holder, mut single] = [database.connect(), database.connect()];
+    holder.run("SELECT credit_grant('acme', 10, priority => 10), credit_grant('acme', 100)");
+    holder.run("BEGIN; SELECT credit_debit('acme', 1)");
+    single.run("SET deadlock_timeout = '3s'");
+    let process = single.backend();
+    std::thread::scope(|scope| {
+        let debit = scope.spawn(move || single.ask("SELECT credit_debit('acme', 20)"));
+        wait_until_blocked(&mut database.connect(), process);
+        let many = database.waiting(&format!("SET deadlock_timeout = '3s'; {many}"));
+        holder.run("COMMIT");
+        [debit.join().expect("a session"), many.join().expect("a session")]
+    })
+}
+
+#[test]
+fn in_a_circle_with_a_single_debit_the_transaction_of_several_calls_is_ended() {
+    for many in [
+        "INSERT INTO credit.entry (account, kind, amount, lot) SELECT 'acme', 'debit', -1, lot FROM unnest(ARRAY[2, 1]) lot",
+        "BEGIN; INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, 2); SELECT credit_debit('acme', 2)",
+    ] {
+        let database = Database::new();
+        let [single, several] = circle(&database, many);
+        assert!(single.is_ok(), "{single:?} beside: {many}");
+        assert_eq!(several.expect_err("a victim").code, "40P01", "{many}");
+        database.verify();
+    }
 }
