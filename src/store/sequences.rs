@@ -76,10 +76,17 @@ thread_local! {
     static KNOWN: Cell<(pg_sys::Oid, i64)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
 }
 
-/// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000.
+/// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000. Not under SERIALIZABLE, where a look at
+/// rows of others could fail the transaction for nothing.
 pub fn check_once() {
     let sequence = relations::relations().posting_id;
+    // SAFETY: a variable of this backend, which has one thread.
+    let is_serializable = unsafe { pg_sys::XactIsoLevel } == pg_sys::XACT_SERIALIZABLE as i32;
     if KNOWN.get().0 == sequence {
+        return;
+    }
+    KNOWN.set((pg_sys::InvalidOid, 0));
+    if is_serializable {
         return;
     }
     if let Some(row) = NEWEST.read(&[]).first() {
@@ -91,6 +98,9 @@ pub fn check_once() {
 /// A posting id that was just taken: each is higher than the one before, or the sequence was set back. Raises 55000.
 pub fn check_next(posting: i64) {
     let (sequence, last) = KNOWN.get();
+    if sequence == pg_sys::InvalidOid {
+        return;
+    }
     if posting <= last {
         raise("credit.posting_id", posting, last);
     }

@@ -125,3 +125,17 @@ fn an_extension_that_is_made_again_begins_with_the_first_id() {
     session.run("DROP EXTENSION pg_credit CASCADE; CREATE EXTENSION pg_credit; SELECT credit_grant('acme', 10)");
     assert_eq!(session.number("SELECT credit_debit('acme', 1)"), 2);
 }
+
+/// Under SERIALIZABLE nobody looks at the newest rows, which could fail the transaction for nothing; nor are ids compared with those of
+/// an extension that is gone.
+#[test]
+fn serializable_transactions_take_ids_unseen() {
+    let (database, mut session) = database_with_books();
+    let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+    session.run("DROP EXTENSION pg_credit CASCADE; CREATE EXTENSION pg_credit");
+    session.run(&format!("{begin}; SELECT credit_grant('acme', 10); SELECT credit_debit('acme', 1); COMMIT"));
+    database.verify();
+    session.run("SELECT setval('credit.posting_id', 1)");
+    // Here the key of the ledger refuses it.
+    database.connect().refusal(&format!("{begin}; SELECT credit_debit('acme', 1)")).expect("23505");
+}
