@@ -24,14 +24,17 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM credit.entry e WHERE ($1 IS NULL OR e.account = $1) AND e.corrects IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry c
          WHERE c.account = e.account AND c.posting = e.corrects AND c.posting <> e.posting)
      UNION ALL
-     -- Usage may come late. Everything else happens when it is recorded, or at the end of what is closed; what a schedule brings, when it takes effect.
+     -- Usage may come late. Everything else happens when it is recorded, or at the end of what is closed; what a schedule brings, when it takes effect and the
+     -- schedule is there.
      SELECT 'a line happens when it is recorded, or when its lot says', e.account, e.lot, e.recorded_at::text, e.kind || ' at ' || e.occurred_at || ' in posting ' || e.posting
      FROM credit.entry e WHERE ($1 IS NULL OR e.account = $1) AND e.occurred_at <> e.recorded_at
          AND (e.occurred_at > e.recorded_at OR e.kind NOT IN ('debit', 'adjustment', 'expiry', 'expiry_reversal'))
          AND NOT EXISTS (SELECT FROM credit.true_up t WHERE t.account = e.account AND t.ends_at = e.occurred_at)
          AND NOT (e.kind IN ('grant', 'roll_in', 'roll_out') AND EXISTS (SELECT FROM credit.entry b
              JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.schedule_period p ON p.account = l.account AND p.lot = l.lot
-             WHERE b.account = e.account AND b.posting = e.posting AND b.kind IN ('grant', 'roll_in') AND l.effective_at = e.occurred_at))
+             JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+             WHERE b.account = e.account AND b.posting = e.posting AND b.kind IN ('grant', 'roll_in')
+                 AND GREATEST(l.effective_at, s.recorded_at) = e.occurred_at))
      UNION ALL
      SELECT 'a lot expires when it says', e.account, e.lot, COALESCE(l.expires_at::text, 'never'), e.occurred_at || ' in posting ' || e.posting
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot

@@ -300,6 +300,8 @@ fn posted_rows_are_copied_as_they_are() {
                    (SELECT string_agg(s::text, ';' ORDER BY lot, slot) FROM credit.slot s)";
     assert_eq!(copied.rows(all), session.rows(all));
     assert_eq!(balance(&mut copied), "97");
+    // Rows came without their sequences.
+    assert_eq!(copied.number("SELECT count(*) FROM credit_repair_sequences()"), 2);
     copy.verify();
 }
 

@@ -76,7 +76,7 @@ fn functions_are_marked_as_listed() {
          FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid"
     );
     // pgrx writes STRICT where there are no arguments, and there it means nothing.
-    let strict = |name: &str| name == "credit_enable_triggers";
+    let strict = |name: &str| matches!(name, "credit_enable_triggers" | "credit_repair_sequences");
     let api = API.iter().map(|(name, volatility, parallel, definer)| (name, volatility, parallel, *definer, strict(name)));
     let internal =
         INTERNAL.iter().map(|(name, volatility, parallel, definer, strict)| (name, volatility, parallel, *definer, *strict));

@@ -79,9 +79,9 @@ pub const MEMBERS: &[&str] = &[
     "function credit_rebalance_preview(text,text,interval)",
     "function credit_refresh(timestamp with time zone,text,integer)",
     "function credit_renew(text,timestamp with time zone,text)",
+    "function credit_repair_sequences()",
     "function credit_reprice(text,text,numeric,text,timestamp with time zone,numeric,jsonb)",
     "function credit_reprice_preview(text,integer,text)",
-    "function credit_repair_sequences()",
     "function credit_rollup(integer,boolean)",
     "function credit_schedule(text,numeric,interval,timestamp with time zone,timestamp with time zone,timestamp with time zone,\
      integer,text,interval,timestamp with time zone,text,boolean,text,jsonb,text,text,numeric,text,integer,interval,text,jsonb,text,boolean)",
