@@ -19,6 +19,8 @@ pub const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_rollup", &[]),
     ("credit_chargeback", &[("account", "'acme'"), ("starts_at", "'2020-01-01'"), ("ends_at", "'2027-01-01'")]),
     ("credit_verify", &[]),
+    ("credit_enable_triggers", &[]),
+    ("credit_repair_sequences", &[]),
     ("credit_unit", &[("unit", "'minute'")]),
     ("credit_rate_card", &[("card", "'other'"), ("unit", "'credit'")]),
     ("credit_rate", &[("card", "'list'"), ("operation", "'chat'"), ("credits", "1")]),
