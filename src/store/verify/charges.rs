@@ -55,8 +55,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              AND r.dimensions = u.dimensions AND r.tier_scope = u.tier_scope)
          OR u.period_start <> date_trunc(u.tier_scope, u.period_start AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone)
      UNION ALL
-     SELECT 'a version of a rate takes effect when it was published or later', NULL, NULL, r.published_at::text, r.effective_at || ' of rate ' || r.rate
-     FROM credit.rate r JOIN credit.rate_card k ON k.card = r.card WHERE $1 IS NULL AND (r.effective_at < r.published_at OR r.published_at > k.published_at OR k.published_at IS NULL)
+     SELECT 'a version of a rate was published with its card', NULL, NULL, k.published_at::text, r.published_at || ' of rate ' || r.rate
+     FROM credit.rate r JOIN credit.rate_card k ON k.card = r.card WHERE $1 IS NULL AND (r.published_at > k.published_at OR k.published_at IS NULL)
      UNION ALL
      SELECT 'a draft has an id of its own', NULL, NULL, 'no rate ' || d.rate, 'one' FROM credit.rate_draft d JOIN credit.rate r ON r.rate = d.rate WHERE $1 IS NULL",
 );

@@ -3,10 +3,10 @@
 use super::Invariants;
 
 pub(super) static INVARIANTS: Invariants = Invariants::new(
-    "SELECT 'the lines of a posting are numbered, and recorded at once' AS invariant, account, NULL::bigint AS lot, count(*) || ' lines',
+    "SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot, count(*) || ' lines',
          concat_ws(' ', min(line), 'to', max(line), 'in posting', posting, 'recorded', min(recorded_at), max(recorded_at), min(recorded_by), max(recorded_by)) AS found
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) GROUP BY account, posting
-     HAVING max(line) <> count(*) OR min(line) <> 1 OR min(recorded_at) <> max(recorded_at) OR min(recorded_by) <> max(recorded_by)
+     HAVING max(line) <> count(*) OR min(line) <> 1 OR max(recorded_at) - min(recorded_at) > interval '12 hours' OR min(recorded_by) <> max(recorded_by)
      UNION ALL
      SELECT 'a line says what its kind may say', account, lot, kind, concat_ws(' ', 'corrects', corrects, 'rate', rate, 'member', member, 'department', department,
          'operation', operation, 'quantity', quantity, 'dimensions', dimensions, 'in posting', posting)

@@ -78,9 +78,6 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM (SELECT plan, effective_at, recorded_at FROM credit.plan_price UNION ALL SELECT plan, effective_at, recorded_at FROM credit.plan_cost) x
      WHERE $1 IS NULL AND x.effective_at < x.recorded_at
      UNION ALL
-     SELECT 'a value of a unit is not of the past', NULL, NULL, recorded_at::text, effective_at || ' of ' || unit
-     FROM credit.unit_value WHERE $1 IS NULL AND effective_at < recorded_at
-     UNION ALL
      SELECT 'a plan has a list price from when it is there, and is in a unit that exists', NULL, NULL, p.created_at::text, COALESCE(min(l.effective_at)::text, 'no price') || ' of ' || p.plan
      FROM credit.plan p LEFT JOIN credit.plan_price l ON l.plan = p.plan
      WHERE $1 IS NULL GROUP BY p.plan, p.created_at, p.unit
