@@ -149,8 +149,7 @@ fn the_proof_finds_forgeries() {
     });
     let tallies: BTreeMap<Cell, Tally> = tallies.into_iter().flatten().collect();
 
-    let total = forger
-        .tallies
+    let total = tallies
         .values()
         .fold(Tally::default(), |total, tally| Tally { forged: total.forged + tally.forged, found: total.found + tally.found });
     for ((table, column), tally) in tallies.iter().filter(|(_, tally)| tally.found < tally.forged) {
