@@ -72,13 +72,13 @@ WHERE r.effective_at <= clock.now AND (r.ended_at IS NULL OR r.ended_at > clock.
 CREATE VIEW credit.margin_by_account AS
 SELECT e.account, r.card, e.operation, u.currency, trim_scale(sum(usage.quantity)) AS quantity, trim_scale(sum(- e.amount)) AS credits,
     trim_scale(sum(- e.amount * worth.fiat_per_credit)) AS list_value,
-    COALESCE(trim_scale(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency)), 0) AS revenue,
+    COALESCE(trim_scale(round(sum(usage.value) FILTER (WHERE l.currency = u.currency), 9)), 0) AS revenue,
     COALESCE(trim_scale(sum(- e.amount) FILTER (WHERE l.currency IS DISTINCT FROM u.currency)), 0) AS credits_without_price,
     trim_scale(sum(usage.quantity * r.unit_cost)) AS cost,
     COALESCE(trim_scale(sum(usage.quantity) FILTER (WHERE r.unit_cost IS NULL)), 0) AS quantity_without_cost,
-    trim_scale(COALESCE(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency), 0) - sum(usage.quantity * r.unit_cost)) AS margin,
+    trim_scale(COALESCE(round(sum(usage.value) FILTER (WHERE l.currency = u.currency), 9), 0) - sum(usage.quantity * r.unit_cost)) AS margin,
     trim_scale(round(100 * (1 - sum(usage.quantity * r.unit_cost)
-        / NULLIF(sum(- e.amount * l.cost_basis) FILTER (WHERE l.currency = u.currency), 0)), 4)) AS margin_percent
+        / NULLIF(round(sum(usage.value) FILTER (WHERE l.currency = u.currency), 9), 0)), 4)) AS margin_percent
 FROM credit.entry e
     JOIN credit.rate r ON r.rate = e.rate
     JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
@@ -89,7 +89,9 @@ FROM credit.entry e
     LEFT JOIN LATERAL (SELECT CASE u.kind WHEN 'money' THEN 1 ELSE (SELECT v.fiat_per_credit FROM credit.unit_value v
         WHERE v.unit = l.unit AND v.effective_at <= COALESCE(corrected.occurred_at, e.occurred_at)
         ORDER BY v.effective_at DESC LIMIT 1) END AS fiat_per_credit) AS worth ON true,
-    LATERAL (SELECT CASE WHEN e.kind = 'debit' THEN e.quantity ELSE - sign(e.amount) * COALESCE(e.quantity, 0) END AS quantity) AS usage
+    LATERAL (SELECT CASE WHEN e.kind = 'debit' THEN e.quantity ELSE - sign(e.amount) * COALESCE(e.quantity, 0) END AS quantity,
+        -- Its own share of the price, finer than the sum is rounded to: shares of thirds add up.
+        round(round(- e.amount * l.paid, 18) / l.granted, 18) AS value) AS usage
 WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
 GROUP BY e.account, r.card, e.operation, u.currency;
 

@@ -4,6 +4,7 @@
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- One row per lot that holds something and expires within 90 days, with the price of what is left: all of it less that of what is gone.
+-- What adjustments added has no price and is used last.
 CREATE VIEW credit.expiring_soon AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source,
     CASE WHEN l.expires_at <= clock.now + interval '168 hours' THEN 7
@@ -11,9 +12,11 @@ SELECT l.account, l.lot, l.unit, l.member, l.category, l.source,
          WHEN l.expires_at <= clock.now + interval '1440 hours' THEN 60
          ELSE 90 END AS within_days,
     trim_scale(s.remaining) AS remaining,
-    trim_scale(l.paid - div(l.paid * GREATEST(l.granted - s.remaining, 0) * 1000000000, l.granted) * 0.000000001) AS value, l.currency, l.effective_at, l.expires_at
-FROM (SELECT credit.now() AS now) AS clock, credit.lot l,
-    LATERAL (SELECT sum(remaining) AS remaining FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot) AS s
+    trim_scale(l.paid - div(l.paid * GREATEST(l.granted - GREATEST(s.remaining - GREATEST(COALESCE(g.adjusted, 0), 0), 0), 0) * 1000000000,
+        l.granted) * 0.000000001) AS value, l.currency, l.effective_at, l.expires_at
+FROM (SELECT credit.now() AS now) AS clock CROSS JOIN credit.lot l
+    LEFT JOIN credit.lot_gain g ON g.account = l.account AND g.lot = l.lot
+    CROSS JOIN LATERAL (SELECT sum(remaining) AS remaining FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot) AS s
 WHERE NOT l.closed AND l.expires_at > clock.now AND l.expires_at <= clock.now + interval '2160 hours' AND s.remaining > 0;
 
 -- One row per owner that loses credits within 90 days: a member, or the pool (member NULL).

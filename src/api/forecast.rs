@@ -89,7 +89,7 @@ fn lines(priced: Vec<Priced>, fates: &[Fate]) -> Vec<Line> {
     let line = |(expires_at, id, priced): (_, i64, Priced)| {
         let fate = fates[&id];
         let lost = convert::numeric(fate.lost);
-        let value = priced.paid.map(|paid| convert::numeric(forecast::price_of_last(fate.lost, priced.granted, paid)));
+        let value = priced.price.stretch(fate.lost, fate.lost).map(convert::numeric);
         let effective_at = convert::timestamptz(priced.lot.rank.effective_at);
         let (remaining, used) = (convert::numeric(priced.lot.remaining), convert::numeric(fate.used));
         let rolled = convert::numeric(fate.rolled);

@@ -11,7 +11,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::amount::{Amount, MAX_DECIMALS};
 use super::calendar::Calendar;
 use super::drawdown::{Expiry, Rank};
-use super::exact::{Fraction, Precision, Rounding};
 use super::schedule::{self, Held, Line, LotId, Planned, Step, Terms};
 
 /// A lot as it is now.
@@ -292,15 +291,6 @@ impl Lot {
             Some(operations) => operation.is_some_and(|operation| operations.iter().any(|known| known == operation)),
         }
     }
-}
-
-/// The price of the last `amount` of a lot's credits: all of it less the price of those before, cut to nine decimals as everywhere. What a
-/// lot gained beyond what it was granted with has no price.
-pub fn price_of_last(amount: Amount, granted: Amount, paid: Amount) -> Amount {
-    let before = granted.checked_sub(amount).unwrap_or_default().max(Amount::ZERO);
-    let price = Fraction::from(paid).times(&Fraction::from(before)).over(&Fraction::from(granted)).expect("a lot of something");
-    let cut = price.round(Precision { decimals: MAX_DECIMALS, rounding: Rounding::Down }).expect("at most what was paid");
-    paid.checked_sub(cut).expect("a part of what was paid")
 }
 
 #[cfg(test)]

@@ -111,6 +111,12 @@ mod tests {
     }
 
     #[test]
+    fn the_last_credits_have_the_price_of_the_end() {
+        let last = |amount| price(lot("3", "10", "0"), amount, amount);
+        assert_eq!([last("0"), last("1"), last("2"), last("3")], ["0", "3.333333334", "6.666666667", "10"]);
+    }
+
+    #[test]
     fn what_an_adjustment_took_takes_its_price_along() {
         assert_eq!(price(lot("10", "5", "-4"), "6", "6"), "3");
         assert_eq!(price(lot("10", "5", "-4"), "3", "3"), "1.5");

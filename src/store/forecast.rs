@@ -8,12 +8,14 @@ use super::statement::{Row, Statement};
 use crate::domain::amount::Amount;
 use crate::domain::drawdown::{Expiry, Rank};
 use crate::domain::forecast::{Lot, Usage};
+use crate::domain::lot_price::LotPrice;
 
 static LOTS: Statement = Statement::by_index(
     "SELECT l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, s.remaining, l.paid,
-         l.currency, l.granted
+         l.currency, l.granted, COALESCE(g.adjusted, 0)
      FROM credit.lot l CROSS JOIN LATERAL (
          SELECT sum(s.remaining) AS remaining FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot) s
+     LEFT JOIN credit.lot_gain g ON g.account = l.account AND g.lot = l.lot
      WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND COALESCE(l.expires_at, 'infinity') > $3 AND s.remaining > 0",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
@@ -34,11 +36,10 @@ static BEGIN_OF_WINDOW: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, INTERVALOID],
 );
 
-/// A lot that holds something, with what was paid for what it was granted with.
+/// A lot that holds something, with its price.
 pub struct Priced {
     pub lot: Lot,
-    pub granted: Amount,
-    pub paid: Option<Amount>,
+    pub price: LotPrice,
     pub currency: Option<String>,
 }
 
@@ -60,7 +61,9 @@ fn priced_of_row(row: Row<'_>) -> Priced {
         lot: row.get(1),
     };
     let lot = Lot { rank, member, applies_to, remaining: row.get(8) };
-    Priced { lot, paid: row.optional(9), currency: row.optional(10), granted: row.get(11) }
+    // What it handed on before decides nothing here: what is lost has not left it yet.
+    let price = LotPrice { granted: row.get(11), paid: row.optional(9), gained: row.get(12), handed_on: Amount::ZERO };
+    Priced { lot, price, currency: row.optional(10) }
 }
 
 /// What was debited after `begin` and up to `end`, by member and operation.

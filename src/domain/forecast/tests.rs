@@ -12,14 +12,6 @@ fn forecast(lots: &[Lot], usage: &[Usage], pace: Pace, now: DateTime<Utc>) -> Ve
     super::forecast(lots, Vec::new(), usage, pace, now, &Ahead(0))
 }
 
-#[test]
-fn what_is_lost_has_the_price_of_the_end_of_the_lot() {
-    let amount = |text| Amount::parse(text).unwrap();
-    let lost = |lost| price_of_last(amount(lost), amount("3"), amount("10")).to_string();
-    assert_eq!([lost("0"), lost("1"), lost("2"), lost("3")], ["0", "3.333333334", "6.666666667", "10"]);
-    assert_eq!(lost("5"), "10", "what it gained has no price");
-}
-
 const DAY: i64 = 86_400;
 
 fn at(day: i64) -> DateTime<Utc> {

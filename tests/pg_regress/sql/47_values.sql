@@ -32,7 +32,7 @@ SELECT count(*) FILTER (WHERE rolled > 0) AS rolled FROM (SELECT credit_rollup()
 SELECT sum(value) AS of_all FROM credit.consumption WHERE account = 'acme';
 SELECT * FROM credit_verify();
 
--- What leaves the lot otherwise takes its stretch along; parent and child together have the price.
+-- What leaves the lot otherwise takes its stretch along; parent and children together have the price, but for what a move cuts.
 SELECT credit_account('globex'), credit_member('globex', 'dan');
 SELECT credit_grant('globex', 7, paid => 2, currency => 'USD') AS lot \gset
 SELECT credit_debit('globex', 1) > 0 AS debited, credit_transfer('globex', 2, to_member => 'dan') > 0 AS transferred, credit_debit('globex', 1) > 0 AS debited;
@@ -60,6 +60,20 @@ SELECT * FROM credit_verify();
 SELECT count(*) FILTER (WHERE rolled > 0) AS rolled FROM (SELECT credit_rollup(rebuild => true) AS rolled) r;
 SELECT account, round(sum(value), 8) AS of_all FROM credit.consumption WHERE currency IS NOT NULL GROUP BY account ORDER BY account;
 SELECT * FROM credit_verify();
+
+-- So does what is earned by rates.
+SELECT credit_rate_card('list', unit => 'credit'), credit_unit('credit', currency => 'USD', fiat_per_credit => 3);
+SELECT credit_rate('list', 'chat', credits => 1, unit_cost => 0.5) > 0 AS drafted, credit_publish('list') > 0 AS published;
+SELECT credit_account('thirds', rate_card => 'list'), credit_grant('thirds', 3, paid => 10, currency => 'USD') > 0 AS granted;
+SELECT credit_charge('thirds', 'chat', 1) > 0 AS charged FROM generate_series(1, 3);
+SELECT credits, revenue, cost, margin, margin_percent FROM credit.margin_by_account WHERE account = 'thirds';
+
+-- What a lot gained has no price where it is about to expire.
+SELECT credit_grant('hooli', 3, paid => 10, currency => 'USD', expires_at => '2026-02-01 00:00:00+00') AS lot \gset
+SELECT credit_debit('hooli', 1) > 0 AS debited;
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('hooli', 'adjustment', 2, :lot);
+SELECT remaining, value FROM credit.expiring_soon WHERE account = 'hooli';
+SELECT forecast_lost, lost_value FROM credit_expiry_forecast('hooli');
 
 -- The proof compares it with the ledger.
 UPDATE credit.rollup_lot SET gone = gone + 1 WHERE account = 'acme';
