@@ -11,6 +11,7 @@ mod ledger;
 mod lots;
 mod names;
 mod origins;
+mod plans;
 mod pooling;
 mod postings;
 mod prices;
@@ -86,6 +87,8 @@ static INVARIANTS: [&Invariants; 19] = [
     &charges::INVARIANTS,
     &purchases::INVARIANTS,
     &subscriptions::INVARIANTS,
+    &plans::INVARIANTS,
+    &plans::GRANTED_ONCE,
     &schedules::INVARIANTS,
     &caps::INVARIANTS,
     &pooling::INVARIANTS,

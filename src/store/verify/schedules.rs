@@ -60,7 +60,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
                  AND NOT (s.proration IN ('last', 'both') AND COALESCE(s.ends_at, 'infinity') < ",
         begins!("(n + 1)", "s.time_zone"),
         ")
-                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at)) AS is_granted,
+                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at))
+                 -- What a plan that was left has granted for the same time may be all of it.
+                 AND NOT EXISTS (SELECT FROM credit.schedule o WHERE s.plan_schedule IS NOT NULL AND o.account = s.account AND o.unit = s.unit
+                     AND o.plan_schedule IS NOT NULL AND o.schedule <> s.schedule AND o.ends_at <= s.starts_at AND o.ends_at + o.every > begins.at) AS is_granted,
              EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule AND p.member = ''
                  AND p.period = n AND p.rolled = 0) AS is_issued
          FROM schedules s CROSS JOIN LATERAL generate_series(s.first, GREATEST(COALESCE(s.last, s.first), s.first) + 1) AS n

@@ -54,6 +54,7 @@ pub const READ: &[&str] = &[
     "SELECT credit.pooling",
     "SELECT credit.purchase without override_reason",
     "SELECT credit.purchase_lot",
+    "SELECT credit.purchases",
     "SELECT credit.rate_card",
     "SELECT credit.rate_history without override_reason",
     "SELECT credit.rollup_watermark",
@@ -74,6 +75,7 @@ pub const READ: &[&str] = &[
     "SELECT credit.unit",
     "SELECT credit.unit_value",
     "SELECT credit.units",
+    "SELECT credit.voided",
     "USAGE credit",
 ];
 
@@ -252,6 +254,7 @@ pub const ADMIN: &[&str] = &[
     "SELECT credit.pooling",
     "SELECT credit.purchase",
     "SELECT credit.purchase_lot",
+    "SELECT credit.purchases",
     "SELECT credit.rate",
     "SELECT credit.rate_card",
     "SELECT credit.rate_draft",
@@ -280,6 +283,7 @@ pub const ADMIN: &[&str] = &[
     "SELECT credit.unit",
     "SELECT credit.unit_value",
     "SELECT credit.units",
+    "SELECT credit.voided",
     "UPDATE credit.unit.currency",
     "UPDATE credit.unit.decimals",
     "USAGE credit",
