@@ -24,13 +24,13 @@ pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
      ), kept AS (
          -- What was granted for the days after a plan was left, and did not lapse.
          SELECT k.* FROM (
-             SELECT account, unit, seat, schedule, ends_at, GREATEST(left_day, from_day) AS left_day, end_day,
+             SELECT account, unit, seat, schedule, starts_at, ends_at, GREATEST(left_day, from_day) AS left_day, end_day,
                  granted - lapsed - granted * (GREATEST(left_day, from_day) - from_day) / NULLIF(end_day - from_day, 0) AS kept
              FROM brought WHERE by_days AND left_day < end_day) AS k WHERE k.kept > 0
      ), before AS (
          SELECT b.account, b.lot, b.seat, sum(k.kept * (LEAST(k.end_day, b.end_day) - GREATEST(k.left_day, b.from_day)) / (k.end_day - k.left_day)) AS kept
          FROM brought b JOIN kept k ON k.account = b.account AND k.unit = b.unit AND k.seat = b.seat AND k.schedule <> b.schedule
-             AND k.ends_at <= b.starts_at AND k.end_day > GREATEST(k.left_day, b.from_day)
+             AND k.ends_at <= b.starts_at AND (k.starts_at, k.schedule) < (b.starts_at, b.schedule) AND k.end_day > GREATEST(k.left_day, b.from_day)
          WHERE b.by_days AND b.beside = 1 GROUP BY b.account, b.lot, b.seat
      ), due AS (
          SELECT b.*, b.amount * (b.end_day - CASE WHEN b.proration IN ('first', 'both') THEN b.from_day ELSE b.first_day END)

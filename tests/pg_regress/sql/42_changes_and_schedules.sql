@@ -194,7 +194,7 @@ ALTER TABLE credit.plan_change DISABLE TRIGGER USER;
 ALTER TABLE credit.voided DISABLE TRIGGER USER;
 UPDATE credit.plan_change SET renewed_charge = renewed_charge + 1 WHERE renewals > 1;
 UPDATE credit.voided SET origin = lot;
-SELECT invariant, account, expected, found FROM credit_verify() ORDER BY 1, 2, 3, 4;
+SELECT invariant, account, expected, found FROM credit_verify() WHERE account IS NOT NULL ORDER BY 1, 2, 3, 4;
 ROLLBACK;
 BEGIN;
 ALTER TABLE credit.schedule_period DISABLE TRIGGER USER;
