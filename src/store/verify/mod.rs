@@ -75,7 +75,7 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 19] = [
+static INVARIANTS: [&Invariants; 21] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
