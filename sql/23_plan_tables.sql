@@ -111,7 +111,7 @@ CREATE TABLE credit.purchase (
     plan             text COLLATE "C" NOT NULL,
     status           text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'active', 'void')),
     tier             text COLLATE "C",
-    quantity         numeric NOT NULL CHECK (quantity > 0 AND quantity < 1e15),
+    quantity         numeric NOT NULL CHECK (quantity >= 0 AND quantity < 1e15),
     bonus            numeric CHECK (bonus > 0 AND bonus < 1e15),
     list_price       numeric NOT NULL CHECK (list_price >= 0),
     discount         numeric,
@@ -145,6 +145,20 @@ CREATE TABLE credit.purchase_lot (
 
 CREATE UNIQUE INDEX purchase_lot_by_purchase ON credit.purchase_lot (account, purchase, line);
 
+-- What credit_void() took out of lots, and their price. `origin` is the lot that the lot descends from in its unit: of credits that were
+-- bought the one that the purchase granted, whatever became of them since. The ledger has no index by lot.
+CREATE TABLE credit.voided (
+    posting  bigint NOT NULL,
+    lot      bigint NOT NULL,
+    origin   bigint NOT NULL,
+    account  text COLLATE "C" NOT NULL,
+    amount   numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
+    paid     numeric NOT NULL CHECK (paid >= 0 AND paid < 1e15),
+    PRIMARY KEY (account, posting)
+);
+
+CREATE INDEX voided_by_origin ON credit.voided (account, origin);
+
 SELECT pg_catalog.pg_extension_config_dump('credit.tier_id', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.agreement_id', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.purchase_id', '');
@@ -155,5 +169,6 @@ SELECT pg_catalog.pg_extension_config_dump('credit.tier', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.agreement', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.purchase', '');
 SELECT pg_catalog.pg_extension_config_dump('credit.purchase_lot', '');
+SELECT pg_catalog.pg_extension_config_dump('credit.voided', '');
 
 SET LOCAL search_path TO @extschema@, pg_temp;

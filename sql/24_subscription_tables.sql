@@ -62,10 +62,15 @@ CREATE TABLE credit.plan_change (
     currency         text COLLATE "C" NOT NULL,
     granted          numeric NOT NULL CHECK (granted >= 0),
     returned         numeric NOT NULL CHECK (returned >= 0),
+    renewals         bigint NOT NULL CHECK (renewals >= 0),
+    renewed_granted  numeric NOT NULL CHECK (renewed_granted >= 0),
+    renewed_charge   numeric NOT NULL CHECK (renewed_charge >= 0),
+    renewed_currency text COLLATE "C",
     new_price        numeric NOT NULL CHECK (new_price >= 0),
     note             text COLLATE "C",
     recorded_by      text COLLATE "C" NOT NULL,
-    PRIMARY KEY (account, change)
+    PRIMARY KEY (account, change),
+    CHECK ((renewals = 0) = (renewed_currency IS NULL))
 );
 
 -- The purchases of a subscription: one for each period, and one for what a change within the period granted besides.
@@ -74,6 +79,7 @@ CREATE TABLE credit.subscription_purchase (
     subscription  bigint NOT NULL,
     origin        bigint NOT NULL,
     change        bigint,
+    renewed_in    bigint,
     period_start  timestamptz NOT NULL,
     period_end    timestamptz NOT NULL CHECK (period_end > period_start),
     account       text COLLATE "C" NOT NULL,

@@ -64,6 +64,10 @@ CREATE TRIGGER purchase_92_refuse_truncate BEFORE TRUNCATE ON credit.purchase
     FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER purchase_lot_90_refuse_update BEFORE UPDATE ON credit.purchase_lot
     FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER voided_90_refuse_change BEFORE UPDATE OR DELETE ON credit.voided
+    FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
+CREATE TRIGGER voided_92_refuse_truncate BEFORE TRUNCATE ON credit.voided
+    FOR EACH STATEMENT EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER purchase_lot_91_refuse_delete BEFORE DELETE ON credit.purchase_lot
     FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
 CREATE TRIGGER purchase_lot_92_refuse_truncate BEFORE TRUNCATE ON credit.purchase_lot
@@ -96,6 +100,8 @@ ALTER TABLE credit.purchase ENABLE ALWAYS TRIGGER purchase_92_refuse_truncate;
 ALTER TABLE credit.purchase_lot ENABLE ALWAYS TRIGGER purchase_lot_90_refuse_update;
 ALTER TABLE credit.purchase_lot ENABLE ALWAYS TRIGGER purchase_lot_91_refuse_delete;
 ALTER TABLE credit.purchase_lot ENABLE ALWAYS TRIGGER purchase_lot_92_refuse_truncate;
+ALTER TABLE credit.voided ENABLE ALWAYS TRIGGER voided_90_refuse_change;
+ALTER TABLE credit.voided ENABLE ALWAYS TRIGGER voided_92_refuse_truncate;
 ALTER TABLE credit.plan ENABLE ALWAYS TRIGGER plan_95_announce;
 ALTER TABLE credit.agreement ENABLE ALWAYS TRIGGER agreement_95_announce;
 

@@ -3,11 +3,35 @@
 -- Every name below is looked up here, whatever the search path of who installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
+-- One row per purchase, and what is kept of it: less what was voided of its lots, or taken back and paid back by a change of plan.
+CREATE VIEW credit.purchases AS
+SELECT b.account, b.purchase, b.plan, b.tier, b.agreement, b.status, b.recorded_at, b.settled_at, b.unit, b.quantity, b.paid, b.currency,
+    CASE WHEN b.status = 'active' THEN b.quantity - COALESCE(gone.quantity, 0) ELSE 0 END AS kept_quantity,
+    CASE WHEN b.status = 'active' THEN b.paid - COALESCE(round(gone.paid, scale(b.paid)), 0) ELSE 0 END AS kept_paid
+FROM credit.purchase b
+LEFT JOIN (
+    -- A bonus comes last, and is not counted to the quantity. A lot that gained something is not worth more than it cost.
+    SELECT g.account, l.purchase, sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_bonus) AS quantity, sum(LEAST(g.paid, l.paid)) AS paid
+    FROM (
+        SELECT account, lot, sum(amount) AS amount, sum(paid) AS paid
+        FROM (SELECT account, origin AS lot, amount, paid FROM credit.voided
+              UNION ALL SELECT account, lot, returned, credit FROM credit.subscription_return) AS x
+        GROUP BY account, lot) AS g
+    -- Looked up one by one: few purchases lose something.
+    CROSS JOIN LATERAL (
+        SELECT l.purchase, l.granted, l.paid, NOT EXISTS (SELECT FROM credit.purchase_lot n
+            WHERE n.account = l.account AND n.purchase = l.purchase AND n.line > l.line) AND EXISTS (SELECT FROM credit.purchase o
+            WHERE o.account = l.account AND o.purchase = l.purchase AND o.bonus IS NOT NULL) AS is_bonus
+        FROM credit.purchase_lot l WHERE l.account = g.account AND l.lot = g.lot OFFSET 0) AS l
+    GROUP BY g.account, l.purchase
+) AS gone ON gone.account = b.account AND gone.purchase = b.purchase;
+
 -- One row per tier in force, and one for each that is not but was sold; what was sold by agreements with a price of their own is a tier NULL.
 CREATE VIEW credit.tier_economics AS
 WITH sold AS (
-    SELECT plan, tier, count(DISTINCT account) AS customers, sum(quantity) AS quantity, sum(paid) AS revenue
-    FROM credit.purchase WHERE status = 'active' GROUP BY plan, tier
+    SELECT plan, tier, count(DISTINCT account) FILTER (WHERE kept_quantity > 0 OR kept_paid > 0) AS customers,
+        sum(kept_quantity) AS quantity, sum(kept_paid) AS revenue
+    FROM credit.purchases WHERE status = 'active' GROUP BY plan, tier
 ), known AS (
     SELECT v.plan, v.tier, v.from_quantity, v.discount, v.unit_price, v.negotiated, v.flat
     FROM credit.tier v CROSS JOIN (SELECT credit.now() AS now) AS clock
@@ -57,9 +81,9 @@ CROSS JOIN LATERAL (
     FROM generate_series(1, cardinality(COALESCE(a.committed_quantity, a.committed_money))) AS number
 ) AS year
 CROSS JOIN LATERAL (
-    SELECT COALESCE(sum(b.quantity), 0) AS quantity, COALESCE(sum(b.paid), 0) AS paid
-    FROM credit.purchase b WHERE b.account = a.account AND b.plan = a.plan AND b.status = 'active'
-        AND b.recorded_at >= year.starts_at AND b.recorded_at < year.ends_at
+    SELECT COALESCE(sum(b.kept_quantity), 0) AS quantity, COALESCE(sum(b.kept_paid), 0) AS paid
+    FROM credit.purchases b WHERE b.account = a.account AND b.plan = a.plan AND b.status = 'active'
+        AND b.settled_at >= year.starts_at AND b.settled_at < year.ends_at
 ) AS bought
 WHERE year.starts_at <= clock.now AND year.starts_at < year.ends_at;
 

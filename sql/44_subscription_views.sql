@@ -5,13 +5,13 @@ SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- One row per part of a purchase: when it is due and how much. The parts add up to what was paid.
 CREATE VIEW credit.instalments AS
-SELECT b.account, b.purchase, l.line, b.plan, b.tier, t.billing_period, b.status,
+SELECT b.account, b.purchase, COALESCE(l.line, 1::smallint) AS line, b.plan, b.tier, t.billing_period, b.status,
     credit.add_interval(COALESCE(b.settled_at, b.recorded_at), COALESCE(l.step, interval '0'), a.time_zone) AS due_at,
-    l.paid AS amount, b.currency, l.granted, l.lot,
+    COALESCE(l.paid, b.paid) AS amount, b.currency, COALESCE(l.granted, 0) AS granted, l.lot,
     b.status = 'active' AND credit.add_interval(b.settled_at, COALESCE(l.step, interval '0'), a.time_zone) <= credit.now() AS is_due
 FROM credit.purchase b
 JOIN credit.account a ON a.account = b.account
-JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase
+LEFT JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase
 LEFT JOIN credit.tier t ON t.version = b.tier_version;
 
 -- One row per subscription in force, and per change that is announced.

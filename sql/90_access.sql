@@ -73,6 +73,8 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.tier'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.agreement'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchase'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.purchases'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.voided'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.plan_schedule'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.schedule_period'),

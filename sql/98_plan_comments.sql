@@ -77,7 +77,7 @@ COMMENT ON COLUMN credit.purchase.account IS 'The account.';
 COMMENT ON COLUMN credit.purchase.plan IS 'The plan.';
 COMMENT ON COLUMN credit.purchase.status IS 'pending, active or void. Only an active one has lots.';
 COMMENT ON COLUMN credit.purchase.tier IS 'The tier that was reached.';
-COMMENT ON COLUMN credit.purchase.quantity IS 'How many credits were bought, in the unit.';
+COMMENT ON COLUMN credit.purchase.quantity IS 'How many credits were bought, in the unit; 0 for what a dearer plan charges besides.';
 COMMENT ON COLUMN credit.purchase.bonus IS 'How many came on top.';
 COMMENT ON COLUMN credit.purchase.list_price IS 'The list price of one credit.';
 COMMENT ON COLUMN credit.purchase.discount IS 'The part of it that was taken off.';
@@ -110,6 +110,33 @@ COMMENT ON INDEX credit.agreement_current IS 'An account has one open agreement 
 COMMENT ON INDEX credit.purchase_by_plan IS 'What an account bought by a plan.';
 COMMENT ON INDEX credit.purchase_lot_by_purchase IS 'The lots of a purchase in their order.';
 
+COMMENT ON TABLE credit.voided IS 'What credit_void() took out of lots. One row per void entry.';
+COMMENT ON COLUMN credit.voided.posting IS 'The posting of the void entry.';
+COMMENT ON COLUMN credit.voided.lot IS 'The lot.';
+COMMENT ON COLUMN credit.voided.origin IS 'The lot that it descends from in its unit: of bought credits the one that the purchase granted; itself where it descends from none.';
+COMMENT ON COLUMN credit.voided.account IS 'The account.';
+COMMENT ON COLUMN credit.voided.amount IS 'How many credits.';
+COMMENT ON COLUMN credit.voided.paid IS 'What they had cost: their part of the lot''s price, cut to nine decimals; 0 for what was given.';
+COMMENT ON INDEX credit.voided_by_origin IS 'What was voided of what a purchase granted.';
+COMMENT ON TRIGGER voided_90_refuse_change ON credit.voided IS 'What was voided stays (ENABLE ALWAYS).';
+COMMENT ON TRIGGER voided_92_refuse_truncate ON credit.voided IS 'What was voided stays (ENABLE ALWAYS).';
+
+COMMENT ON VIEW credit.purchases IS 'One row per purchase, and what is kept of it: less what was voided of its lots, or taken back and paid back by a change of plan.';
+COMMENT ON COLUMN credit.purchases.account IS 'The account.';
+COMMENT ON COLUMN credit.purchases.purchase IS 'The purchase.';
+COMMENT ON COLUMN credit.purchases.plan IS 'The plan.';
+COMMENT ON COLUMN credit.purchases.tier IS 'The tier that was reached; NULL where the price was agreed.';
+COMMENT ON COLUMN credit.purchases.agreement IS 'The agreement that counted.';
+COMMENT ON COLUMN credit.purchases.status IS 'pending, active or void.';
+COMMENT ON COLUMN credit.purchases.recorded_at IS 'When it was ordered.';
+COMMENT ON COLUMN credit.purchases.settled_at IS 'When it became active or void; NULL while it is pending.';
+COMMENT ON COLUMN credit.purchases.unit IS 'The unit of its credits.';
+COMMENT ON COLUMN credit.purchases.quantity IS 'How many credits were bought, without a bonus.';
+COMMENT ON COLUMN credit.purchases.paid IS 'What they cost, in the currency.';
+COMMENT ON COLUMN credit.purchases.currency IS 'ISO 4217 code.';
+COMMENT ON COLUMN credit.purchases.kept_quantity IS 'How many of them count as bought; 0 of a purchase that is not active.';
+COMMENT ON COLUMN credit.purchases.kept_paid IS 'What of the money counts as paid.';
+
 COMMENT ON VIEW credit.tier_economics IS 'One row per tier in force: its price, cost and margin, and what was sold in it. A tier that is over has a row without a price as long as something was sold in it; sales at agreed prices have one without a tier.';
 COMMENT ON COLUMN credit.tier_economics.plan IS 'The plan.';
 COMMENT ON COLUMN credit.tier_economics.tier IS 'The tier; NULL for what was sold at agreed prices.';
@@ -122,9 +149,9 @@ COMMENT ON COLUMN credit.tier_economics.unit_cost IS 'What one credit costs the 
 COMMENT ON COLUMN credit.tier_economics.margin_percent IS 'What is left of the price, in percent.';
 COMMENT ON COLUMN credit.tier_economics.floor_margin IS 'The plan''s least margin.';
 COMMENT ON COLUMN credit.tier_economics.below_floor IS 'Whether the price is below it.';
-COMMENT ON COLUMN credit.tier_economics.customers IS 'How many accounts bought in it.';
-COMMENT ON COLUMN credit.tier_economics.credits_sold IS 'How many credits they bought.';
-COMMENT ON COLUMN credit.tier_economics.revenue IS 'What they paid, in the currency.';
+COMMENT ON COLUMN credit.tier_economics.customers IS 'How many accounts bought in it and kept something of that.';
+COMMENT ON COLUMN credit.tier_economics.credits_sold IS 'How many credits they bought, less what was voided or taken back.';
+COMMENT ON COLUMN credit.tier_economics.revenue IS 'What they paid, in the currency, less the price of what was voided and what was paid back.';
 
 COMMENT ON VIEW credit.commitments IS 'One row per year of a commitment that has begun: what was promised, what was bought, what is missing.';
 COMMENT ON COLUMN credit.commitments.account IS 'The account.';
@@ -136,8 +163,8 @@ COMMENT ON COLUMN credit.commitments.ends_at IS 'When it ends, or the agreement 
 COMMENT ON COLUMN credit.commitments.committed_quantity IS 'How many credits it commits to buy.';
 COMMENT ON COLUMN credit.commitments.committed_money IS 'How much it commits to pay.';
 COMMENT ON COLUMN credit.commitments.currency IS 'ISO 4217 code.';
-COMMENT ON COLUMN credit.commitments.bought IS 'How many credits it bought in the year by the plan.';
-COMMENT ON COLUMN credit.commitments.paid IS 'What it paid for them.';
+COMMENT ON COLUMN credit.commitments.bought IS 'How many credits it bought in the year by the plan, from when they were paid, less what was voided or taken back.';
+COMMENT ON COLUMN credit.commitments.paid IS 'What it paid for them, less the price of what was voided and what was paid back.';
 COMMENT ON COLUMN credit.commitments.missing_quantity IS 'How many credits are missing.';
 COMMENT ON COLUMN credit.commitments.missing_money IS 'How much money is missing.';
 

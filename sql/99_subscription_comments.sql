@@ -48,6 +48,10 @@ COMMENT ON COLUMN credit.plan_change.credit IS 'Money to be paid back, in the cu
 COMMENT ON COLUMN credit.plan_change.currency IS 'ISO 4217 code.';
 COMMENT ON COLUMN credit.plan_change.granted IS 'How many credits it granted.';
 COMMENT ON COLUMN credit.plan_change.returned IS 'How many unused credits it took back.';
+COMMENT ON COLUMN credit.plan_change.renewals IS 'How many periods had begun and were bought first.';
+COMMENT ON COLUMN credit.plan_change.renewed_granted IS 'How many credits these granted, besides granted.';
+COMMENT ON COLUMN credit.plan_change.renewed_charge IS 'What they cost, besides charge.';
+COMMENT ON COLUMN credit.plan_change.renewed_currency IS 'The currency of that; NULL when nothing was renewed.';
 COMMENT ON COLUMN credit.plan_change.new_price IS 'What a whole period costs from then on.';
 COMMENT ON COLUMN credit.plan_change.note IS 'What to know of it; NULL for nothing.';
 COMMENT ON COLUMN credit.plan_change.recorded_by IS 'The login role of the session that recorded it.';
@@ -57,6 +61,7 @@ COMMENT ON COLUMN credit.subscription_purchase.purchase IS 'The purchase.';
 COMMENT ON COLUMN credit.subscription_purchase.subscription IS 'The subscription.';
 COMMENT ON COLUMN credit.subscription_purchase.origin IS 'The first of the subscriptions that share the period.';
 COMMENT ON COLUMN credit.subscription_purchase.change IS 'The change that made it; NULL for a renewal.';
+COMMENT ON COLUMN credit.subscription_purchase.renewed_in IS 'The change that had the period renewed first; NULL for one that credit_renew() bought.';
 COMMENT ON COLUMN credit.subscription_purchase.period_start IS 'When the period begins.';
 COMMENT ON COLUMN credit.subscription_purchase.period_end IS 'When the period ends.';
 COMMENT ON COLUMN credit.subscription_purchase.account IS 'The account.';
@@ -125,11 +130,11 @@ COMMENT ON COLUMN credit.subscriptions.period_start IS 'When the current period 
 COMMENT ON COLUMN credit.subscriptions.period_end IS 'When it ends.';
 
 COMMENT ON FUNCTION credit_change_plan(text, text, numeric, timestamptz, boolean, text, timestamptz, text, text, jsonb) IS
-'Puts an account on a plan with so many credits (quantity) for each billing period, or changes that; quantity stays as it was unless given. What costs more for the same time takes effect at once: it grants and charges what the days that are left entitle to, less what the period granted and charged already. What costs less takes effect when the period ends; with at => now() unused credits that the period does not entitle to any more are taken back and credited at their cost basis, as far as the price of the days falls. Lots are kept. at: now, or the end of the period. preview: nothing changes, and the row is what applying it at that instant gives. billing_period: month, quarter or year; as the tier says, or as before. anchor: what periods are counted from, for the first subscription. override_reason: why a commitment may be left, or a price be below the floor; it is recorded. Under a key, a repetition changes nothing and returns the same row. charge and credit: money in currency; granted and returned: credits.
-Errors: as credit_quote(); 22023 no quantity for the first subscription; 55000 before a commitment ends, at another instant, or when nothing changes; 23505 key reused; 40001 when a lot expired while it was waited for.';
+'Puts an account on a plan with so many credits (quantity) for each billing period, or changes that; quantity stays as it was unless given. What costs more for the same time takes effect at once: it grants and charges what the days that are left entitle to, less what the period granted and charged already; its price also where it grants no more credits of its own. What costs less takes effect when the period ends; with at => now() unused credits that the period does not entitle to any more are taken back and credited at their cost basis, as far as the price of the days falls. Lots are kept. at: now, or the end of the period. preview: nothing changes, and the row is what applying it at that instant gives. billing_period: month, quarter or year; as the tier says, or as before. anchor: what periods are counted from, for the first subscription. override_reason: why a commitment may be left, or a price be below the floor; it is recorded. Under a key, a repetition changes nothing and returns the same row. charge and credit: money in currency; granted and returned: credits. Periods that had begun and were not bought are bought first: renewals says how many, renewed_granted and renewed_charge (in renewed_currency) what they came to, besides granted and charge.
+Errors: as credit_quote(); 22023 no quantity for the first subscription; 55000 before a commitment ends, at another instant, when nothing changes, or with periods to renew in two currencies; 23505 key reused; 40001 when a lot expired while it was waited for.';
 COMMENT ON FUNCTION credit_renew(text, timestamptz, text) IS
 'Buys each period of an account''s subscriptions that has begun until at (now) and is not bought, in their order, usable from when it began. A period whose credits would have expired is passed over. Two at once buy once. A row for each period: granted in credits, paid in the currency.
 Errors: 22023 malformed argument; P0002 unknown account; 55000 an instant in the future.';
 COMMENT ON FUNCTION credit_cancel_plan(text, text, text) IS
-'Ends the subscription of an account in a unit (its own) with the current period, and drops what is announced. override_reason: why a commitment may be left; it is recorded. Returns when it ends.
+'Ends the subscription of an account in a unit (its own) with the last period that was bought, and drops what is announced. It buys nothing: where nobody renewed, that end has passed. override_reason: why a commitment may be left; it is recorded. Returns when it ends.
 Errors: 22023 malformed argument; P0002 unknown account, or no subscription; 55000 before its commitment ends.';

@@ -69,7 +69,7 @@ fn credit_expiry_forecast(
         let lots: Vec<_> = priced.iter().map(|priced| priced.lot.clone()).collect();
         let pace = Pace { window: now - begin, decimals: context.unit_decimals() };
         let state = State::read(name, Snapshot::OfCaller);
-        let issuing = state.issuing(&context.unit);
+        let issuing = state.issuing(&context.unit, now);
         Ok(lines(priced, &forecast::forecast(&lots, issuing, &usage, pace, now, state.calendar())))
     })?;
     Ok(TableIterator::new(lines))

@@ -44,6 +44,10 @@ fn credit_change_plan(
             name!(currency, String),
             name!(granted, AnyNumeric),
             name!(returned, AnyNumeric),
+            name!(renewals, i64),
+            name!(renewed_granted, AnyNumeric),
+            name!(renewed_charge, AnyNumeric),
+            name!(renewed_currency, Option<String>),
             name!(commitment_until, Option<TimestampWithTimeZone>),
             name!(new_price, AnyNumeric),
             name!(lots_kept, i64),
@@ -96,6 +100,10 @@ type Row = (
     String,
     AnyNumeric,
     AnyNumeric,
+    i64,
+    AnyNumeric,
+    AnyNumeric,
+    Option<String>,
     Option<TimestampWithTimeZone>,
     AnyNumeric,
     i64,
@@ -115,6 +123,10 @@ fn row(changed: Changed) -> Row {
         changed.currency,
         changed.granted,
         changed.returned,
+        changed.renewals,
+        changed.renewed_granted,
+        changed.renewed_charge,
+        changed.renewed_currency,
         changed.committed_until.map(convert::timestamptz),
         changed.new_price,
         changed.lots_kept,
@@ -160,7 +172,7 @@ fn credit_renew(
     Ok(TableIterator::new(renewed.into_iter().map(row)))
 }
 
-/// Ends the subscription of an account with its current period; when that is.
+/// Ends the subscription of an account with the last period that was bought; when that is.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_cancel_plan(

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
+use crate::domain::exact::Fraction;
 use crate::domain::forecast::Issuing;
+use crate::domain::plan_schedule::{Granted, History, LastGrant, Seat};
 use crate::domain::rollover::{Drawn, Rollover};
-use crate::domain::schedule::{self, Due, Held, Line, Terms};
+use crate::domain::schedule::{self, Due, Held, Line, LotId, Step, Terms};
 use crate::store::Snapshot;
 use crate::store::account_calendar::AccountCalendar;
-use crate::store::schedules::{self, HeldRow, LineRow, Schedule};
+use crate::store::schedules::{self, HeldRow, IssuedLast, LineRow, Schedule};
 
 /// The priorities that a lot may have.
 const PRIORITIES: std::ops::RangeInclusive<i16> = 0..=1000;
@@ -20,6 +22,8 @@ pub struct State {
     pub schedules: Vec<Schedule>,
     pub lines: Vec<OwnerLine>,
     pub held: Vec<HeldRow>,
+    /// What schedules of plans that the account has left issued last; nothing where there are no two of them.
+    issued_last: Vec<IssuedLast>,
     calendar: AccountCalendar,
 }
 
@@ -41,6 +45,8 @@ pub struct LineDue<'a> {
     pub member: &'a str,
     /// Whose seats feed the pool, where they do.
     pub seats: &'a [String],
+    /// What each seat was granted before by plans that the account has left; empty where nothing was.
+    pub before: Vec<Vec<Granted>>,
     pub due: Due,
 }
 
@@ -59,7 +65,9 @@ impl State {
         let given_up =
             given_up.into_iter().map(|(schedule, owner)| OwnerLine { schedule, owner, seats: seats(), members: Vec::new() });
         lines.extend(given_up);
-        State { schedules, lines, held, calendar: AccountCalendar::of(account, snapshot) }
+        let has_changed = schedules.iter().filter(|schedule| schedule.of_plan.is_some()).count() > 1;
+        let issued_last = if has_changed { schedules::issued_last(account, snapshot) } else { Vec::new() };
+        State { schedules, lines, held, issued_last, calendar: AccountCalendar::of(account, snapshot) }
     }
 
     /// The account's calendar.
@@ -67,21 +75,28 @@ impl State {
         &self.calendar
     }
 
+    /// What the seats of a schedule's pool were granted before by plans that the account has left, as it is known at an instant.
+    pub fn granted_before(&self, schedule: i64, now: DateTime<Utc>) -> Vec<Vec<Granted>> {
+        self.due(now).into_iter().find(|line| line.schedule.id == schedule).map_or_else(Vec::new, |line| line.before)
+    }
+
     /// What the schedules in a unit have before them, line by line, from what was issued.
-    pub fn issuing(&self, unit: &str) -> Vec<Issuing<'_>> {
-        let line = |OwnerLine { schedule, owner, seats, .. }: &OwnerLine| {
+    pub fn issuing(&self, unit: &str, now: DateTime<Utc>) -> Vec<Issuing<'_>> {
+        let mut before: Vec<_> = self.due(now).into_iter().map(|line| line.before).collect();
+        let line = |(index, OwnerLine { schedule, owner, seats, .. }): (usize, &OwnerLine)| {
             let of = self.schedule(*schedule);
             let held = self.held.iter().filter(|row| row.schedule == *schedule && row.member == *owner && !row.closed);
             (of.unit == unit).then(|| Issuing {
                 terms: &of.terms,
                 member: (!owner.is_empty()).then(|| owner.clone()),
                 seats: seats.clone(),
+                before: std::mem::take(&mut before[index]),
                 held: held.map(|row| row.held).collect(),
                 is_paid: of.category == "paid",
                 priorities: [0, 1].map(|rolled| priority(of, rolled)),
             })
         };
-        self.lines.iter().filter_map(line).collect()
+        self.lines.iter().enumerate().filter_map(line).collect()
     }
 
     /// What is due up to an instant.
@@ -100,18 +115,105 @@ impl State {
         for row in &self.held {
             held.entry((row.schedule, &row.member)).or_default().push(row.held);
         }
-        let of_line = self.lines.iter().map(|line| {
+        // Of an account's plans one after the other: what one brings depends on what those before have granted.
+        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        order.sort_by_key(|index| {
+            let schedule = self.schedule(self.lines[*index].schedule);
+            (schedule.terms.starts_at, schedule.id)
+        });
+        let mut history = History::default();
+        let mut due: Vec<Option<LineDue<'_>>> = self.lines.iter().map(|_| None).collect();
+        for index in order {
+            let line = &self.lines[index];
             let held = held.remove(&(line.schedule, line.owner.as_str())).unwrap_or_default();
             let schedule = self.schedule(line.schedule);
-            let seats: Vec<Line> = line.seats.iter().map(|seat| begin(&schedule.terms, *seat)).collect();
-            LineDue {
+            // What an account has left of a plan counts for the next one, expired or not.
+            let is_left = schedule.of_plan.is_some() && schedule.terms.ends_at.is_some();
+            let begin = |seat: &Line| if is_left { *seat } else { begin(&schedule.terms, *seat) };
+            let seats: Vec<Line> = line.seats.iter().map(begin).collect();
+            let before = self.before(&history, line);
+            let found = schedule::due(&schedule.terms, &seats, &before, held, until, &self.calendar);
+            self.remember(&mut history, line, &before, &found);
+            due[index] = Some(LineDue {
                 schedule,
                 member: &line.owner,
                 seats: if schedule.into_pool { &line.members } else { &[] },
-                due: schedule::due(&schedule.terms, &seats, held, until, &self.calendar),
+                before,
+                due: found,
+            });
+        }
+        due.into_iter().flatten().collect()
+    }
+
+    /// What the seats of a line were granted before, by plans that the account has left.
+    fn before(&self, history: &History, line: &OwnerLine) -> Vec<Vec<Granted>> {
+        let schedule = self.schedule(line.schedule);
+        if schedule.of_plan.is_none() || self.issued_of_plans() < 2 {
+            return Vec::new();
+        }
+        let before = |seat: usize| history.before(&line.seat(seat, schedule), schedule.terms.starts_at);
+        let before: Vec<Vec<Granted>> = (0..line.seats.len()).map(before).collect();
+        if before.iter().all(Vec::is_empty) { Vec::new() } else { before }
+    }
+
+    fn issued_of_plans(&self) -> usize {
+        self.schedules.iter().filter(|schedule| schedule.of_plan.is_some()).count()
+    }
+
+    /// Adds to the history what a line of a plan's schedule used of it, and what it leaves when the account has left the plan.
+    fn remember(&self, history: &mut History, line: &OwnerLine, before: &[Vec<Granted>], due: &Due) {
+        let schedule = self.schedule(line.schedule);
+        if schedule.of_plan.is_none() || self.issued_of_plans() < 2 {
+            return;
+        }
+        let terms = &schedule.terms;
+        for (index, seat) in line.seats.iter().enumerate() {
+            let whose = line.seat(index, schedule);
+            if let (Some(before), Some(since)) = (before.get(index), seat.since) {
+                history.use_up(&whose, terms.ends_at, terms.used_of(since, before, &self.calendar));
+            }
+            // One that ended where it began may have brought its first period by then.
+            if let Some(left_at) = terms.ends_at {
+                for last in self.last_grants(line, index, left_at, due) {
+                    history.leave(&whose, last.left_over(left_at, &self.calendar));
+                }
+            }
+        }
+    }
+
+    /// What a seat was granted last by a schedule that ended: as it was issued, or as it is due.
+    fn last_grants(&self, line: &OwnerLine, seat: usize, left_at: DateTime<Utc>, due: &Due) -> Vec<LastGrant> {
+        let schedule = self.schedule(line.schedule);
+        let member = line.members.get(seat).map_or(line.owner.as_str(), String::as_str);
+        let ends = |period: i64| schedule.terms.cycle.start(&self.calendar, period + 1);
+        // What lapses of a lot because its plan is left.
+        let lapses = |id: LotId| {
+            let of_lot = due.steps.iter().filter_map(|step| match *step {
+                Step::Lapse { lot, amount, at, .. } if lot == id && at == left_at && schedule.terms.ends_lots => Some(amount),
+                _ => None,
+            });
+            of_lot.sum::<Amount>()
+        };
+        // Of a lot that seats bring together each has its part.
+        let part = |lapsed: Amount, granted: Amount, of_lot: Amount| {
+            let share = Fraction::from(granted).over(&Fraction::from(of_lot)).expect("a lot is granted");
+            Fraction::from(lapsed).times(&share)
+        };
+        let issued = self.issued_last.iter().filter(|issued| issued.schedule == line.schedule && issued.member == member);
+        let issued = issued.map(|issued| {
+            let lapsed = issued.lapsed.checked_add(lapses(LotId::Known(issued.lot))).expect("a part of a lot");
+            LastGrant {
+                of: (issued.effective_at, ends(issued.period)),
+                granted: issued.granted,
+                lapsed: part(lapsed, issued.granted, issued.of_lot),
             }
         });
-        of_line.collect()
+        let planned = due.lots.iter().enumerate().filter(|(_, planned)| planned.rolled == 0).filter_map(|(lot, planned)| {
+            let granted = due.parts[lot].iter().find(|(brought_by, _)| *brought_by == seat)?.1;
+            let lapsed = part(lapses(LotId::Planned(lot)), granted, planned.granted);
+            Some(LastGrant { of: (planned.effective_at, ends(planned.period)), granted, lapsed })
+        });
+        issued.chain(planned).collect()
     }
 
     /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.
@@ -132,6 +234,14 @@ impl State {
     pub fn may_change(&self, row: &HeldRow, until: DateTime<Utc>) -> bool {
         let is_trimmed = || self.schedule(row.schedule).terms.rollover.as_ref().is_some_and(Rollover::trims);
         row.held.expires_at.is_some_and(|expires_at| expires_at <= until) || (row.held.rolled > 0 && is_trimmed())
+    }
+}
+
+impl OwnerLine {
+    /// Whose credits a seat brings.
+    fn seat(&self, seat: usize, schedule: &Schedule) -> Seat {
+        let member = self.members.get(seat).unwrap_or(&self.owner).clone();
+        Seat { unit: schedule.unit.clone(), member }
     }
 }
 

@@ -125,31 +125,15 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
 }
 
-/// Where the periods of a schedule are counted from, where it starts, and how many there are. Who comes back to a plan within a period that
-/// he had of it goes on with the next one, and with the periods that are left: going back and forth refreshes nothing.
+/// What the periods of a schedule are counted from, and how many there are. Who comes back to a plan within a period that he had of it goes
+/// on with the periods that are left, this one included: what he was granted of it before is not granted again.
 fn beginning(missing: &Missing, calendar: &AccountCalendar) -> Beginning {
-    let anew = Beginning { anchor: missing.anchor, starts_at: missing.since, ends_at: missing.ends_at, periods: missing.periods };
+    let anew = Beginning { anchor: missing.anchor, periods: missing.periods };
     let Some(before) = missing.before else { return anew };
     let last = before.cycle.containing(calendar, before.ended_at - chrono::TimeDelta::microseconds(1));
-    let starts_at = before.cycle.start(calendar, last + 1);
-    if starts_at <= missing.since {
+    if before.cycle.start(calendar, last + 1) <= missing.since {
         return anew;
     }
-    let had = last + 1 - before.cycle.containing(calendar, before.starts_at);
-    let left = before.periods.map(|periods| i64::from(periods) - had);
-    match left {
-        // Nothing is left: it ended where the first one began.
-        Some(..=0) => Beginning {
-            anchor: before.cycle.anchor,
-            starts_at: before.starts_at,
-            ends_at: Some(before.starts_at),
-            periods: missing.periods,
-        },
-        _ => Beginning {
-            anchor: before.cycle.anchor,
-            starts_at,
-            ends_at: missing.ends_at.map(|ends_at| ends_at.max(starts_at)),
-            periods: left.map(|left| left as i32),
-        },
-    }
+    let over = last - before.cycle.containing(calendar, before.starts_at);
+    Beginning { anchor: before.cycle.anchor, periods: before.periods.map(|periods| periods - over as i32) }
 }

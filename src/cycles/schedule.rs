@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::due::State;
 use super::{refresh, seats};
 use crate::domain::calendar::Cycle;
+use crate::domain::plan_schedule::Granted;
 use crate::domain::rollover::Rollover;
 use crate::domain::schedule::{self, Planned};
 use crate::domain::terms::{self, Category};
@@ -13,7 +15,7 @@ use crate::posting::closed;
 use crate::posting::idempotency::{self, Keyed};
 use crate::server::clock;
 use crate::store::account_calendar::AccountCalendar;
-use crate::store::schedules::{self, NewSchedule};
+use crate::store::schedules::{self, NewSchedule, Schedule};
 use crate::store::{Snapshot, accounts, true_up};
 
 /// So many periods are looked through at most: between the start of a schedule and now, say.
@@ -185,5 +187,15 @@ pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec
     } else {
         1
     };
-    Ok(schedule::preview(&known.terms, seats, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
+    let before = granted_before(account, &known, Snapshot::OfCaller, clock::now());
+    Ok(schedule::preview(&known.terms, seats, &before, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
+}
+
+/// What the pool, or the seats that feed it, were granted before by plans that the account has left: a plan's schedule brings less by that.
+/// What members were granted themselves differs from one to the other, and is left out.
+pub fn granted_before(account: &str, known: &Schedule, snapshot: Snapshot, now: DateTime<Utc>) -> Vec<Vec<Granted>> {
+    if known.of_plan.is_none() || (known.per_member && !known.into_pool) {
+        return Vec::new();
+    }
+    State::read(account, snapshot).granted_before(known.id, now)
 }

@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::amount::{Amount, MAX_DECIMALS};
 use super::calendar::Calendar;
 use super::drawdown::{Expiry, Rank};
+use super::plan_schedule::Granted;
 use super::schedule::{self, Held, Line, LotId, Planned, Step, Terms};
 
 /// A lot as it is now.
@@ -51,6 +52,8 @@ pub struct Issuing<'a> {
     pub member: Option<String>,
     /// Its seats: one, or those that feed the pool.
     pub seats: Vec<Line>,
+    /// What each of them was granted before by a plan that was left.
+    pub before: Vec<Vec<Granted>>,
     pub held: Vec<Held>,
     pub is_paid: bool,
     /// The priorities of fresh lots, and of those that were rolled.
@@ -210,14 +213,14 @@ impl<'a> Simulation<'a> {
 
     /// What the line's schedule does up to an instant, by its own rules.
     fn issue(&mut self, index: usize, at: DateTime<Utc>, calendar: &impl Calendar) {
-        let Issuing { terms, member, mut seats, mut held, is_paid, priorities } = self.lines[index].0.clone();
+        let Issuing { terms, member, mut seats, before, mut held, is_paid, priorities } = self.lines[index].0.clone();
         for lot in &mut held {
             // One that has expired and waits for its rollover is not among the lots.
             if let Some(course) = self.course(lot.id) {
                 lot.remaining = amount(course.left);
             }
         }
-        let due = schedule::due(terms, &seats, held.clone(), at, calendar);
+        let due = schedule::due(terms, &seats, &before, held.clone(), at, calendar);
         let first = self.lots.iter().map(|lot| lot.rank.lot).max().unwrap_or(0) + 1;
         let id = |lot: LotId| match lot {
             LotId::Planned(planned) => LotId::Known(first + planned as i64),

@@ -12,7 +12,11 @@ use chrono::{DateTime, Utc};
 use super::amount::Amount;
 use super::calendar::{Calendar, Cycle, Span};
 use super::exact::{Fraction, Precision};
+use super::plan_schedule::{self, Granted, Measure, Stretch};
 use super::rollover::{Rollover, Unused, less};
+
+/// A day has so many microseconds, most of the time.
+const DAY: i64 = 86_400_000_000;
 
 /// How long an issued lot lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +115,17 @@ pub struct Due {
 }
 
 /// What is due of the line up to an instant. The pool or a member is one seat; where several feed the pool, or none does at present, the
-/// line is all of them.
-pub fn due(terms: &Terms, seats: &[Line], held: Vec<Held>, until: DateTime<Utc>, calendar: &impl Calendar) -> Due {
-    let mut work = Work { terms, seats, held, calendar, due: Due::default() };
+/// line is all of them. `before` says for each seat what it was granted for the same time by the schedules of a plan that was left: so
+/// much less is due. It is empty where nothing was.
+pub fn due(
+    terms: &Terms,
+    seats: &[Line],
+    before: &[Vec<Granted>],
+    held: Vec<Held>,
+    until: DateTime<Utc>,
+    calendar: &impl Calendar,
+) -> Due {
+    let mut work = Work { terms, seats, before, held, calendar, due: Due::default() };
     let mut fresh = Fresh::new();
     for seat in 0..seats.len() {
         add(&mut fresh, seat, work.first(seat));
@@ -167,15 +179,77 @@ pub fn passing_over_expired(terms: &Terms, line: Line, at: DateTime<Utc>, calend
 }
 
 /// The lots that a line of so many seats would be issued until an instant, from the first period on, whatever becomes of them.
-pub fn preview(terms: &Terms, seats: usize, until: DateTime<Utc>, calendar: &impl Calendar) -> Vec<Planned> {
+pub fn preview(
+    terms: &Terms,
+    seats: usize,
+    before: &[Vec<Granted>],
+    until: DateTime<Utc>,
+    calendar: &impl Calendar,
+) -> Vec<Planned> {
     let terms = Terms { rollover: None, ..terms.clone() };
-    due(&terms, &vec![Line { since: Some(terms.starts_at), issued: None }; seats], Vec::new(), until, calendar).lots
+    let seats = vec![Line { since: Some(terms.starts_at), issued: None }; seats];
+    due(&terms, &seats, before, Vec::new(), until, calendar).lots
 }
 
 impl Terms {
     /// Whether lots are looked at when they end: what is left of them may go on, or their end may come sooner than they were told.
     pub fn settles(&self) -> bool {
         self.rollover.is_some() || self.ends_lots
+    }
+
+    /// What a seat gets for a period from an instant in it on, less what it was granted before: rounded once.
+    fn granted(&self, before: &[Granted], whole: Stretch, from: DateTime<Utc>, calendar: &impl Calendar) -> Amount {
+        let (part, credits) = self.prorated(whole, from, calendar);
+        if before.is_empty() {
+            return if part == whole { self.amount } else { credits.round(self.precision).expect("a part of an amount") };
+        }
+        let known = plan_schedule::granted_before(before, self.time(whole, from), &credits, self.measure(), calendar);
+        credits.minus(&known).round(self.precision).expect("a part of an amount")
+    }
+
+    /// The days of a period that its amount is for, and the part of the amount for them; a day that has begun counts at the beginning, not
+    /// at the end. Periods within a day count by the time itself.
+    fn prorated(&self, whole: Stretch, from: DateTime<Utc>, calendar: &impl Calendar) -> (Stretch, Fraction) {
+        let time = self.time(whole, from);
+        let part = (if self.proration.first { time.0 } else { whole.0 }, time.1);
+        let share = if part == whole { Fraction::whole(1) } else { plan_schedule::share(whole, part, Measure::Days, calendar) };
+        (part, share.times(&Fraction::from(self.amount)))
+    }
+
+    /// How what was granted before is measured.
+    fn measure(&self) -> Measure {
+        if self.cycle.every.mean_microseconds() < DAY { Measure::Time } else { Measure::Days }
+    }
+
+    /// The time that what is granted from an instant in a period on is for.
+    fn time(&self, whole: Stretch, from: DateTime<Utc>) -> Stretch {
+        let end = self.ends_at.filter(|_| self.proration.last).map_or(whole.1, |ends_at| ends_at.min(whole.1));
+        (from.max(whole.0), end)
+    }
+
+    /// What a seat's periods make use of, of what was granted before.
+    pub fn used_of(&self, since: DateTime<Utc>, before: &[Granted], calendar: &impl Calendar) -> Vec<Granted> {
+        let since = since.max(self.starts_at);
+        let Some(last) = before.iter().map(|granted| granted.of.1).max() else { return Vec::new() };
+        let first = self.cycle.containing(calendar, since);
+        let limit = self.periods.map(|periods| self.cycle.containing(calendar, self.starts_at) + i64::from(periods));
+        let mut used = Vec::new();
+        for period in first.. {
+            let whole = (self.cycle.start(calendar, period), self.cycle.start(calendar, period + 1));
+            let from = whole.0.max(since);
+            let is_over =
+                from >= last || self.ends_at.is_some_and(|ends_at| from >= ends_at) || limit.is_some_and(|limit| period >= limit);
+            if is_over {
+                break;
+            }
+            let (_, credits) = self.prorated(whole, from, calendar);
+            let of = self.time(whole, from);
+            let known = plan_schedule::granted_before(before, of, &credits, self.measure(), calendar);
+            if of.0 < of.1 {
+                used.push(Granted { of, credits: Fraction::zero().minus(&known) });
+            }
+        }
+        used
     }
 
     /// The end of a lot's life, which the schedule's end may bring about.
@@ -188,6 +262,8 @@ impl Terms {
 struct Work<'a, C> {
     terms: &'a Terms,
     seats: &'a [Line],
+    /// What each seat was granted before; none for all of them where nothing was.
+    before: &'a [Vec<Granted>],
     held: Vec<Held>,
     calendar: &'a C,
     due: Due,
@@ -219,7 +295,7 @@ impl<C: Calendar> Work<'_, C> {
             if is_over {
                 return None;
             }
-            if let Some(planned) = self.of_period(period, start, since) {
+            if let Some(planned) = self.of_period(seat, period, start, since) {
                 return Some(planned);
             }
             period += 1;
@@ -227,7 +303,7 @@ impl<C: Calendar> Work<'_, C> {
     }
 
     /// The lot of a period; `None` when nothing of it is left, or it has no length.
-    fn of_period(&self, period: i64, start: DateTime<Utc>, since: DateTime<Utc>) -> Option<Planned> {
+    fn of_period(&self, seat: usize, period: i64, start: DateTime<Utc>, since: DateTime<Utc>) -> Option<Planned> {
         let terms = self.terms;
         let whole_end = terms.cycle.start(self.calendar, period + 1);
         let end = terms.ends_at.map_or(whole_end, |ends_at| ends_at.min(whole_end));
@@ -235,9 +311,8 @@ impl<C: Calendar> Work<'_, C> {
         if effective_at >= end {
             return None;
         }
-        let from = if terms.proration.first { effective_at } else { start };
-        let to = if terms.proration.last { end } else { whole_end };
-        let granted = self.prorated((from, to), (start, whole_end));
+        let granted =
+            terms.granted(self.before.get(seat).map_or(&[], Vec::as_slice), (start, whole_end), effective_at, self.calendar);
         let expires_at = match terms.validity {
             Validity::Never => None,
             Validity::PeriodEnd => Some(end),
@@ -248,22 +323,6 @@ impl<C: Calendar> Work<'_, C> {
         let expires_at = self.terms.cut(expires_at);
         let lives = granted.is_positive() && expires_at.is_none_or(|expires_at| expires_at > effective_at);
         lives.then_some(Planned { period, rolled: 0, granted, original: granted, effective_at, expires_at, parent: None })
-    }
-
-    /// The part of the amount for these days of the whole period; a day that has begun counts at the beginning, not at the end.
-    /// Periods within a day count by the time itself.
-    fn prorated(&self, (from, to): (DateTime<Utc>, DateTime<Utc>), (start, end): (DateTime<Utc>, DateTime<Utc>)) -> Amount {
-        let days = |from, to| self.calendar.day(to) - self.calendar.day(from);
-        let time = |from, to| DateTime::signed_duration_since(to, from).num_microseconds().expect("a period within the calendar");
-        if (from, to) == (start, end) {
-            return self.terms.amount;
-        }
-        let (part, whole) = match days(start, end) {
-            0 => (time(from, to), time(start, end)),
-            whole => (days(from, to), whole),
-        };
-        let part = Fraction::whole(part).over(&Fraction::whole(whole)).expect("a period with a length");
-        part.times(&Fraction::from(self.terms.amount)).round(self.terms.precision).expect("a part of an amount")
     }
 
     /// What seats bring at one instant is one lot, unless it is more than a lot can hold.

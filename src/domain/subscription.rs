@@ -99,11 +99,15 @@ pub fn entitlement(segments: &[Segment], days: i32, decimals: Decimals) -> Moved
     }
 }
 
-/// What is still to be granted and charged: nothing is charged where nothing is granted.
+/// What is still to be granted and charged. The days of a dearer plan are charged also where it grants no more credits of its own: what
+/// else it brings, its schedules and its features, is had from then on.
 pub fn outstanding(entitled: Moved, moved: Moved) -> Moved {
-    let granted = above(entitled.granted, moved.granted);
-    let charged = if granted.is_zero() { Amount::ZERO } else { above(entitled.charged, moved.charged) };
-    Moved { granted, charged }
+    Moved { granted: above(entitled.granted, moved.granted), charged: above(entitled.charged, moved.charged) }
+}
+
+/// What is charged beyond what the days of a period come to: it bought credits that were used or are kept.
+pub fn overpaid(entitled: Moved, moved: Moved) -> Amount {
+    above(moved.charged, entitled.charged)
 }
 
 /// What was granted and charged that the period does not come to any more.
@@ -198,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn the_days_of_a_dearer_plan_are_charged_without_more_credits() {
+        let entitled = entitlement(&[segment(30, "1", "10"), segment(29, "1", "100")], 30, DECIMALS);
+        assert_eq!(outstanding(entitled, moved("1", "10")), moved("0", "87"));
+        assert_eq!(overpaid(entitled, moved("1", "100")), amount("3"));
+        assert_eq!(overpaid(entitled, moved("1", "10")), Amount::ZERO);
+    }
+
+    #[test]
     fn back_and_forth_grants_nothing_twice() {
         let chain = [segment(30, "100", "1"), segment(15, "300", "3"), segment(15, "100", "1"), segment(15, "300", "3")];
         let entitled = entitlement(&chain, 30, DECIMALS);
@@ -262,6 +274,7 @@ mod tests {
             let mut segments = vec![Segment { days_left: days, quantity: whole(first.0), price: cents(first.1) }];
             let mut net = Moved { granted: whole(first.0), charged: cents(first.1) };
             let (mut lots, mut gross) = (vec![(whole(first.0), cents(first.1), Amount::ZERO, whole(first.0))], first.0);
+            let mut without_lots = Amount::ZERO;
             for (after, quantity, price, spent) in changes {
                 day = (day + after).min(days - 1);
                 for held in &mut of_day[day as usize..] { *held = (quantity, price) }
@@ -274,13 +287,15 @@ mod tests {
 
                 for lot in &mut lots { lot.3 = whole((lot.3.nanos() / 1_000_000_000) as i64 * i64::from(100 - spent) / 100) }
                 let due = outstanding(entitled, net);
+                net.charged = net.charged.checked_add(due.charged).unwrap();
+                prop_assert!(net.charged >= entitled.charged, "the days are paid for");
                 if due.granted.is_positive() {
                     gross += (due.granted.nanos() / 1_000_000_000) as i64;
                     lots.push((due.granted, due.charged, Amount::ZERO, due.granted));
                     net.granted = net.granted.checked_add(due.granted).unwrap();
-                    net.charged = net.charged.checked_add(due.charged).unwrap();
                     prop_assert_eq!(net.granted, entitled.granted, "a grant goes up to the entitlement, never beyond");
-                    prop_assert!(net.charged >= entitled.charged);
+                } else {
+                    without_lots = without_lots.checked_add(due.charged).unwrap();
                 }
                 let before = net;
                 for lot in lots.iter_mut().rev() {
@@ -300,7 +315,8 @@ mod tests {
                 };
                 let kept: Amount = lots.iter().map(worth).sum();
                 let paid: Amount = lots.iter().map(|lot| lot.1).sum();
-                prop_assert_eq!(paid.checked_sub(kept).unwrap(), net.charged, "to the cent");
+                let had = paid.checked_sub(kept).unwrap().checked_add(without_lots).unwrap();
+                prop_assert_eq!(had, net.charged, "to the cent");
             }
             prop_assert!(gross > 0);
         }

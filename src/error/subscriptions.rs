@@ -107,6 +107,15 @@ pub fn renewal_too_early(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -
     )
 }
 
+/// 55000: what is to be renewed first is in two currencies.
+pub fn renewals_in_two_currencies(account: &str, one: &str, other: &str) -> ErrorReport {
+    wrong_state(
+        format!("account \"{account}\" has periods to renew in {one} and in {other}"),
+        format!("account={} currency={one} other={other}", plain(account)),
+        "Renew them first with credit_renew(), which returns a row for each.",
+    )
+}
+
 // 40001 serialization_failure
 
 /// 40001: the change was of a period that is over.

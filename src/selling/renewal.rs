@@ -12,7 +12,7 @@ use crate::store::subscription_moves::{self as moves, Bought};
 use crate::store::{lots, subscriptions};
 
 /// A period that was bought.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Renewed {
     pub subscription: i64,
     pub starts_at: DateTime<Utc>,
@@ -20,6 +20,7 @@ pub struct Renewed {
     pub lot: i64,
     pub granted: Amount,
     pub paid: Amount,
+    pub currency: String,
     pub currency_decimals: i32,
 }
 
@@ -36,7 +37,7 @@ pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Resul
     if until > now {
         return Err(error::renewal_too_early(name, until, now));
     }
-    Ok(due(name, unit, until, now))
+    Ok(due(name, unit, until, now, None))
 }
 
 /// Lets the books of an account whose row is locked go on where its subscriptions were written last, if the clock was set back since.
@@ -54,18 +55,19 @@ pub fn go_on(account: &str) -> Result<Movable> {
     }
 }
 
-/// The same in an account whose row is locked.
-pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Renewed> {
+/// The same in an account whose row is locked; `change` is the change of plan that buys them first.
+pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTime<Utc>, change: Option<i64>) -> Vec<Renewed> {
     let due = moves::due(account, unit, until, now).into_iter().map(|period| {
         let lot = lots::next_id();
         let bought = Bought {
             account,
             subscription: period.subscription,
-            lot,
+            lot: Some(lot),
             granted: period.quantity,
             paid: period.price,
             currency_decimals: period.currency_decimals,
             change: None,
+            renewed_in: change,
             starts_at: period.starts_at,
             ends_at: period.ends_at,
             is_period: true,
@@ -78,6 +80,7 @@ pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTim
             lot,
             granted: period.quantity,
             paid: period.price,
+            currency: period.currency,
             currency_decimals: period.currency_decimals,
         }
     });
@@ -90,7 +93,8 @@ pub fn buy(bought: &Bought<'_>, effective_at: DateTime<Utc>, now: DateTime<Utc>)
     purchase::grant(bought.account, purchase, effective_at, now);
 }
 
-/// Ends the subscription of an account in a unit with its current period, and drops what is announced; when it ends.
+/// Ends the subscription of an account in a unit with the last period that was bought, and drops what is announced; when it ends. It buys
+/// nothing: of a subscription that nobody renewed the end has passed.
 ///
 /// # Errors
 /// P0002 unknown account, or no subscription; 55000 before its commitment ends without a reason.
@@ -100,10 +104,10 @@ pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> 
     account::lock(name);
     let _movable = go_on(name)?;
     let now = clock::now();
-    due(name, Some(&context.unit), now, now);
     let current = subscriptions::in_force(name, &context.unit, now);
     let current = current.ok_or_else(|| error::no_subscription(name, &context.unit))?;
-    let ends_at = subscriptions::period(name, &current.cycle, now).ends_at;
+    let ends_at =
+        subscriptions::bought_until(name, current.origin).map_or(current.effective_at, |end| end.max(current.effective_at));
     if let Some(until) = current.committed_until.filter(|until| *until > ends_at && override_reason.is_none()) {
         return Err(error::still_committed(name, &current.plan, until, ends_at));
     }

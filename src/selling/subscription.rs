@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 
 use super::giving_back::{self, GivenBack};
 use super::quote::{self, Asked, Quoted};
-use super::renewal;
+use super::renewal::{self, Renewed};
+use crate::convert;
 use crate::cycles::{plan_schedule, refresh, seats};
-use crate::domain::amount::Amount;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::subscription::{self as rules, BillingPeriod, Decimals, Moved, Segment};
 use crate::error::{self, Result};
 use crate::posting::account;
@@ -85,7 +86,8 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
         Some(at) if request.preview && at > clock::now() => at,
         _ => clock::now(),
     };
-    renewal::due(request.account, Some(&unit), now, now);
+    let renewed = renewal::due(request.account, Some(&unit), now, now, Some(change));
+    let renewed = Renewals::of(request.account, &renewed)?;
     let current = subscriptions::in_force(request.account, &unit, now);
     let quantity = request.quantity.or(current.as_ref().map(|current| current.quantity));
     let quantity = quantity.ok_or_else(|| error::null_argument("quantity"))?;
@@ -98,7 +100,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     if quoted.is_refused() && request.override_reason.is_none() {
         return Err(error::quote_below_floor(request.plan, &quoted));
     }
-    let step = Step { request, change, unit: &unit, quoted: &quoted, now };
+    let step = Step { request, change, unit: &unit, quoted: &quoted, renewed: &renewed, now };
     match current {
         None => step.begin()?,
         Some(current) => step.go_on(&current)?,
@@ -112,7 +114,38 @@ struct Step<'a> {
     change: i64,
     unit: &'a str,
     quoted: &'a Quoted,
+    renewed: &'a Renewals,
     now: DateTime<Utc>,
+}
+
+/// The periods that had begun and were not bought: a change buys them first.
+#[derive(Debug, Default)]
+struct Renewals {
+    periods: i64,
+    moved: Moved,
+    /// `None` when there are none.
+    money: Option<(String, i32)>,
+}
+
+impl Renewals {
+    /// What they come to.
+    ///
+    /// # Errors
+    /// 55000 in two currencies: one row cannot say both.
+    fn of(account: &str, renewed: &[Renewed]) -> Result<Renewals> {
+        let currency = renewed.first().map(|period| period.currency.as_str());
+        if let Some(other) = renewed.iter().find(|period| Some(period.currency.as_str()) != currency) {
+            return Err(error::renewals_in_two_currencies(account, currency.unwrap_or_default(), &other.currency));
+        }
+        Ok(Renewals {
+            periods: renewed.len() as i64,
+            moved: Moved {
+                granted: renewed.iter().map(|period| period.granted).sum(),
+                charged: renewed.iter().map(|period| period.paid).sum(),
+            },
+            money: renewed.first().map(|period| (period.currency.clone(), period.currency_decimals)),
+        })
+    }
 }
 
 /// The subscription that a change begins.
@@ -247,8 +280,7 @@ impl Step<'_> {
             return Ok((Period { days_left: 0, ..period }, effect));
         }
         if new.origin != current.origin {
-            effect.given_back = self.give_back(current.origin, &period, new)?;
-            effect.notes.extend(effect.given_back.notes());
+            self.give_back(current.origin, &period, new, &mut effect)?;
             effect.notes.push(format!("a new {} begins", new.cycle.billing_period));
             let own = subscriptions::period(self.request.account, &new.cycle, self.now);
             effect.bought = self.buy_rest(new, &own, true);
@@ -256,12 +288,20 @@ impl Step<'_> {
         }
         if is_dearer || self.goes_up(current, new.cycle.billing_period) {
             effect.bought = self.buy_rest(new, &period, false);
-            if effect.bought.granted.is_zero() {
-                effect.notes.push("the period grants no more credits: nothing is charged until it ends".to_owned());
-            }
+            effect.notes.extend(match (effect.bought.granted.is_zero(), effect.bought.charged.is_zero()) {
+                (true, true) => Some("the period grants no more credits: nothing is charged until it ends".to_owned()),
+                (true, false) => {
+                    Some("the period grants no more credits of the plan's own: its price is charged for the days".to_owned())
+                }
+                _ => None,
+            });
+            effect.notes.extend(self.overpaid(
+                new.origin,
+                &period,
+                &subscriptions::segments(self.request.account, new.origin, &period),
+            ));
         } else {
-            effect.given_back = self.give_back(current.origin, &period, new)?;
-            effect.notes.extend(effect.given_back.notes());
+            self.give_back(current.origin, &period, new, &mut effect)?;
         }
         Ok((period, effect))
     }
@@ -276,15 +316,16 @@ impl Step<'_> {
         let segments = subscriptions::segments(account, new.origin, period);
         let entitled = rules::entitlement(&segments, period.days, self.decimals());
         let due = rules::outstanding(entitled, moves::moved(account, new.origin, period));
-        if due.granted.is_positive() {
+        if due.granted.is_positive() || due.charged.is_positive() {
             let bought = Bought {
                 account,
                 subscription: new.id,
-                lot: lots::next_id(),
+                lot: due.granted.is_positive().then(lots::next_id),
                 granted: due.granted,
                 paid: due.charged,
                 currency_decimals: self.quoted.currency_decimals as i32,
                 change: Some(self.change),
+                renewed_in: None,
                 starts_at: period.starts_at,
                 ends_at: period.ends_at,
                 is_period,
@@ -294,8 +335,25 @@ impl Step<'_> {
         due
     }
 
+    /// What is to be said where more was charged for a period than its days come to, and is not paid back.
+    fn overpaid(&self, origin: i64, period: &Period, segments: &[Segment]) -> Option<String> {
+        let entitled = rules::entitlement(segments, period.days, self.decimals());
+        let moved = moves::moved(self.request.account, origin, period);
+        let money = |amount| convert::money_text(amount, self.quoted.currency_decimals);
+        let currency = &self.quoted.plan.currency;
+        // What is paid back is rounded down: a smallest coin is nothing to tell.
+        let coin = Amount::from_nanos(10_i128.pow(MAX_DECIMALS - self.quoted.currency_decimals)).expect("a coin");
+        let kept = Some(rules::overpaid(entitled, moved)).filter(|kept| *kept > coin)?;
+        Some(format!(
+            "{} {currency} are paid for the period, {} {currency} are due for its days: {} {currency} are not paid back",
+            money(moved.charged),
+            money(entitled.charged),
+            money(kept),
+        ))
+    }
+
     /// Takes back what is unused of what a period does not entitle to any more.
-    fn give_back(&self, origin: i64, period: &Period, new: &Begun) -> Result<GivenBack> {
+    fn give_back(&self, origin: i64, period: &Period, new: &Begun, effect: &mut Effect) -> Result<()> {
         let account = self.request.account;
         let mut segments = subscriptions::segments(account, origin, period);
         if new.origin != origin {
@@ -313,7 +371,10 @@ impl Step<'_> {
             decimals: self.decimals(),
             metadata: self.request.metadata,
         };
-        giving_back::give_back(&taking, self.now)
+        effect.given_back = giving_back::give_back(&taking, self.now)?;
+        effect.notes.extend(effect.given_back.notes());
+        effect.notes.extend(self.overpaid(origin, period, &segments));
+        Ok(())
     }
 
     fn add(&self, new: &Begun, predecessor: Option<i64>) {
@@ -367,6 +428,9 @@ impl Step<'_> {
                 currency_decimals: self.quoted.currency_decimals as i32,
                 granted: bought.granted,
                 returned: given_back.returned,
+                renewals: self.renewed.periods,
+                renewed: self.renewed.moved,
+                renewed_money: self.renewed.money.clone(),
                 new_price: self.quoted.total,
                 lots_kept,
                 note: (!notes.is_empty()).then(|| notes.join("; ")),

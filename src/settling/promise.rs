@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::statement::Period;
+use crate::cycles::schedule::granted_before;
 use crate::domain::amount::Amount;
 use crate::domain::calendar::{Cycle, Span};
 use crate::domain::exact::{Fraction, MAX_RATE_DECIMALS, Precision, Rounding};
@@ -13,6 +14,7 @@ use crate::domain::{schedule, true_up};
 use crate::error::{self, Result};
 
 use crate::selling::quote;
+use crate::server::clock;
 use crate::store::account_calendar::AccountCalendar;
 use crate::store::closed_periods::Line;
 use crate::store::schedules::{self, Schedule};
@@ -153,7 +155,8 @@ fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &
             let issued = store::issued_to_members(&sums.account, known.id, from, to, snapshot);
             sum([issued, brought.get(&known.id).copied().unwrap_or_default()].into_iter())?
         } else {
-            let planned = schedule::preview(&known.terms, 1, to, calendar);
+            let before = granted_before(&sums.account, &known, snapshot, clock::now());
+            let planned = schedule::preview(&known.terms, 1, &before, to, calendar);
             sum(planned.iter().filter(|lot| (from..to).contains(&lot.effective_at)).map(|lot| lot.granted))?
         };
         let price = prices.iter().find(|price| price.schedule == known.id);

@@ -14,18 +14,30 @@ static IN_FORCE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// What was bought since the last anniversary of the agreement, by the account's calendar. A purchase that was voided does not count.
-// The anniversary is found once, before the purchases are read, and not for each of them.
+// What was bought and paid since the last anniversary of the agreement, by the account's calendar. What is pending does not count, nor
+// what was voided, or taken back by a change of plan. The anniversary
+// is found once, before the purchases are read, and not for each of them; what they lost is looked up by itself.
 static BOUGHT: Statement = Statement::by_index(
     "WITH year AS MATERIALIZED (
          SELECT g.plan, (
              SELECT max(credit.add_interval(g.effective_at, make_interval(years => year), a.time_zone))
              FROM generate_series(0, (EXTRACT(year FROM $3) - EXTRACT(year FROM g.effective_at))::integer + 1) AS year
              WHERE year = 0 OR credit.add_interval(g.effective_at, make_interval(years => year), a.time_zone) <= $3) AS starts_at
-         FROM credit.agreement g JOIN credit.account a ON a.account = g.account WHERE g.account = $1 AND g.agreement = $2)
-     SELECT COALESCE(sum(quantity), 0) FROM credit.purchase
-     WHERE account = $1 AND plan = (SELECT plan FROM year) AND recorded_at >= (SELECT starts_at FROM year) AND recorded_at <= $3
-         AND status <> 'void'",
+         FROM credit.agreement g JOIN credit.account a ON a.account = g.account WHERE g.account = $1 AND g.agreement = $2
+     ), gone AS MATERIALIZED (
+         -- A bonus comes last, and is not counted to the quantity.
+         SELECT l.purchase, sum(LEAST(g.amount, l.granted)) AS quantity, sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_last) AS but_last
+         FROM (SELECT lot, sum(amount) AS amount FROM (
+             SELECT origin AS lot, amount FROM credit.voided WHERE account = $1
+             UNION ALL SELECT lot, returned FROM credit.subscription_return WHERE account = $1) AS x GROUP BY lot) AS g
+         CROSS JOIN LATERAL (SELECT l.purchase, l.granted, NOT EXISTS (SELECT FROM credit.purchase_lot n
+                 WHERE n.account = $1 AND n.purchase = l.purchase AND n.line > l.line) AS is_last
+             FROM credit.purchase_lot l WHERE l.account = $1 AND l.lot = g.lot OFFSET 0) AS l
+         GROUP BY l.purchase)
+     SELECT COALESCE(sum(b.quantity - COALESCE(CASE WHEN b.bonus IS NULL THEN gone.quantity ELSE gone.but_last END, 0)), 0)
+     FROM credit.purchase b LEFT JOIN gone ON gone.purchase = b.purchase
+     WHERE account = $1 AND plan = (SELECT plan FROM year) AND settled_at >= (SELECT starts_at FROM year) AND settled_at <= $3
+         AND status = 'active'",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 

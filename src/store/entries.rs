@@ -33,13 +33,25 @@ static TAKE: Statement = Statement::by_index(
 );
 
 // What ends a lot's life is the lot owner's.
+// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it.
 static VOID: Statement = Statement::by_index(
-    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
-         recorded_by, metadata, posted)
-     SELECT l.account, nextval('credit.posting_id'), 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
-         $5::jsonb, true
-     FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
-     WHERE l.account = $1 AND l.lot = $2",
+    "WITH RECURSIVE descent AS (
+         SELECT l.lot, l.parent, l.unit, 0 AS steps FROM credit.lot l WHERE l.account = $1 AND l.lot = $2
+         UNION ALL
+         SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d JOIN credit.lot p ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
+     ), line AS (
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+             recorded_by, metadata, posted)
+         SELECT l.account, nextval('credit.posting_id'), 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
+             $5::jsonb, true
+         FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
+         WHERE l.account = $1 AND l.lot = $2
+         RETURNING posting
+     )
+     INSERT INTO credit.voided (account, posting, lot, origin, amount, paid)
+     SELECT $1, line.posting, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), $3,
+         COALESCE(CASE WHEN $3 >= l.granted THEN l.paid ELSE trim_scale(div(l.paid * $3 * 1000000000, l.granted) * 0.000000001) END, 0)
+     FROM line JOIN credit.lot l ON l.account = $1 AND l.lot = $2",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID],
 );
 

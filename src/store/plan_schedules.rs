@@ -11,22 +11,25 @@ use crate::convert;
 use crate::domain::calendar::Cycle;
 
 /// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
-/// a subscription that follow each other on one plan are one stay.
+/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; who
+/// comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (
              SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at,
+                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase), a.time_zone) END AS anchor,
                  COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at, false) AS goes_on
-             FROM credit.subscription s WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
+             FROM credit.subscription s JOIN credit.account a ON a.account = s.account
+             WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
              WINDOW one_by_one AS (PARTITION BY s.account, s.unit ORDER BY s.effective_at, s.subscription)
          ), stay AS (
-             SELECT v.account, v.plan, min(v.effective_at) AS since, NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
+             SELECT v.account, v.plan, min(v.effective_at) AS since, (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor, NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
              FROM (SELECT v.*, count(*) FILTER (WHERE NOT v.goes_on)
                        OVER (PARTITION BY v.account, v.unit ORDER BY v.effective_at, v.subscription) AS number FROM version v) v
              GROUP BY v.account, v.unit, v.plan, v.number
          ), wanted AS (
-             SELECT t.account, p.schedule, GREATEST(t.since, p.starts_at) AS since, COALESCE(p.anchor, t.since) AS anchor,
-                 LEAST(t.until, p.ends_at) AS ends_at
+             SELECT t.account, p.schedule, GREATEST(t.since, p.starts_at) AS since, COALESCE(p.anchor, t.anchor) AS anchor,
+                 LEAST(t.until, p.ends_at) AS ends_at, t.since >= p.starts_at AS comes
              FROM stay t JOIN credit.plan_schedule p ON p.plan = t.plan
              WHERE COALESCE(LEAST(t.until, p.ends_at), 'infinity') > GREATEST($2, t.since, p.starts_at)
          )"
@@ -42,7 +45,8 @@ macro_rules! insert_from {
                  true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots, into_pool)
              SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at, p.every,
                  p.expires_after, w.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
-                 p.currency, p.expires, p.proration, COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
+                 p.currency, p.expires, CASE WHEN NOT w.comes THEN p.proration WHEN p.proration IN ('none', 'first') THEN 'first' ELSE 'both' END,
+                 COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
                  p.schedule, w.since, COALESCE(p.on_leave = 'expire', false), p.into_pool
              FROM ",
             $wanted,
@@ -133,7 +137,8 @@ static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
         wanted!(),
-        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at, before.periods, p.periods
+        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at, before.periods, p.periods,
+             w.comes
          FROM wanted w JOIN credit.plan_schedule p ON p.schedule = w.schedule
          LEFT JOIN LATERAL (SELECT s.anchor, s.ends_at, s.starts_at, s.periods FROM credit.schedule s
              WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since < w.since AND s.ends_at > s.starts_at
@@ -150,10 +155,10 @@ static TOUCH_PLAN: Statement = Statement::new("UPDATE credit.plan SET currency =
 
 static ADD_ONE: Statement = Statement::new(
     insert_from!(
-        "(SELECT $1 AS account, $2 AS schedule, $3 AS since, $4 AS anchor, $5 AS starts_at, $6 AS ends_at, $7 AS recorded_at,
-             $8 AS periods)"
+        "(SELECT $1 AS account, $2 AS schedule, $3 AS since, $4 AS anchor, $3 AS starts_at, $5 AS ends_at, $6 AS recorded_at,
+             $7 AS periods, $8 AS comes)"
     ),
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, BOOLOID],
 );
 
 static ADD_ALL: Statement = Statement::new(
@@ -278,6 +283,8 @@ pub struct Missing {
     pub ends_at: Option<DateTime<Utc>>,
     /// As many as the plan grants.
     pub periods: Option<i32>,
+    /// It comes to the plan then; otherwise the plan begins to grant it then.
+    pub comes: bool,
     /// What it had before it left the plan.
     pub before: Option<Before>,
 }
@@ -291,12 +298,10 @@ pub struct Before {
     pub periods: Option<i32>,
 }
 
-/// How a schedule of a plan begins for an account.
+/// What the periods of an account's schedule of a plan are counted from, and how many there are.
 #[derive(Clone, Copy)]
 pub struct Beginning {
     pub anchor: DateTime<Utc>,
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: Option<DateTime<Utc>>,
     pub periods: Option<i32>,
 }
 
@@ -318,6 +323,7 @@ pub fn missing(account: &str, now: DateTime<Utc>) -> Vec<Missing> {
                 anchor: row.get(3),
                 ends_at: row.optional(4),
                 periods: row.optional(10),
+                comes: row.get(11),
                 before,
             }
         })
@@ -326,8 +332,8 @@ pub fn missing(account: &str, now: DateTime<Utc>) -> Vec<Missing> {
 
 /// Gives an account a schedule of its plan.
 pub fn add_one(account: &str, missing: &Missing, beginning: Beginning, now: DateTime<Utc>) {
-    let Beginning { anchor, starts_at, ends_at, periods } = beginning;
-    ADD_ONE.run(&[&account, &missing.schedule, &missing.since, &anchor, &starts_at, &ends_at, &now, &periods]);
+    let Beginning { anchor, periods } = beginning;
+    ADD_ONE.run(&[&account, &missing.schedule, &missing.since, &anchor, &missing.ends_at, &now, &periods, &missing.comes]);
 }
 
 /// Gives accounts that are on its plan a schedule; how many.

@@ -39,6 +39,23 @@ static LINES: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
+// Of the schedules of plans that ended: what each seat was granted for the last period that was issued, and what lapsed of its lot when
+// the plan was left.
+static ISSUED_LAST: Statement = Statement::by_index(
+    "SELECT p.schedule, COALESCE(c.member, p.member), p.period, p.lot, COALESCE(c.amount, p.original), p.original, l.effective_at,
+         CASE WHEN s.ends_lots THEN (SELECT COALESCE(sum(b.expired), 0) FROM credit.breakage b
+             WHERE b.account = p.account AND b.expires_at = s.ends_at AND b.lot = p.lot) ELSE 0 END
+     FROM credit.schedule s
+     CROSS JOIN LATERAL (SELECT max(o.period) AS period FROM credit.schedule_period o
+         WHERE o.account = s.account AND o.schedule = s.schedule AND o.rolled = 0) AS last
+     JOIN credit.schedule_period p ON p.account = s.account AND p.schedule = s.schedule AND p.period = last.period AND p.rolled = 0
+     JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
+     LEFT JOIN credit.schedule_seat c ON s.into_pool AND c.account = p.account AND c.schedule = p.schedule AND c.period = p.period
+         AND c.lot = p.lot
+     WHERE s.account = $1 AND s.plan_schedule IS NOT NULL AND s.ends_at IS NOT NULL",
+    &[TEXTOID],
+);
+
 // A lot ends with its schedule, where that was declared.
 static HELD: Statement = Statement::by_index(
     "SELECT p.schedule, p.member, p.period, p.rolled, p.original, p.lot,
@@ -219,6 +236,37 @@ pub struct HeldRow {
     pub closed: bool,
     /// When the lot itself expires; its schedule may end it before.
     pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What a seat was granted last by a schedule of a plan that ended.
+#[derive(Clone, Debug)]
+pub struct IssuedLast {
+    pub schedule: i64,
+    /// Empty for the pool.
+    pub member: String,
+    pub period: i64,
+    pub lot: i64,
+    pub granted: Amount,
+    /// What the whole lot was granted.
+    pub of_lot: Amount,
+    pub effective_at: DateTime<Utc>,
+    /// What of the lot lapsed when the plan was left.
+    pub lapsed: Amount,
+}
+
+/// What was issued last by the account's schedules of plans that ended.
+pub fn issued_last(account: &str, snapshot: Snapshot) -> Vec<IssuedLast> {
+    let issued = |row: Row<'_>| IssuedLast {
+        schedule: row.get(1),
+        member: row.get(2),
+        period: row.get::<i32>(3).into(),
+        lot: row.get(4),
+        granted: row.get(5),
+        of_lot: row.get(6),
+        effective_at: row.get(7),
+        lapsed: row.get(8),
+    };
+    ISSUED_LAST.execute(snapshot, &[&account]).iter().map(issued).collect()
 }
 
 /// The account's schedules, in the order they were made.

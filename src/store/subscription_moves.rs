@@ -14,6 +14,11 @@ static MOVED: Statement = Statement::new(
          SELECT b.quantity, b.paid FROM credit.subscription_purchase p JOIN credit.purchase b ON b.account = p.account AND b.purchase = p.purchase
          WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
          UNION ALL
+         SELECT - v.amount, - round(v.paid, scale(l.paid)) FROM credit.subscription_purchase p
+         JOIN credit.purchase_lot l ON l.account = p.account AND l.purchase = p.purchase
+         JOIN credit.voided v ON v.account = l.account AND v.origin = l.lot
+         WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
+         UNION ALL
          SELECT - returned, - credit FROM credit.subscription_return WHERE account = $1 AND origin = $2 AND period_start = $3) AS moved",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
@@ -22,7 +27,7 @@ static MOVED: Statement = Statement::new(
 // one whose credits would have expired by now is not bought: nobody could use them.
 static DUE: Statement = Statement::new(
     concat!(
-        "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at
+        "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at, s.currency
      FROM credit.subscription s JOIN credit.account a ON a.account = s.account
      CROSS JOIN LATERAL (SELECT CASE s.billing_period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months) AS billing
      CROSS JOIN LATERAL ",
@@ -57,15 +62,16 @@ static BUY: Statement = Statement::new(
          RETURNING purchase
      ), part AS (
          INSERT INTO credit.purchase_lot (account, lot, purchase, line, category, granted, paid)
-         SELECT $1, $3, purchase, 1, 'paid', $4, round($5, $6) FROM bought
+         SELECT $1, $3, purchase, 1, 'paid', $4, round($5, $6) FROM bought WHERE $4 > 0
      )
-     INSERT INTO credit.subscription_purchase (account, purchase, subscription, origin, change, period_start, period_end, reason)
-     SELECT $1, bought.purchase, $2, s.origin, $7, $8, $9, CASE WHEN $11 THEN 'period' ELSE 'change' END
+     INSERT INTO credit.subscription_purchase (account, purchase, subscription, origin, change, renewed_in, period_start, period_end, reason)
+     SELECT $1, bought.purchase, $2, s.origin, $7, $12, $8, $9, CASE WHEN $11 THEN 'period' ELSE 'change' END
      FROM bought, credit.subscription s WHERE s.account = $1 AND s.subscription = $2
      ON CONFLICT DO NOTHING
      RETURNING purchase",
     &[
         TEXTOID, INT8OID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
+        INT8OID,
     ],
 );
 
@@ -92,10 +98,9 @@ static RETURN: Statement = Statement::new(
          RETURNING posting
      )
      INSERT INTO credit.subscription_return (account, posting, lot, subscription, origin, change, period_start, returned, credit)
-     SELECT $1, line.posting, $2, s.subscription, s.origin, $7, $8, $3, round($4, $5)
-     FROM line, credit.subscription s WHERE s.account = $1 AND s.subscription = $6",
+     SELECT $1, line.posting, $2, $6, $11, $7, $8, $3, round($4, $5) FROM line",
     &[
-        TEXTOID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+        TEXTOID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID,
     ],
 );
 
@@ -114,18 +119,20 @@ static NEXT_CHANGE: Statement = Statement::new("SELECT nextval('credit.plan_chan
 
 static ADD_CHANGE: Statement = Statement::new(
     "INSERT INTO credit.plan_change (account, change, subscription, effective_at, period_end, committed_until, recorded_at, days_left,
-         days_in_period, lots_kept, from_plan, to_plan, charge, credit, currency, granted, returned, new_price, note, recorded_by)
+         days_in_period, lots_kept, from_plan, to_plan, charge, credit, currency, granted, returned, new_price, note, recorded_by,
+         renewals, renewed_granted, renewed_charge, renewed_currency)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, round($13, $20), round($14, $20), $15, $16, $17, round($18, $20), $19,
-         session_user)",
+         session_user, $21, $22, round($23, $24), $25)",
     &[
         TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID, TEXTOID,
-        TEXTOID, NUMERICOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, INT4OID,
+        TEXTOID, NUMERICOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, INT4OID, INT8OID, NUMERICOID, NUMERICOID,
+        INT4OID, TEXTOID,
     ],
 );
 
 static CHANGED: Statement = Statement::by_index(
     "SELECT from_plan, to_plan, effective_at, period_end, days_left, days_in_period, charge, credit, currency, granted, returned,
-         committed_until, new_price, lots_kept, note
+         committed_until, new_price, lots_kept, note, renewals, renewed_granted, renewed_charge, renewed_currency
      FROM credit.plan_change WHERE account = $1 AND change = $2",
     &[TEXTOID, INT8OID],
 );
@@ -142,6 +149,7 @@ pub struct Due {
     pub subscription: i64,
     pub quantity: Amount,
     pub price: Amount,
+    pub currency: String,
     pub currency_decimals: i32,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
@@ -155,6 +163,7 @@ pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTim
             subscription: row.get(1),
             quantity: row.get(4),
             price: row.get(5),
+            currency: row.get(9),
             currency_decimals: row.get(6),
             starts_at: row.get(7),
             ends_at: row.get(8),
@@ -166,12 +175,15 @@ pub fn due(account: &str, unit: Option<&str>, until: DateTime<Utc>, now: DateTim
 pub struct Bought<'a> {
     pub account: &'a str,
     pub subscription: i64,
-    pub lot: i64,
+    /// `None` where nothing is granted: only the days of a dearer plan are charged.
+    pub lot: Option<i64>,
     pub granted: Amount,
     pub paid: Amount,
     pub currency_decimals: i32,
     /// The change that made it.
     pub change: Option<i64>,
+    /// The change that had it renewed.
+    pub renewed_in: Option<i64>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     /// It is the period's own, not what a change grants besides.
@@ -192,6 +204,7 @@ pub fn buy(new: &Bought<'_>, now: DateTime<Utc>) -> i64 {
         &new.ends_at,
         &now,
         &new.is_period,
+        &new.renewed_in,
     ]);
     written.first().expect("the purchase that was written").get(1)
 }
@@ -228,6 +241,8 @@ pub struct Returned<'a> {
     pub amount: Amount,
     pub credit: Amount,
     pub subscription: i64,
+    /// The first of the subscriptions whose period granted them.
+    pub origin: i64,
     pub change: i64,
     pub period_start: DateTime<Utc>,
     pub metadata: Option<&'a str>,
@@ -245,6 +260,7 @@ pub fn add_return(new: &Returned<'_>, now: DateTime<Utc>) {
         &new.period_start,
         &now,
         &new.metadata,
+        &new.origin,
     ]);
     assert_eq!(written.count(), 1, "the return from lot {}", new.lot.lot);
 }
@@ -275,12 +291,18 @@ pub struct NewChange<'a> {
     pub currency_decimals: i32,
     pub granted: Amount,
     pub returned: Amount,
+    /// The periods that were bought first, and what they came to.
+    pub renewals: i64,
+    pub renewed: Moved,
+    /// The currency of that and its decimals.
+    pub renewed_money: Option<(String, i32)>,
     pub new_price: Amount,
     pub lots_kept: i64,
     pub note: Option<String>,
 }
 
 pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
+    let (renewed_currency, renewed_decimals) = new.renewed_money.clone().unzip();
     ADD_CHANGE.run(&[
         &new.account,
         &new.change,
@@ -302,6 +324,11 @@ pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
         &new.new_price,
         &new.note,
         &new.currency_decimals,
+        &new.renewals,
+        &new.renewed.granted,
+        &new.renewed.charged,
+        &renewed_decimals.unwrap_or(new.currency_decimals),
+        &renewed_currency,
     ]);
 }
 
@@ -318,6 +345,10 @@ pub struct Changed {
     pub currency: String,
     pub granted: AnyNumeric,
     pub returned: AnyNumeric,
+    pub renewals: i64,
+    pub renewed_granted: AnyNumeric,
+    pub renewed_charge: AnyNumeric,
+    pub renewed_currency: Option<String>,
     pub committed_until: Option<DateTime<Utc>>,
     pub new_price: AnyNumeric,
     pub lots_kept: i64,
@@ -340,6 +371,10 @@ pub fn changed(account: &str, change: i64) -> Changed {
         currency: row.get(9),
         granted: row.get(10),
         returned: row.get(11),
+        renewals: row.get(16),
+        renewed_granted: row.get(17),
+        renewed_charge: row.get(18),
+        renewed_currency: row.optional(19),
         committed_until: row.optional(12),
         new_price: row.get(13),
         lots_kept: row.get(14),

@@ -10,7 +10,7 @@ use crate::domain::subscription::{BillingPeriod, Segment};
 
 static IN_FORCE: Statement = Statement::new(
     "SELECT subscription, origin, anchor, phase, plan, quantity, price, currency, billing_period, committed_until,
-         ended_at IS NOT NULL
+         ended_at IS NOT NULL, effective_at
      FROM credit.subscription WHERE account = $1 AND unit = $2 AND effective_at <= $3 AND (ended_at IS NULL OR ended_at > $3)",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
@@ -19,6 +19,16 @@ static LAST_WRITTEN: Statement = Statement::new(
     "SELECT GREATEST((SELECT max(recorded_at) FROM credit.subscription WHERE account = $1),
          (SELECT max(recorded_at) FROM credit.plan_change WHERE account = $1))",
     &[TEXTOID],
+);
+
+// The end of the last period that was bought, by a renewal or by a change within it, which may have come to nothing.
+static BOUGHT_UNTIL: Statement = Statement::new(
+    "SELECT max(bought.period_end) FROM (
+         SELECT period_end FROM credit.subscription_purchase WHERE account = $1 AND origin = $2
+         UNION ALL
+         SELECT c.period_end FROM credit.plan_change c JOIN credit.subscription s ON s.account = c.account AND s.subscription = c.subscription
+         WHERE c.account = $1 AND s.origin = $2 AND c.effective_at <= c.recorded_at) AS bought",
+    &[TEXTOID, INT8OID],
 );
 
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.subscription_id')", &[]);
@@ -148,6 +158,7 @@ pub struct Subscription {
     pub subscription: i64,
     /// The first of those that share their periods.
     pub origin: i64,
+    pub effective_at: DateTime<Utc>,
     pub cycle: Cycle,
     pub plan: String,
     pub quantity: Amount,
@@ -187,12 +198,18 @@ fn subscription_of_row(row: Row<'_>) -> Subscription {
         currency: row.get(8),
         committed_until: row.optional(10),
         is_ending: row.get(11),
+        effective_at: row.get(12),
     }
 }
 
 /// When a subscription or a change of plan of an account was written last.
 pub fn last_written(account: &str) -> Option<DateTime<Utc>> {
     LAST_WRITTEN.run(&[&account]).first().and_then(|row| row.optional(1))
+}
+
+/// When the last period ends that was bought of the subscriptions that share their periods; `None` when none was.
+pub fn bought_until(account: &str, origin: i64) -> Option<DateTime<Utc>> {
+    BOUGHT_UNTIL.run(&[&account, &origin]).first().and_then(|row| row.optional(1))
 }
 
 /// The id of a subscription nobody else has.

@@ -60,7 +60,7 @@ macro_rules! ledger {
                  GROUP BY l.account
              )
              SELECT w.account, w.unit, u.decimals::integer, u.rounding, COALESCE(t.used, 0), COALESCE(t.used_of_paid, 0), COALESCE(t.granted, 0),
-                 GREATEST(COALESCE(t.prepaid, 0), 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0), COALESCE(t.rolled_out, 0),
+                 COALESCE(t.prepaid, 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0), COALESCE(t.rolled_out, 0),
                  COALESCE(t.voided, 0), COALESCE(t.returned, 0), COALESCE(t.converted, 0), COALESCE(t.adjusted, 0), a.refresh_at,
              COALESCE(t.used_of_priced, 0)
              FROM wanted w JOIN credit.account a ON a.account = w.account JOIN credit.unit u ON u.unit = w.unit

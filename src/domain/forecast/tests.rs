@@ -84,7 +84,7 @@ fn monthly(rollover: Option<Rollover>) -> Terms {
 
 fn issuing(terms: &Terms, held: Vec<Held>) -> Issuing<'_> {
     let line = Line { since: Some(at(0)), issued: Some(0) };
-    Issuing { terms, member: None, seats: vec![line], held, is_paid: true, priorities: [50, 50] }
+    Issuing { terms, member: None, seats: vec![line], before: Vec::new(), held, is_paid: true, priorities: [50, 50] }
 }
 
 fn units(amount: Amount) -> i128 {

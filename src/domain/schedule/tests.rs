@@ -24,12 +24,17 @@ fn monthly(anchor: DateTime<Utc>) -> Terms {
     }
 }
 
+/// What is due where nothing was granted before.
+fn alone(terms: &Terms, seats: &[Line], held: Vec<Held>, until: DateTime<Utc>, calendar: &Ahead) -> Due {
+    due(terms, seats, &[], held, until, calendar)
+}
+
 fn new_line(terms: &Terms) -> Line {
     Line { since: Some(terms.starts_at), issued: None }
 }
 
 fn lots(terms: &Terms, until: DateTime<Utc>) -> Vec<(DateTime<Utc>, Option<DateTime<Utc>>, String)> {
-    let due = due(terms, &[new_line(terms)], Vec::new(), until, &Ahead(0));
+    let due = alone(terms, &[new_line(terms)], Vec::new(), until, &Ahead(0));
     due.lots.iter().map(|lot| (lot.effective_at, lot.expires_at, lot.granted.to_string())).collect()
 }
 
@@ -82,7 +87,7 @@ fn who_only_reads_may_pass_over_what_has_expired() {
         for day in 0..400 {
             let at = date(2026, 1, 20) + chrono::TimeDelta::days(day);
             let living = |line| -> Vec<Planned> {
-                let lots = due(&terms, &[line], Vec::new(), at, &Ahead(0)).lots;
+                let lots = alone(&terms, &[line], Vec::new(), at, &Ahead(0)).lots;
                 lots.into_iter().filter(|lot| lot.expires_at.is_none_or(|expires_at| expires_at > at)).collect()
             };
             let line = new_line(&terms);
@@ -95,7 +100,7 @@ fn who_only_reads_may_pass_over_what_has_expired() {
 fn unused_credits_roll_before_fresh_ones_come() {
     let rollover = Rollover { fraction_of_unused: Some("0.5".parse().unwrap()), max_periods: Some(1), ..Rollover::default() };
     let terms = Terms { rollover: Some(rollover), ..monthly(date(2026, 4, 1)) };
-    let due = due(&terms, &[new_line(&terms)], Vec::new(), date(2026, 6, 1), &Ahead(0));
+    let due = alone(&terms, &[new_line(&terms)], Vec::new(), date(2026, 6, 1), &Ahead(0));
     let granted: Vec<_> = due.lots.iter().map(|lot| (lot.period, lot.rolled, lot.granted.to_string())).collect();
     let expected = [(0, 0, "1000"), (0, 1, "500"), (1, 0, "1000"), (1, 1, "500"), (2, 0, "1000")];
     assert_eq!(granted, expected.map(|(period, rolled, granted)| (period, rolled, granted.to_owned())));
@@ -110,7 +115,7 @@ fn a_seat_that_is_given_up_gets_nothing_and_rolls_nothing() {
     let id = LotId::Known(7);
     let expires_at = Some(date(2026, 5, 1));
     let held = Held { id, period: 0, rolled: 0, original: amount(1000), remaining: amount(10), expires_at };
-    let due = due(&terms, &[Line { since: None, issued: Some(0) }], vec![held], date(2026, 6, 1), &Ahead(0));
+    let due = alone(&terms, &[Line { since: None, issued: Some(0) }], vec![held], date(2026, 6, 1), &Ahead(0));
     assert_eq!(due.steps, [Step::Lapse { lot: id, amount: amount(10), at: date(2026, 5, 1), ends: true }]);
     assert_eq!((due.lots, due.next), (vec![], None));
 }
@@ -122,7 +127,7 @@ fn what_seats_bring_at_one_instant_is_one_lot() {
     // Two from the beginning on, one that came on the 16th, and one that had this period's part and came back.
     let late = Line { since: Some(date(2026, 4, 16)), issued: None };
     let back = Line { since: Some(date(2026, 4, 20)), issued: Some(0) };
-    let due = due(&terms, &[seat(1), late, seat(7), back], Vec::new(), date(2026, 5, 1), &Ahead(0));
+    let due = alone(&terms, &[seat(1), late, seat(7), back], Vec::new(), date(2026, 5, 1), &Ahead(0));
     let brought: Vec<_> = due.lots.iter().map(|lot| (lot.period, lot.effective_at, lot.granted.to_string())).collect();
     let expected = [(0, date(2026, 4, 1), "2000"), (0, date(2026, 4, 16), "500"), (1, date(2026, 5, 1), "4000")];
     assert_eq!(brought, expected.map(|(period, at, granted)| (period, at, granted.to_owned())));
@@ -137,7 +142,7 @@ fn what_seats_bring_at_one_instant_is_one_lot() {
 fn a_pool_that_seats_feed_rolls_as_one() {
     let rollover = Rollover { max_amount: Some(amount(1500)), max_periods: Some(1), ..Rollover::default() };
     let terms = Terms { rollover: Some(rollover), ..monthly(date(2026, 4, 1)) };
-    let due = due(&terms, &[new_line(&terms); 2], Vec::new(), date(2026, 5, 1), &Ahead(0));
+    let due = alone(&terms, &[new_line(&terms); 2], Vec::new(), date(2026, 5, 1), &Ahead(0));
     let granted: Vec<_> = due.lots.iter().map(|lot| (lot.period, lot.rolled, lot.granted)).collect();
     assert_eq!(granted, [(0, 0, amount(2000)), (0, 1, amount(1500)), (1, 0, amount(2000))]);
     // With nobody left, what was brought goes on all the same.
@@ -157,7 +162,7 @@ fn a_pool_that_seats_feed_rolls_as_one() {
 fn more_than_a_lot_can_hold_is_several() {
     let most = Amount::from_nanos(600_000_000_000_000_000_000_000).unwrap();
     let terms = Terms { amount: most, ..monthly(date(2026, 4, 1)) };
-    let due = due(&terms, &[new_line(&terms); 3], Vec::new(), date(2026, 4, 1), &Ahead(0));
+    let due = alone(&terms, &[new_line(&terms); 3], Vec::new(), date(2026, 4, 1), &Ahead(0));
     assert_eq!(due.lots.iter().map(|lot| lot.granted).collect::<Vec<_>>(), [most; 3]);
 }
 
@@ -199,12 +204,12 @@ proptest! {
         let (mut line, mut held, mut now) = (new_line(&terms), Vec::new(), terms.starts_at);
         for stop in stops {
             now += chrono::TimeDelta::days(stop);
-            let step = due(&terms, &[line], held.clone(), now, &Ahead(ahead));
+            let step = alone(&terms, &[line], held.clone(), now, &Ahead(ahead));
             prop_assert!(step.next.is_none_or(|next| next > now));
             line.issued = step.lots.iter().filter(|lot| lot.rolled == 0).map(|lot| lot.period).max().or(line.issued);
             held = settle(held, &step);
         }
-        let late = settle(Vec::new(), &due(&terms, &[new_line(&terms)], Vec::new(), now, &Ahead(ahead)));
+        let late = settle(Vec::new(), &alone(&terms, &[new_line(&terms)], Vec::new(), now, &Ahead(ahead)));
         let spendable = |lots: &[Held]| {
             let mut lots: Vec<_> = lots.iter().map(|lot| (lot.period, lot.rolled, lot.remaining, lot.expires_at)).collect();
             lots.sort_unstable();

@@ -11,6 +11,7 @@ mod ledger;
 mod lots;
 mod names;
 mod origins;
+mod plans;
 mod pooling;
 mod postings;
 mod prices;
@@ -75,7 +76,7 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 20] = [
+static INVARIANTS: [&Invariants; 22] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
     &breakage::INVARIANTS,
@@ -87,6 +88,8 @@ static INVARIANTS: [&Invariants; 20] = [
     &charges::INVARIANTS,
     &purchases::INVARIANTS,
     &subscriptions::INVARIANTS,
+    &plans::INVARIANTS,
+    &plans::GRANTED_ONCE,
     &schedules::INVARIANTS,
     &caps::INVARIANTS,
     &pooling::INVARIANTS,

@@ -11,7 +11,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM credit.purchase b LEFT JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase
      WHERE $1 IS NULL OR b.account = $1
      GROUP BY b.account, b.purchase
-     HAVING sum(l.granted) IS DISTINCT FROM b.quantity + COALESCE(b.bonus, 0) OR sum(l.paid) IS DISTINCT FROM b.paid
+     HAVING COALESCE(sum(l.granted), 0) <> b.quantity + COALESCE(b.bonus, 0)
+         OR b.quantity > 0 AND sum(l.paid) IS DISTINCT FROM b.paid
      UNION ALL
      SELECT 'an active purchase has its lots, and no other has any', p.account, p.lot, b.status || ' ' || p.granted || ' for ' || p.paid,
          COALESCE(l.granted || ' for ' || l.paid, 'no lot')

@@ -60,7 +60,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
                  AND NOT (s.proration IN ('last', 'both') AND COALESCE(s.ends_at, 'infinity') < ",
         begins!("(n + 1)", "s.time_zone"),
         ")
-                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at)) AS is_granted,
+                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at))
+                 -- What a plan that was left has granted for the same time may be all of it.
+                 AND NOT EXISTS (SELECT FROM credit.schedule o WHERE s.plan_schedule IS NOT NULL AND o.account = s.account AND o.unit = s.unit
+                     AND o.plan_schedule IS NOT NULL AND o.schedule <> s.schedule AND o.ends_at <= s.starts_at AND o.ends_at + o.every > begins.at) AS is_granted,
              EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule AND p.member = ''
                  AND p.period = n AND p.rolled = 0) AS is_issued
          FROM schedules s CROSS JOIN LATERAL generate_series(s.first, GREATEST(COALESCE(s.last, s.first), s.first) + 1) AS n
@@ -130,14 +133,18 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))
      UNION ALL
      SELECT 'a schedule of a plan has the terms of the plan', s.account, NULL,
-         concat_ws(' ', p.every, p.unit, p.amount, p.category, p.paid, p.currency, p.priority, p.expires, p.expires_after, p.expires_periods, p.expires_at, p.proration, p.rollover, p.true_up, p.metadata),
+         concat_ws(' ', p.every, p.unit, p.amount, p.category, p.paid, p.currency, p.priority, p.expires, p.expires_after, p.expires_periods, p.expires_at, w.proration, p.rollover, p.true_up, p.metadata),
          concat_ws(' ', s.every, s.unit, s.amount, s.category, s.paid, s.currency, s.priority, s.expires, s.expires_after, s.expires_periods, s.expires_at, s.proration, s.rollover, s.true_up, s.metadata)
              || ' in schedule ' || s.schedule
      FROM credit.schedule s LEFT JOIN credit.plan_schedule p ON p.schedule = s.plan_schedule
+     -- Who comes to a plan within a period gets its days' part.
+     CROSS JOIN LATERAL (SELECT CASE WHEN s.plan_since > p.starts_at OR s.proration <> p.proration AND EXISTS (SELECT FROM credit.subscription b
+             WHERE b.account = s.account AND b.plan = p.plan AND b.effective_at = s.plan_since)
+         THEN CASE WHEN p.proration IN ('none', 'first') THEN 'first' ELSE 'both' END ELSE p.proration END AS proration) AS w
      WHERE ($1 IS NULL OR s.account = $1) AND s.plan_schedule IS NOT NULL AND (p.schedule IS NULL
          OR (s.every, s.unit, s.amount, s.category, s.paid, s.currency, s.priority, s.expires, s.expires_after, s.expires_periods, s.expires_at, s.proration, s.rollover, s.true_up,
              s.metadata, s.per_member, s.into_pool) IS DISTINCT FROM (p.every, p.unit, p.amount, p.category, p.paid, p.currency, p.priority, p.expires, p.expires_after,
-             p.expires_periods, p.expires_at, p.proration, p.rollover, p.true_up, p.metadata, p.per_member, p.into_pool)
+             p.expires_periods, p.expires_at, w.proration, p.rollover, p.true_up, p.metadata, p.per_member, p.into_pool)
          OR NOT EXISTS (SELECT FROM credit.subscription b WHERE b.account = s.account AND b.plan = p.plan))
      UNION ALL
      SELECT 'a lot of a schedule expires as the schedule says', p.account, p.lot, concat_ws(' ', s.expires, b.expires_at), concat_ws(' ', l.effective_at, 'to', l.expires_at)

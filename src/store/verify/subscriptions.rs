@@ -86,11 +86,11 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          ORDER BY abs(EXTRACT(epoch FROM credit.add_interval(s.anchor, make_interval(months => s.phase + n * months), a.time_zone) - p.period_start)) LIMIT 1) AS g
      WHERE ($1 IS NULL OR p.account = $1) AND ((p.period_start, p.period_end) IS DISTINCT FROM (g.begins, g.ends) OR p.reason = 'change' AND p.change IS NULL)
      UNION ALL
-     SELECT 'what is returned is of a change and a period of its subscription', r.account, r.lot, concat_ws(' ', s.origin, 'change', c.change, c.subscription, 'period', p.period_start),
+     SELECT 'what is returned is of a change and a period of its subscription', r.account, r.lot, concat_ws(' ', p.origin, 'change', c.change, c.subscription, 'period', p.period_start),
          concat_ws(' ', r.origin, 'change', r.change, r.subscription, 'period', r.period_start)
-     FROM credit.subscription_return r LEFT JOIN credit.subscription s ON s.account = r.account AND s.subscription = r.subscription
+     FROM credit.subscription_return r
      LEFT JOIN credit.plan_change c ON c.account = r.account AND c.change = r.change
      LEFT JOIN credit.purchase_lot l ON l.account = r.account AND l.lot = r.lot
      LEFT JOIN credit.subscription_purchase p ON p.account = r.account AND p.purchase = l.purchase
-     WHERE ($1 IS NULL OR r.account = $1) AND NOT COALESCE(r.origin = s.origin AND r.subscription = c.subscription AND r.period_start = p.period_start, false)",
+     WHERE ($1 IS NULL OR r.account = $1) AND NOT COALESCE(r.origin = p.origin AND r.subscription = c.subscription AND r.period_start = p.period_start, false)",
 );

@@ -76,8 +76,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM (SELECT b.*, GREATEST(b.shortfall - b.unused, 0) AS unpaid,
              LEAST(GREATEST(b.counted - LEAST(b.used_of_priced, GREATEST(b.used, 0)) - GREATEST(b.committed - b.paid_for, 0), 0), b.overage) AS unpaid_overage
          FROM (SELECT a.*, a.used + a.carried_in AS counted, GREATEST(a.paid_for - GREATEST(a.used_of_priced, 0), 0) AS unused
-             FROM (SELECT t.*, p.true_up AS before, COALESCE(p.carried_forward, 0) AS carried, t.prepaid + COALESCE(p.prepaid_left, 0) AS paid_for,
-                     e.used_of_priced, GREATEST(e.bought, 0) AS bought, d.shortfall_due, d.overage_due, d.prepaid_in, d.used_late, d.carried_from, k.corrected,
+             FROM (SELECT t.*, p.true_up AS before, COALESCE(p.carried_forward, 0) AS carried, GREATEST(t.prepaid + COALESCE(p.prepaid_left, 0), 0) AS paid_for, COALESCE(p.prepaid_left, 0) AS prepaid_before,
+                     e.used_of_priced, COALESCE(e.bought, 0) AS bought, d.shortfall_due, d.overage_due, d.prepaid_in, d.used_late, d.carried_from, k.corrected,
                      d.voided - e.voided = 0 AND d.returned - e.returned = 0 AND d.converted - e.converted = 0 AND d.adjusted - e.adjusted = 0 AS flows_agree
                  FROM credit.true_up t
                  LEFT JOIN credit.true_up p ON p.account = t.account AND p.unit = t.unit AND p.ends_at = t.starts_at
@@ -105,7 +105,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                      WHERE k.account = t.account AND o.unit = t.unit AND k.recorded_at >= t.starts_at AND k.recorded_at < t.ends_at) k
                  WHERE $1 IS NULL OR t.account = $1) a) b) c
      WHERE c.shortfall <> GREATEST(c.committed - c.counted, 0) OR c.overage <> GREATEST(c.counted - c.committed, 0) OR c.carried_in <> c.carried
-         OR c.prepaid <> c.bought OR c.prepaid_in <> c.paid_for - c.prepaid OR c.prepaid_left <> c.unused - (c.shortfall - c.unpaid)
+         OR c.prepaid <> c.bought OR c.prepaid_in <> c.prepaid_before OR c.prepaid_left <> c.unused - (c.shortfall - c.unpaid)
          OR c.shortfall_due NOT IN (0, c.unpaid) OR c.overage_due NOT IN (0, c.unpaid_overage) OR c.carried_forward NOT IN (0, c.unpaid_overage, - c.unpaid)
          OR c.used_late <> c.corrected OR c.carried_from <> 'true_up ' || c.before OR NOT c.flows_agree
      UNION ALL

@@ -175,7 +175,9 @@ fn what_an_open_debit_spends_is_not_paid_back() {
     wait_until_blocked(&mut database.connect(), backend);
     first.run("COMMIT");
     // 310 for 15 days and 31 for 16: 166 are entitled to, 144 are in excess, and 10 of them are there.
-    assert_eq!(waiting.join().unwrap(), [["10", "0.10", "134 credits were used already and are not paid back"]]);
+    let note = "134 credits were used already and are not paid back; \
+                3.00 USD are paid for the period, 1.66 USD are due for its days: 1.34 USD are not paid back";
+    assert_eq!(waiting.join().unwrap(), [["10", "0.10", note]]);
     database.verify();
 }
 
@@ -340,11 +342,11 @@ impl Model {
         self.plan = plan;
         if goes_up {
             let grant = (entitled - granted).max(0);
-            let charge = if grant > 0 { (price - self.charged + self.credited).max(0) } else { 0 };
+            let charge = (price - self.charged + self.credited).max(0);
             if grant > 0 {
                 self.lots.push((grant, charge, 0, grant));
-                self.charged += charge;
             }
+            self.charged += charge;
             return (grant, charge, 0, 0);
         }
         let (mut left, mut returned, mut credited) = ((granted - entitled).max(0), 0, 0);

@@ -159,6 +159,7 @@ const READABLE: &[&str] = &[
     "pooling",
     "purchase",
     "purchase_lot",
+    "purchases",
     "rate_card",
     "rate_history",
     "rollup_watermark",
@@ -180,6 +181,7 @@ const READABLE: &[&str] = &[
     "unit_value",
     "units",
     "unseated_members",
+    "voided",
 ];
 
 /// The columns that an administrator may insert; everything else is the extension's to fill in.

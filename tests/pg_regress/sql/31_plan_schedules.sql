@@ -56,7 +56,7 @@ SELECT to_plan, note FROM credit_change_plan('hasty', 'growth', 100, at => '2026
 SELECT source, granted, remaining, status FROM credit.lots WHERE account = 'hasty' ORDER BY lot;
 SELECT credit_balance('hasty');
 
--- Going back and forth refreshes nothing: who comes back within a period goes on with the next one.
+-- Going back and forth grants nothing twice: what lapsed may come again for the days that are left, what is kept counts.
 SET credit.clock = '2026-03-14 00:00:00+00';
 SELECT to_plan, note FROM credit_change_plan('hasty', 'scale', 100);
 SET credit.clock = '2026-03-15 00:00:00+00';

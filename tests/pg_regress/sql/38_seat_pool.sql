@@ -66,6 +66,7 @@ SELECT credit_member('hooli', 'h3');
 SELECT credit_balance('hooli') AS with_three;
 SET credit.clock = '2026-08-15 00:00:00+00';
 SELECT credit_balance('hooli') AS seen;
+SELECT count(*) AS renewed FROM credit_renew('hooli');
 SELECT credit_cancel_plan('hooli') AS cancelled;
 SELECT ends_at, into_pool, plan FROM credit.schedules WHERE account = 'hooli';
 SET credit.clock = '2026-09-10 00:00:00+00';

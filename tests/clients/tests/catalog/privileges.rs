@@ -54,6 +54,7 @@ pub const READ: &[&str] = &[
     "SELECT credit.pooling",
     "SELECT credit.purchase without override_reason",
     "SELECT credit.purchase_lot",
+    "SELECT credit.purchases",
     "SELECT credit.rate_card",
     "SELECT credit.rate_history without override_reason",
     "SELECT credit.rollup_watermark",
@@ -75,6 +76,7 @@ pub const READ: &[&str] = &[
     "SELECT credit.unit_value",
     "SELECT credit.units",
     "SELECT credit.unseated_members",
+    "SELECT credit.voided",
     "USAGE credit",
 ];
 
@@ -257,6 +259,7 @@ pub const ADMIN: &[&str] = &[
     "SELECT credit.pooling",
     "SELECT credit.purchase",
     "SELECT credit.purchase_lot",
+    "SELECT credit.purchases",
     "SELECT credit.rate",
     "SELECT credit.rate_card",
     "SELECT credit.rate_draft",
@@ -286,6 +289,7 @@ pub const ADMIN: &[&str] = &[
     "SELECT credit.unit_value",
     "SELECT credit.units",
     "SELECT credit.unseated_members",
+    "SELECT credit.voided",
     "UPDATE credit.unit.currency",
     "UPDATE credit.unit.decimals",
     "USAGE credit",
