@@ -135,7 +135,7 @@ fn the_version_at_the_instant_of_the_usage_prices_it() {
     for (clock, expected) in
         [("2089-12-31 23:59:59.999999+00", "0.25"), ("2090-01-01 00:00:00+00", "0.5"), ("2090-01-01 00:00:00.000001+00", "0.5")]
     {
-        client.run(&format!("SET credit.clock = '{clock}'; SET credit.max_backdating_days = 10000"));
+        client.run(&format!("SET credit.clock = '{clock}'; SET credit.max_backdating_days = 36500"));
         let posting = client.text("SELECT credit_charge('acme', 'input', 1000)");
         assert_eq!(client.text(&format!("SELECT - amount FROM credit.entry WHERE posting = {posting}")), expected, "{clock}");
         // Late usage is priced as of when it happened.

@@ -140,7 +140,8 @@ SELECT count(posting) FROM credit_charge_many(ARRAY['closed', 'closed'], ARRAY['
 SELECT credit_grant('closed', 50) > 0 AS granted, credit_purchase('closed', 'early', 100) > 0 AS purchased;
 INSERT INTO credit.lot (account, granted) VALUES ('closed', 20);
 INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('closed', 'debit', -1, :lot), ('closed', 'adjustment', 3, :lot);
-INSERT INTO credit.entry (account, kind, amount, lot, corrects) VALUES ('closed', 'adjustment', 2, :lot, :debit);
+INSERT INTO credit.entry (account, kind, amount, lot, corrects)
+SELECT account, 'adjustment', 2, lot, posting FROM credit.ledger WHERE account = 'closed' AND posting = :debit;
 SELECT credit_transfer('closed', 10, to_member => 'ann') > 0 AS transferred;
 SELECT credit_convert('closed', 1, 'money', 'worth') > 0 AS converted;
 SELECT recorded_at FROM credit.ledger WHERE account = 'open' AND kind = 'debit';

@@ -16,7 +16,7 @@ pub const DETERMINED: &[(&str, &str)] = &[
     ("plan", "* plan unit currency rate_card"),
     ("plan_change", "* change subscription effective_at committed_until recorded_at account to_plan charge credit currency granted returned new_price recorded_by"),
     ("plan_price", "* plan list_price effective_at"),
-    ("plan_schedule", "* schedule every per_member plan unit amount category expires proration rollover"),
+    ("plan_schedule", "* schedule every per_member plan unit amount category expires rollover"),
     ("purchase", "* purchase agreement tier_version account plan status tier quantity bonus list_price paid currency unit"),
     ("purchase_lot", "* purchase step line account category granted paid"),
     ("rate", "card"),
