@@ -31,7 +31,7 @@ if [[ -z ${PGHOST:-} ]]; then
     remove_throwaway_at_exit
     run_here "start a throwaway PostgreSQL $PG_MAJOR" start_server
 fi
-psql_in() { "${PG_CREDIT_BINDIR:-$("$PG_CONFIG" --bindir)}/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname="$@"; }
+psql_in() { "${PG_CREDIT_BINDIR:-$("$PG_CONFIG" --bindir)}/psql" --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname="$1" "${@:2}"; }
 DATABASE=pg_credit_guards_$$
 psql_in postgres --command="CREATE DATABASE $DATABASE TEMPLATE template0"
 psql_in "$DATABASE" --command='CREATE EXTENSION pg_credit'

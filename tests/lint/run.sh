@@ -54,15 +54,15 @@ check_sql_is_in_store() {
     ! grep --recursive --line-number --extended-regexp --include='*.rs' --exclude-dir=store \
         '"\s*(SELECT\s|INSERT INTO\s|UPDATE\s+[a-z_.]+\s+SET\s|DELETE FROM\s|WITH\s+[a-z_]+\s+AS\s)' "$REPOSITORY/src" |
         grep --invert-match --extended-regexp '^[^:]*:[0-9]+:\s*(//|#\[)' |
-        grep --invert-match --extended-regexp "$(lines_of_tests)"
+        grep --invert-match --extended-regexp --file=<(lines_of_tests)
 }
 
 # `#[pg_test]` functions may contain SQL: everything from `mod tests` on, in a file that has one.
 lines_of_tests() {
     local file line
-    printf '^never$'
+    printf '^never$\n'
     while IFS=: read -r file line _; do
-        awk -v file="$file" -v first="$line" 'NR >= first { printf "|^%s:%d:", file, NR }' "$file"
+        awk -v file="$file" -v first="$line" 'NR >= first { printf "^%s:%d:\n", file, NR }' "$file"
     done < <(grep --recursive --line-number --include='*.rs' --extended-regexp '^\s*(pub )?mod tests\b' "$REPOSITORY/src" || true)
 }
 

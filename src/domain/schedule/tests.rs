@@ -154,7 +154,7 @@ fn a_pool_that_seats_feed_rolls_as_one() {
         remaining: amount(10),
         expires_at: Some(date(2026, 5, 1)),
     };
-    let alone = super::due(&terms, &[], vec![held], date(2026, 5, 1), &Ahead(0));
+    let alone = super::due(&terms, &[], &[], vec![held], date(2026, 5, 1), &Ahead(0));
     assert_eq!(alone.lots.iter().map(|lot| (lot.rolled, lot.granted)).collect::<Vec<_>>(), [(1, amount(10))]);
 }
 

@@ -219,8 +219,9 @@ fn copy_lot(session: &mut Client) {
          SELECT account, 1000, unit, category, source, priority, 7, effective_at, now() + interval '1 hour', '{\"name\": \"copied\"}', now(),
              session_user, true FROM credit.lot;
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ('acme', 1000, 0, 7);
-         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, occurred_at, recorded_at, recorded_by, posted)
-         VALUES ('acme', 1000, 1, 'grant', 7, 1000, now(), now(), session_user, true)",
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, metadata, occurred_at, recorded_at, recorded_by, posted)
+         VALUES ('acme', 1000, 1, 'grant', 7, 1000, '{\"name\": \"copied\"}', now(), now(), session_user, true);
+         SELECT setval('credit.lot_id', 1000), setval('credit.posting_id', 1000)",
     );
 }
 

@@ -187,7 +187,7 @@ impl Reference {
         let is_foreign = owner != scope.member && (owner.is_some() || scope.account == SEATS);
         if amount == 0 || is_debit && (amount > 0 || is_foreign || !lot.terms.pays_for(scope.operation)) {
             Err(INVALID)
-        } else if is_debit && !lot.terms.is_in_force(self.now) {
+        } else if is_debit && !lot.terms.is_in_force(self.now) || lot.terms.has_expired(self.now) {
             Err(WRONG_STATE)
         } else if lot.remaining + amount < 0 {
             Err(INSUFFICIENT)
