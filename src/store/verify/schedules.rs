@@ -147,6 +147,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
              p.expires_periods, p.expires_at, w.proration, p.rollover, p.true_up, p.metadata, p.per_member, p.into_pool)
          OR NOT EXISTS (SELECT FROM credit.subscription b WHERE b.account = s.account AND b.plan = p.plan))
      UNION ALL
+     SELECT 'a schedule of a plan has the anchor of the plan, or of a subscription to it', s.account, NULL, COALESCE(p.anchor::text, 'of a subscription'),
+         s.anchor || ' in schedule ' || s.schedule
+     FROM credit.schedule s JOIN credit.plan_schedule p ON p.schedule = s.plan_schedule JOIN credit.account a ON a.account = s.account
+     WHERE ($1 IS NULL OR s.account = $1) AND s.anchor IS DISTINCT FROM p.anchor AND NOT EXISTS (
+         SELECT FROM credit.subscription b WHERE b.account = s.account AND b.plan = p.plan
+             AND s.anchor = CASE WHEN b.phase = 0 THEN b.anchor ELSE credit.add_interval(b.anchor, make_interval(months => b.phase), a.time_zone) END)
+     UNION ALL
      SELECT 'a lot of a schedule expires as the schedule says', p.account, p.lot, concat_ws(' ', s.expires, b.expires_at), concat_ws(' ', l.effective_at, 'to', l.expires_at)
      FROM credit.schedule_period p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule JOIN lots l ON l.account = p.account AND l.lot = p.lot
      CROSS JOIN LATERAL (SELECT CASE s.expires WHEN 'period_end' THEN ",
