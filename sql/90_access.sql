@@ -307,7 +307,7 @@ COMMENT ON COLUMN credit.installation.detail IS 'Who granted it, or how it is de
 -- At the end of the install script for everything, and of an upgrade script for what it created: default privileges may have opened
 -- new objects to others. What is not named stays as it is, with all that a DBA granted on it.
 CREATE FUNCTION credit.settle_privileges(objects text[] DEFAULT NULL) RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-    SET search_path = pg_catalog, credit, pg_temp
+    SET search_path = pg_catalog, credit, pg_temp SET jit = off
     AS $$
 DECLARE
     wanted text;
