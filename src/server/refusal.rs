@@ -7,6 +7,7 @@ use pgrx::{PgTryBuilder, pg_sys};
 
 /// What `ask` returns, or the error that the server raises. The caller raises it: nothing may go on after it.
 pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
+    // SAFETY: a backend that runs a function has a current memory context, and one thread.
     let context = unsafe { pg_sys::CurrentMemoryContext };
     let mut answer = None;
     let refused = PgTryBuilder::new(AssertUnwindSafe(|| {
