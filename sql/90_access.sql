@@ -218,7 +218,7 @@ COMMENT ON COLUMN credit.held_privilege.grantee IS 'The role that has it; 0 is P
 COMMENT ON COLUMN credit.held_privilege.grantor IS 'The role that granted it.';
 COMMENT ON COLUMN credit.held_privilege.is_grantable IS 'Whether that role may grant it to others.';
 
--- What became of those who were allowed something. A role is found by its oid on the server where it was allowed, and by its name elsewhere.
+-- The state of each level that was allowed. A role is found by its oid on the server where it was allowed, and by its name elsewhere.
 CREATE VIEW credit.access AS
 WITH here AS MATERIALIZED (
     SELECT c.system_identifier FROM pg_catalog.pg_control_system() c

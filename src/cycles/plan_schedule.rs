@@ -125,8 +125,8 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
 }
 
-/// What the periods of a schedule are counted from, and how many there are. Who comes back to a plan within a period that he had of it goes
-/// on with the periods that are left, this one included: what he was granted of it before is not granted again.
+/// The anchor that the periods of a schedule are counted from, and how many periods there are. An account that comes back to a plan within a
+/// period that it had of it goes on with the periods that are left, this one included: what was granted of that period is not granted again.
 fn beginning(missing: &Missing, calendar: &AccountCalendar) -> Beginning {
     let anew = Beginning { anchor: missing.anchor, periods: missing.periods };
     let Some(before) = missing.before else { return anew };

@@ -20,7 +20,7 @@ pub struct Change<'a> {
     pub terms: MemberTerms<'a>,
 }
 
-/// Registers or changes the member, and gives them a seat who have none and are active. What was due up to now is issued first; then a
+/// Registers or changes the member, and gives them a seat if they are active and have none. First, all that was due up to now is issued; then a
 /// leaver's lots end as their schedules say, and a newcomer's seat gets what is due.
 ///
 /// # Errors

@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((tally.used_in(at(12)), tally.used_in(at(40)), tally.since), (of(12), of(14), minute(38)));
         tally.count(at(101), of(16));
         assert_eq!((tally.used, tally.used_in(at(101))), (of(18), of(18)));
-        // Who reads a little less waits until nothing is forgotten that counts; who is far behind counts anew.
+        // A clock that reads a little less waits until nothing is forgotten that counts; one that is far behind counts anew.
         assert_eq!([60, 101].map(|number| tally.ahead_of(at(number), minute(number))), [Some(Ahead::Until(minute(98))), None]);
         assert_eq!(
             [37, 38].map(|number| tally.ahead_of(at(number), minute(number))),

@@ -66,7 +66,7 @@ impl InsertedEntry {
         })
     }
 
-    /// Who takes part in it. A correction says whose debit it corrects, who may have left since.
+    /// The member who takes part in it. A correction names the member of the debit, who may have left since.
     fn acting_member(&self) -> Option<&str> {
         self.member.as_deref().filter(|_| self.correction().is_none())
     }

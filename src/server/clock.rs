@@ -40,8 +40,8 @@ pub fn movable() -> Movable {
     Movable { before: NOT_BEFORE.get() }
 }
 
-/// Moves the clock on to an instant, unless it is later already: it was set back, and the books go on from where they are. Whoever calls
-/// this does so while somebody has a [`Movable`].
+/// Moves the clock on to an instant, unless it is later already: it was set back, and the books go on from where they are. It is
+/// called only while somebody has a [`Movable`].
 pub fn move_to(at: DateTime<Utc>) {
     NOT_BEFORE.set(NOT_BEFORE.get().max(Some(at)));
 }

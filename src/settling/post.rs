@@ -73,8 +73,8 @@ fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     closed_periods::older_writer(to)
 }
 
-/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for who holds such a lot, but not while it
-/// holds the account or another such lot.
+/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for a transaction that holds such a lot, but not
+/// while it holds the account or another such lot.
 fn settle_what_is_due(account: &str) -> Result<()> {
     arrival::let_in(account);
     for _ in 0..MAX_ATTEMPTS {

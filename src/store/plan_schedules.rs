@@ -11,8 +11,8 @@ use crate::convert;
 use crate::domain::calendar::Cycle;
 
 /// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
-/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; who
-/// comes to a plan within one gets its days' part.
+/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an
+/// account that comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (

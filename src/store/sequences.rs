@@ -46,7 +46,7 @@ macro_rules! taken {
 pub(super) use taken;
 
 // Rows are added at the end of their tables, so the last pages have the greatest ids, or nearly. Where a server adds many pages at once,
-// they may be empty; then nothing is said. pg_sequence_last_value() is read after the rows: who wrote them had taken their ids.
+// they may be empty; then nothing is said. pg_sequence_last_value() is read after the rows: their ids had been taken when they were written.
 static NEWEST: Statement = Statement::new(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry

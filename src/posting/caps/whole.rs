@@ -70,7 +70,7 @@ fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeC
     cap.slots.set(slots);
     let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now };
     if is_recounted {
-        // Who locks it again must not count a second time what was written meanwhile.
+        // A transaction that locks it again must not count a second time what was written meanwhile.
         whole.spread(limit, MAX_DECIMALS);
     }
     whole

@@ -20,7 +20,7 @@ pub struct SkewedClock {
 }
 
 impl SkewedClock {
-    /// A clock that is right so far. It is compiled here: who can build the extension has a C compiler.
+    /// A clock that is right so far. It is compiled here: a machine that can build the extension has a C compiler.
     ///
     /// # Panics
     /// Where it cannot be compiled, or its files cannot be written.

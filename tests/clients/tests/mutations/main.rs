@@ -17,7 +17,7 @@ const LEAST_SHARE: usize = 70;
 /// Of a longer table so many rows are forged, evenly spread.
 const ROWS: usize = 10;
 
-/// So many forge at once.
+/// How many forgers work at once.
 const FORGERS: usize = 2;
 
 const CLOCK: &str = "2026-05-02 00:00:00+00";
@@ -136,7 +136,7 @@ fn the_proof_finds_forgeries() {
     let _turn = build_world(&database);
     let mut session = database.connect();
     switch_guards_off(&mut session);
-    // Each forger has tables of his own, so that nobody waits.
+    // Each forger has tables of their own, so that nobody waits.
     let tables = tables(&mut session);
     let tallies: Vec<_> = database.clients(FORGERS, |number, session| {
         let mut forger = Forger::new(database.connect());
