@@ -1,4 +1,4 @@
-//! What credits of one unit become in another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
+//! Conversions of credits of one unit into another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
 
 use rust_decimal::Decimal;
 
@@ -186,7 +186,7 @@ mod tests {
                     let rate = value(at).over(&value(unit)).unwrap();
                     match convert(&cut_into(amount, lots), &rate, units[unit % units.len()].2) {
                         Ok(got) => amount = got.iter().map(|got| got.amount.nanos()).sum(),
-                        // What would be nothing is refused, and whoever began keeps what they had.
+                        // A conversion into nothing is refused, and the account keeps what it had.
                         Err(_) => continue 'ways,
                     }
                     at = unit;

@@ -29,7 +29,7 @@ pub fn check(code: &str) -> Result<u32, CurrencyError> {
     decimals(code).ok_or(CurrencyError::Unknown)
 }
 
-/// Checks money that a caller names: it can be paid in that currency. What is computed of it, such as the part of a price that goes along
+/// Checks money that a caller names: it can be paid in that currency. Money that is computed from it, such as the part of a price that goes along
 /// with a part of a lot, may be finer.
 pub fn check_money(money: Amount, code: &str) -> Result<(), CurrencyError> {
     let decimals = check(code)?;

@@ -52,7 +52,7 @@ pub struct Issuing<'a> {
     pub member: Option<String>,
     /// Its seats: one, or those that feed the pool.
     pub seats: Vec<Line>,
-    /// What each of them was granted before by a plan that was left.
+    /// The earlier grants to each of them by a plan that was left.
     pub before: Vec<Vec<Granted>>,
     pub held: Vec<Held>,
     pub is_paid: bool,

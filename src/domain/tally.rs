@@ -69,7 +69,7 @@ impl Tally {
         tally
     }
 
-    /// What the ledger says was used from the beginning of a period on: of a rolling window by step, else by period.
+    /// The usage from the beginning of a period on, by the ledger: of a rolling window by step, else by period.
     pub fn of_ledger(period: Period, spent: impl Iterator<Item = (DateTime<Utc>, Amount)>) -> Tally {
         let mut tally = Tally::new(period);
         for (begun, amount) in spent {
@@ -82,7 +82,7 @@ impl Tally {
         tally
     }
 
-    /// What all slots of a cap have counted together that counts in a period, or in a later one. None of them is ahead of it.
+    /// The sum of the slots of a cap, as far as it counts in a period, or in a later one. None of them is ahead of it.
     pub fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>, period: Period) -> Tally {
         let mut sum = Tally::new(period);
         for tally in tallies {
@@ -162,7 +162,7 @@ impl Tally {
         relief
     }
 
-    /// What was used in later periods or steps than the one that runs.
+    /// The usage in later periods or steps than the one that runs.
     fn later_than(&self, period: Period) -> impl Iterator<Item = (DateTime<Utc>, Amount)> {
         let running = period.step.unwrap_or(period.starts_at);
         self.steps.iter().flatten().filter(move |(begun, _)| *begun > running).copied()

@@ -1,8 +1,8 @@
-//! What the server's log says of an error that passes through Rust.
+//! The server's log of an error that passes through Rust.
 //!
-//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. What it carries
-//! is the code, the message, DETAIL and HINT; what is lost is the detail that is meant for the log alone, as the queries of a deadlock, and
-//! the context, as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
+//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It carries
+//! the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a deadlock, and the
+//! context, such as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
 //! context, and given back where it is logged: in the DETAIL of the log, which the client does not get.
 
 use std::cell::RefCell;

@@ -1,4 +1,4 @@
-//! What the server itself refuses, as an error that can be added to before it is raised again.
+//! Errors of the server itself, which can be added to before they are raised again.
 
 use std::panic::AssertUnwindSafe;
 

@@ -298,7 +298,7 @@ pub struct Before {
     pub periods: Option<i32>,
 }
 
-/// What the periods of an account's schedule of a plan are counted from, and how many there are.
+/// The anchor that the periods of an account's schedule of a plan are counted from, and how many periods there are.
 #[derive(Clone, Copy)]
 pub struct Beginning {
     pub anchor: DateTime<Utc>,

@@ -40,7 +40,7 @@ impl Judgements {
     }
 }
 
-/// What a batch holds of its accounts already.
+/// The locks on its accounts that a batch holds already.
 #[derive(Default)]
 pub struct Held {
     /// The locks against new caps.

@@ -99,7 +99,7 @@ impl Forger {
     }
 }
 
-/// What forges holds a transaction open, and adding up the ledger waits for every transaction on the server.
+/// A forger holds a transaction open, and adding up the ledger waits for every transaction on the server.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A world in which every feature was used and most of the ledger is added up. One at a time.
