@@ -59,7 +59,7 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     pending
 }
 
-/// Checks that an instant to come is not so many periods of a schedule away that they cannot be counted.
+/// Checks that an instant to come is not too many periods of a schedule away for them to be counted.
 ///
 /// # Errors
 /// 22023.

@@ -87,7 +87,7 @@ pub struct BatchLoss {
     pub available: Amount,
 }
 
-/// What expired lots pay of a debit.
+/// The part that an expired lot pays of a debit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lapsed {
     amount: Amount,

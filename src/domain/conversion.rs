@@ -34,7 +34,7 @@ pub enum ConversionError {
     OutOfRange,
 }
 
-/// Converts what lots give, at so many of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
+/// Converts the amounts that lots give, at a rate of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
 /// whatever that unit's rounding is: rounded up, it would be more than was given, and more with each way there and back. Its parts add up
 /// to it.
 ///
@@ -89,7 +89,7 @@ mod tests {
         Fraction::whole(numerator).over(&Fraction::whole(denominator)).unwrap()
     }
 
-    /// An amount in so many lots, as far as it can be divided.
+    /// An amount in a number of lots, as far as it can be divided.
     fn cut_into(nanos: i128, lots: i128) -> Vec<Given> {
         let lots = lots.min(nanos);
         let part = |lot: i128| nanos / lots + i128::from(lot < nanos % lots);

@@ -11,7 +11,7 @@ pub enum CurrencyError {
     Malformed,
     /// No currency, or one that is never paid with (XAU, XXX).
     Unknown,
-    /// The money has more decimals than the currency, which has so many.
+    /// The money has more decimals than the currency; how many that has.
     TooManyDecimals(u32),
 }
 

@@ -125,7 +125,7 @@ mod tests {
     /// What happens to a lot.
     #[derive(Clone, Copy, Debug)]
     enum Event {
-        /// A debit, or a correction of debits: of at most so much.
+        /// A debit, or a correction of debits, of at most this amount.
         Debit(i128),
         Correct(i128),
         /// An adjustment that corrects nothing.

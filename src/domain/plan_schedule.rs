@@ -13,7 +13,7 @@ use super::exact::Fraction;
 /// A stretch of time, half open.
 pub type Stretch = (DateTime<Utc>, DateTime<Utc>);
 
-/// Credits that were granted for a stretch of time, evenly; below zero for what of them was made use of already.
+/// Credits that were granted for a stretch of time, evenly; below zero for those of them that were made use of already.
 #[derive(Clone, Debug)]
 pub struct Granted {
     /// The time they are for.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::amount::Amount;
 use super::rolling::Window;
 
-/// So far a clock may have been ahead when it is put right, and the counters wait for it: a day, or a rolling window that is shorter.
+/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is shorter.
 pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
@@ -40,12 +40,12 @@ pub struct Tally {
     pub steps: Option<Vec<(DateTime<Utc>, Amount)>>,
 }
 
-/// How a counter stands that was written by a clock which read more than this one.
+/// The state of a counter that was written by a clock which read more than this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ahead {
     /// The clock was set back: the books go on from this instant, until it is there again.
     Until(DateTime<Utc>),
-    /// So far ahead no clock is by mistake for long: what was used is counted anew from the ledger.
+    /// No clock is that far ahead by mistake for long: the usage is counted anew from the ledger.
     Astray,
 }
 
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    /// Whether somebody counted here whose clock read more, so that what counts in this period may be forgotten; and how far ahead.
+    /// Whether a clock that read more counted here, so that usage of this period may be forgotten; and how far ahead it was.
     pub fn ahead_of(&self, period: Period, now: DateTime<Utc>) -> Option<Ahead> {
         if self.since <= period.starts_at {
             return None;

@@ -16,7 +16,7 @@ pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
     }))
     .catch_others(|error| match error {
         CaughtError::PostgresError(raised) => {
-            // SAFETY: it was the current one before, and whoever called is in it.
+            // SAFETY: it was the current one before, and the caller is in it.
             unsafe { pg_sys::MemoryContextSwitchTo(context) };
             let report = ErrorReport::new(raised.sql_error_code(), raised.message().to_owned(), "pg_credit");
             let report = match raised.detail() {

@@ -58,7 +58,7 @@ static NEWEST: Statement = Statement::new(
     &[],
 );
 
-// So far ahead that ids which are just being taken stay behind it.
+// It goes far enough ahead that ids which are just being taken stay behind it.
 static REPAIR: Statement = Statement::new(
     concat!(
         "SELECT 'credit.' || b.name, b.last, setval(('credit.' || b.name)::regclass, b.id + 1000)

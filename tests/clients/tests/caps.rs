@@ -248,7 +248,7 @@ fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     holder.run("ROLLBACK TO s; COMMIT");
     assert!(waiting.join().unwrap().is_ok());
     assert_eq!(counted(&mut session), "8");
-    // A cap is an error also of whoever only tries: more credits would not help. It leaves nothing: no lock, no key, no member.
+    // A cap is an error also of credit_try_debit(): more credits would not help. It leaves nothing: no lock, no key, no member.
     session.run("BEGIN; SAVEPOINT s");
     let refusal = session.refusal("SELECT credit_try_debit('acme', 3, member => 'm0', key => 'k')").expect("54000");
     assert_eq!((refusal.detail_of("headroom"), refusal.detail_of("requested")), (Some("2"), Some("3")), "{refusal}");

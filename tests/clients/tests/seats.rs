@@ -1,4 +1,4 @@
-//! Seats and new members: whoever may only debit brings no credits, and registers only so many members.
+//! Seats and new members: a role that may only debit brings no credits into being, and registers a bounded number of members.
 
 use pg_credit_clients::{Database, Session, wait_until};
 

@@ -11,10 +11,10 @@ use pg_credit_clients::{Client, Database, Session, quote, wait_until};
 
 use determined::DETERMINED;
 
-/// So much of all forgeries is found at least, in percent.
+/// The share of all forgeries that is found at least, in percent.
 const LEAST_SHARE: usize = 70;
 
-/// Of a longer table so many rows are forged, evenly spread.
+/// How many rows of a longer table are forged, evenly spread.
 const ROWS: usize = 10;
 
 /// How many forgers work at once.
