@@ -97,7 +97,7 @@ fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<Strin
         refresh::first_touch(account)?;
         accounts::lock_row(account);
     }
-    // Nobody comes, but somebody may have left until he was locked.
+    // Nobody comes, but an account may have left until it was locked.
     let accounts = seen(Snapshot::Fresh);
     if seen(Snapshot::Latest).iter().any(|account| !accounts.contains(account)) {
         return Err(error::older_than_subscribers(plan));

@@ -64,8 +64,8 @@ pub fn keep_newcomers_out(accounts: &[&str]) -> Result<()> {
     }
 }
 
-/// Deactivates the member and ends his lots, also those of a schedule that has ended. It waits for who holds a lot, but not while it
-/// holds the account: who debits before a boundary and after it would wait for that.
+/// Deactivates the member and ends their lots, also those of a schedule that has ended. It waits for a call that holds a lot, but not while
+/// it holds the account: a transaction that debits before a boundary and after it would wait for that.
 fn leave(change: Change<'_>) -> Result<()> {
     let Change { account, member, terms } = change;
     for _ in 0..MAX_ATTEMPTS {

@@ -31,7 +31,7 @@ pub struct Usage {
     pub member: Option<String>,
     pub operation: Option<String>,
     pub amount: Amount,
-    /// The member spends his own lots only.
+    /// The member spends their own lots only.
     pub per_seat: bool,
 }
 

@@ -2,7 +2,7 @@
 //! dated in the period can be written: see [`crate::posting::closed`].
 //!
 //! The closing lock comes first, then what is due is settled, account by account. Whoever began before the period's end may still add to
-//! it, so the period is not closed before he has ended.
+//! it, so the period is not closed before that has ended.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

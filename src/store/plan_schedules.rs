@@ -150,7 +150,7 @@ static MISSING: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
-// Who comes to the plan with an older snapshot cannot see what it grants: this has him repeat his transaction.
+// A transaction that comes to the plan with an older snapshot cannot see what it grants: this has it repeated.
 static TOUCH_PLAN: Statement = Statement::new("UPDATE credit.plan SET currency = currency WHERE plan = $1", &[TEXTOID]);
 
 static ADD_ONE: Statement = Statement::new(
@@ -174,7 +174,7 @@ static ADD_ALL: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID, INT8OID],
 );
 
-// Also where they are due already: who has an older snapshot is to repeat his transaction.
+// Also where they are due already: a transaction with an older snapshot is to be repeated.
 static MAKE_DUE: Statement = Statement::new(
     "UPDATE credit.account SET refresh_at = LEAST(refresh_at, $2) WHERE account = ANY ($1)",
     &[TEXTARRAYOID, TIMESTAMPTZOID],

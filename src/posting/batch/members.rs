@@ -1,5 +1,5 @@
 //! Members whom a batch names for the first time. They are registered before caps and lots are locked, account by account and member by
-//! member, as single debits do it: nobody waits for a member while he holds what the other needs.
+//! member, as single debits do it: nobody waits for a member while they hold what the other needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::zip;
