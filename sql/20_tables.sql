@@ -140,8 +140,8 @@ CREATE TABLE credit.request (
 
 CREATE INDEX request_recorded_at ON credit.request USING brin (recorded_at) WITH (pages_per_range = 16);
 
--- Who was allowed what, as credit_allow() recorded it: an upgrade grants from it again. A role is its name everywhere, and its oid on
--- the server where it was allowed: a role that is renamed keeps that, and a later one of the same name has another.
+-- The levels that roles were allowed, as credit_allow() recorded them: an upgrade grants from it again. A role is its name everywhere, and its
+-- oid on the server where it was allowed: a role that is renamed keeps its oid, and a later role of the same name has another.
 CREATE TABLE credit.access_record (
     granted_at         timestamptz NOT NULL DEFAULT pg_catalog.now(),
     system_identifier  bigint NOT NULL,

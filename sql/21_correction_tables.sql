@@ -1,10 +1,10 @@
--- What came back: to a line of a debit, and to a lot.
+-- Credits that came back: to a line of a debit, and to a lot.
 
--- Every name below is looked up here, whatever the search path of who installs it.
+-- Every name below is looked up here, whatever the search path of the role that installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- What was given back of a line of a debit, whatever gave it: the bound of every correction. The ledger says it too, but only by reading
--- all of the account: here it is found by the line. Who writes holds the lot of the line, all of it.
+-- How much was given back of a line of a debit, whatever gave it: the bound of every correction. The ledger says it too, but only by reading
+-- all of the account: here it is found by the line. A transaction that writes it holds the lot of the line, all of it.
 CREATE TABLE credit.correction (
     posting     bigint NOT NULL,
     line        integer NOT NULL,
@@ -14,8 +14,8 @@ CREATE TABLE credit.correction (
     PRIMARY KEY (account, posting, line)
 );
 
--- What came back to a lot after it was granted. What adjustments added has no price; and where there is a row, the lot may hand on the same
--- credits twice, so who hands on looks at what was handed on before. Who writes holds the lot, all of it.
+-- Credits that came back to a lot after it was granted. Those that adjustments added have no price; and where there is a row, the lot may hand
+-- on the same credits twice, so a call that hands on looks at what was handed on before. A transaction that writes it holds the lot, all of it.
 CREATE TABLE credit.lot_gain (
     lot         bigint NOT NULL,
     account     text COLLATE "C" NOT NULL,

@@ -145,8 +145,8 @@ CREATE TABLE credit.purchase_lot (
 
 CREATE UNIQUE INDEX purchase_lot_by_purchase ON credit.purchase_lot (account, purchase, line);
 
--- What credit_void() took out of lots, and their price. `origin` is the lot that the lot descends from in its unit: of credits that were
--- bought the one that the purchase granted, whatever became of them since. The ledger has no index by lot.
+-- Credits that credit_void() took out of lots, and their price. `origin` is the lot that the lot descends from in its unit: for credits that
+-- were bought, the one that the purchase granted, whatever became of them since. The ledger has no index by lot.
 CREATE TABLE credit.voided (
     posting  bigint NOT NULL,
     lot      bigint NOT NULL,

@@ -1,6 +1,6 @@
 -- Triggers of what came back.
 
--- Every name below is looked up here, whatever the search path of who installs it.
+-- Every name below is looked up here, whatever the search path of the role that installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
 -- What was given back may be taken again, so amounts change; the line and the lot that a row is about do not.

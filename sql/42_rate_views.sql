@@ -67,7 +67,7 @@ FROM (SELECT credit.now() AS now) AS clock CROSS JOIN credit.rate r
         LEAST(r.credits, (SELECT min(t.credits) FROM unnest(r.tier_credits) AS t (credits))) * u.fiat_per_credit / r.per AS lowest) AS price
 WHERE r.effective_at <= clock.now AND (r.ended_at IS NULL OR r.ended_at > clock.now);
 
--- What was earned by usage that rates priced: from the ledger, so at the price each lot was paid for. What was given back was not earned, and
+-- The revenue of usage that rates priced: from the ledger, so at the price each lot was paid for. Credits that were given back are no revenue, and
 -- a quantity that was given back cost nothing.
 CREATE VIEW credit.margin_by_account AS
 SELECT e.account, r.card, e.operation, u.currency, trim_scale(sum(usage.quantity)) AS quantity, trim_scale(sum(- e.amount)) AS credits,

@@ -196,7 +196,7 @@ COMMENT ON COLUMN credit.access_privilege.object IS 'The object, as GRANT spells
 COMMENT ON COLUMN credit.access_privilege.column_name IS 'The column; NULL for the whole object.';
 COMMENT ON COLUMN credit.access_privilege.privilege IS 'One privilege.';
 
--- What is granted on these objects to anybody but their owners, one by one.
+-- The privileges on these objects of anybody but their owners, one by one.
 CREATE VIEW credit.held_privilege AS
 SELECT o.kind, o.object, held.column_name, held.privilege, held.grantee, held.grantor, held.is_grantable
 FROM credit.installed_object o
@@ -218,7 +218,7 @@ COMMENT ON COLUMN credit.held_privilege.grantee IS 'The role that has it; 0 is P
 COMMENT ON COLUMN credit.held_privilege.grantor IS 'The role that granted it.';
 COMMENT ON COLUMN credit.held_privilege.is_grantable IS 'Whether that role may grant it to others.';
 
--- What became of those who were allowed something. A role is found by its oid on the server where it was allowed, and by its name elsewhere.
+-- The state of each level that was allowed. A role is found by its oid on the server where it was allowed, and by its name elsewhere.
 CREATE VIEW credit.access AS
 WITH here AS MATERIALIZED (
     SELECT c.system_identifier FROM pg_catalog.pg_control_system() c
@@ -256,7 +256,7 @@ COMMENT ON COLUMN credit.access.role_now IS 'The role''s name now; NULL when it 
 COMMENT ON COLUMN credit.access.granted_at IS 'When it was granted.';
 COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session that granted it.';
 
--- In src/api/guards.rs. It runs as the owner, so that whoever looks at the view below sees what the owner sees.
+-- In src/api/guards.rs. It runs as the owner, so that a reader of the view below sees what the owner sees.
 CREATE FUNCTION credit.guards() RETURNS TABLE (kind text, object text, expected text, found text) LANGUAGE c STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'guards_wrapper';
 
@@ -264,7 +264,7 @@ COMMENT ON FUNCTION credit.guards() IS
 'What guards the books: triggers, constraints, unique indexes, columns that have a default or are never NULL, and how tables, views, sequences and
 functions are set up. `expected` is what this version installs, NULL for what is not its own; `found` is what there is, NULL when it is missing.';
 
--- What somebody added to the installation: no violation of the books, and nothing of which the extension knows why.
+-- Objects and privileges that somebody added to the installation: no violation of the books, and the extension does not know why they are there.
 CREATE VIEW credit.installation AS
 SELECT 'grant' AS kind, h.kind || ' ' || h.object AS object,
     h.privilege || COALESCE(' (' || h.column_name || ')', '') AS name, COALESCE(grantee.rolname::text, CASE h.grantee WHEN 0 THEN 'PUBLIC' ELSE h.grantee::text END) AS role,
@@ -305,7 +305,7 @@ COMMENT ON COLUMN credit.installation.role IS 'Of a grant: the role that has it,
 COMMENT ON COLUMN credit.installation.detail IS 'Who granted it, or how it is defined.';
 
 -- At the end of the install script for everything, and of an upgrade script for what it created: default privileges may have opened
--- new objects to others. What is not named stays as it is, with all that a DBA granted on it.
+-- new objects to others. Objects that are not named stay as they are, with all that others granted on them.
 CREATE FUNCTION credit.settle_privileges(objects text[] DEFAULT NULL) RETURNS void LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, credit, pg_temp SET jit = off
     AS $$

@@ -27,6 +27,7 @@ fn checked(bytes: &[u8]) -> error::Result<String> {
 
 impl FromDatum for TextArray {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, kind: pg_sys::Oid) -> Option<TextArray> {
+        // SAFETY: the caller vouches that it is a text[] or NULL. A text is bytes of any length, which `&[u8]` reads without judging them.
         let elements = unsafe { Array::<'_, &[u8]>::from_polymorphic_datum(datum, is_null, kind) }?;
         let texts: error::Result<_> = elements.iter().map(|bytes| bytes.map(checked).transpose()).collect();
         Some(TextArray(texts.unwrap_or_else(|refusal| {
@@ -46,26 +47,32 @@ impl IntoDatum for TextArray {
     }
 }
 
+// SAFETY: the datum is read as a text[] and copied into Rust's own memory.
 unsafe impl UnboxDatum for TextArray {
     type As<'src> = TextArray;
     unsafe fn unbox<'src>(datum: Datum<'src>) -> TextArray
     where
         Self: 'src,
     {
+        // SAFETY: the caller vouches that it is a text[] and not NULL; nothing borrows from it afterwards.
         unsafe { TextArray::from_datum(datum.sans_lifetime(), false) }.expect("a value that is not NULL")
     }
 }
 
+// SAFETY: the argument is declared as text[] (ARGUMENT_SQL below), and is read as one.
 unsafe impl<'fcx> ArgAbi<'fcx> for TextArray {
     unsafe fn unbox_arg_unchecked(argument: Arg<'_, 'fcx>) -> TextArray {
+        // SAFETY: the argument is a text[], as it is declared.
         unsafe { argument.unbox_arg_using_from_datum() }.expect("an argument that is not NULL")
     }
 
     unsafe fn unbox_nullable_arg(argument: Arg<'_, 'fcx>) -> Nullable<TextArray> {
+        // SAFETY: the argument is a text[], as it is declared, or NULL.
         unsafe { argument.unbox_arg_using_from_datum().into() }
     }
 }
 
+// SAFETY: text[] is the type that the functions above read.
 unsafe impl SqlTranslatable for TextArray {
     const TYPE_IDENT: &'static str = pgrx::pgrx_resolved_type!(TextArray);
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;

@@ -18,7 +18,7 @@ fn guards() -> TableIterator<
 
 /// Switches the triggers of the extension on as they were installed: after a restore that switched them off and on. How many were not.
 ///
-/// Not SECURITY DEFINER: only who owns the tables can.
+/// Not SECURITY DEFINER: only the owner of the tables may.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_enable_triggers() -> i64 {

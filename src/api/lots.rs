@@ -69,7 +69,7 @@ fn credit_expire(
     let max_lots = batch("max_lots", max_lots)?;
     let expired = connected(|| {
         account::find(account, None, None)?;
-        // What rolls over is not to lapse.
+        // Credits that roll over are not to lapse.
         refresh::if_free(account, clock::now());
         Ok(expiry::expire(Some(account), max_lots))
     })?;

@@ -22,7 +22,7 @@ pub struct State {
     pub schedules: Vec<Schedule>,
     pub lines: Vec<OwnerLine>,
     pub held: Vec<HeldRow>,
-    /// What schedules of plans that the account has left issued last; nothing where there are no two of them.
+    /// The last grants of schedules of plans that the account has left; empty where there are no two of them.
     issued_last: Vec<IssuedLast>,
     calendar: AccountCalendar,
 }
@@ -45,7 +45,7 @@ pub struct LineDue<'a> {
     pub member: &'a str,
     /// Whose seats feed the pool, where they do.
     pub seats: &'a [String],
-    /// What each seat was granted before by plans that the account has left; empty where nothing was.
+    /// The earlier grants to each seat by plans that the account has left; empty where there are none.
     pub before: Vec<Vec<Granted>>,
     pub due: Due,
 }
@@ -75,7 +75,7 @@ impl State {
         &self.calendar
     }
 
-    /// What the seats of a schedule's pool were granted before by plans that the account has left, as it is known at an instant.
+    /// The earlier grants to the seats of a schedule's pool by plans that the account has left, as they are known at an instant.
     pub fn granted_before(&self, schedule: i64, now: DateTime<Utc>) -> Vec<Vec<Granted>> {
         self.due(now).into_iter().find(|line| line.schedule.id == schedule).map_or_else(Vec::new, |line| line.before)
     }
@@ -127,7 +127,7 @@ impl State {
             let line = &self.lines[index];
             let held = held.remove(&(line.schedule, line.owner.as_str())).unwrap_or_default();
             let schedule = self.schedule(line.schedule);
-            // What an account has left of a plan counts for the next one, expired or not.
+            // Credits that are left of an earlier plan count for the next one, expired or not.
             let is_left = schedule.of_plan.is_some() && schedule.terms.ends_at.is_some();
             let begin = |seat: &Line| if is_left { *seat } else { begin(&schedule.terms, *seat) };
             let seats: Vec<Line> = line.seats.iter().map(begin).collect();
@@ -145,7 +145,7 @@ impl State {
         due.into_iter().flatten().collect()
     }
 
-    /// What the seats of a line were granted before, by plans that the account has left.
+    /// The earlier grants to the seats of a line, by plans that the account has left.
     fn before(&self, history: &History, line: &OwnerLine) -> Vec<Vec<Granted>> {
         let schedule = self.schedule(line.schedule);
         if schedule.of_plan.is_none() || self.issued_of_plans() < 2 {
@@ -181,12 +181,12 @@ impl State {
         }
     }
 
-    /// What a seat was granted last by a schedule that ended: as it was issued, or as it is due.
+    /// The last grants to a seat by a schedule that ended: as they were issued, or as they are due.
     fn last_grants(&self, line: &OwnerLine, seat: usize, left_at: DateTime<Utc>, due: &Due) -> Vec<LastGrant> {
         let schedule = self.schedule(line.schedule);
         let member = line.members.get(seat).map_or(line.owner.as_str(), String::as_str);
         let ends = |period: i64| schedule.terms.cycle.start(&self.calendar, period + 1);
-        // What lapses of a lot because its plan is left.
+        // The part of a lot that lapses because its plan is left.
         let lapses = |id: LotId| {
             let of_lot = due.steps.iter().filter_map(|step| match *step {
                 Step::Lapse { lot, amount, at, .. } if lot == id && at == left_at && schedule.terms.ends_lots => Some(amount),

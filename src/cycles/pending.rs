@@ -38,7 +38,7 @@ pub struct Pending {
     pub trims: Vec<PendingTrim>,
 }
 
-/// What an instant finds of it, as the calling query sees the account: one to come as if nothing were debited until then.
+/// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until then.
 pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     let state = State::read(account, Snapshot::OfCaller);
     let mut pending = Pending::default();
@@ -59,7 +59,7 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     pending
 }
 
-/// Checks that an instant to come is not so many periods of a schedule away that they cannot be counted.
+/// Checks that an instant to come is not too many periods of a schedule away for them to be counted.
 ///
 /// # Errors
 /// 22023.

@@ -97,7 +97,7 @@ fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<Strin
         refresh::first_touch(account)?;
         accounts::lock_row(account);
     }
-    // Nobody comes, but somebody may have left until he was locked.
+    // Nobody comes, but an account may have left until it was locked.
     let accounts = seen(Snapshot::Fresh);
     if seen(Snapshot::Latest).iter().any(|account| !accounts.contains(account)) {
         return Err(error::older_than_subscribers(plan));
@@ -125,8 +125,8 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
 }
 
-/// What the periods of a schedule are counted from, and how many there are. Who comes back to a plan within a period that he had of it goes
-/// on with the periods that are left, this one included: what he was granted of it before is not granted again.
+/// The anchor that the periods of a schedule are counted from, and how many periods there are. An account that comes back to a plan within a
+/// period that it had of it goes on with the periods that are left, this one included: what was granted of that period is not granted again.
 fn beginning(missing: &Missing, calendar: &AccountCalendar) -> Beginning {
     let anew = Beginning { anchor: missing.anchor, periods: missing.periods };
     let Some(before) = missing.before else { return anew };

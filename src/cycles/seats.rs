@@ -20,7 +20,7 @@ pub struct Change<'a> {
     pub terms: MemberTerms<'a>,
 }
 
-/// Registers or changes the member, and gives them a seat who have none and are active. What was due up to now is issued first; then a
+/// Registers or changes the member, and gives them a seat if they are active and have none. First, all that was due up to now is issued; then a
 /// leaver's lots end as their schedules say, and a newcomer's seat gets what is due.
 ///
 /// # Errors
@@ -64,8 +64,8 @@ pub fn keep_newcomers_out(accounts: &[&str]) -> Result<()> {
     }
 }
 
-/// Deactivates the member and ends his lots, also those of a schedule that has ended. It waits for who holds a lot, but not while it
-/// holds the account: who debits before a boundary and after it would wait for that.
+/// Deactivates the member and ends their lots, also those of a schedule that has ended. It waits for a call that holds a lot, but not while
+/// it holds the account: a transaction that debits before a boundary and after it would wait for that.
 fn leave(change: Change<'_>) -> Result<()> {
     let Change { account, member, terms } = change;
     for _ in 0..MAX_ATTEMPTS {

@@ -78,16 +78,16 @@ impl BatchLot {
     }
 }
 
-/// What an expired lot lost at one time: usage that came late may take it back.
+/// Credits that an expired lot lost at one time: usage that came late may take them back.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLoss {
     /// The lot was the pool's.
     pub pooled: bool,
-    /// What nobody took back yet.
+    /// The credits that nobody took back yet.
     pub available: Amount,
 }
 
-/// What expired lots pay of a debit.
+/// The part that an expired lot pays of a debit.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lapsed {
     amount: Amount,
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(late(Some("alice"), 15, &[0, 1]), (vec![(usize::MAX, 14)], vec![]));
         assert_eq!(late(Some("alice"), 14, &[0, 1]), (vec![(7, -1)], vec![]));
         assert_eq!(late(Some("alice"), 7, &[0, 1]), (vec![(0, 1)], vec![(0, 2), (1, 4)]));
-        // What was taken back is gone for the next.
+        // Credits that were taken back are gone for the next debit.
         assert_eq!(late(None, 2, &[1]), (vec![(1, 2)], vec![]));
         assert_eq!(late(None, 1, &[1]), (vec![(7, -1)], vec![]));
         assert_eq!(caps[0].used, of(6));

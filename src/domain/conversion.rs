@@ -1,4 +1,4 @@
-//! What credits of one unit become in another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
+//! Conversions of credits of one unit into another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
 
 use rust_decimal::Decimal;
 
@@ -34,7 +34,7 @@ pub enum ConversionError {
     OutOfRange,
 }
 
-/// Converts what lots give, at so many of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
+/// Converts the amounts that lots give, at a rate of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
 /// whatever that unit's rounding is: rounded up, it would be more than was given, and more with each way there and back. Its parts add up
 /// to it.
 ///
@@ -89,7 +89,7 @@ mod tests {
         Fraction::whole(numerator).over(&Fraction::whole(denominator)).unwrap()
     }
 
-    /// An amount in so many lots, as far as it can be divided.
+    /// An amount in a number of lots, as far as it can be divided.
     fn cut_into(nanos: i128, lots: i128) -> Vec<Given> {
         let lots = lots.min(nanos);
         let part = |lot: i128| nanos / lots + i128::from(lot < nanos % lots);
@@ -186,7 +186,7 @@ mod tests {
                     let rate = value(at).over(&value(unit)).unwrap();
                     match convert(&cut_into(amount, lots), &rate, units[unit % units.len()].2) {
                         Ok(got) => amount = got.iter().map(|got| got.amount.nanos()).sum(),
-                        // What would be nothing is refused, and whoever began keeps what they had.
+                        // A conversion into nothing is refused, and the account keeps what it had.
                         Err(_) => continue 'ways,
                     }
                     at = unit;

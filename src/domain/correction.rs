@@ -7,7 +7,7 @@
 use super::amount::Amount;
 use super::dimensions::Dimensions;
 
-/// What a usage is reported by.
+/// The attributes by which reports group a usage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub member: Option<String>,
@@ -23,14 +23,14 @@ pub struct Line {
     pub line: i32,
     pub lot: i64,
     pub debited: Amount,
-    /// Of what it was the price; zero where that was not said.
+    /// The quantity that it was the price of; zero where none was said.
     pub quantity: Amount,
     pub given_back: Amount,
     pub quantity_given_back: Amount,
     pub usage: Usage,
 }
 
-/// What a correction says of the usage that it corrects; what is not said may be anything.
+/// The attributes by which a correction names the usage that it corrects; those that it leaves out may be anything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Named<'a> {
     pub lot: i64,
@@ -49,7 +49,7 @@ impl Named<'_> {
     }
 }
 
-/// What a correction may give back or take again.
+/// The bound of what a correction may give back or take again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
     pub debited: Amount,
@@ -80,7 +80,7 @@ pub enum CorrectionError {
     Quantity(Bound),
 }
 
-/// What one line gets back; below zero, what is taken again.
+/// The part that one line gets back; below zero, the part that is taken again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     pub line: i32,

@@ -11,7 +11,7 @@ pub enum CurrencyError {
     Malformed,
     /// No currency, or one that is never paid with (XAU, XXX).
     Unknown,
-    /// The money has more decimals than the currency, which has so many.
+    /// The money has more decimals than the currency; how many that has.
     TooManyDecimals(u32),
 }
 
@@ -29,7 +29,7 @@ pub fn check(code: &str) -> Result<u32, CurrencyError> {
     decimals(code).ok_or(CurrencyError::Unknown)
 }
 
-/// Checks money that a caller names: it can be paid in that currency. What is computed of it, such as the part of a price that goes along
+/// Checks money that a caller names: it can be paid in that currency. Money that is computed from it, such as the part of a price that goes along
 /// with a part of a lot, may be finer.
 pub fn check_money(money: Amount, code: &str) -> Result<(), CurrencyError> {
     let decimals = check(code)?;

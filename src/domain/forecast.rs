@@ -31,7 +31,7 @@ pub struct Usage {
     pub member: Option<String>,
     pub operation: Option<String>,
     pub amount: Amount,
-    /// The member spends his own lots only.
+    /// The member spends their own lots only.
     pub per_seat: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct Issuing<'a> {
     pub member: Option<String>,
     /// Its seats: one, or those that feed the pool.
     pub seats: Vec<Line>,
-    /// What each of them was granted before by a plan that was left.
+    /// The earlier grants to each of them by a plan that was left.
     pub before: Vec<Vec<Granted>>,
     pub held: Vec<Held>,
     pub is_paid: bool,

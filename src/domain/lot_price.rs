@@ -1,7 +1,7 @@
-//! What of a lot's price goes along with credits that leave it.
+//! The part of a lot's price that goes along with credits that leave it.
 //!
-//! A lot's price lies along the credits that it was granted with, from the first to the last. What adjustments added beyond that carries no
-//! price, and leaves last. A move, a transfer or a rollover takes its share of the price, cut to nine decimals. A conversion, which gives the
+//! A lot's price lies along the credits that it was granted with, from the first to the last. Credits that adjustments added beyond that carry no
+//! price, and leave last. A move, a transfer or a rollover takes its share of the price, cut to nine decimals. A conversion, which gives the
 //! new lot a cost basis of its own, takes the price of its stretch, so that the whole price goes along in whatever pieces the lot is
 //! converted. Where something came back to the lot, a stretch may leave it twice: then no more goes along than was not handed on before.
 
@@ -11,11 +11,11 @@ use super::exact::{Fraction, Precision, Rounding};
 /// A lot that is about to hand on credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LotPrice {
-    /// What it was granted with.
+    /// The credits that it was granted with.
     pub granted: Amount,
-    /// What was paid for that; `None` where no price is known.
+    /// The price that was paid for them; `None` where none is known.
     pub paid: Option<Amount>,
-    /// What adjustments that correct no debit added, less what they took.
+    /// The credits that adjustments added without correcting a debit, less those that they took.
     pub gained: Amount,
     /// How much of the price it handed on before. It only counts where something came back to the lot, and may be left at zero else.
     pub handed_on: Amount,
@@ -125,7 +125,7 @@ mod tests {
     /// What happens to a lot.
     #[derive(Clone, Copy, Debug)]
     enum Event {
-        /// A debit, or a correction of debits: of at most so much.
+        /// A debit, or a correction of debits, of at most this amount.
         Debit(i128),
         Correct(i128),
         /// An adjustment that corrects nothing.

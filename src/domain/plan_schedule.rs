@@ -1,8 +1,8 @@
-//! What schedules of plans bring where an account changes its plan: each day's credits once, by the best plan that brought them.
+//! Credits that schedules of plans bring where an account changes its plan: each day's credits once, by the best plan that brought them.
 //!
-//! A plan's schedule grants its amount for a whole period when that begins. Who leaves the plan within the period keeps what was granted
-//! for the days that are left, as far as it did not lapse. These days are granted already: what a schedule of the next plan brings for
-//! them is less by that. So an upgrade brings the difference for the days that are left, and going back and forth brings nothing.
+//! A plan's schedule grants its amount for a whole period when that begins. An account that leaves the plan within the period keeps the
+//! credits of the days that are left, as far as they did not lapse. These days are granted already: a schedule of the next plan brings less
+//! for them by that. So an upgrade brings the difference for the days that are left, and going back and forth brings nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ use super::exact::Fraction;
 /// A stretch of time, half open.
 pub type Stretch = (DateTime<Utc>, DateTime<Utc>);
 
-/// Credits that were granted for a stretch of time, evenly; below zero for what of them was made use of already.
+/// Credits that were granted for a stretch of time, evenly; below zero for those of them that were made use of already.
 #[derive(Clone, Debug)]
 pub struct Granted {
     /// The time they are for.
@@ -53,7 +53,7 @@ pub fn share(of: Stretch, within: Stretch, measure: Measure, calendar: &impl Cal
     Fraction::whole(part).over(&Fraction::whole(whole)).expect("a stretch with a length")
 }
 
-/// What a seat was granted by a schedule for a period, when it left the plan within it.
+/// The grant of a schedule to a seat for the period within which the seat left the plan.
 #[derive(Clone, Debug)]
 pub struct LastGrant {
     /// The time it was granted for: from its effect to the end of the whole period.
@@ -65,7 +65,7 @@ pub struct LastGrant {
 }
 
 impl LastGrant {
-    /// What was granted for the time after the plan was left, and kept. `None` for nothing.
+    /// The credits that were granted for the time after the plan was left, and kept. `None` for none.
     pub fn left_over(&self, left_at: DateTime<Utc>, calendar: &impl Calendar) -> Option<Granted> {
         if left_at >= self.of.1 {
             return None;
@@ -76,7 +76,7 @@ impl LastGrant {
     }
 }
 
-/// What of a seat's credits for a stretch of time was granted before: at most what they are.
+/// The part of a seat's credits for a stretch of time that was granted before: at most all of them.
 pub fn granted_before(
     before: &[Granted],
     within: Stretch,
@@ -105,17 +105,17 @@ pub struct Seat {
     pub member: String,
 }
 
-/// What the schedules of an account's plans have granted so far, in the order in which they begin.
+/// The grants of the schedules of an account's plans so far, in the order in which they begin.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    /// What is kept of plans that were left, and when they were.
+    /// Credits that are kept of plans that were left, with the time for which they were granted.
     left: Vec<(Seat, Granted)>,
-    /// What of that other schedules made use of, from when until when they are in force.
+    /// The part of them that other schedules made use of, and the end of each of these schedules, if it has one.
     used: Vec<(Seat, Option<DateTime<Utc>>, Granted)>,
 }
 
 impl History {
-    /// What was granted before for the time from an instant on, at which a schedule begins.
+    /// The credits that were granted before for the time from an instant on, at which a schedule begins.
     pub fn before(&self, seat: &Seat, starts_at: DateTime<Utc>) -> Vec<Granted> {
         let left = self.left.iter().filter(|(of, granted)| of == seat && granted.of.0 <= starts_at && granted.of.1 > starts_at);
         let used = self.used.iter().filter(|(of, ends_at, _)| of == seat && ends_at.is_none_or(|ends_at| ends_at > starts_at));

@@ -197,7 +197,7 @@ impl Terms {
         self.rollover.is_some() || self.ends_lots
     }
 
-    /// What a seat gets for a period from an instant in it on, less what it was granted before: rounded once.
+    /// The credits that a seat gets for a period from an instant in it on, less those that it was granted before: rounded once.
     fn granted(&self, before: &[Granted], whole: Stretch, from: DateTime<Utc>, calendar: &impl Calendar) -> Amount {
         let (part, credits) = self.prorated(whole, from, calendar);
         if before.is_empty() {
@@ -227,7 +227,7 @@ impl Terms {
         (from.max(whole.0), end)
     }
 
-    /// What a seat's periods make use of, of what was granted before.
+    /// The part of the earlier grants that a seat's periods make use of.
     pub fn used_of(&self, since: DateTime<Utc>, before: &[Granted], calendar: &impl Calendar) -> Vec<Granted> {
         let since = since.max(self.starts_at);
         let Some(last) = before.iter().map(|granted| granted.of.1).max() else { return Vec::new() };
@@ -262,7 +262,7 @@ impl Terms {
 struct Work<'a, C> {
     terms: &'a Terms,
     seats: &'a [Line],
-    /// What each seat was granted before; none for all of them where nothing was.
+    /// The earlier grants to each seat; empty where there are none.
     before: &'a [Vec<Granted>],
     held: Vec<Held>,
     calendar: &'a C,

@@ -99,13 +99,13 @@ pub fn entitlement(segments: &[Segment], days: i32, decimals: Decimals) -> Moved
     }
 }
 
-/// What is still to be granted and charged. The days of a dearer plan are charged also where it grants no more credits of its own: what
-/// else it brings, its schedules and its features, is had from then on.
+/// The credits that are still to be granted, and the money to be charged. The days of a dearer plan are charged also where it grants no more
+/// credits of its own: the account has all else that it brings, its schedules and its features, from then on.
 pub fn outstanding(entitled: Moved, moved: Moved) -> Moved {
     Moved { granted: above(entitled.granted, moved.granted), charged: above(entitled.charged, moved.charged) }
 }
 
-/// What is charged beyond what the days of a period come to: it bought credits that were used or are kept.
+/// The money that is charged beyond what the days of a period come to: it bought credits that were used or are kept.
 pub fn overpaid(entitled: Moved, moved: Moved) -> Amount {
     above(moved.charged, entitled.charged)
 }
@@ -136,7 +136,7 @@ impl Returnable {
     /// How much of the excess is returned of the lot, and what is paid back for it: no more than is unused, and no more money than is
     /// in excess. A smaller plan at a similar price would pay back its price otherwise.
     pub fn returns(&self, excess: Moved, decimals: Decimals) -> Moved {
-        // What an adjustment added was not bought.
+        // Credits that an adjustment added were not bought.
         let of_grant = self.granted.checked_sub(self.before).expect("a part of what was granted");
         let wanted = excess.granted.min(self.unused).min(of_grant);
         let credit = self.paid_back(wanted, decimals.currency);

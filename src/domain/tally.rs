@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::amount::Amount;
 use super::rolling::Window;
 
-/// So far a clock may have been ahead when it is put right, and the counters wait for it: a day, or a rolling window that is shorter.
+/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is shorter.
 pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
@@ -40,12 +40,12 @@ pub struct Tally {
     pub steps: Option<Vec<(DateTime<Utc>, Amount)>>,
 }
 
-/// How a counter stands that was written by a clock which read more than this one.
+/// The state of a counter that was written by a clock which read more than this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ahead {
     /// The clock was set back: the books go on from this instant, until it is there again.
     Until(DateTime<Utc>),
-    /// So far ahead no clock is by mistake for long: what was used is counted anew from the ledger.
+    /// No clock is that far ahead by mistake for long: the usage is counted anew from the ledger.
     Astray,
 }
 
@@ -69,7 +69,7 @@ impl Tally {
         tally
     }
 
-    /// What the ledger says was used from the beginning of a period on: of a rolling window by step, else by period.
+    /// The usage from the beginning of a period on, by the ledger: of a rolling window by step, else by period.
     pub fn of_ledger(period: Period, spent: impl Iterator<Item = (DateTime<Utc>, Amount)>) -> Tally {
         let mut tally = Tally::new(period);
         for (begun, amount) in spent {
@@ -82,7 +82,7 @@ impl Tally {
         tally
     }
 
-    /// What all slots of a cap have counted together that counts in a period, or in a later one. None of them is ahead of it.
+    /// The sum of the slots of a cap, as far as it counts in a period, or in a later one. None of them is ahead of it.
     pub fn sum<'a>(tallies: impl Iterator<Item = &'a Tally>, period: Period) -> Tally {
         let mut sum = Tally::new(period);
         for tally in tallies {
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    /// Whether somebody counted here whose clock read more, so that what counts in this period may be forgotten; and how far ahead.
+    /// Whether a clock that read more counted here, so that usage of this period may be forgotten; and how far ahead it was.
     pub fn ahead_of(&self, period: Period, now: DateTime<Utc>) -> Option<Ahead> {
         if self.since <= period.starts_at {
             return None;
@@ -162,7 +162,7 @@ impl Tally {
         relief
     }
 
-    /// What was used in later periods or steps than the one that runs.
+    /// The usage in later periods or steps than the one that runs.
     fn later_than(&self, period: Period) -> impl Iterator<Item = (DateTime<Utc>, Amount)> {
         let running = period.step.unwrap_or(period.starts_at);
         self.steps.iter().flatten().filter(move |(begun, _)| *begun > running).copied()
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((tally.used_in(at(12)), tally.used_in(at(40)), tally.since), (of(12), of(14), minute(38)));
         tally.count(at(101), of(16));
         assert_eq!((tally.used, tally.used_in(at(101))), (of(18), of(18)));
-        // Who reads a little less waits until nothing is forgotten that counts; who is far behind counts anew.
+        // A clock that reads a little less waits until nothing is forgotten that counts; one that is far behind counts anew.
         assert_eq!([60, 101].map(|number| tally.ahead_of(at(number), minute(number))), [Some(Ahead::Until(minute(98))), None]);
         assert_eq!(
             [37, 38].map(|number| tally.ahead_of(at(number), minute(number))),

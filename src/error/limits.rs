@@ -1,4 +1,4 @@
-//! What is bounded so that nobody fills the books: new members, texts, and how far back usage may lie.
+//! Bounds, so that nobody fills the books: new members, texts, and how far back usage may lie.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;

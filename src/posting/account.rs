@@ -212,8 +212,8 @@ pub fn has_seats(account: &str) -> bool {
 }
 
 /// Before caps and lots, for a newcomer, with a seat or without: locks the account's row if its schedules give to seats. It comes before the
-/// member's row everywhere, and whoever holds a lot must not wait for it. With an older snapshot, which may not show such a schedule, it
-/// locks the row in any case: who declared one has changed it (40001).
+/// member's row everywhere, and a call that holds a lot must not wait for it. With an older snapshot, which may not show such a schedule, it
+/// locks the row in any case: the transaction that declared one has changed it (40001).
 pub fn make_room_for_seat(account: &str) {
     arrival::let_in(account);
     if invalidation::sees_latest() { accounts::lock_for_seat(account) } else { accounts::lock_row(account) }
@@ -255,8 +255,8 @@ pub fn register_newcomer(account: &str, member: &str, context: &Context, registe
     Ok(())
 }
 
-/// Registers whom a direct insert into the ledger names as [`active_member`] does, for who has taken nothing from a lot yet: a seat is
-/// written at once.
+/// Registers the member whom a direct insert into the ledger names, as [`active_member`] does, for a caller that has taken nothing from a
+/// lot yet: a seat is written at once.
 ///
 /// # Errors
 /// As [`active_member`].
@@ -272,7 +272,7 @@ pub fn register_member(account: &str, member: Option<&str>, context: &Context, n
     Ok(())
 }
 
-/// Gives whom a grant names a seat, and registers them if they are new. Nothing was taken from a lot yet.
+/// Gives a seat to the member whom a grant names, and registers them if they are new. Nothing was taken from a lot yet.
 ///
 /// # Errors
 /// As [`check_member`].

@@ -2,8 +2,9 @@
 //!
 //! Their prices are debited together ([`super::batch`]). Where a price depends on what the account used before, charges are priced
 //! in turn; then the keys come first and the counters of the periods next, each in one order, so that two batches cannot deadlock
-//! over them. Where a price depends also on which of the charges before it fit, that is guessed first: all do. What then does not fit is
-//! the next guess, until it is right. Debiting them one by one would take lots out of their order, and single debits deadlock with that.
+//! over them. Where a price depends also on which of the charges before it fit, the first guess is that all do. The next guess leaves
+//! out those that then do not fit, until it is right. Debiting them one by one would take lots out of their order, and single debits would
+//! deadlock with that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::iter::zip;
@@ -21,7 +22,7 @@ use crate::server::clock;
 use crate::store::rates::Period;
 use crate::store::{entries, rates, requests};
 
-/// So often what fits may turn out otherwise than was guessed, beyond once for each charge, before 40001: others debit meanwhile.
+/// How often a guess may turn out wrong, beyond once for each charge, before 40001: others debit meanwhile.
 const MAX_GUESSES: usize = 1000;
 
 /// Charges each item in turn; one outcome per item, the same as charging one by one.
@@ -214,19 +215,19 @@ struct Turns<'a> {
     charges: &'a [Charge<'a>],
     keys: &'a [Key],
     now: DateTime<Utc>,
-    /// What was used in the periods before.
+    /// The usage of the periods before the call.
     used: BTreeMap<Period, Amount>,
     fits: Vec<bool>,
 }
 
-/// What charges cost, if those fit that are taken to.
+/// The prices of charges, if those fit that are guessed to fit.
 #[derive(Default)]
 struct PricedTurns {
     /// Those that cost something.
     costing: Vec<(usize, Priced)>,
     /// Those that cost nothing.
     free: BTreeSet<usize>,
-    /// What counts to the periods.
+    /// The amounts that count to the periods.
     counted: BTreeMap<Period, Amount>,
     /// Of charges that have one key, the first that fits; by the first that has it.
     posted: HashMap<usize, usize>,

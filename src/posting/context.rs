@@ -57,6 +57,7 @@ pub fn read(
             decimals: None,
             currency: None,
             member: None,
+            // SAFETY: both columns are instants in a row of credit.account.
             refresh_at: row[column::ACCOUNT_REFRESH_AT].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
             closed_until: row[column::ACCOUNT_CLOSED_UNTIL].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
             late_usage: late_usage_of_name(&text(row, column::ACCOUNT_LATE_USAGE).expect("an account has a policy")),

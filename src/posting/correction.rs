@@ -1,6 +1,6 @@
 //! Corrections of debits: an entry that names a posting gives back what a lot paid for it, or takes again what was given back.
 //!
-//! What was given back of a line stands in `credit.correction`, and what came back to a lot in `credit.lot_gain`. Both are written with the
+//! `credit.correction` says how much was given back of a line, and `credit.lot_gain` how much came back to a lot. Both are written with the
 //! lot in hand, all of it: two corrections of a line follow each other, and no lock is added to those that a debit takes.
 
 use chrono::{DateTime, Utc};
@@ -12,7 +12,7 @@ use crate::error::{self, Result};
 use crate::store::corrections::{self, DebitLine};
 use crate::store::entries;
 
-/// What a correction says.
+/// A correction, as the entry says it.
 #[derive(Clone, Copy, Debug)]
 pub struct Correction<'a> {
     pub account: &'a str,

@@ -66,7 +66,7 @@ impl InsertedEntry {
         })
     }
 
-    /// Who takes part in it. A correction says whose debit it corrects, who may have left since.
+    /// The member who takes part in it. A correction names the member of the debit, who may have left since.
     fn acting_member(&self) -> Option<&str> {
         self.member.as_deref().filter(|_| self.correction().is_none())
     }
@@ -279,7 +279,7 @@ fn check_in_force(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// Whatever is adjusted of a lot whose life is over is lost, or was lost already.
+/// Credits that an adjustment adds to a lot whose life is over are lost, and those that it takes were lost already.
 fn check_not_ended(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
     let WholeLot { account, lot, state, .. } = *whole;
     if let Some(expired_at) = state.expires_at.filter(|expires_at| *expires_at <= now) {

@@ -64,7 +64,7 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     }
     let generation = invalidation::generation_of_lots();
     let mut passed_any = false;
-    // The pool is only looked at when the member has nothing of his own.
+    // The pool is only looked at when the member has nothing of their own.
     for owner in [Some(eligible.member).filter(|member| !member.is_empty()), Some("").filter(|_| eligible.pool)] {
         let Some(owner) = owner else { continue };
         match first_of(eligible, owner, now, &mut passed_any) {

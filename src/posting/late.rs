@@ -169,8 +169,8 @@ pub fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
     instant(item.occurred_at, context).filter(|_| context.late_usage == LateUsage::Original)
 }
 
-/// What the lots that would have paid several usages of one account and unit lost, locked in one order over all of them; of each usage what
-/// may pay it, in drawdown order. No lot that is in force may be locked yet.
+/// Locks the losses of the lots that would have paid several usages of one account and unit, in one order over all of them. Returns, for each
+/// usage, the losses that may pay it, in drawdown order. No lot that is in force may be locked yet.
 pub fn lock_losses(late: &[breakage::LateUsage<'_>]) -> Vec<Vec<Lapsed>> {
     let account = late.first().expect("some usage").0.account;
     breakage::unswept(late, clock::now()).into_iter().for_each(|lot| {

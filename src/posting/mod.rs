@@ -14,8 +14,9 @@
 //!
 //! A call for several accounts ([`batch`]) takes each of these for all of them, in the order of their names, before the next.
 //!
-//! What may have to be taken back is locked in one subtransaction, never in one within it that has ended: whoever waits for such a row goes on
-//! waiting for the whole transaction, first in the row's queue, when the outer one is taken back. So keys and accounts' rows come before.
+//! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a transaction that
+//! waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is taken back. So keys and accounts'
+//! rows come before.
 //! No lot is waited for that has expired: late usage may have it in hand and go on to those in force.
 //!
 //! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back ([`correction`]) is written

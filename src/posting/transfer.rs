@@ -1,6 +1,6 @@
 //! Transfers: credits go from one owner to another within an account, a member or the pool.
 //!
-//! What is moved is taken like a debit takes it, in drawdown order; of every lot that gives, the receiver gets one of his own, with the
+//! What is moved is taken like a debit takes it, in drawdown order; of every lot that gives, the receiver gets one of their own, with the
 //! giver as its parent and the same life, category, scope and cost basis.
 
 use std::rc::Rc;
@@ -122,7 +122,7 @@ fn check(request: &Transfer<'_>) -> Result<Rc<Context>> {
         (Some(name), None) => Err(error::unknown_member(account, name)),
     };
     let (gives, gets) = (owner(from, &giver)?, owner(to, &receiver)?);
-    // Whoever left may still give: what he did not use goes to those who stay.
+    // A member who left may still give: credits that they did not use go to those who stay.
     account::check_member(account, to, &receiver)?;
     let policy = transfers::policy(account, Snapshot::Fresh);
     if policy.allows(&gives, &gets) { Ok(giver) } else { Err(error::transfer_forbidden(account, from, to, policy)) }

@@ -59,7 +59,7 @@ impl WholeLot<'_> {
         Layout { account: self.account, lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
     }
 
-    /// What goes to a new lot of what it holds, with its part of the price.
+    /// The part of its credits that goes to a new lot, with its part of the price.
     pub fn hand_on(&self, amount: Amount) -> HandedOn {
         HandedOn::of(corrections::price(self.account, self.lot), (self.lot, self.remaining()), lots::next_id(), amount)
     }

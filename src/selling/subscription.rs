@@ -335,13 +335,13 @@ impl Step<'_> {
         due
     }
 
-    /// What is to be said where more was charged for a period than its days come to, and is not paid back.
+    /// The note for a period that more was charged for than its days come to, which is not paid back.
     fn overpaid(&self, origin: i64, period: &Period, segments: &[Segment]) -> Option<String> {
         let entitled = rules::entitlement(segments, period.days, self.decimals());
         let moved = moves::moved(self.request.account, origin, period);
         let money = |amount| convert::money_text(amount, self.quoted.currency_decimals);
         let currency = &self.quoted.plan.currency;
-        // What is paid back is rounded down: a smallest coin is nothing to tell.
+        // Money that is paid back is rounded down: the smallest coin is not worth a note.
         let coin = Amount::from_nanos(10_i128.pow(MAX_DECIMALS - self.quoted.currency_decimals)).expect("a coin");
         let kept = Some(rules::overpaid(entitled, moved)).filter(|kept| *kept > coin)?;
         Some(format!(

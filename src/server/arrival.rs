@@ -1,14 +1,14 @@
 //! Lots that come to an account, against a new cap of it.
 //!
 //! A new cap counts what was spent, so it waits for the debits in flight of every lot. It cannot know of a lot that another transaction is
-//! adding; a debit of that, made before the cap is committed, would count nowhere. So whoever adds a lot, opens one again or lets an expired
-//! one pay shares the account's lock until his transaction ends, and whoever makes a cap has it alone. It comes before the account's row.
+//! adding; a debit of that, made before the cap is committed, would count nowhere. So a transaction that adds a lot, opens one again or lets an
+//! expired one pay shares the account's lock until it ends, and a transaction that makes a cap has it alone. It comes before the account's row.
 //!
-//! Members come under it too, and whoever declares what their seats get has it alone: neither sees what the other has not committed.
+//! Members come under it too, and a transaction that declares what their seats get has it alone: neither sees what the other has not committed.
 //!
 //! A transaction that adds lots to very many accounts shares one lock of all accounts instead of the rest of theirs: each lock takes a place
-//! in the server's lock table. Whoever has locks alone has that one too, in a mode in which they are not in each other's way, and last: an
-//! import may want it that has one of the locks he waits for.
+//! in the server's lock table. A transaction that has locks alone has that one too, in a mode in which such transactions are not in each
+//! other's way, and last: an import may want it that has one of the locks that the transaction waits for.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 

@@ -11,7 +11,7 @@ use crate::convert;
 use crate::domain::tally;
 use crate::settings;
 
-/// So far a clock may be set back, and the books go on where they are until it is there again.
+/// How far a clock may be set back, so that the books go on where they are until it is there again.
 pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;
 
 thread_local! {
@@ -40,8 +40,8 @@ pub fn movable() -> Movable {
     Movable { before: NOT_BEFORE.get() }
 }
 
-/// Moves the clock on to an instant, unless it is later already: it was set back, and the books go on from where they are. Whoever calls
-/// this does so while somebody has a [`Movable`].
+/// Moves the clock on to an instant, unless it is later already: it was set back, and the books go on from where they are. It is
+/// called only while somebody has a [`Movable`].
 pub fn move_to(at: DateTime<Utc>) {
     NOT_BEFORE.set(NOT_BEFORE.get().max(Some(at)));
 }
@@ -66,7 +66,7 @@ pub fn not_before_moved(now: DateTime<Utc>) -> DateTime<Utc> {
     NOT_BEFORE.get().map_or(now, |not_before| now.max(not_before))
 }
 
-/// What the server's clock says, or `credit.clock`, though it was moved on.
+/// The time by the server's clock, or by `credit.clock`, though it was moved on.
 fn actual() -> DateTime<Utc> {
     match settings::clock() {
         None => convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
@@ -82,7 +82,7 @@ fn actual() -> DateTime<Utc> {
 }
 
 /// The instant that a caller means by one of the running transaction that has passed: SQL's `now()` is the transaction's start, and
-/// who says that something shall change at `now()` means now, not a moment ago.
+/// a caller who says that something is to change at `now()` means now, not a moment ago.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
     // Where the clock was moved on, the books have passed it.

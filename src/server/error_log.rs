@@ -1,8 +1,8 @@
-//! What the server's log says of an error that passes through Rust.
+//! The server's log of an error that passes through Rust.
 //!
-//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. What it carries
-//! is the code, the message, DETAIL and HINT; what is lost is the detail that is meant for the log alone, as the queries of a deadlock, and
-//! the context, as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
+//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It carries
+//! the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a deadlock, and the
+//! context, such as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
 //! context, and given back where it is logged: in the DETAIL of the log, which the client does not get.
 
 use std::cell::RefCell;
@@ -84,7 +84,7 @@ unsafe extern "C-unwind" fn note(_argument: *mut c_void) {
         if error.elevel == PgLogLevel::ERROR as i32 {
             let noted = Noted::of(error);
             NOTED.with_borrow_mut(|known| match known {
-                // In a call within another one that is raised anew has lost what is known of it.
+                // An error of a call within another one has lost what is known of it when it is raised anew.
                 Some(known) if known.is_of(error) && noted.detail_log.is_none() => known.add_context(noted.context),
                 _ => *known = Some(noted),
             });
@@ -104,7 +104,7 @@ unsafe extern "C-unwind" fn give_back(error: *mut pg_sys::ErrorData) {
             && let Some(noted) = NOTED.take()
             && noted.is_of(logged)
         {
-            // The caller's message stays as it is: the texts of our statements mean nothing to him.
+            // The caller's message stays as it is: the texts of our statements mean nothing to them.
             let raised = text(logged.context).unwrap_or_default();
             let context = noted.context.filter(|context| !raised.starts_with(context.as_str()));
             let detail = text(logged.detail_log).or(noted.detail_log).or_else(|| text(logged.detail));
@@ -144,8 +144,12 @@ impl Noted {
     }
 
     /// Whether it is the same error, perhaps raised anew.
+    ///
+    /// # Safety
+    /// The texts of `error` are null or end with a zero byte.
     unsafe fn is_of(&self, error: &pg_sys::ErrorData) -> bool {
         let message = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
+        // SAFETY: the caller vouches for the texts.
         unsafe {
             self.code == error.sqlerrcode
                 && message(&self.message) == message(&text(error.message))
@@ -154,13 +158,22 @@ impl Noted {
     }
 }
 
+/// A text of the server's in Rust's own memory; `None` where there is none.
+///
+/// # Safety
+/// `of` is null or points to a text that ends with a zero byte.
 unsafe fn text(of: *const c_char) -> Option<String> {
+    // SAFETY: it is not null here, and the caller vouches for the rest.
     (!of.is_null()).then(|| unsafe { CStr::from_ptr(of) }.to_string_lossy().into_owned())
 }
 
 /// A copy in the current memory context.
+///
+/// # Safety
+/// The server has a current memory context, which lives as long as the copy is used.
 unsafe fn copied(text: &str) -> *mut c_char {
     match CString::new(text) {
+        // SAFETY: the text ends with a zero byte; the caller vouches for the context.
         Ok(text) => unsafe { pg_sys::pstrdup(text.as_ptr()) },
         Err(_) => ptr::null_mut(),
     }

@@ -41,7 +41,7 @@ static KEEPS_SLOT: AtomicBool = AtomicBool::new(false);
 /// Whether the call that runs is an impatient one.
 static IS_IMPATIENT: AtomicBool = AtomicBool::new(false);
 
-/// So much sooner an impatient call looks for a deadlock.
+/// How many times sooner an impatient call looks for a deadlock.
 const IMPATIENCE: i32 = 10;
 
 /// A slot's lock, held until it is released or the (sub)transaction ends.

@@ -1,8 +1,8 @@
 //! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing that is
 //! dated in the period can be written: see [`crate::posting::closed`].
 //!
-//! The closing lock comes first, then what is due is settled, account by account. Whoever began before the period's end may still add to
-//! it, so the period is not closed before he has ended.
+//! The closing lock comes first, then what is due is settled, account by account. A transaction that began before the period's end
+//! may still add to it, so the period is not closed before that has ended.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -73,8 +73,8 @@ fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     closed_periods::older_writer(to)
 }
 
-/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for who holds such a lot, but not while it
-/// holds the account or another such lot.
+/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for a transaction that holds such a lot, but not
+/// while it holds the account or another such lot.
 fn settle_what_is_due(account: &str) -> Result<()> {
     arrival::let_in(account);
     for _ in 0..MAX_ATTEMPTS {

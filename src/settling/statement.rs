@@ -58,7 +58,7 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
         committed: promise.committed,
         used: if terms.paid_only { sums.used_of_paid } else { sums.used },
         carried_in: before.map_or(Amount::ZERO, |closed| closed.carried_forward),
-        // What is voided or returned in it may have been bought before.
+        // Credits that are voided or returned in it may have been bought before.
         prepaid: sum([sums.prepaid, before.map_or(Amount::ZERO, |closed| closed.prepaid_left)].into_iter())?.max(Amount::ZERO),
         used_of_priced: sums.used_of_priced,
     };

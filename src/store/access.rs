@@ -26,7 +26,7 @@ static RECORD: Statement = Statement::new(
     &[TEXTOID, TEXTOID],
 );
 
-// A name that another role has taken over stands for that one from now on; who had it before is known by its present name.
+// A name that another role has taken over stands for that role from now on; the role that had it before is known by its present name.
 static FOLLOW: Statement = Statement::new(
     "UPDATE credit.access_record r SET role = a.role_now FROM credit.access a
      WHERE a.role = $1 AND a.state = 'renamed' AND r.role = a.role AND r.level = a.level

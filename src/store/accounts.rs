@@ -503,7 +503,7 @@ pub fn seats_taken(account: &str, snapshot: Snapshot) -> String {
 /// What a member is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct MemberTerms<'a> {
-    /// Empty takes him out of every department.
+    /// Empty takes them out of every department.
     pub department: Option<&'a str>,
     pub active: Option<bool>,
     pub kind: Option<&'a str>,

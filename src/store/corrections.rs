@@ -33,7 +33,7 @@ static WRITE_GAIN: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, NUMERICOID, NUMERICOID],
 );
 
-// What was handed on before is only looked for where something came back: that reads the account's lots.
+// Credits that were handed on before are only looked for where something came back: that reads the account's lots.
 static PRICES: Statement = Statement::by_index(
     "SELECT l.granted, l.paid, COALESCE(g.adjusted, 0), CASE WHEN g.lot IS NULL THEN 0 ELSE (
          SELECT LEAST(COALESCE(sum(c.paid), 0), l.paid) FROM credit.lot c WHERE c.account = l.account AND c.parent = l.lot) END
@@ -91,7 +91,7 @@ pub fn write(account: &str, posting: i64, line: i32, given_back: Amount, quantit
     assert_eq!(written.count(), 1, "what was given back of line {line} of posting {posting}");
 }
 
-/// What came back to a lot.
+/// The credits that came back to a lot.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gain {
     /// By adjustments that correct no debit.
@@ -100,7 +100,7 @@ pub struct Gain {
     pub given_back: Amount,
 }
 
-/// What came back to the lot so far.
+/// The credits that came back to the lot so far.
 pub fn gain(account: &str, lot: i64) -> Gain {
     let rows = GAIN.run(&[&account, &lot]);
     rows.first().map(|row| Gain { adjusted: row.get(1), given_back: row.get(2) }).unwrap_or_default()
@@ -112,7 +112,7 @@ pub fn write_gain(account: &str, lot: i64, gain: Gain) {
     assert_eq!(written.count(), 1, "what came back to lot {lot}");
 }
 
-/// What decides which price goes along with what leaves the lots, in the order of the lots.
+/// The figures that decide which price goes along with credits that leave the lots, in the order of the lots.
 pub fn prices(account: &str, lots: &[i64]) -> Vec<LotPrice> {
     let rows = PRICES.run(&[&account, &lots.to_vec()]);
     let price = |row: Row<'_>| LotPrice {

@@ -159,7 +159,7 @@ pub struct Usable {
 
 /// The first usable lot in drawdown order; it may turn out to be empty.
 pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
-    // The pool is only looked at when the member has nothing of his own.
+    // The pool is only looked at when the member has nothing of their own.
     let own = if eligible.member.is_empty() { None } else { head_of(eligible, eligible.member, now) };
     own.or_else(|| if eligible.pool { head_of(eligible, "", now) } else { None })
 }

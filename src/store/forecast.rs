@@ -20,8 +20,8 @@ static LOTS: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve. What was given
-// back of a debit was not used.
+// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve. Credits that
+// were given back of a debit were not used.
 static USAGE: Statement = Statement::new(
     "SELECT e.member, e.operation, LEAST(- sum(e.amount + COALESCE(c.given_back, 0)), 999999999999999.999999999)
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
@@ -61,7 +61,7 @@ fn priced_of_row(row: Row<'_>) -> Priced {
         lot: row.get(1),
     };
     let lot = Lot { rank, member, applies_to, remaining: row.get(8) };
-    // What it handed on before decides nothing here: what is lost has not left it yet.
+    // Its earlier hand-overs decide nothing here: credits that are lost have not left it yet.
     let price = LotPrice { granted: row.get(11), paid: row.optional(9), gained: row.get(12), handed_on: Amount::ZERO };
     Priced { lot, price, currency: row.optional(10) }
 }

@@ -288,7 +288,7 @@ pub fn apply_inserted(account: &str, lot: i64) {
     assert_eq!(APPLY_INSERTED.run(&[&account, &lot]).count(), 1, "lot {lot} to post");
 }
 
-/// What a lot hands on to a new one.
+/// Credits that a lot hands on to a new one.
 #[derive(Clone, Copy, Debug)]
 pub struct HandedOn {
     pub from: i64,
@@ -301,7 +301,7 @@ pub struct HandedOn {
 }
 
 impl HandedOn {
-    /// What a lot that holds so much hands on, with its share of the price.
+    /// An amount that a lot hands on out of `held`, with its share of the price.
     pub fn of(price: LotPrice, (from, held): (i64, Amount), to: i64, amount: Amount) -> HandedOn {
         HandedOn { from, to, amount, paid: price.share(held, amount), is_diluted: price.is_diluted(held, amount) }
     }

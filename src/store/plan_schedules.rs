@@ -11,8 +11,8 @@ use crate::convert;
 use crate::domain::calendar::Cycle;
 
 /// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
-/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; who
-/// comes to a plan within one gets its days' part.
+/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an
+/// account that comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (
@@ -150,7 +150,7 @@ static MISSING: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
-// Who comes to the plan with an older snapshot cannot see what it grants: this has him repeat his transaction.
+// A transaction that comes to the plan with an older snapshot cannot see what it grants: this has it repeated.
 static TOUCH_PLAN: Statement = Statement::new("UPDATE credit.plan SET currency = currency WHERE plan = $1", &[TEXTOID]);
 
 static ADD_ONE: Statement = Statement::new(
@@ -174,7 +174,7 @@ static ADD_ALL: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID, INT8OID],
 );
 
-// Also where they are due already: who has an older snapshot is to repeat his transaction.
+// Also where they are due already: a transaction with an older snapshot is to be repeated.
 static MAKE_DUE: Statement = Statement::new(
     "UPDATE credit.account SET refresh_at = LEAST(refresh_at, $2) WHERE account = ANY ($1)",
     &[TEXTARRAYOID, TIMESTAMPTZOID],
@@ -298,7 +298,7 @@ pub struct Before {
     pub periods: Option<i32>,
 }
 
-/// What the periods of an account's schedule of a plan are counted from, and how many there are.
+/// The anchor that the periods of an account's schedule of a plan are counted from, and how many periods there are.
 #[derive(Clone, Copy)]
 pub struct Beginning {
     pub anchor: DateTime<Utc>,

@@ -120,7 +120,7 @@ static HELD: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-/// A member, and where he belongs.
+/// A member, and the department that they belong to.
 pub struct Seat {
     pub member: String,
     pub department: Option<String>,

@@ -40,7 +40,7 @@ static AS_IT_WILL_BE: Statement = Statement::new(
 );
 
 // The lines of one posting, operation and rate are one priced quantity that several lots paid. Bands of a period count what was
-// used in it before the days asked for, too, so then it is read from the beginning of the year. What was given back counts as not used: a part
+// used in it before the days asked for, too, so then it is read from the beginning of the year. Credits that were given back count as not used: a part
 // of the price with the same part of the quantity, or with the quantity that was given back, if that is more.
 static USAGE: Statement = Statement::new(
     "SELECT e.account, e.operation, COALESCE(e.dimensions, '{}')::text, round(sum(LEAST(e.quantity - COALESCE(c.quantity, 0),

@@ -238,7 +238,7 @@ pub struct HeldRow {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// What a seat was granted last by a schedule of a plan that ended.
+/// The last grant to a seat by a schedule of a plan that ended.
 #[derive(Clone, Debug)]
 pub struct IssuedLast {
     pub schedule: i64,
@@ -247,14 +247,14 @@ pub struct IssuedLast {
     pub period: i64,
     pub lot: i64,
     pub granted: Amount,
-    /// What the whole lot was granted.
+    /// The credits that the whole lot was granted with.
     pub of_lot: Amount,
     pub effective_at: DateTime<Utc>,
-    /// What of the lot lapsed when the plan was left.
+    /// The part of the lot that lapsed when the plan was left.
     pub lapsed: Amount,
 }
 
-/// What was issued last by the account's schedules of plans that ended.
+/// The last grants of the account's schedules of plans that ended.
 pub fn issued_last(account: &str, snapshot: Snapshot) -> Vec<IssuedLast> {
     let issued = |row: Row<'_>| IssuedLast {
         schedule: row.get(1),

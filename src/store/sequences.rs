@@ -46,7 +46,7 @@ macro_rules! taken {
 pub(super) use taken;
 
 // Rows are added at the end of their tables, so the last pages have the greatest ids, or nearly. Where a server adds many pages at once,
-// they may be empty; then nothing is said. pg_sequence_last_value() is read after the rows: who wrote them had taken their ids.
+// they may be empty; then nothing is said. pg_sequence_last_value() is read after the rows: their ids had been taken when they were written.
 static NEWEST: Statement = Statement::new(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry
@@ -58,7 +58,7 @@ static NEWEST: Statement = Statement::new(
     &[],
 );
 
-// So far ahead that ids which are just being taken stay behind it.
+// It goes far enough ahead that ids which are just being taken stay behind it.
 static REPAIR: Statement = Statement::new(
     concat!(
         "SELECT 'credit.' || b.name, b.last, setval(('credit.' || b.name)::regclass, b.id + 1000)

@@ -348,6 +348,7 @@ impl Column for Vec<DateTime<Utc>> {
 
 impl Column for Vec<String> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<String> {
+        // SAFETY: the caller vouches that the column is a text[] and not NULL.
         let texts = unsafe { TextArray::from_datum(datum, false) }.expect("an array");
         texts.0.into_iter().map(|text| text.expect("a text that is not NULL")).collect()
     }

@@ -55,7 +55,7 @@ static WRITE: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICARRAYOID, BOOLARRAYOID],
 );
 
-/// Every member with what he holds of his own, usable now and for any operation, and what he used since `begin`.
+/// Every member with what they hold of their own, usable now and for any operation, and what they used since `begin`.
 pub fn seats(account: &str, unit: &str, begin: DateTime<Utc>, now: DateTime<Utc>, snapshot: Snapshot) -> Vec<Seat> {
     let rows = SEATS.execute(snapshot, &[&account, &unit, &begin, &now]);
     let seat = |row: Row<'_>| Seat {

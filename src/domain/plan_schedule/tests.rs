@@ -44,7 +44,7 @@ struct Account {
     history: History,
     /// The schedule in force, and what it brought.
     current: Option<(Terms, Option<LastGrant>)>,
-    /// What was granted in all, and what of it lapsed.
+    /// The credits that were granted in all, and those of them that lapsed.
     granted: Amount,
     lapsed: Amount,
 }
@@ -160,7 +160,7 @@ fn periods_within_a_day_are_measured_by_the_time() {
     assert_eq!(share(hour, (date(2026, 6, 2), date(2026, 6, 3)), Measure::Days, &CALENDAR), Fraction::zero());
 }
 
-/// So many hours after the change before: a plan's credits a month, its price in cents, and how much of what there is lapses in percent.
+/// The number of hours after the change before, a plan's credits a month, its price in cents, and how much of what there is lapses in percent.
 type Change = (i64, i64, i64, i64);
 
 proptest! {

@@ -24,7 +24,7 @@ fn monthly(anchor: DateTime<Utc>) -> Terms {
     }
 }
 
-/// What is due where nothing was granted before.
+/// The steps that are due where nothing was granted before.
 fn alone(terms: &Terms, seats: &[Line], held: Vec<Held>, until: DateTime<Utc>, calendar: &Ahead) -> Due {
     due(terms, seats, &[], held, until, calendar)
 }

@@ -28,7 +28,7 @@ use crate::store::{lots, requests};
 /// Something for each account and unit, in the order of their names.
 pub(super) type ByAccount<'a, T> = BTreeMap<(&'a str, &'a str), T>;
 
-/// What expired lots lost that may pay for items of an account and unit, and which of it for which item.
+/// Credits that expired lots lost and that may pay for items of an account and unit, and which of them may pay for which item.
 #[derive(Default)]
 pub(super) struct Losses {
     all: Vec<Lapsed>,
@@ -283,7 +283,7 @@ impl<'a> Attempt<'a> {
         BatchLine::of_debit(debit, self.postings[index], &parts)
     }
 
-    /// What is said of the part of an item that expired lots pay, and of the rest.
+    /// The line for the part of an item that expired lots pay, and the line for the rest.
     fn split_line(&self, index: usize, taken_back: &[TakenBack]) -> [DebitLine<'_>; 2] {
         let item = &self.items[index];
         let line = item.line(self.contexts[index].member.as_ref());

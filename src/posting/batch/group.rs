@@ -23,7 +23,7 @@ pub struct Group<'a> {
     pub debits: Vec<GroupDebit<'a>>,
     /// The caps that count some of them, as they are locked.
     pub caps: Vec<BatchCap>,
-    /// What expired lots lost that pay for some of them, as it is locked.
+    /// Credits that expired lots lost and that pay for some of them, as they are locked.
     pub losses: Vec<Lapsed>,
 }
 
@@ -40,13 +40,13 @@ pub struct GroupDebit<'a> {
     pub paying: Vec<usize>,
 }
 
-/// What comes of drawing the debits of a group.
+/// The result of drawing the debits of a group.
 struct Draws {
     /// How each debit ended, by its position in the batch.
     drawn: Vec<(usize, Drawn)>,
-    /// What is used of the group's caps then.
+    /// The usage of the group's caps then.
     caps_used: Vec<Amount>,
-    /// What expired lots pay, by the debit's position in the batch.
+    /// The parts that expired lots pay, by the debit's position in the batch.
     taken_back: Vec<(usize, Vec<TakenBack>)>,
 }
 
@@ -57,9 +57,9 @@ pub struct Taken<'a> {
     pub drawn: Vec<(usize, Drawn)>,
     /// The ids of the group's lots by position.
     pub lots: Vec<i64>,
-    /// What is used of the group's caps then.
+    /// The usage of the group's caps then.
     pub caps_used: Vec<Amount>,
-    /// What expired lots pay, by the debit's position in the batch.
+    /// The parts that expired lots pay, by the debit's position in the batch.
     pub taken_back: Vec<(usize, Vec<TakenBack>)>,
     /// What is taken from slots whose locks are held.
     pub shares: Vec<SlotShare<'a>>,

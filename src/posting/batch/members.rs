@@ -1,5 +1,5 @@
 //! Members whom a batch names for the first time. They are registered before caps and lots are locked, account by account and member by
-//! member, as single debits do it: nobody waits for a member while he holds what the other needs.
+//! member, as single debits do it: nobody waits for a member while they hold what the other needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::zip;
@@ -40,7 +40,7 @@ impl Judgements {
     }
 }
 
-/// What a batch holds of its accounts already.
+/// The locks on its accounts that a batch holds already.
 #[derive(Default)]
 pub struct Held {
     /// The locks against new caps.
@@ -53,8 +53,9 @@ pub struct Held {
 /// expired lots may pay: what they lost is only known once the schedules are settled. Whether the accounts are to be read again.
 ///
 /// The first time that the row of an account is needed, the rows of all are locked, in the order of their names: any of them may be needed
-/// the next time. So with the locks against new caps. They are held to the end of the transaction, not taken back with an attempt: whoever waits for a row that was locked in a
-/// subtransaction within one that is taken back goes on waiting for the transaction, and is first in the row's queue then.
+/// the next time. The same holds for the locks against new caps. They are held to the end of the transaction, not taken back with an attempt:
+/// a transaction that waits for a row that was locked in a subtransaction within one that is taken back goes on waiting for all of ours, and
+/// is first in the row's queue then.
 pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mut Held) -> Result<bool> {
     let now = clock::now();
     let (mut due, mut settled, mut seated) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());

@@ -135,7 +135,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         match outcomes {
             Some(outcomes) => {
                 for (index, original) in &claims.same_as {
-                    // What it repeats is recorded once.
+                    // The correction that it repeats is recorded once.
                     if outcomes[*index] == outcomes[*original] {
                         corrections[*index] = None;
                     }
@@ -189,7 +189,7 @@ pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u6
     Ok(before.iter().zip(&now).all(|(before, now)| before.holds(now)))
 }
 
-/// What of the items is usage of closed periods. None of them lies too far back.
+/// The corrections that items are because they are usage of closed periods. None of them lies too far back.
 fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claims) -> Result<Vec<Option<Correction<'a>>>> {
     let closed_until = closed::closed_until(items);
     let of = |(index, item): (usize, &Debit<'a>)| {

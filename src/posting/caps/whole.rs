@@ -70,7 +70,7 @@ fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeC
     cap.slots.set(slots);
     let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now };
     if is_recounted {
-        // Who locks it again must not count a second time what was written meanwhile.
+        // A transaction that locks it again must not count a second time what was written meanwhile.
         whole.spread(limit, MAX_DECIMALS);
     }
     whole
@@ -85,7 +85,7 @@ pub struct Counter {
     is_recounted: bool,
 }
 
-/// Reads it. Slots that a clock wrote which read more move the clock on, or are counted anew from the ledger.
+/// Reads it. Slots that were written by a clock which read more move the clock on, or are counted anew from the ledger.
 pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Period) -> Counter {
     let slots = cap_slots::slots(account, cap);
     loop {
@@ -105,7 +105,7 @@ pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Per
     }
 }
 
-/// Lays out a limit of which so much is used over the slots, for debits of `amount`: what each may use. Where a clock that was ahead has
+/// Lays out a limit and its usage over the slots, for debits of `amount`: how much each may use. Where a clock that was ahead has
 /// counted in a period to come, all of it stays in one slot, so that it holds then too.
 pub fn layout(
     limit: Amount,
@@ -173,7 +173,7 @@ impl WholeCap<'_> {
 
 /// Takes back or adds what a correction of a debit changes: its headroom is there again if it was recorded in the running period.
 ///
-/// `amount` is what the lot got back; below zero, what of that is taken again, which no cap keeps.
+/// `amount` is what the lot got back; below zero, the part of it that is taken again, which no cap refuses.
 pub fn correct(account: &str, unit: &str, debit: &Corrected, pooled: bool, amount: Amount, decimals: u32) {
     let usage = &debit.usage;
     let applying = caps::applying(Snapshot::Fresh, account, unit, usage.member.as_deref(), usage.department.as_deref());

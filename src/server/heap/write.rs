@@ -112,7 +112,7 @@ unsafe fn insert_index_entry(
 ) {
     unsafe {
         let info = pg_sys::BuildIndexInfo(index);
-        // One that is just being made concurrently is filled by who makes it, and he waits for this transaction.
+        // An index that is just being made concurrently is filled by the transaction that makes it, which waits for this one.
         if !(*info).ii_ReadyForInserts {
             return;
         }

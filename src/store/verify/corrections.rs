@@ -2,7 +2,7 @@
 
 use super::Invariants;
 
-// What several lines of one usage got back together is one sum: a correction names the usage and the lot, not the line.
+// Several lines of one usage that got credits back are one sum: a correction names the usage and the lot, not the line.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH adjustment AS MATERIALIZED (
          SELECT account, posting, lot, corrects, amount, COALESCE(quantity, 0) * sign(amount) AS quantity, member, department, operation, rate, dimensions

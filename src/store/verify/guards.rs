@@ -1,4 +1,4 @@
-//! What keeps the books right, against the list of it: triggers, checks, keys, columns, and how functions and tables are set up.
+//! The guards of the books, against their list: triggers, checks, keys, columns, and how functions and tables are set up.
 //!
 //! The list is src/store/verify/guards.txt: what the catalog of a fresh installation says. A test compares the two, and `scripts/guards.sh` writes it.
 
@@ -101,7 +101,7 @@ pub fn guards() -> Vec<Guard> {
     rows.iter().map(guard).collect()
 }
 
-/// What is not as it was installed. What somebody added stands in `credit.installation`.
+/// The guards that are not as they were installed. `credit.installation` has those that somebody added.
 pub fn violations() -> Vec<Violation> {
     let installed: String = INSTALLED_VERSION.read(&[]).first().map_or_else(|| "none".to_owned(), |row| row.get(1));
     if installed != env!("CARGO_PKG_VERSION") {

@@ -111,7 +111,7 @@ pub fn violations(account: Option<&str>) -> Vec<Violation> {
     violations
 }
 
-/// What `read` finds; a violation too where a row has values that nothing can be computed of.
+/// The violations that `read` finds; one more where a row has values that nothing can be computed from.
 fn computed(account: Option<&str>, read: impl FnOnce() -> Vec<Violation>) -> Vec<Violation> {
     subtransaction::computed(read).unwrap_or_else(|message| {
         vec![Violation {

@@ -1,9 +1,10 @@
-//! The proof of what plans sold: what was voided of it, what a change renewed first, and what a dearer plan charges without credits.
+//! The proof of the sales of plans: what was voided of them, what a change renewed first, and what a dearer plan charges without credits.
 
 use super::Invariants;
 
-// What a plan's schedule brought a seat for a stretch of time, against the days of that, and against what was left of plans before. By days,
-// so not of periods within a day; and where a plan has one schedule for the seat: of several each takes its part of what was left.
+// The credits that a plan's schedule brought a seat for a stretch of time, against the days of that stretch, and against the credits left of
+// plans before. It counts by days, so it leaves periods within a day out. It proves plans with one schedule for the seat only: of several
+// schedules each takes its part of the credits that were left.
 pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
     "WITH brought AS (
          SELECT s.account, s.unit, s.schedule, s.plan_since, s.starts_at, s.ends_at, s.amount, s.proration, p.lot, COALESCE(c.member, p.member) AS seat,

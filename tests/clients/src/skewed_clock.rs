@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use crate::required_variable;
 
-/// What is preloaded into the server.
+/// The library that is preloaded into the server.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/skewed_clock.c");
 
-/// A clock that is off by as much as is said, for all processes of a server at once.
+/// A clock that a test sets off the real one, for all processes of a server at once.
 #[derive(Debug)]
 pub struct SkewedClock {
     directory: PathBuf,
@@ -20,7 +20,7 @@ pub struct SkewedClock {
 }
 
 impl SkewedClock {
-    /// A clock that is right so far. It is compiled here: who can build the extension has a C compiler.
+    /// A clock that is right so far. It is compiled here: a machine that can build the extension has a C compiler.
     ///
     /// # Panics
     /// Where it cannot be compiled, or its files cannot be written.
@@ -54,7 +54,7 @@ impl SkewedClock {
         self.offset.write_all_at(&microseconds.to_ne_bytes(), 0).expect("writing the clock's offset");
     }
 
-    /// Sets it on, or back, by so much.
+    /// Sets it on, or back, by an amount.
     ///
     /// # Panics
     /// As [`SkewedClock::set`].
@@ -63,7 +63,7 @@ impl SkewedClock {
         self.set(now + microseconds);
     }
 
-    /// What the server's environment says of it.
+    /// The variables by which the server's environment names it.
     pub(crate) fn environment(&self) -> Vec<String> {
         let path = |name: &str| self.directory.join(name).display().to_string();
         vec![format!("LD_PRELOAD={}", path("skewed_clock.so")), format!("CLOCK_OFFSET_FILE={}", path("offset"))]

@@ -236,7 +236,7 @@ fn a_cap_waits_for_an_import_of_many_accounts() {
 fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     let database = database();
     let (mut holder, mut session) = (database.connect(), database.connect());
-    // Each has credits of his own, so that nobody waits for a lot.
+    // Each has credits of their own, so that nobody waits for a lot.
     session.run("SELECT credit_grant('acme', 100, member => 'm' || n) FROM generate_series(0, 2) n");
     session.run("SELECT credit_cap('acme', 10, department => 'eng')");
     holder.run("BEGIN; SAVEPOINT s; SELECT credit_debit('acme', 10, member => 'm0')");
@@ -248,7 +248,7 @@ fn the_last_headroom_is_waited_for_and_a_savepoint_gives_it_back() {
     holder.run("ROLLBACK TO s; COMMIT");
     assert!(waiting.join().unwrap().is_ok());
     assert_eq!(counted(&mut session), "8");
-    // A cap is an error also of whoever only tries: more credits would not help. It leaves nothing: no lock, no key, no member.
+    // A cap is an error also of credit_try_debit(): more credits would not help. It leaves nothing: no lock, no key, no member.
     session.run("BEGIN; SAVEPOINT s");
     let refusal = session.refusal("SELECT credit_try_debit('acme', 3, member => 'm0', key => 'k')").expect("54000");
     assert_eq!((refusal.detail_of("headroom"), refusal.detail_of("requested")), (Some("2"), Some("3")), "{refusal}");

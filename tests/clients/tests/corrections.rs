@@ -149,7 +149,7 @@ fn what_is_handed_on_beside_an_adjustment_costs_no_more_than_the_lot() {
     database.verify();
 }
 
-/// Who may only spend, or read, gives nothing back.
+/// A role that may only spend, or read, gives nothing back.
 #[test]
 fn corrections_are_for_admins() {
     let (database, lot, posting) = with_debit();

@@ -1,4 +1,4 @@
-//! What weakens a guard of the books is found by their proof.
+//! The proof finds whatever weakens a guard of the books.
 
 use pg_credit_clients::{Database, Session};
 

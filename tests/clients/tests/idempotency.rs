@@ -107,7 +107,7 @@ fn arguments_that_mean_the_same_are_the_same_request() {
     ] {
         assert_eq!(client.text(&format!("SELECT {same}")), first, "{same}");
     }
-    // What is noted about a request is not what is asked; the first note stays.
+    // A note about a request is no part of it; the first note stays.
     for note in ["NULL", "'{}'", "'{\"attempt\": 2}'"] {
         let again =
             format!("SELECT credit_debit('acme', 10, at => '2020-01-01 12:00:00+00', key => 'order-1', metadata => {note})");

@@ -110,7 +110,7 @@ fn a_restored_database_gets_its_triggers_back_in_one_call() {
     database.verify();
 }
 
-/// Who was allowed something and is called something else now, or is gone.
+/// Roles that were allowed something and are renamed, or gone, now.
 #[test]
 fn renamed_and_dropped_roles() {
     let database = Database::new();

@@ -18,7 +18,7 @@ fn seconds_until(client: &mut Client, instant: &str) -> f64 {
     client.text(&format!("SELECT EXTRACT(epoch FROM '{instant}'::timestamptz - clock_timestamp())")).parse().expect("seconds")
 }
 
-/// Lays everything out that changes so many seconds from now; the instant.
+/// Lays everything out that changes a number of seconds from now; returns that instant.
 fn lay_out(client: &mut Client, seconds: u64) -> String {
     let instant = client.text(&format!("SELECT clock_timestamp() + interval '{seconds} seconds'"));
     client.run(&format!(

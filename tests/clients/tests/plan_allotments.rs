@@ -1,4 +1,4 @@
-//! What plans bring with real clients: changes at once, beside debits and renewals, and long walks from plan to plan against a model.
+//! Schedules of plans with real clients: changes at once, beside debits and renewals, and long walks from plan to plan against a model.
 
 use std::collections::BTreeMap;
 use std::thread;

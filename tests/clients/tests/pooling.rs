@@ -348,7 +348,7 @@ fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
     database.verify();
 }
 
-/// Who declares what seats get with a snapshot from before somebody took one would miss him.
+/// A declaration of what seats get, with a snapshot from before somebody took one, would miss that member.
 #[test]
 fn who_declares_what_seats_get_sees_all_seats() {
     let database = Database::new();

@@ -26,7 +26,7 @@ fn no_statement_of_the_extension_is_compiled() {
     let is_available = session.text("SELECT pg_jit_available()") == "t";
     let log = cluster.log();
     let plans: Vec<&str> = log[before..].split(" LOG:  duration: ").skip(1).collect();
-    // What the session itself asks is compiled, where the server can.
+    // The session's own queries are compiled, where the server can.
     let (asked, ours): (Vec<&str>, Vec<&str>) =
         plans.iter().partition(|plan| plan.contains("Query Text: SELECT count(") && plan.contains("credit_"));
     let is_compiled = |plan: &&str| plan.contains("JIT:");

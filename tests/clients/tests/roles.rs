@@ -1,4 +1,4 @@
-//! Who may do what: the three levels, nothing for anybody else, and nobody makes a function run what he planted.
+//! Who may do what: the three levels, nothing for anybody else, and nobody makes a function run what they planted.
 
 use pg_credit_clients::{Client, Database, Session, quote};
 
@@ -604,7 +604,7 @@ fn what_an_administrator_plants_is_not_run_by_functions_and_triggers() {
     database.verify();
 }
 
-/// Who owns the extension may have somebody else's schema in his path when he hands out access.
+/// The owner of the extension may have somebody else's schema in their path when they hand out access.
 #[test]
 fn what_others_plant_is_not_run_when_the_owner_grants_and_proves() {
     let database = with_lot();

@@ -7,7 +7,7 @@ use pg_credit_clients::{Client, Cluster, Database, Random, Session, wait_until};
 /// When the clock of a test begins.
 const BEGIN: &str = "timestamptz '2027-01-01 00:00+00'";
 
-/// A pool with members of eng, eng/ml and marketing, each with some credits of his own.
+/// A pool with members of eng, eng/ml and marketing, each with some credits of their own.
 fn database() -> Database {
     let database = Database::new();
     let mut session = database.connect();

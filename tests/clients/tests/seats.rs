@@ -1,4 +1,4 @@
-//! Seats and new members: whoever may only debit brings no credits, and registers only so many members.
+//! Seats and new members: a role that may only debit brings no credits into being, and registers a bounded number of members.
 
 use pg_credit_clients::{Database, Session, wait_until};
 
@@ -62,7 +62,7 @@ fn new_members_are_bounded_across_transactions() {
     one.run("BEGIN; SELECT count(credit_debit('acme', 1, member => 'one ' || n)) FROM generate_series(1, 10) n");
     let refused = two.refusal("SELECT credit_debit('acme', 1, member => 'two')").expect(LIMIT);
     assert_eq!((refused.detail_of("registered"), refused.detail_of("limit")), (Some("10"), Some("10")));
-    // Whoever is registered, and another account, are not concerned.
+    // Members who are registered, and other accounts, are not concerned.
     two.run("SELECT credit_member('acme', 'three'), credit_debit('other', 1, member => 'two')");
     one.run("ROLLBACK");
     two.run("SELECT credit_debit('acme', 1, member => 'two')");

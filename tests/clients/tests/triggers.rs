@@ -305,7 +305,7 @@ fn posted_rows_are_copied_as_they_are() {
     copy.verify();
 }
 
-/// Who switches the triggers off can write what he likes. The proof of the books finds it.
+/// A superuser who switches the triggers off can write anything. The proof of the books finds it.
 #[test]
 fn what_bypasses_the_triggers_is_found() {
     let forged = "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, occurred_at, recorded_at, recorded_by";

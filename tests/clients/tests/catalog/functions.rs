@@ -47,7 +47,7 @@ pub const API: &[(&str, &str, &str, bool)] = &[
     ("credit_publish", "volatile", "unsafe", true),
     ("credit_publish_preview", "stable", "safe", true),
     ("credit_purchase", "volatile", "unsafe", true),
-    // Costs are shown to whoever calls: one that runs as its owner does not see who that is.
+    // Costs are shown to the role that calls: a function that runs as its owner does not see which role that is.
     ("credit_quote", "stable", "safe", false),
     ("credit_rate", "volatile", "unsafe", true),
     ("credit_rate_card", "volatile", "unsafe", true),

@@ -80,7 +80,7 @@ pub const READ: &[&str] = &[
     "USAGE credit",
 ];
 
-/// What everybody may call, because views call it for whoever reads them; the numbers that it tells belong to no account.
+/// The functions that everybody may call, because views call them for their readers; the numbers that they tell belong to no account.
 pub const PUBLIC: &[&str] = &[
     "function credit.add_interval(timestamp with time zone,interval,text)",
     "function credit.cap_period(timestamp with time zone,text,interval,interval,text,timestamp with time zone)",

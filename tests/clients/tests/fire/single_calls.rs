@@ -92,7 +92,7 @@ impl Caller {
         }
     }
 
-    /// So many of something as an array.
+    /// A number of things as an array.
     fn array(&mut self, length: u64, what: impl Fn(&mut Caller) -> String) -> String {
         let items: Vec<String> = (0..length).map(|_| what(self)).collect();
         format!("ARRAY[{}]", items.join(", "))

@@ -11,13 +11,13 @@ use pg_credit_clients::{Client, Database, Session, quote, wait_until};
 
 use determined::DETERMINED;
 
-/// So much of all forgeries is found at least, in percent.
+/// The share of all forgeries that is found at least, in percent.
 const LEAST_SHARE: usize = 70;
 
-/// Of a longer table so many rows are forged, evenly spread.
+/// How many rows of a longer table are forged, evenly spread.
 const ROWS: usize = 10;
 
-/// So many forge at once.
+/// How many forgers work at once.
 const FORGERS: usize = 2;
 
 const CLOCK: &str = "2026-05-02 00:00:00+00";
@@ -99,7 +99,7 @@ impl Forger {
     }
 }
 
-/// What forges holds a transaction open, and adding up the ledger waits for every transaction on the server.
+/// A forger holds a transaction open, and adding up the ledger waits for every transaction on the server.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A world in which every feature was used and most of the ledger is added up. One at a time.
@@ -136,7 +136,7 @@ fn the_proof_finds_forgeries() {
     let _turn = build_world(&database);
     let mut session = database.connect();
     switch_guards_off(&mut session);
-    // Each forger has tables of his own, so that nobody waits.
+    // Each forger has tables of their own, so that nobody waits.
     let tables = tables(&mut session);
     let tallies: Vec<_> = database.clients(FORGERS, |number, session| {
         let mut forger = Forger::new(database.connect());
