@@ -66,7 +66,7 @@ pub fn register() {
     GucRegistry::define_int_guc(
         c"credit.max_backdating_days",
         c"For how many days back a debit or a charge may be dated.",
-        c"Where an account's late_grace is longer, it counts instead.",
+        c"An account's late_grace counts in addition.",
         &MAX_BACKDATING_DAYS,
         0,
         100_000,
