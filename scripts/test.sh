@@ -70,7 +70,7 @@ record_result() {
 
 # What each runner says at its end.
 print_closing_lines() {
-    grep --extended-regexp '^(test result:|.*All [0-9]+ tests passed|.*tests? (failed|passed)|lint:|pg_test:|lifecycle:|demo:|dashboard:| *Errors: [0-9])' "$1" |
+    grep --extended-regexp '^(test result:|.*All [0-9]+ tests passed|.*tests? (failed|passed)|lint:|mutations:|pg_test:|lifecycle:|demo:|dashboard:| *Errors: [0-9])' "$1" |
         sed 's/^[ #]*/      /' || true
 }
 

@@ -153,8 +153,10 @@ CREATE TABLE credit.voided (
     origin   bigint NOT NULL,
     account  text COLLATE "C" NOT NULL,
     amount   numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
+    granted  numeric NOT NULL CHECK (granted >= 0),
     paid     numeric NOT NULL CHECK (paid >= 0 AND paid < 1e15),
-    PRIMARY KEY (account, posting)
+    PRIMARY KEY (account, posting),
+    CHECK (granted <= amount)
 );
 
 CREATE INDEX voided_by_origin ON credit.voided (account, origin);

@@ -14,7 +14,7 @@ LEFT JOIN (
     SELECT g.account, l.purchase, sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_bonus) AS quantity, sum(LEAST(g.paid, l.paid)) AS paid
     FROM (
         SELECT account, lot, sum(amount) AS amount, sum(paid) AS paid
-        FROM (SELECT account, origin AS lot, amount, paid FROM credit.voided
+        FROM (SELECT account, origin AS lot, granted AS amount, paid FROM credit.voided
               UNION ALL SELECT account, lot, returned, credit FROM credit.subscription_return) AS x
         GROUP BY account, lot) AS g
     -- Looked up one by one: few purchases lose something.

@@ -134,7 +134,7 @@ FROM (
     LEFT JOIN LATERAL (
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE NOT costs.is_hidden) AS columns
         FROM pg_catalog.pg_attribute a
-        CROSS JOIN LATERAL (SELECT a.attname IN ('floor_margin', 'below_floor', 'override_reason') AS is_hidden) AS costs
+        CROSS JOIN LATERAL (SELECT a.attname IN ('floor_margin', 'below_floor', 'override_reason', 'end_reason') AS is_hidden) AS costs
         WHERE level.level = 'read' AND r.privilege = 'SELECT' AND a.attrelid = (SELECT c.oid FROM pg_catalog.pg_class c
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = r.object)
             AND a.attnum > 0 AND NOT a.attisdropped
@@ -226,9 +226,9 @@ WITH here AS MATERIALIZED (
     SELECT a.role, a.level, a.granted_at, a.granted_by, holder.oid, holder.rolname
     FROM credit.access_record a
     LEFT JOIN LATERAL (
+        -- On the server where it was allowed the oid alone says who it is: a role that was made anew under the name was allowed nothing.
         SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r, here
-        WHERE r.rolname = a.role OR r.oid = a.role_oid AND a.system_identifier = here.system_identifier
-        ORDER BY r.oid = a.role_oid AND a.system_identifier = here.system_identifier DESC LIMIT 1
+        WHERE CASE WHEN a.system_identifier = here.system_identifier THEN r.oid = a.role_oid ELSE r.rolname = a.role END
     ) AS holder ON true
 ), held AS MATERIALIZED (
     SELECT h.grantee, h.kind, h.object, COALESCE(h.column_name, '') AS column_name, h.privilege FROM credit.held_privilege h
@@ -241,8 +241,8 @@ WITH here AS MATERIALIZED (
 )
 SELECT a.role, a.level,
     CASE WHEN a.rolname IS NULL THEN 'gone'
-         WHEN a.rolname <> a.role THEN 'renamed'
          WHEN c.held = 0 THEN 'not granted'
+         WHEN a.rolname <> a.role THEN 'renamed'
          WHEN c.held < c.of_level THEN 'granted in part'
          ELSE 'granted' END AS state,
     a.rolname::text AS role_now, a.granted_at, a.granted_by
@@ -251,7 +251,7 @@ FROM allowed a JOIN counted c ON c.role = a.role AND c.level = a.level;
 COMMENT ON VIEW credit.access IS 'Who was allowed what by credit_allow(), and what became of it.';
 COMMENT ON COLUMN credit.access.role IS 'The role''s name when it was allowed.';
 COMMENT ON COLUMN credit.access.level IS 'read, spend or admin. credit.access_rule lists what each may do.';
-COMMENT ON COLUMN credit.access.state IS 'granted; granted in part: some of it was taken away by other means; not granted: nothing of it is there, as after a restore of the data alone, or because the role was dropped and made anew; renamed: the role has another name now; gone: there is no such role.';
+COMMENT ON COLUMN credit.access.state IS 'granted; granted in part: some of it was taken away by other means; not granted: nothing of it is there, as after a restore of the data alone; renamed: the role has another name now; gone: there is no such role, or another one that was made anew under the name.';
 COMMENT ON COLUMN credit.access.role_now IS 'The role''s name now; NULL when it is gone.';
 COMMENT ON COLUMN credit.access.granted_at IS 'When it was granted.';
 COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session that granted it.';
@@ -276,8 +276,8 @@ WHERE h.is_grantable OR NOT EXISTS (
     SELECT FROM credit.access_privilege p
     WHERE (p.kind, p.object, p.privilege) = (h.kind, h.object, h.privilege) AND p.column_name IS NOT DISTINCT FROM h.column_name
         AND (h.grantee = 0 AND p.level = 'public' OR EXISTS (SELECT FROM credit.access_record a WHERE a.level = p.level
-            AND (a.role = grantee.rolname OR a.role_oid = h.grantee
-                AND a.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)))))
+            AND CASE WHEN a.system_identifier = (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c)
+                THEN a.role_oid = h.grantee ELSE a.role = grantee.rolname END)))
 UNION ALL
 SELECT 'trigger', 'TABLE ' || regexp_replace(g.object, '[.][^.]*$', ''), regexp_replace(g.object, '^.*[.]', ''), NULL, g.found
 FROM credit.guards() g WHERE g.kind = 'trigger' AND g.expected IS NULL

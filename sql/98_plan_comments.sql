@@ -116,6 +116,7 @@ COMMENT ON COLUMN credit.voided.lot IS 'The lot.';
 COMMENT ON COLUMN credit.voided.origin IS 'The lot that it descends from in its unit: of bought credits the one that the purchase granted; itself where it descends from none.';
 COMMENT ON COLUMN credit.voided.account IS 'The account.';
 COMMENT ON COLUMN credit.voided.amount IS 'How many credits.';
+COMMENT ON COLUMN credit.voided.granted IS 'How many of them the lot was granted with. The others were added by adjustments, which leave last and have no price.';
 COMMENT ON COLUMN credit.voided.paid IS 'What they had cost: their part of the lot''s price, cut to nine decimals; 0 for what was given.';
 COMMENT ON INDEX credit.voided_by_origin IS 'What was voided of what a purchase granted.';
 COMMENT ON TRIGGER voided_90_refuse_change ON credit.voided IS 'What was voided stays (ENABLE ALWAYS).';

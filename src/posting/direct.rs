@@ -285,8 +285,11 @@ fn check_not_ended(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Result<()> {
     if let Some(expired_at) = state.expires_at.filter(|expires_at| *expires_at <= now) {
         return Err(error::adjustment_of_ended_lot(account, lot, expired_at, false));
     }
-    match corrections::ended_by_schedule(account, lot, now) {
-        Some(ended_at) => Err(error::adjustment_of_ended_lot(account, lot, ended_at, true)),
+    if let Some(ended_at) = corrections::ended_by_schedule(account, lot, now) {
+        return Err(error::adjustment_of_ended_lot(account, lot, ended_at, true));
+    }
+    match corrections::expired_in_books(account, lot) {
+        Some(expired_at) => Err(error::adjustment_of_ended_lot(account, lot, expired_at, false)),
         None => Ok(()),
     }
 }

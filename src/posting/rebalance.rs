@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::account;
+use super::closed;
 use super::debit::MAX_ATTEMPTS;
 use super::transfer::{self, Transfer};
 use super::whole_lot;
@@ -44,6 +45,7 @@ pub fn rebalance(request: Rebalance<'_>) -> Result<Vec<(Move, i64)>> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         refresh::first_touch(request.account)?;
+        let _movable = closed::go_on(request.account);
         // Two of them would plan the same surplus twice.
         account::lock(request.account);
         let moves = plan(request, Snapshot::Fresh);

@@ -8,7 +8,8 @@ use crate::domain::amount::Amount;
 use crate::domain::terms::TermsError;
 use crate::error::{self, Result};
 use crate::server::{arrival, clock};
-use crate::store::{entries, lots};
+use crate::store::entries::{self, Voided};
+use crate::store::{corrections, lots};
 
 /// Voids what is left of a lot and closes it; how much that was. Nothing for a lot that is empty or expired.
 ///
@@ -22,8 +23,11 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
     if remaining.is_zero() || whole.state.has_expired(now) {
         return Ok(Amount::ZERO);
     }
+    let price = corrections::price(account, lot);
+    let paid = price.share(remaining, remaining).unwrap_or_default();
     whole.empty_and_close();
-    entries::void(account, lot, remaining, now, metadata);
+    let voided = Voided { amount: remaining, granted: price.original(remaining), paid };
+    entries::void(account, lot, voided, now, metadata);
     Ok(remaining)
 }
 

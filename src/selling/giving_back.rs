@@ -8,6 +8,7 @@ use crate::domain::subscription::{Decimals, Moved, Returnable};
 use crate::error::{self, Result};
 use crate::posting::whole_lot::{self, WholeLot};
 use crate::server::clock;
+use crate::store::corrections;
 use crate::store::slots::{self, Layout};
 use crate::store::subscription_moves::{self as moves, PeriodLot, Returned};
 use crate::store::subscriptions::Period;
@@ -67,14 +68,15 @@ pub fn give_back(taking: &Taking<'_>, now: DateTime<Utc>) -> Result<GivenBack> {
     newest_first.sort_by_key(|(lot, _)| std::cmp::Reverse(lot.lot));
     let (mut left, mut unused) = (taking.excess, Amount::ZERO);
     for (lot, whole) in newest_first {
-        let remaining = whole.remaining();
-        let returnable = Returnable { granted: lot.granted, paid: lot.paid, before: lot.returned, unused: remaining };
+        // Credits that adjustments added are used last, and were not bought.
+        let bought = corrections::price(taking.account, lot.lot).original(whole.remaining());
+        let returnable = Returnable { granted: lot.granted, paid: lot.paid, before: lot.returned, unused: bought };
         let back = returnable.returns(left, taking.decimals);
         if back.granted.is_positive() {
             take(taking, lot, whole, back, now);
         }
         left = Moved { granted: rest(left.granted, back.granted), charged: rest(left.charged, back.charged) };
-        unused = unused.checked_add(rest(remaining, back.granted)).expect("parts of what was granted");
+        unused = unused.checked_add(rest(bought, back.granted)).expect("parts of what was granted");
     }
     let kept = left.granted.min(unused);
     Ok(GivenBack {

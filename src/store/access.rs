@@ -40,8 +40,7 @@ static FORGET: Statement = Statement::new(
     &[TEXTOID, TEXTOID],
 );
 
-static LEVELS: Statement =
-    Statement::new("SELECT level FROM credit.access WHERE COALESCE(role_now, role) = $1 ORDER BY level", &[TEXTOID]);
+static LEVELS: Statement = Statement::new("SELECT level FROM credit.access WHERE role_now = $1 ORDER BY level", &[TEXTOID]);
 
 // The role of that name, and the one that had it when it was allowed the level.
 static HOLDERS: Statement = Statement::new(

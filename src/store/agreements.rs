@@ -28,7 +28,7 @@ static BOUGHT: Statement = Statement::by_index(
          -- A bonus comes last, and is not counted to the quantity.
          SELECT l.purchase, sum(LEAST(g.amount, l.granted)) AS quantity, sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_last) AS but_last
          FROM (SELECT lot, sum(amount) AS amount FROM (
-             SELECT origin AS lot, amount FROM credit.voided WHERE account = $1
+             SELECT origin AS lot, granted AS amount FROM credit.voided WHERE account = $1
              UNION ALL SELECT lot, returned FROM credit.subscription_return WHERE account = $1) AS x GROUP BY lot) AS g
          CROSS JOIN LATERAL (SELECT l.purchase, l.granted, NOT EXISTS (SELECT FROM credit.purchase_lot n
                  WHERE n.account = $1 AND n.purchase = l.purchase AND n.line > l.line) AS is_last

@@ -82,7 +82,7 @@ static CHANGE: Statement = Statement::by_index(
 );
 
 static END: Statement = Statement::by_index(
-    "UPDATE credit.cap SET ended_at = $3 WHERE account = $1 AND cap = $2 AND ended_at IS NULL",
+    "UPDATE credit.cap SET ended_at = GREATEST($3, changed_at, created_at) WHERE account = $1 AND cap = $2 AND ended_at IS NULL",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 

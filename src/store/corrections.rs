@@ -52,6 +52,15 @@ static ENDED_BY_SCHEDULE: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, pgrx::pg_sys::TIMESTAMPTZOID],
 );
 
+// Where the clock was set back since, the books say what it does not: its rollover is settled, or its expiry is posted.
+static EXPIRED_IN_BOOKS: Statement = Statement::by_index(
+    "SELECT l.expires_at FROM credit.lot l WHERE l.account = $1 AND l.lot = $2 AND l.expires_at IS NOT NULL AND (
+         EXISTS (SELECT FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+             WHERE p.account = l.account AND p.lot = l.lot AND p.settled AND s.rollover IS NOT NULL)
+         OR EXISTS (SELECT FROM credit.breakage b WHERE b.account = l.account AND b.expires_at = l.expires_at AND b.lot = l.lot))",
+    &[TEXTOID, INT8OID],
+);
+
 /// A line of a debit as it is now, and its instants.
 pub struct DebitLine {
     pub line: Line,
@@ -134,6 +143,11 @@ pub fn price(account: &str, lot: i64) -> LotPrice {
 /// Whether anything came back to any lot of the account.
 pub fn any_gain(account: &str) -> bool {
     ANY_GAIN.run(&[&account]).first().expect("one row").get(1)
+}
+
+/// When a lot expired, by what was written of it; `None` where nothing was.
+pub fn expired_in_books(account: &str, lot: i64) -> Option<DateTime<Utc>> {
+    EXPIRED_IN_BOOKS.run(&[&account, &lot]).first().map(|row| row.get(1))
 }
 
 /// When the schedule of a lot ended it, before its expiry.

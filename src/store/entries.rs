@@ -48,11 +48,9 @@ static VOID: Statement = Statement::by_index(
          WHERE l.account = $1 AND l.lot = $2
          RETURNING posting
      )
-     INSERT INTO credit.voided (account, posting, lot, origin, amount, paid)
-     SELECT $1, line.posting, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), $3,
-         COALESCE(CASE WHEN $3 >= l.granted THEN l.paid ELSE trim_scale(div(l.paid * $3 * 1000000000, l.granted) * 0.000000001) END, 0)
-     FROM line JOIN credit.lot l ON l.account = $1 AND l.lot = $2",
-    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID],
+     INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid)
+     SELECT $1, line.posting, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), $3, $6, $7 FROM line",
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID],
 );
 
 static MARK_POSTED: Statement = Statement::by_index(
@@ -193,9 +191,20 @@ pub fn next_postings(count: usize) -> Vec<i64> {
     postings
 }
 
+/// What a void takes out of a lot.
+#[derive(Clone, Copy, Debug)]
+pub struct Voided {
+    /// All that was left.
+    pub amount: Amount,
+    /// How much of it the lot was granted with.
+    pub granted: Amount,
+    /// What that had cost.
+    pub paid: Amount,
+}
+
 /// Writes the line that voids what is left of a lot.
-pub fn void(account: &str, lot: i64, amount: Amount, now: DateTime<Utc>, metadata: Option<&str>) {
-    let written = VOID.run(&[&account, &lot, &amount, &now, &metadata]);
+pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
+    let written = VOID.run(&[&account, &lot, &voided.amount, &now, &metadata, &voided.granted, &voided.paid]);
     assert_eq!(written.count(), 1, "the void entry of lot {lot}");
 }
 

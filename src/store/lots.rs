@@ -237,7 +237,9 @@ pub fn cost_basis(paid: Amount, granted: Amount) -> AnyNumeric {
 /// A lot id nobody else has.
 pub fn next_id() -> i64 {
     sequences::check_once();
-    NEXT_ID.run(&[]).first().expect("one row").get(1)
+    let lot = NEXT_ID.run(&[]).first().expect("one row").get(1);
+    sequences::check_next_lot(lot);
+    lot
 }
 
 /// A lot to be written.

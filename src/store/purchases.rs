@@ -42,7 +42,7 @@ static MEMBER: Statement =
     Statement::by_index("SELECT member FROM credit.purchase WHERE account = $1 AND purchase = $2", &[TEXTOID, INT8OID]);
 
 static SETTLE: Statement = Statement::by_index(
-    "UPDATE credit.purchase SET status = $3, settled_at = $4 WHERE account = $1 AND purchase = $2 AND status = 'pending'",
+    "UPDATE credit.purchase SET status = $3, settled_at = GREATEST($4, recorded_at) WHERE account = $1 AND purchase = $2 AND status = 'pending'",
     &[TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID],
 );
 

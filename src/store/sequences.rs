@@ -46,14 +46,15 @@ macro_rules! taken {
 pub(super) use taken;
 
 // Rows are added at the end of their tables, so the last pages have the greatest ids, or nearly. Where a server adds many pages at once,
-// they may be empty; then nothing is said. pg_sequence_last_value() is read after the rows: their ids had been taken when they were written.
-static NEWEST: Statement = Statement::new(
+// they may be empty; then nothing is said. The first page is asked for once, in a query of its own: else every row of the table would be
+// read and compared. pg_sequence_last_value() is read after the rows: their ids had been taken when they were written.
+static NEWEST: Statement = Statement::in_stretches(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry
-             WHERE ctid >= format('(%s,0)', GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid
+             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid)
          UNION ALL
          SELECT 'credit.lot_id', max(lot) FROM credit.lot
-             WHERE ctid >= format('(%s,0)', GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid) b
+             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
      WHERE b.id > COALESCE(pg_sequence_last_value(b.name::regclass), 0)",
     &[],
 );
@@ -74,6 +75,8 @@ static REPAIR: Statement = Statement::new(
 thread_local! {
     /// The sequence of postings whose books this backend has looked at, and the last id that it took.
     static KNOWN: Cell<(pg_sys::Oid, i64)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
+    /// The last id of a lot that it took since.
+    static LAST_LOT: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000. Not under SERIALIZABLE, where a look at
@@ -93,6 +96,18 @@ pub fn check_once() {
         raise(&row.get::<String>(1), row.get(3), row.get(2));
     }
     KNOWN.set((sequence, 0));
+    LAST_LOT.set(0);
+}
+
+/// The id of a lot that was just taken: each is higher than the one before, or the sequence was set back. Raises 55000.
+pub fn check_next_lot(lot: i64) {
+    if KNOWN.get().0 == pg_sys::InvalidOid {
+        return;
+    }
+    if lot <= LAST_LOT.get() {
+        raise("credit.lot_id", lot, LAST_LOT.get());
+    }
+    LAST_LOT.set(lot);
 }
 
 /// A posting id that was just taken: each is higher than the one before, or the sequence was set back. Raises 55000.

@@ -14,10 +14,11 @@ static MOVED: Statement = Statement::new(
          SELECT b.quantity, b.paid FROM credit.subscription_purchase p JOIN credit.purchase b ON b.account = p.account AND b.purchase = p.purchase
          WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
          UNION ALL
-         SELECT - v.amount, - round(v.paid, scale(l.paid)) FROM credit.subscription_purchase p
+         SELECT - LEAST(sum(v.granted), l.granted), - LEAST(sum(round(v.paid, scale(l.paid))), l.paid) FROM credit.subscription_purchase p
          JOIN credit.purchase_lot l ON l.account = p.account AND l.purchase = p.purchase
          JOIN credit.voided v ON v.account = l.account AND v.origin = l.lot
          WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
+         GROUP BY l.account, l.lot
          UNION ALL
          SELECT - returned, - credit FROM credit.subscription_return WHERE account = $1 AND origin = $2 AND period_start = $3) AS moved",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],

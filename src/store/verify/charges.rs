@@ -7,7 +7,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),
          COALESCE(e.quantity || ' ', 'no quantity ') || COALESCE(e.operation, 'no operation') || ' at ' || e.occurred_at || ' in posting ' || e.posting
      FROM credit.entry e LEFT JOIN credit.rate r ON r.rate = e.rate
-     WHERE e.rate IS NOT NULL AND ($1 IS NULL OR e.account = $1) AND NOT COALESCE(r.operation = e.operation AND e.occurred_at >= r.effective_at
+     WHERE e.rate IS NOT NULL AND ($1 IS NULL OR e.account = $1) AND NOT COALESCE(r.operation = e.operation AND (e.kind <> 'debit' OR e.occurred_at >= r.effective_at)
          AND COALESCE(e.quantity, CASE e.kind WHEN 'adjustment' THEN 0 END) >= 0, false)
      UNION ALL
      SELECT 'the lines of a charge have its quantity', account, NULL, 'above 0', sum(quantity) || ' in posting ' || posting

@@ -45,12 +45,12 @@ pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
 
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'what is voided is in the ledger, with its price' AS invariant, COALESCE(v.account, e.account), COALESCE(v.lot, e.lot),
-         COALESCE((- e.amount) || ' for ' || e.paid || ' of lot ' || e.origin, 'nothing') || ' in posting ' || COALESCE(v.posting, e.posting),
-         COALESCE(v.amount || ' for ' || v.paid || ' of lot ' || v.origin, 'nothing')
+         COALESCE((- e.amount) || ', ' || e.granted || ' of them granted, for ' || e.paid || ' of lot ' || e.origin, 'nothing') || ' in posting ' || COALESCE(v.posting, e.posting),
+         COALESCE(v.amount || ', ' || v.granted || ' of them granted, for ' || v.paid || ' of lot ' || v.origin, 'nothing')
      FROM (SELECT * FROM credit.voided WHERE $1 IS NULL OR account = $1) v
      FULL JOIN (
-         SELECT e.account, e.posting, e.lot, e.amount, COALESCE(CASE WHEN - e.amount >= l.granted THEN l.paid
-             ELSE trim_scale(div(l.paid * - e.amount * 1000000000, l.granted) * 0.000000001) END, 0) AS paid, (
+         SELECT e.account, e.posting, e.lot, e.amount, own.granted, COALESCE(CASE WHEN own.granted >= l.granted THEN l.paid
+             ELSE trim_scale(div(l.paid * own.granted * 1000000000, l.granted) * 0.000000001) END, 0) AS paid, (
              WITH RECURSIVE descent AS (
                  SELECT l.lot, l.parent, l.unit, 0 AS steps
                  UNION ALL
@@ -58,8 +58,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  JOIN credit.lot p ON p.account = e.account AND p.lot = d.parent AND p.unit = d.unit AND p.lot <> d.lot
              ) SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin
          FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+         -- What adjustments had added by then leaves last. Only lots of which something came back are looked at.
+         CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM credit.lot_gain g WHERE g.account = e.account AND g.lot = e.lot)
+             THEN (SELECT GREATEST(COALESCE(sum(a.amount), 0), 0) FROM credit.entry a WHERE a.account = e.account AND a.lot = e.lot
+                 AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.posting < e.posting) ELSE 0 END AS added) AS gained
+         CROSS JOIN LATERAL (SELECT LEAST(GREATEST(- e.amount - gained.added, 0), l.granted) AS granted) AS own
          WHERE e.kind = 'void' AND ($1 IS NULL OR e.account = $1)) e ON e.account = v.account AND e.posting = v.posting
-     WHERE (v.lot, v.origin, v.amount, v.paid) IS DISTINCT FROM (e.lot, e.origin, - e.amount, e.paid)
+     WHERE (v.lot, v.origin, v.amount, v.granted, v.paid) IS DISTINCT FROM (e.lot, e.origin, - e.amount, e.granted, e.paid)
      UNION ALL
      SELECT 'a purchase of no credits is the price of a dearer plan', b.account, NULL, 'a change of plan that charges', 'purchase ' || b.purchase
      FROM credit.purchase b

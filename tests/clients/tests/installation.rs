@@ -144,6 +144,18 @@ fn renamed_and_dropped_roles() {
     );
     owner.run(&format!("SELECT credit_disallow('{renamed}', 'read'); DROP ROLE {renamed}"));
     database.connect_as(&agent).run("SELECT credit_balance('acme')");
+    // Dropped, and another role made under its name: that one was allowed nothing, whatever is allowed to it, or taken from it, later.
+    let anew = database.create_role("anew");
+    owner.run(&format!(
+        "SELECT credit_allow('{anew}', 'admin'); DROP OWNED BY {anew}; DROP ROLE {anew}; CREATE ROLE {anew} LOGIN"
+    ));
+    owner.run(&format!("SELECT credit_allow('{anew}', 'read'), credit_allow('{anew}', 'spend'), credit_disallow('{anew}', 'spend'), credit.settle_privileges()"));
+    let levels = format!("SELECT level, state FROM credit.access WHERE role = '{anew}' ORDER BY level");
+    assert_eq!(owner.rows(&levels), [["admin", "gone"], ["read", "granted"]]);
+    database.connect_as(&anew).refusal("SELECT credit_grant('acme', 1)").expect("42501");
+    owner.run(&format!("SELECT credit_disallow('{anew}', 'read'), credit_disallow('{anew}', 'admin')"));
+    assert_eq!(owner.rows(&levels), Vec::<Vec<String>>::new());
+
     // Dropped, with what it had: the record says so, and goes by the name that is gone.
     owner.run(&format!("SELECT credit_disallow('{agent}', 'read'); SELECT credit_allow('{reader}', 'spend'); DROP OWNED BY {reader}; DROP ROLE {reader}"));
     assert_eq!(owner.rows(access), [[reader.as_str(), "spend", "gone", ""]]);

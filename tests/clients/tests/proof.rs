@@ -99,6 +99,28 @@ fn lots_are_not_given_ids_twice() {
         session.number("SELECT count(*) FROM credit_verify() WHERE invariant = 'a sequence is ahead of the ids in the books'"),
         1
     );
+    // A session that took ids before.
+    let of_known_session = session.refusal("SELECT credit_grant('initech', 5)").expect(WRONG_STATE);
+    assert_eq!(of_known_session.detail_of("sequence"), Some("credit.lot_id"));
+}
+
+/// A connection looks at the newest rows before its first id, however long the ledger is.
+#[test]
+fn the_first_debit_of_a_connection_does_not_read_the_ledger() {
+    let (database, mut session) = database_with_books();
+    session.run("SELECT count(*) FROM credit_debit_many(array_fill('acme'::text, ARRAY[20000]), array_fill(0.001::numeric, ARRAY[20000])); ANALYZE credit.entry");
+    let mut reader = database.connect();
+    let mut read = || {
+        reader.text("SELECT pg_stat_clear_snapshot()");
+        reader.number("SELECT seq_scan * 1000000 + seq_tup_read FROM pg_stat_user_tables WHERE relid = 'credit.entry'::regclass")
+    };
+    session.run("SELECT pg_stat_force_next_flush()");
+    let before = read();
+    let mut newcomer = database.connect();
+    newcomer.run("SELECT credit_debit('acme', 1)");
+    newcomer.run("SELECT pg_stat_force_next_flush()");
+    // Eight pages hold fewer than 2,000 lines.
+    assert!(read() - before < 2000, "{before} before");
 }
 
 #[test]

@@ -194,3 +194,16 @@ SELECT invariant, account, expected FROM credit_verify()
 WHERE invariant ~ 'correct|gained|quantity is|dimensions are|instants are' ORDER BY invariant COLLATE "C", account, expected COLLATE "C";
 ROLLBACK;
 SELECT * FROM credit_verify();
+
+-- What is settled stays settled, also where the clock is set back before it: what were given back now would be lost at the boundary.
+SET credit.clock = '2026-06-01 00:00:00+00';
+SELECT credit_schedule('back', 100, '1 month', anchor => '2026-06-01', rollover => '{"fraction_of_unused": 0.5}') > 0 AS declared;
+SELECT credit_grant('back', 10, expires_at => '2026-07-01', priority => 1) AS expiring \gset
+SELECT credit_debit('back', 15) AS posting \gset
+SET credit.clock = '2026-07-01 00:10:00+00';
+SELECT credit_refresh(account => 'back') > 0 AS rolled;
+SELECT count(*) FROM credit_expire('back');
+SET credit.clock = '2026-06-30 23:30:00+00';
+INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT 'back', 'adjustment', 5, lot, posting FROM credit.ledger
+WHERE account = 'back' AND kind = 'debit' AND lot <> :expiring;
+SELECT * FROM credit_verify();

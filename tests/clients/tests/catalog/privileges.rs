@@ -62,7 +62,7 @@ pub const READ: &[&str] = &[
     "SELECT credit.schedule_period",
     "SELECT credit.schedule_seat",
     "SELECT credit.schedules",
-    "SELECT credit.subscription without override_reason",
+    "SELECT credit.subscription without override_reason, end_reason",
     "SELECT credit.subscription_purchase",
     "SELECT credit.subscription_return",
     "SELECT credit.subscriptions",
