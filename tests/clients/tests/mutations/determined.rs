@@ -29,7 +29,7 @@ pub const DETERMINED: &[(&str, &str)] = &[
          value funded lapsed",
     ),
     ("schedule", "* schedule anchor every account unit category into_pool"),
-    ("schedule_period", "* schedule lot recorded_at period rolled settled account member original part"),
+    ("schedule_period", "schedule lot recorded_at period rolled settled account member original part"),
     ("schedule_seat", "* schedule lot recorded_at period account member amount"),
     ("slot", "* lot slot account remaining"),
     (
