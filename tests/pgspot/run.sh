@@ -30,6 +30,15 @@ mapfile -t SCRIPTS_TO_CHECK < <(compgen -G "$EXTENSIONS/pg_credit--*.sql")
 ((${#SCRIPTS_TO_CHECK[@]} > 0)) || fail "There is no generated SQL in $EXTENSIONS."
 # The procedure that commits cannot have a search path of its own. It runs as its caller, and every name in it is qualified.
 COMMITS='extschema.credit_maintain(time_limit interval,max_rows integer)'
+CHECKED=$(mktemp -d)
+trap 'rm -rf "$CHECKED"' EXIT
+
+# pgspot stops at a function whose body is not a text. Such a body is checked as the text that it would be.
+write_bodies_as_texts() {
+    awk '/^ *BEGIN ATOMIC$/ { print "AS $body$"; is_body = 1; next } is_body && /^END;$/ { print "$body$;"; is_body = 0; next } { print }' "$1"
+}
+
+for script in "${SCRIPTS_TO_CHECK[@]}"; do write_bodies_as_texts "$script" >"$CHECKED/$(basename "$script")"; done
 # pgspot's exit status forgives warnings; we do not.
-"$ENVIRONMENT/bin/pgspot" --proc-without-search-path "$COMMITS" "${SCRIPTS_TO_CHECK[@]}" | tee /dev/stderr |
+"$ENVIRONMENT/bin/pgspot" --proc-without-search-path "$COMMITS" "$CHECKED"/*.sql | tee /dev/stderr |
     grep 'Errors: 0 Warnings: 0 Unknown: 0' >/dev/null
