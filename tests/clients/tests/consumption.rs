@@ -103,10 +103,20 @@ fn act(session: &mut Client, random: &mut Random) {
         ),
         _ => debit,
     };
-    // Two debits in one transaction may deadlock with two of another.
+    // Two debits in one transaction may deadlock with two of another, and nothing may be left of a debit to give back.
     if let Err(refusal) = session.try_rows(&sql) {
-        assert!(refusal.is_retryable(), "{refusal}\nin: {sql}");
+        let is_corrected = refusal.code == "55000" && refusal.detail_of("given_back").is_some();
+        assert!(refusal.is_retryable() || is_corrected, "{refusal}\nin: {sql}");
         session.run("ROLLBACK");
+    }
+}
+
+/// Says that the writing is over, also where it fails: those who wait for it would go on for ever.
+struct Writing<'a>(&'a AtomicBool);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -132,11 +142,9 @@ fn views_are_the_ledger_at_every_moment() {
             }
         }
         _ => {
+            let _writing = (number == 3).then(|| Writing(&writing));
             let mut random = Random::new(number as u64);
             (0..150).for_each(|_| act(client, &mut random));
-            if number == 3 {
-                writing.store(false, Ordering::Relaxed);
-            }
         }
     });
     compare(&mut session);
