@@ -137,7 +137,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          concat_ws(' ', s.every, s.unit, s.amount, s.category, s.paid, s.currency, s.priority, s.expires, s.expires_after, s.expires_periods, s.expires_at, s.proration, s.rollover, s.true_up, s.metadata)
              || ' in schedule ' || s.schedule
      FROM credit.schedule s LEFT JOIN credit.plan_schedule p ON p.schedule = s.plan_schedule
-     -- Who comes to a plan within a period gets its days' part.
+     -- An account that comes to a plan within a period gets the part of the days that are left.
      CROSS JOIN LATERAL (SELECT CASE WHEN s.plan_since > p.starts_at OR s.proration <> p.proration AND EXISTS (SELECT FROM credit.subscription b
              WHERE b.account = s.account AND b.plan = p.plan AND b.effective_at = s.plan_since)
          THEN CASE WHEN p.proration IN ('none', 'first') THEN 'first' ELSE 'both' END ELSE p.proration END AS proration) AS w
