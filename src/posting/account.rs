@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::context::{self, Unit};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
+use crate::server::heap::tally::{self, Step};
 use crate::server::time_zone::{self, TimeZone};
 use crate::server::{arrival, clock, invalidation};
 use crate::settings;
@@ -86,6 +87,7 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
     let remembered_unit = |unit: &str| REMEMBERED.with_borrow(|remembered| remembered.unit(generation, unit));
     // Read directly it would be newer than an older snapshot, which then lacks what was issued for the account.
     let directly = if invalidation::sees_latest() { context::read(account, unit, member, remembered_unit) } else { Err(()) };
+    tally::count(Step::ReadAccount, directly.is_ok());
     let context = Rc::new(match directly {
         Ok(found) => checked(account, member, found, Snapshot::Fresh)?,
         Err(()) => find(account, unit, member)?,

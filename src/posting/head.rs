@@ -9,20 +9,12 @@ use pgrx::{FromDatum, pg_sys};
 
 use super::known_head;
 use crate::server::heap;
+use crate::server::heap::layout::Lot;
 use crate::server::heap::read::Scan;
+use crate::server::heap::tally::{self, Step};
 use crate::server::invalidation;
 use crate::store::eligible::{self, Eligibility, Head};
 use crate::store::{Column, Parameter};
-
-/// The columns of `credit.lot` in sql/20_tables.sql that are read, counted from 0.
-mod column {
-    pub const LOT: usize = 0;
-    pub const EFFECTIVE_AT: usize = 1;
-    pub const EXPIRES_AT: usize = 2;
-    pub const PRIORITY: usize = 5;
-    pub const SLOTS: usize = 6;
-    pub const APPLIES_TO: usize = 18;
-}
 
 /// The keys of the index `credit.lot_drawdown`, counted from 1.
 mod key {
@@ -60,7 +52,7 @@ struct Group {
 /// The first usable lot in drawdown order; it may turn out to be empty.
 pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
     if !heap::is_allowed() {
-        return eligible::head(eligible, now);
+        return head_by_sql(eligible, now);
     }
     let generation = invalidation::generation_of_lots();
     let mut passed_any = false;
@@ -69,16 +61,23 @@ pub fn head(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
         let Some(owner) = owner else { continue };
         match first_of(eligible, owner, now, &mut passed_any) {
             Found::Head(head) => {
+                tally::count(Step::FindHead, true);
                 if !passed_any {
                     known_head::put(eligible, head, now, generation);
                 }
                 return Some(head);
             }
             Found::Nothing => {}
-            Found::NotSimple => return eligible::head(eligible, now),
+            Found::NotSimple => return head_by_sql(eligible, now),
         }
     }
+    tally::count(Step::FindHead, true);
     None
+}
+
+fn head_by_sql(eligible: Eligibility<'_>, now: DateTime<Utc>) -> Option<Head> {
+    tally::count(Step::FindHead, false);
+    eligible::head(eligible, now)
 }
 
 /// The first usable lot of one owner; `passed_any` becomes true when open lots stand before it.
@@ -90,15 +89,15 @@ fn first_of(eligible: Eligibility<'_>, owner: &str, now: DateTime<Utc>, passed_a
     search.scan.seek(&mut of_owner.clone());
     let mut group = None;
     for _ in 0..MAX_GROUPS {
-        let step = search.go_on();
-        *passed_any |= search.passed_over > 0 || matches!(step, Step::Expired(_));
-        match step {
-            Step::Found(found) => return found,
-            Step::Expired(expired) => {
+        let reached = search.go_on();
+        *passed_any |= search.passed_over > 0 || matches!(reached, Reached::Expired(_));
+        match reached {
+            Reached::Found(found) => return found,
+            Reached::Expired(expired) => {
                 search.scan.seek(&mut [&of_owner[..], &in_force(expired, now)].concat());
                 group = Some(expired);
             }
-            Step::End => {
+            Reached::End => {
                 let Some(ended) = group else { return Found::Nothing };
                 let behind = match ended.general {
                     false => {
@@ -128,7 +127,7 @@ fn in_force(group: Group, now: DateTime<Utc>) -> [pg_sys::ScanKeyData; 3] {
 }
 
 /// How far a search came.
-enum Step {
+enum Reached {
     Found(Found),
     /// To an expired lot of this group.
     Expired(Group),
@@ -137,7 +136,7 @@ enum Step {
 }
 
 struct Search<'a> {
-    scan: Scan,
+    scan: Scan<Lot>,
     eligible: Eligibility<'a>,
     pooled: bool,
     now: DateTime<Utc>,
@@ -146,31 +145,32 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Goes on to the first lot that is usable or expired.
-    fn go_on(&mut self) -> Step {
+    fn go_on(&mut self) -> Reached {
         while let Some(row) = self.scan.next_row() {
-            let instant = |column: usize| row[column].map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
-            let number = |column: usize| row[column].map_or(0, |datum| datum.value() as i64);
-            let expires_at = instant(column::EXPIRES_AT);
+            let instant = |column| row.get(column).map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
+            let number = |column| row.get(column).map_or(0, |datum| datum.value() as i64);
+            let expires_at = instant(Lot::ExpiresAt);
             if expires_at.is_some_and(|expires_at| expires_at <= self.now) {
-                let general = row[column::APPLIES_TO].is_none();
-                return Step::Expired(Group { priority: number(column::PRIORITY) as i16, general });
+                let general = row.get(Lot::AppliesTo).is_none();
+                return Reached::Expired(Group { priority: number(Lot::Priority) as i16, general });
             }
-            let is_in_effect = instant(column::EFFECTIVE_AT).is_some_and(|effective_at| effective_at <= self.now);
-            if is_in_effect && self.pays_for_operation(row[column::APPLIES_TO]) {
-                let (lot, slots) = (number(column::LOT), number(column::SLOTS) as i16);
-                return Step::Found(Found::Head(Head { lot, slots, expires_at, pooled: self.pooled, behind_expired: false }));
+            let is_in_effect = instant(Lot::EffectiveAt).is_some_and(|effective_at| effective_at <= self.now);
+            if is_in_effect && pays_for(self.eligible.operation, row.get(Lot::AppliesTo)) {
+                let (lot, slots) = (number(Lot::Lot), number(Lot::Slots) as i16);
+                return Reached::Found(Found::Head(Head { lot, slots, expires_at, pooled: self.pooled, behind_expired: false }));
             }
             if self.passed_over == MAX_PASSED_OVER {
-                return Step::Found(Found::NotSimple);
+                return Reached::Found(Found::NotSimple);
             }
             self.passed_over += 1;
         }
-        Step::End
+        Reached::End
     }
+}
 
-    fn pays_for_operation(&self, applies_to: Option<pg_sys::Datum>) -> bool {
-        let Some(operations) = applies_to else { return true };
-        let operations = unsafe { Vec::<String>::from_datum(operations, false) }.unwrap_or_default();
-        self.eligible.operation.is_some_and(|operation| operations.iter().any(|known| known == operation))
-    }
+fn pays_for(operation: Option<&str>, applies_to: Option<pg_sys::Datum>) -> bool {
+    let Some(operations) = applies_to else { return true };
+    // SAFETY: the column is an array of texts.
+    let operations = unsafe { Vec::<String>::from_datum(operations, false) }.unwrap_or_default();
+    operation.is_some_and(|operation| operations.iter().any(|known| known == operation))
 }

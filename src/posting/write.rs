@@ -6,7 +6,9 @@ use pgrx::{FromDatum, pg_sys};
 use crate::convert;
 use crate::domain::amount::Amount;
 use crate::server::heap;
-use crate::server::heap::relations::{self, Relations};
+use crate::server::heap::layout::{Entry, NewRow, Row, Slot};
+use crate::server::heap::relations;
+use crate::server::heap::tally::{self, Step};
 use crate::server::heap::write::{self, Table};
 use crate::server::lock::SlotLock;
 use crate::store::entries::{self, BatchLine, DebitLine};
@@ -22,12 +24,6 @@ pub struct Taking<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// The columns of `credit.slot`, counted from 0.
-const LOT: usize = 0;
-const SLOT: usize = 1;
-const ACCOUNT: usize = 2;
-const REMAINING: usize = 3;
-
 /// So few lines are written by SQL: setting up a bulk write costs more than it saves.
 const FEW_LINES: usize = 4;
 
@@ -35,34 +31,36 @@ const FEW_LINES: usize = 4;
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     sequences::check_once();
     if heap::is_allowed()
-        && let Some(tables) = write::open(Relations::of_debits)
+        && let Some(tables) = write::open_for_debit()
     {
+        tally::count(Step::Take, true);
         return take_directly(taking, lock, tables);
     }
+    tally::count(Step::Take, false);
     entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)
 }
 
 /// What `entries::take` does in SQL. The lock sees to it that nobody else changes the row meanwhile.
-fn take_directly(taking: &Taking<'_>, lock: &SlotLock, [slots, ledger]: [Table; 2]) -> Option<i64> {
+fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<Slot>, Table<Entry>)) -> Option<i64> {
     let account = taking.line.account;
     let relations = relations::relations();
     let key = || {
         [
-            heap::equals(ACCOUNT as i16 + 1, pg_sys::F_TEXTEQ, account.datum()),
-            heap::equals(LOT as i16 + 1, pg_sys::F_INT8EQ, lock.lot.datum()),
-            heap::equals(SLOT as i16 + 1, pg_sys::F_INT2EQ, lock.slot.datum()),
+            heap::equals(1, pg_sys::F_TEXTEQ, account.datum()),
+            heap::equals(2, pg_sys::F_INT8EQ, lock.lot.datum()),
+            heap::equals(3, pg_sys::F_INT2EQ, lock.slot.datum()),
         ]
     };
-    let is_it = |row: &[Option<pg_sys::Datum>]| {
+    let is_it = |row: Row<'_, Slot>| {
         let text = |datum| unsafe { <&str>::from_datum(datum, false) };
-        row[LOT].is_some_and(|lot| lot.value() as i64 == lock.lot)
-            && row[SLOT].is_some_and(|slot| slot.value() as i16 == lock.slot)
-            && row[ACCOUNT].and_then(text) == Some(account)
+        row.get(Slot::Lot).is_some_and(|lot| lot.value() as i64 == lock.lot)
+            && row.get(Slot::Slot).is_some_and(|slot| slot.value() as i16 == lock.slot)
+            && row.get(Slot::Account).and_then(text) == Some(account)
     };
-    let found = slots.find(relations.slot, (lock.lot, lock.slot), key, is_it)?;
-    let remaining = unsafe { Amount::from_sql(found.values[REMAINING]?) };
+    let found = slots.find(relations.slot.index, (lock.lot, lock.slot), key, is_it)?;
+    let remaining = unsafe { Amount::from_sql(slots.row(&found).get(Slot::Remaining)?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
-    slots.update_column(&found, REMAINING, left.to_datum()?);
+    slots.update_column(&found, Slot::Remaining, left.to_datum()?);
 
     let posting = taking.posting.unwrap_or_else(|| {
         let posting = heap::next_value(relations.posting_id);
@@ -79,37 +77,39 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, [slots, ledger]: [Table; 
 pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     if lines.len() > FEW_LINES
         && heap::is_allowed()
-        && let Some([ledger]) = write::open(Relations::of_ledger)
+        && let Some(ledger) = write::open_ledger()
     {
         let user = heap::session_user().to_datum();
         ledger.insert_many(lines.iter().map(|line| row(line, now, user)));
         heap::end_statement();
+        tally::count(Step::WriteLines, true);
     } else if !lines.is_empty() {
+        tally::count(Step::WriteLines, false);
         entries::debit_batch(lines, now);
     }
 }
 
-/// A debit's line in the order of the table's columns.
-fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 18] {
+/// A debit's line.
+fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) -> NewRow<Entry> {
     let debit = &line.debit;
-    [
-        line.posting.to_datum(),
-        line.lot.to_datum(),
-        debit.occurred_at.unwrap_or(now).to_datum(),
-        now.to_datum(),
-        None,
-        debit.usage.map(|usage| usage.rate).to_datum(),
-        line.line.to_datum(),
-        true.to_datum(),
-        debit.account.to_datum(),
-        "debit".to_datum(),
-        line.amount.negated().to_datum(),
-        debit.member.to_datum(),
-        debit.department.to_datum(),
-        debit.operation.to_datum(),
-        debit.usage.map(|usage| usage.quantity).to_datum(),
-        user,
-        debit.metadata.and_then(convert::jsonb),
-        debit.usage.and_then(|usage| usage.dimensions).and_then(convert::jsonb),
-    ]
+    NewRow::of([
+        (Entry::Posting, line.posting.to_datum()),
+        (Entry::Lot, line.lot.to_datum()),
+        (Entry::OccurredAt, debit.occurred_at.unwrap_or(now).to_datum()),
+        (Entry::RecordedAt, now.to_datum()),
+        (Entry::Corrects, None),
+        (Entry::Rate, debit.usage.map(|usage| usage.rate).to_datum()),
+        (Entry::Line, line.line.to_datum()),
+        (Entry::Posted, true.to_datum()),
+        (Entry::Account, debit.account.to_datum()),
+        (Entry::Kind, "debit".to_datum()),
+        (Entry::Amount, line.amount.negated().to_datum()),
+        (Entry::Member, debit.member.to_datum()),
+        (Entry::Department, debit.department.to_datum()),
+        (Entry::Operation, debit.operation.to_datum()),
+        (Entry::Quantity, debit.usage.map(|usage| usage.quantity).to_datum()),
+        (Entry::RecordedBy, user),
+        (Entry::Metadata, debit.metadata.and_then(convert::jsonb)),
+        (Entry::Dimensions, debit.usage.and_then(|usage| usage.dimensions).and_then(convert::jsonb)),
+    ])
 }

@@ -2,17 +2,23 @@
 //!
 //! A debit changes one narrow row and adds another. Setting up the executor for that costs several times the work itself
 //! (docs/decisions.md has the figures), so the hot path calls what the executor would call. That is only right for tables that
-//! are as this extension made them: [`relations`] finds them once and notices when somebody adds a trigger, column, check, rule,
-//! policy or index, or when another extension stores them in its own way; the caller then takes the way through SQL.
+//! do nothing else at a write: [`relations`] finds them once and notices when somebody adds a trigger, check, rule, policy or index, a
+//! column that may not be empty, or when another extension stores them in its own way; the caller then takes the way through SQL.
 //!
+//! - [`layout`]: the columns and indexes that are used, by name
 //! - [`relations`]: which relations there are, and whether they may be written directly
+//! - [`obstacle`]: what keeps a table from being read or written directly
 //! - [`read`]: rows by key and in the order of an index
 //! - [`place`]: where rows were found, so that they are found again without an index
 //! - [`write`]: inserts and updates
+//! - [`tally`]: how often which way was taken
 
+pub mod layout;
+pub mod obstacle;
 pub mod place;
 pub mod read;
 pub mod relations;
+pub mod tally;
 pub mod write;
 
 use std::ffi::CStr;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use pgrx::pg_sys;
 
 use super::deform;
-use super::relations::Indexed;
+use super::layout::{Columns, Row};
 use super::write::Table;
 
 /// So many places are remembered; then the memory starts anew.
@@ -22,8 +22,7 @@ const LITTLE_ROOM: usize = pg_sys::BLCKSZ as usize / 10;
 /// A row as it was found.
 pub struct Found {
     pub(super) tuple: pg_sys::HeapTuple,
-    /// By column; `None` is NULL.
-    pub values: Vec<Option<pg_sys::Datum>>,
+    pub(super) values: Vec<Option<pg_sys::Datum>>,
 }
 
 /// The first version of a row that is updated in place, and the buffer of its page.
@@ -44,28 +43,33 @@ thread_local! {
     static PLACES: RefCell<Places> = RefCell::default();
 }
 
-impl Table {
+impl<T: Columns> Table<T> {
     /// The row of this key, whose lock the caller holds: nobody else changes it, so its newest committed version, or the one this
     /// transaction wrote, is the one to change. `name` is what it is remembered under, `is_it` says whether a row is the one; `key`
     /// is only made where the index has to be asked.
     pub fn find<const KEYS: usize>(
         &self,
-        indexed: Indexed,
+        index: pg_sys::Oid,
         name: (i64, i16),
         key: impl FnOnce() -> [pg_sys::ScanKeyData; KEYS],
-        is_it: impl Fn(&[Option<pg_sys::Datum>]) -> bool,
+        is_it: impl Fn(Row<'_, T>) -> bool,
     ) -> Option<Found> {
         unsafe {
             let file = file_number(self.relation);
             if let Some(place) = remembered(file, name)
-                && let Some(found) = self.find_at(place).filter(|found| is_it(&found.values))
+                && let Some(found) = self.find_at(place).filter(|found| is_it(self.row(found)))
             {
                 return Some(found);
             }
-            let (found, place) = self.find_by_index(indexed, &mut key())?;
+            let (found, place) = self.find_by_index(index, &mut key())?;
             remember(file, name, place);
             Some(found)
         }
+    }
+
+    /// What a row has in its columns.
+    pub fn row<'a>(&'a self, found: &'a Found) -> Row<'a, T> {
+        Row { values: &found.values, positions: &self.positions }
     }
 
     unsafe fn find_at(&self, place: Place) -> Option<Found> {
@@ -77,12 +81,12 @@ impl Table {
         }
     }
 
-    unsafe fn find_by_index(&self, indexed: Indexed, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
+    unsafe fn find_by_index(&self, index: pg_sys::Oid, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
         unsafe {
             let count = key.len() as i32;
             let scan = pg_sys::systable_beginscan(
                 self.relation,
-                indexed.index,
+                index,
                 true,
                 &raw mut pg_sys::SnapshotSelfData,
                 count,

@@ -3,11 +3,14 @@
 use pgrx::pg_sys;
 
 use super::deform;
+use super::layout::{Columns, Positions, Row};
 use super::relations::{self, Indexed, Relations};
 
 /// A table that is read in the order of one of its indexes. It shows what was committed when it was opened, and what this
 /// transaction wrote.
-pub struct Scan {
+pub struct Scan<T> {
+    positions: Positions<T>,
+    values: Vec<Option<pg_sys::Datum>>,
     table: pg_sys::Relation,
     index: pg_sys::Relation,
     snapshot: pg_sys::Snapshot,
@@ -15,23 +18,23 @@ pub struct Scan {
     scan: pg_sys::IndexScanDesc,
 }
 
-impl Scan {
+impl<T: Columns> Scan<T> {
     /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made it.
     ///
     /// The index is chosen with the table's lock held: whoever had to wait for that may find it made anew.
-    pub fn open(choose: impl Fn(&Relations) -> Indexed) -> Option<Scan> {
+    pub fn open(choose: impl Fn(&Relations) -> Indexed<T>) -> Option<Scan<T>> {
         unsafe {
-            let chosen = Some(choose(&relations::relations())).filter(|chosen| chosen.is_as_made)?;
+            let chosen = Some(choose(&relations::relations())).filter(|chosen| chosen.positions.is_some())?;
             let table = pg_sys::table_open(chosen.table, pg_sys::AccessShareLock as i32);
             let indexed = choose(&relations::relations());
-            if !indexed.is_as_made || indexed.table != chosen.table {
+            let Some(positions) = indexed.positions.filter(|_| indexed.table == chosen.table) else {
                 pg_sys::table_close(table, pg_sys::NoLock as i32);
                 return None;
-            }
+            };
             let index = pg_sys::index_open(indexed.index, pg_sys::AccessShareLock as i32);
             let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
             let row = pg_sys::table_slot_create(table, std::ptr::null_mut());
-            Some(Scan { table, index, snapshot, row, scan: std::ptr::null_mut() })
+            Some(Scan { positions, values: Vec::new(), table, index, snapshot, row, scan: std::ptr::null_mut() })
         }
     }
 
@@ -44,18 +47,21 @@ impl Scan {
         }
     }
 
-    /// The next row by column, `None` is NULL. What its values point to is there until the row after it is asked for.
-    pub fn next_row(&mut self) -> Option<Vec<Option<pg_sys::Datum>>> {
+    /// The next row. What its values point to is there until the row after it is asked for.
+    pub fn next_row(&mut self) -> Option<Row<'_, T>> {
         unsafe {
             if !pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.row) {
                 return None;
             }
             // A row of an ordinary table lies in its page and is not copied.
             let tuple = pg_sys::ExecFetchSlotHeapTuple(self.row, false, std::ptr::null_mut());
-            Some(deform(tuple, (*self.table).rd_att))
+            self.values = deform(tuple, (*self.table).rd_att);
+            Some(Row { values: &self.values, positions: &self.positions })
         }
     }
+}
 
+impl<T> Scan<T> {
     unsafe fn end(&mut self) {
         if !self.scan.is_null() {
             unsafe { pg_sys::index_endscan(self.scan) };
@@ -64,7 +70,7 @@ impl Scan {
     }
 }
 
-impl Drop for Scan {
+impl<T> Drop for Scan<T> {
     fn drop(&mut self) {
         // After an error the server cleans up.
         if !std::thread::panicking() {
@@ -81,20 +87,20 @@ impl Drop for Scan {
 
 /// What `take` makes of the row of this key, the whole of a unique one; `None` when there is no such row, `Err` when the table is not
 /// as this extension made it.
-pub fn by_key<T>(
-    choose: impl Fn(&Relations) -> Indexed,
+pub fn by_key<T: Columns, R>(
+    choose: impl Fn(&Relations) -> Indexed<T>,
     key: &mut [pg_sys::ScanKeyData],
-    take: impl FnOnce(&[Option<pg_sys::Datum>]) -> T,
-) -> Result<Option<T>, ()> {
+    take: impl FnOnce(Row<'_, T>) -> R,
+) -> Result<Option<R>, ()> {
     let mut scan = Scan::open(choose).ok_or(())?;
     scan.seek(key);
-    Ok(scan.next_row().map(|row| take(&row)))
+    Ok(scan.next_row().map(take))
 }
 
 /// How many rows meet all conditions, up to `most`, also those that others have written and not committed; `None` when the table is not as
 /// this extension made it.
-pub fn count_with_uncommitted(
-    choose: impl Fn(&Relations) -> Indexed,
+pub fn count_with_uncommitted<T: Columns>(
+    choose: impl Fn(&Relations) -> Indexed<T>,
     conditions: &mut [pg_sys::ScanKeyData],
     most: i32,
 ) -> Option<i32> {

@@ -6,56 +6,67 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pgrx::pg_sys;
 
-/// What a table must look like to be written directly.
-struct Shape {
-    columns: i16,
-    /// The only triggers it may have: none of them acts on what is written here.
-    triggers: &'static [&'static CStr],
-    /// Its indexes; other ones are only allowed where `None`.
-    indexes: Option<i32>,
-}
+use super::layout::{self, Account, Columns, Entry, Index, Lot, Member, Positions, Slot, Unit};
+use super::obstacle::Obstacle;
 
-/// `credit.slot` as sql/20_tables.sql and sql/30_triggers.sql make it.
-const SLOT: Shape = Shape { columns: 4, triggers: &[c"slot_91_refuse_delete", c"slot_92_refuse_truncate"], indexes: Some(1) };
+/// The only triggers that `credit.slot` may have to be written directly: none of them acts on what is written here.
+const TRIGGERS_OF_SLOT: &[&CStr] = &[c"slot_91_refuse_delete", c"slot_92_refuse_truncate"];
 
-/// `credit.entry` likewise.
-const ENTRY: Shape = Shape {
-    columns: 18,
-    triggers: &[
-        c"entry_10_check",
-        c"entry_20_apply",
-        c"entry_90_refuse_update",
-        c"entry_91_refuse_delete",
-        c"entry_92_refuse_truncate",
-    ],
-    indexes: None,
-};
+/// Those of `credit.entry`.
+const TRIGGERS_OF_ENTRY: &[&CStr] =
+    &[c"entry_10_check", c"entry_20_apply", c"entry_90_refuse_update", c"entry_91_refuse_delete", c"entry_92_refuse_truncate"];
 
 /// A table and the index that its rows are looked up by.
-#[derive(Clone, Copy, Debug)]
-pub struct Indexed {
+#[derive(Debug)]
+pub struct Indexed<T> {
     pub table: pg_sys::Oid,
     pub index: pg_sys::Oid,
-    /// Table and index have the number of columns that the reader counts on, and are stored as they usually are.
-    pub is_as_made: bool,
+    /// Where the columns stand; `None` when table or index are not as they must be to be read directly.
+    pub positions: Option<Positions<T>>,
 }
+
+impl<T> Clone for Indexed<T> {
+    fn clone(&self) -> Indexed<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Indexed<T> {}
+
+/// A table that may be written directly.
+#[derive(Debug)]
+pub struct Writable<T> {
+    pub table: pg_sys::Oid,
+    /// Where its columns stand.
+    pub positions: Positions<T>,
+}
+
+impl<T> Clone for Writable<T> {
+    fn clone(&self) -> Writable<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Writable<T> {}
 
 /// The relations of the schema `credit` that the hot path uses.
 #[derive(Clone, Copy, Debug)]
 pub struct Relations {
-    pub account: Indexed,
-    pub unit: Indexed,
-    pub member: Indexed,
+    pub account: Indexed<Account>,
+    pub unit: Indexed<Unit>,
+    pub member: Indexed<Member>,
     /// The members whom debits registered, by the instant.
-    pub registration: Indexed,
-    pub lot: Indexed,
-    pub slot: Indexed,
+    pub registration: Indexed<Member>,
+    pub lot: Indexed<Lot>,
+    pub slot: Indexed<Slot>,
+    /// The slots; `None` when they may not be written directly.
+    writable_slots: Option<Writable<Slot>>,
     pub entry: pg_sys::Oid,
+    /// The ledger; `None` when it may not be written directly.
+    writable_ledger: Option<Writable<Entry>>,
     pub posting_id: pg_sys::Oid,
     /// Who owns the ledger, and with it everything else.
     pub owner: pg_sys::Oid,
-    writable: bool,
-    ledger_writable: bool,
 }
 
 thread_local! {
@@ -93,55 +104,129 @@ pub fn lot_announcement() -> pg_sys::Oid {
 
 impl Relations {
     /// Slots and ledger, if a debit may write them directly.
-    pub fn of_debits(&self) -> Option<[pg_sys::Oid; 2]> {
-        self.writable.then_some([self.slot.table, self.entry])
+    pub fn of_debits(&self) -> Option<(Writable<Slot>, Writable<Entry>)> {
+        self.writable_slots.zip(self.writable_ledger)
     }
 
     /// The ledger, if it may be written directly.
-    pub fn of_ledger(&self) -> Option<[pg_sys::Oid; 1]> {
-        self.ledger_writable.then_some([self.entry])
+    pub fn of_ledger(&self) -> Option<Writable<Entry>> {
+        self.writable_ledger
     }
 
     fn include(&self, relation: pg_sys::Oid) -> bool {
-        let indexed = [self.account, self.unit, self.member, self.registration, self.lot, self.slot];
-        relation == self.entry
-            || relation == self.posting_id
-            || indexed.iter().any(|one| relation == one.table || relation == one.index)
+        let tables = [self.account.table, self.unit.table, self.member.table, self.lot.table, self.slot.table, self.entry];
+        let indexes =
+            [self.account.index, self.unit.index, self.member.index, self.registration.index, self.lot.index, self.slot.index];
+        relation == self.posting_id || tables.contains(&relation) || indexes.contains(&relation)
+    }
+}
+
+/// What debits do with a table of theirs when nothing is in the way, and what is in the way.
+pub struct Standing {
+    pub table: &'static CStr,
+    pub is_written: bool,
+    pub obstacle: Option<Obstacle>,
+}
+
+/// How each table of the hot path stands.
+pub fn standings() -> Vec<Standing> {
+    let read = |table, obstacle| Standing { table, is_written: false, obstacle };
+    let written = |table, obstacle| Standing { table, is_written: true, obstacle };
+    // SAFETY: it opens and closes relations in a transaction, as all that follows.
+    unsafe {
+        let registrations = readable(&layout::REGISTRATIONS).err();
+        vec![
+            written(Entry::TABLE, writable::<Entry>(TRIGGERS_OF_ENTRY).err()),
+            written(Slot::TABLE, slots().err()),
+            read(Lot::TABLE, readable(&layout::DRAWDOWN).err()),
+            read(Account::TABLE, readable(&layout::ACCOUNTS).err()),
+            read(Member::TABLE, readable(&layout::MEMBERS).err().or(registrations)),
+            read(Unit::TABLE, readable(&layout::UNITS).err()),
+        ]
     }
 }
 
 unsafe fn find() -> Relations {
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"credit".as_ptr(), false);
-        let id = |name: &CStr| pg_sys::get_relname_relid(name.as_ptr(), schema);
-        let slot = indexed(&id, c"slot", SLOT.columns, c"slot_pkey", 3);
-        let entry = id(c"entry");
-        let ledger_writable = has_shape(entry, &ENTRY);
+        let entry = id(Entry::TABLE);
         Relations {
-            account: indexed(&id, c"account", 16, c"account_pkey", 1),
-            unit: indexed(&id, c"unit", 5, c"unit_pkey", 1),
-            member: indexed(&id, c"member", 9, c"member_pkey", 2),
-            registration: indexed(&id, c"member", 9, c"member_self_registered", 2),
-            lot: indexed(&id, c"lot", 21, c"lot_drawdown", 9),
-            slot,
+            account: indexed(&layout::ACCOUNTS),
+            unit: indexed(&layout::UNITS),
+            member: indexed(&layout::MEMBERS),
+            registration: indexed(&layout::REGISTRATIONS),
+            lot: indexed(&layout::DRAWDOWN),
+            slot: indexed(&layout::SLOTS),
+            writable_slots: slots().ok(),
             entry,
+            writable_ledger: writable(TRIGGERS_OF_ENTRY).ok(),
             posting_id: id(c"posting_id"),
             owner: owner(entry),
-            writable: ledger_writable && slot.is_as_made && has_shape(slot.table, &SLOT),
-            ledger_writable,
         }
     }
 }
 
-unsafe fn indexed(id: &impl Fn(&CStr) -> pg_sys::Oid, table: &CStr, columns: i16, index: &CStr, index_columns: i16) -> Indexed {
+unsafe fn id(name: &CStr) -> pg_sys::Oid {
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"credit".as_ptr(), false)) }
+}
+
+unsafe fn indexed<T: Columns>(index: &Index<T>) -> Indexed<T> {
     unsafe {
-        let table = id(table);
-        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
-        // Only now: whoever had to wait for the table may find its index made anew.
-        let index = id(index);
-        let is_as_made = index != pg_sys::InvalidOid && is_plain_heap(relation, columns) && is_plain_tree(index, index_columns);
+        let positions = readable(index).ok();
+        Indexed { table: id(T::TABLE), index: id(index.name), positions }
+    }
+}
+
+/// Where the columns stand in a table that may be read directly by an index, or what is in the way.
+unsafe fn readable<T: Columns>(index: &Index<T>) -> Result<Positions<T>, Obstacle> {
+    unsafe {
+        let relation = pg_sys::table_open(id(T::TABLE), pg_sys::AccessShareLock as i32);
+        let positions = check_heap(relation)
+            .and_then(|()| Positions::find((*relation).rd_att))
+            .and_then(|positions| check_index(index, &positions).map(|()| positions));
         pg_sys::table_close(relation, pg_sys::NoLock as i32);
-        Indexed { table, index, is_as_made }
+        positions
+    }
+}
+
+/// The slots, which are read by their index, have no other one, and get a new version of a row that is there.
+unsafe fn slots() -> Result<Writable<Slot>, Obstacle> {
+    unsafe {
+        readable(&layout::SLOTS)?;
+        let slots = writable::<Slot>(TRIGGERS_OF_SLOT)?;
+        if count_indexes(slots.table) == 1 { Ok(slots) } else { Err(Obstacle::AddedIndex) }
+    }
+}
+
+/// A table that may be written directly, or what is in the way.
+unsafe fn writable<T: Columns>(triggers: &[&CStr]) -> Result<Writable<T>, Obstacle> {
+    unsafe {
+        let table = id(T::TABLE);
+        let relation = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
+        let positions = check_writable(relation, triggers);
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        positions.map(|positions| Writable { table, positions })
+    }
+}
+
+unsafe fn check_writable<T: Columns>(relation: pg_sys::Relation, triggers: &[&CStr]) -> Result<Positions<T>, Obstacle> {
+    unsafe {
+        check_heap(relation)?;
+        let columns = (*relation).rd_att;
+        let positions = Positions::find(columns)?;
+        positions.check_insert(columns)?;
+        let constraints = (*columns).constr;
+        if !constraints.is_null() && (*constraints).num_check > 0 {
+            return Err(Obstacle::Check);
+        }
+        if !(*relation).rd_rules.is_null() {
+            return Err(Obstacle::Rule);
+        }
+        if (*(*relation).rd_rel).relrowsecurity {
+            return Err(Obstacle::RowSecurity);
+        }
+        check_triggers(relation, triggers)?;
+        check_indexes(relation)?;
+        Ok(positions)
     }
 }
 
@@ -154,68 +239,70 @@ unsafe fn owner(table: pg_sys::Oid) -> pg_sys::Oid {
     }
 }
 
-unsafe fn is_plain_tree(index: pg_sys::Oid, columns: i16) -> bool {
+/// That the table is an ordinary one that no other extension stores.
+unsafe fn check_heap(relation: pg_sys::Relation) -> Result<(), Obstacle> {
     unsafe {
-        let relation = pg_sys::index_open(index, pg_sys::AccessShareLock as i32);
-        let is_plain = (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID
-            && (*(*relation).rd_index).indnkeyatts == columns
-            && (*(*relation).rd_index).indisvalid;
+        let is_heap = (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION
+            && std::ptr::eq((*relation).rd_tableam, pg_sys::GetHeapamTableAmRoutine());
+        if is_heap { Ok(()) } else { Err(Obstacle::NotHeap) }
+    }
+}
+
+/// That rows can be looked up by the index. Its table is open: whoever had to wait for that may find the index made anew.
+unsafe fn check_index<T: Columns>(index: &Index<T>, positions: &Positions<T>) -> Result<(), Obstacle> {
+    unsafe {
+        let found = id(index.name);
+        if found == pg_sys::InvalidOid {
+            return Err(Obstacle::NoIndex(index.name.to_owned()));
+        }
+        let relation = pg_sys::index_open(found, pg_sys::AccessShareLock as i32);
+        let form = (*relation).rd_index;
+        let numbers = (*form).indkey.values.as_slice((*form).indnkeyatts as usize);
+        let is_usable =
+            (*(*relation).rd_rel).relam == pg_sys::BTREE_AM_OID && (*form).indisvalid && positions.are_keys(index.keys, numbers);
         pg_sys::index_close(relation, pg_sys::NoLock as i32);
-        is_plain
+        if is_usable { Ok(()) } else { Err(Obstacle::OtherIndex(index.name.to_owned())) }
     }
 }
 
-unsafe fn is_plain_heap(relation: pg_sys::Relation, columns: i16) -> bool {
-    unsafe {
-        (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION
-            && (*(*relation).rd_rel).relnatts == columns
-            && std::ptr::eq((*relation).rd_tableam, pg_sys::GetHeapamTableAmRoutine())
-    }
-}
-
-unsafe fn has_shape(table: pg_sys::Oid, shape: &Shape) -> bool {
-    unsafe {
-        let relation = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
-        let columns = &*(*relation).rd_att;
-        let checks = if columns.constr.is_null() { 0 } else { (*columns.constr).num_check };
-        let has_shape = is_plain_heap(relation, shape.columns)
-            && !(*(*relation).rd_rel).relrowsecurity
-            && (*relation).rd_rules.is_null()
-            && checks == 0
-            && has_only_triggers(relation, shape.triggers)
-            && has_plain_indexes(relation, shape.indexes);
-        pg_sys::table_close(relation, pg_sys::NoLock as i32);
-        has_shape
-    }
-}
-
-unsafe fn has_only_triggers(relation: pg_sys::Relation, known: &[&CStr]) -> bool {
+unsafe fn check_triggers(relation: pg_sys::Relation, known: &[&CStr]) -> Result<(), Obstacle> {
     unsafe {
         let description = (*relation).trigdesc;
         let triggers = match description.is_null() {
             true => &[],
             false => std::slice::from_raw_parts((*description).triggers, (*description).numtriggers as usize),
         };
-        triggers.iter().all(|trigger| known.contains(&CStr::from_ptr(trigger.tgname)))
+        let mut names = triggers.iter().map(|trigger| CStr::from_ptr(trigger.tgname));
+        names.find(|name| !known.contains(name)).map_or(Ok(()), |name| Err(Obstacle::Trigger(name.to_owned())))
     }
 }
 
-/// Indexes on plain columns, checked at once: for others the server's direct insert does not do all that the executor does.
-unsafe fn has_plain_indexes(relation: pg_sys::Relation, count: Option<i32>) -> bool {
+/// Only indexes on plain columns, checked at once: for others the server's direct insert does not do all that the executor does.
+unsafe fn check_indexes(relation: pg_sys::Relation) -> Result<(), Obstacle> {
     unsafe {
         let indexes = pg_sys::CatalogOpenIndexes(relation);
         let state = &*indexes;
-        let is_plain = |index: usize| {
+        let special = |index: usize| {
             let info = &**state.ri_IndexRelationInfo.add(index);
-            let form = &*(**state.ri_IndexRelationDescs.add(index)).rd_index;
-            info.ii_Expressions.is_null()
+            let relation = &**state.ri_IndexRelationDescs.add(index);
+            let is_plain = info.ii_Expressions.is_null()
                 && info.ii_Predicate.is_null()
                 && info.ii_ExclusionOps.is_null()
                 && info.ii_ReadyForInserts
-                && form.indimmediate
+                && (*relation.rd_index).indimmediate;
+            (!is_plain).then(|| CStr::from_ptr((*relation.rd_rel).relname.data.as_ptr()).to_owned())
         };
-        let are_plain = count.is_none_or(|count| count == state.ri_NumIndices) && (0..state.ri_NumIndices as usize).all(is_plain);
+        let found = (0..state.ri_NumIndices as usize).find_map(special);
         pg_sys::CatalogCloseIndexes(indexes);
-        are_plain
+        found.map_or(Ok(()), |name| Err(Obstacle::SpecialIndex(name)))
+    }
+}
+
+unsafe fn count_indexes(table: pg_sys::Oid) -> usize {
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let count = pgrx::PgList::<pg_sys::Oid>::from_pg(pg_sys::RelationGetIndexList(relation)).len();
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        count
     }
 }

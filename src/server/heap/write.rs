@@ -2,37 +2,54 @@
 
 use pgrx::pg_sys;
 
+use super::layout::{Columns, Entry, NewRow, Positions, Slot};
 use super::place::Found;
-use super::relations::{self, Relations};
+use super::relations::{self, Writable};
 use super::{deform, form};
 
 /// A table open for writing. Its lock is kept to the end of the transaction, as after any write.
-pub struct Table {
+pub struct Table<T> {
     pub(super) relation: pg_sys::Relation,
+    pub(super) positions: Positions<T>,
 }
 
 /// So many rows are written at a time: about a page of ledger lines.
 const ROWS_AT_A_TIME: usize = 64;
 
-/// Opens the tables that `choose` names because they may be written directly, or says that they may not.
+/// Opens slots and ledger because a debit may write them directly, or says that it may not.
 ///
 /// Decided again with their locks held, which keep others from changing them: whoever had to wait for a lock may find that its
 /// holder has added a trigger, column, check or index.
-pub fn open<const COUNT: usize>(choose: impl Fn(&Relations) -> Option<[pg_sys::Oid; COUNT]>) -> Option<[Table; COUNT]> {
-    let chosen = choose(&relations::relations())?;
-    let tables = chosen.map(Table::open);
-    (choose(&relations::relations()) == Some(chosen)).then_some(tables)
+pub fn open_for_debit() -> Option<(Table<Slot>, Table<Entry>)> {
+    let (slots, ledger) = relations::relations().of_debits()?;
+    let (slots, ledger) = (Table::open(slots), Table::open(ledger));
+    let (now_slots, now_ledger) = relations::relations().of_debits()?;
+    Some((slots.still(now_slots)?, ledger.still(now_ledger)?))
 }
 
-impl Table {
-    fn open(table: pg_sys::Oid) -> Table {
-        Table { relation: unsafe { pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32) } }
+/// The same of the ledger alone.
+pub fn open_ledger() -> Option<Table<Entry>> {
+    let ledger = Table::open(relations::relations().of_ledger()?);
+    ledger.still(relations::relations().of_ledger()?)
+}
+
+impl<T: Columns> Table<T> {
+    fn open(writable: Writable<T>) -> Table<T> {
+        let relation = unsafe { pg_sys::table_open(writable.table, pg_sys::RowExclusiveLock as i32) };
+        Table { relation, positions: writable.positions }
+    }
+
+    /// The open table, as it was found now that its lock is held.
+    fn still(mut self, now: Writable<T>) -> Option<Table<T>> {
+        let is_the_same = unsafe { (*self.relation).rd_id } == now.table;
+        self.positions = now.positions;
+        is_the_same.then_some(self)
     }
 
     /// Writes one column of a row that was found, and which no index has. The caller holds what keeps others from changing the row.
-    pub fn update_column(&self, found: &Found, column: usize, value: pg_sys::Datum) {
+    pub fn update_column(&self, found: &Found, column: T, value: pg_sys::Datum) {
         unsafe {
-            let columns = found.values.len();
+            let (columns, column) = (found.values.len(), self.positions.of(column));
             let mut values = vec![pg_sys::Datum::from(0); columns];
             let mut nulls = vec![false; columns];
             let mut replaced = vec![false; columns];
@@ -54,12 +71,14 @@ impl Table {
         }
     }
 
-    /// Adds a row; `None` is NULL.
-    pub fn insert(&self, row: &[Option<pg_sys::Datum>]) {
+    /// Adds a row.
+    pub fn insert(&self, row: &NewRow<T>) {
         unsafe {
-            let tuple = form((*self.relation).rd_att, row);
+            let description = (*self.relation).rd_att;
+            let row = row.in_table(&self.positions, (*description).natts as usize);
+            let tuple = form(description, &row);
             pg_sys::simple_heap_insert(self.relation, tuple);
-            self.insert_index_entries(tuple, row);
+            self.insert_index_entries(tuple, &row);
         }
     }
 
@@ -76,7 +95,7 @@ impl Table {
     }
 
     /// Adds many rows: whole pages at a time, with one log record for each page.
-    pub fn insert_many(&self, rows: impl Iterator<Item: AsRef<[Option<pg_sys::Datum>]>>) {
+    pub fn insert_many(&self, rows: impl Iterator<Item = NewRow<T>>) {
         unsafe {
             let indexes = pg_sys::CatalogOpenIndexes(self.relation);
             // A copy is not counted: the server would search its list of counted ones for every slot.
@@ -87,7 +106,8 @@ impl Table {
                 if filled == slots.len() {
                     slots.push(pg_sys::MakeSingleTupleTableSlot(columns, &raw const pg_sys::TTSOpsHeapTuple));
                 }
-                pg_sys::ExecStoreHeapTuple(form(columns, row.as_ref()), slots[filled], true);
+                let row = row.in_table(&self.positions, (*columns).natts as usize);
+                pg_sys::ExecStoreHeapTuple(form(columns, &row), slots[filled], true);
                 filled += 1;
                 if filled == ROWS_AT_A_TIME {
                     pg_sys::CatalogTuplesMultiInsertWithInfo(self.relation, slots.as_mut_ptr(), filled as i32, indexes);
@@ -142,7 +162,7 @@ unsafe fn end_index_insert(index: pg_sys::Relation, info: *mut pg_sys::IndexInfo
     unsafe { pg_sys::index_insert_cleanup(index, info) };
 }
 
-impl Drop for Table {
+impl<T> Drop for Table<T> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as i32) };
