@@ -75,6 +75,7 @@ extension_sql_file!("../sql/43_plan_views.sql", name = "plan_views", requires = 
 extension_sql_file!("../sql/44_subscription_views.sql", name = "subscription_views", requires = ["plan_views"]);
 extension_sql_file!("../sql/44_cycle_views.sql", name = "cycle_views", requires = ["views"]);
 extension_sql_file!("../sql/46_upkeep_views.sql", name = "upkeep_views", requires = ["views"]);
+extension_sql_file!("../sql/46_status_views.sql", name = "status_views", requires = ["upkeep_views"]);
 extension_sql_file!("../sql/47_true_up_views.sql", name = "true_up_views", requires = ["views"]);
 extension_sql_file!("../sql/48_pooling_views.sql", name = "pooling_views", requires = ["views"]);
 extension_sql_file!("../sql/49_cap_views.sql", name = "cap_views", requires = ["views"]);

@@ -28,6 +28,7 @@ pub mod rate_cards;
 pub mod rebalance;
 pub mod reprice;
 pub mod schedules;
+pub mod status;
 pub mod subscriptions;
 pub mod transfer;
 pub mod trigger;

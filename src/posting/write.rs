@@ -33,11 +33,13 @@ pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     if heap::is_allowed()
         && let Some(tables) = write::open_for_debit()
     {
+        let posting = take_directly(taking, lock, tables)?;
         tally::count(Step::Take, true);
-        return take_directly(taking, lock, tables);
+        return Some(posting);
     }
+    let posting = entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)?;
     tally::count(Step::Take, false);
-    entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)
+    Some(posting)
 }
 
 /// What `entries::take` does in SQL. The lock sees to it that nobody else changes the row meanwhile.
@@ -46,9 +48,9 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
     let relations = relations::relations();
     let key = || {
         [
-            heap::equals(1, pg_sys::F_TEXTEQ, account.datum()),
-            heap::equals(2, pg_sys::F_INT8EQ, lock.lot.datum()),
-            heap::equals(3, pg_sys::F_INT2EQ, lock.slot.datum()),
+            slots.equals(Slot::Account, pg_sys::F_TEXTEQ, account.datum()),
+            slots.equals(Slot::Lot, pg_sys::F_INT8EQ, lock.lot.datum()),
+            slots.equals(Slot::Slot, pg_sys::F_INT2EQ, lock.slot.datum()),
         ]
     };
     let is_it = |row: Row<'_, Slot>| {

@@ -7,6 +7,7 @@
 
 use crate::server::lock;
 use crate::server::transactions::{self, Place};
+use crate::store::maintenance::Due;
 use crate::store::rollup::{self, Mark, Watermark};
 use crate::upkeep::Step;
 
@@ -36,6 +37,12 @@ pub fn refresh(limit: i32, anew: bool) -> i64 {
         rollup::write(&watermark);
     }
     rolled
+}
+
+/// How many postings are not added up, counted up to `most`, and since when.
+pub fn due(most: i32) -> Due {
+    let rolled_to = rollup::seen().filter(|(_, place)| *place == Place::here()).map_or(0, |(rolled_to, _)| rolled_to);
+    rollup::due(rolled_to, i64::from(most))
 }
 
 /// Takes what the mark says for final, if it is, and sets the next mark. When nobody is writing, that is final at once.

@@ -21,13 +21,21 @@ static TAKE_BACK: Statement = Statement::new("DELETE FROM credit.request WHERE a
 static SETTLE: Statement =
     Statement::by_index("UPDATE credit.request SET result = $3 WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID, INT8OID]);
 
-// Those of debits and charges, which are many. A grant, a purchase or a schedule that is asked for again years later must not happen twice.
+/// Keys of debits and charges, which are many, from before $1. A grant, a purchase or a schedule that is asked for again years later must
+/// not happen twice.
+macro_rules! forgettable {
+    () => {
+        "recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request')"
+    };
+}
+pub(super) use forgettable;
+
 static FORGET: Statement = Statement::new(
-    "DELETE FROM credit.request r USING (
-         SELECT account, key FROM credit.request
-         WHERE recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request')
-         LIMIT $2 FOR UPDATE SKIP LOCKED) old
-     WHERE r.account = old.account AND r.key = old.key",
+    concat!(
+        "DELETE FROM credit.request r USING (SELECT account, key FROM credit.request WHERE ",
+        forgettable!(),
+        " LIMIT $2 FOR UPDATE SKIP LOCKED) old WHERE r.account = old.account AND r.key = old.key"
+    ),
     &[TIMESTAMPTZOID, INT4OID],
 );
 

@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys::{INT8OID, OIDOID, TEXTOID};
 
+use super::maintenance::Due;
 use super::statement::Statement;
 use crate::server::transactions::Place;
 
@@ -24,6 +25,12 @@ static WRITE: Statement = Statement::new(
 );
 
 static LAST_POSTING: Statement = Statement::new("SELECT COALESCE(pg_sequence_last_value('credit.posting_id'::regclass), 0)", &[]);
+
+static DUE: Statement = Statement::in_stretches(
+    "SELECT LEAST($2, COALESCE(pg_sequence_last_value('credit.posting_id'::regclass), 0) - $1),
+         (SELECT min(recorded_at) FROM credit.entry WHERE posting > $1 AND posting <= $1 + $2)",
+    &[INT8OID, INT8OID],
+);
 
 // Who takes an id holds a lock on the sequence until the transaction ends, and who has a transaction id one on that. Between the two there
 // is a moment.
@@ -138,6 +145,11 @@ pub fn write(watermark: &Watermark) {
 /// The last posting id that was taken; 0 before the first.
 pub fn last_posting() -> i64 {
     LAST_POSTING.run(&[]).first().expect("one row").get(1)
+}
+
+/// How many postings after one are not added up, counted up to a limit, and since when.
+pub fn due(rolled_to: i64, most: i64) -> Due {
+    Due::of(&DUE.read(&[&rolled_to, &most]))
 }
 
 /// Whether another transaction has taken a posting id and has none of its own yet.

@@ -6,7 +6,7 @@ pub use step::Step;
 
 use crate::error::{self, Result};
 use crate::server::lock;
-use crate::store::maintenance::{self, Run};
+use crate::store::maintenance::{self, Due, Run};
 
 /// Does one batch of each step, in the transaction of the caller, and logs it; what each step did.
 pub fn maintain(max_rows: i32) -> Vec<(Step, i64)> {
@@ -18,6 +18,11 @@ pub fn maintain(max_rows: i32) -> Vec<(Step, i64)> {
         (step, handled)
     };
     Step::ALL.into_iter().map(one_batch).collect()
+}
+
+/// What each step would find now.
+pub fn due() -> Vec<(Step, Due)> {
+    Step::ALL.map(|step| (step, step.due())).to_vec()
 }
 
 /// Logs that a step begins.

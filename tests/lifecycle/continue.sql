@@ -200,3 +200,13 @@ BEGIN
     ASSERT (SELECT true_up FROM credit_true_up_post('committed')) > last_true_up;
 END $$;
 RESET credit.clock;
+
+-- Debits of the restored tables go directly.
+DO $$
+DECLARE
+    before bigint := (SELECT directly FROM credit.direct_steps() WHERE step = 'debit');
+BEGIN
+    PERFORM credit_debit('acme', 1), credit_debit('acme', 1);
+    ASSERT (SELECT directly FROM credit.direct_steps() WHERE step = 'debit') = before + 2, (SELECT string_agg(s::text, ' ') FROM credit.direct_steps() s);
+    ASSERT NOT EXISTS (SELECT FROM credit.status WHERE topic = 'speed' AND NOT is_well), (SELECT string_agg(detail, ', ') FROM credit.status WHERE topic = 'speed');
+END $$;

@@ -47,6 +47,7 @@ macro_rules! table {
     ($(#[$doc:meta])* $table:ident $name:literal { $($column:ident $column_name:literal $kind:ident $(NOT $null:ident)?),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
+        #[allow(clippy::enum_variant_names, reason = "a column has the name of its table")]
         pub enum $table {
             $($column),+
         }
@@ -307,7 +308,7 @@ fn is_of_type(attribute: &pg_sys::FormData_pg_attribute, kind: pg_sys::Oid) -> b
     let is_text = kind == pg_sys::TEXTOID || kind == pg_sys::TEXTARRAYOID;
     // SAFETY: it reads the catalog of types.
     let found = unsafe { pg_sys::getBaseType(attribute.atttypid) };
-    found == kind && (!is_text || attribute.attcollation == pg_sys::Oid::from(pg_sys::C_COLLATION_OID))
+    found == kind && (!is_text || attribute.attcollation == pg_sys::C_COLLATION_OID)
 }
 
 fn is_domain(attribute: &pg_sys::FormData_pg_attribute) -> bool {

@@ -67,6 +67,12 @@ impl<T: Columns> Table<T> {
         }
     }
 
+    /// A condition `column = value` of the key that [`Table::find`] asks the index for.
+    pub fn equals(&self, column: T, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
+        // The server turns the column of the table into that of the index.
+        super::equals(self.positions.of(column) as i16 + 1, function, value)
+    }
+
     /// What a row has in its columns.
     pub fn row<'a>(&'a self, found: &'a Found) -> Row<'a, T> {
         Row { values: &found.values, positions: &self.positions }

@@ -16,6 +16,12 @@ const TRIGGERS_OF_SLOT: &[&CStr] = &[c"slot_91_refuse_delete", c"slot_92_refuse_
 const TRIGGERS_OF_ENTRY: &[&CStr] =
     &[c"entry_10_check", c"entry_20_apply", c"entry_90_refuse_update", c"entry_91_refuse_delete", c"entry_92_refuse_truncate"];
 
+/// The lock of a table under which a debit writes it: who looks before a write waits for whoever changes the table.
+const WRITING: u32 = pg_sys::RowExclusiveLock;
+
+/// The lock under which the view `credit.status` looks at it: it does not wait for an index that is being made.
+const READING: u32 = pg_sys::AccessShareLock;
+
 /// A table and the index that its rows are looked up by.
 #[derive(Debug)]
 pub struct Indexed<T> {
@@ -136,8 +142,8 @@ pub fn standings() -> Vec<Standing> {
     unsafe {
         let registrations = readable(&layout::REGISTRATIONS).err();
         vec![
-            written(Entry::TABLE, writable::<Entry>(TRIGGERS_OF_ENTRY).err()),
-            written(Slot::TABLE, slots().err()),
+            written(Entry::TABLE, writable::<Entry>(TRIGGERS_OF_ENTRY, READING).err()),
+            written(Slot::TABLE, slots(READING).err()),
             read(Lot::TABLE, readable(&layout::DRAWDOWN).err()),
             read(Account::TABLE, readable(&layout::ACCOUNTS).err()),
             read(Member::TABLE, readable(&layout::MEMBERS).err().or(registrations)),
@@ -156,9 +162,9 @@ unsafe fn find() -> Relations {
             registration: indexed(&layout::REGISTRATIONS),
             lot: indexed(&layout::DRAWDOWN),
             slot: indexed(&layout::SLOTS),
-            writable_slots: slots().ok(),
+            writable_slots: slots(WRITING).ok(),
             entry,
-            writable_ledger: writable(TRIGGERS_OF_ENTRY).ok(),
+            writable_ledger: writable(TRIGGERS_OF_ENTRY, WRITING).ok(),
             posting_id: id(c"posting_id"),
             owner: owner(entry),
         }
@@ -189,19 +195,19 @@ unsafe fn readable<T: Columns>(index: &Index<T>) -> Result<Positions<T>, Obstacl
 }
 
 /// The slots, which are read by their index, have no other one, and get a new version of a row that is there.
-unsafe fn slots() -> Result<Writable<Slot>, Obstacle> {
+unsafe fn slots(lock: u32) -> Result<Writable<Slot>, Obstacle> {
     unsafe {
         readable(&layout::SLOTS)?;
-        let slots = writable::<Slot>(TRIGGERS_OF_SLOT)?;
+        let slots = writable::<Slot>(TRIGGERS_OF_SLOT, lock)?;
         if count_indexes(slots.table) == 1 { Ok(slots) } else { Err(Obstacle::AddedIndex) }
     }
 }
 
 /// A table that may be written directly, or what is in the way.
-unsafe fn writable<T: Columns>(triggers: &[&CStr]) -> Result<Writable<T>, Obstacle> {
+unsafe fn writable<T: Columns>(triggers: &[&CStr], lock: u32) -> Result<Writable<T>, Obstacle> {
     unsafe {
         let table = id(T::TABLE);
-        let relation = pg_sys::table_open(table, pg_sys::RowExclusiveLock as i32);
+        let relation = pg_sys::table_open(table, lock as i32);
         let positions = check_writable(relation, triggers);
         pg_sys::table_close(relation, pg_sys::NoLock as i32);
         positions.map(|positions| Writable { table, positions })
@@ -224,8 +230,8 @@ unsafe fn check_writable<T: Columns>(relation: pg_sys::Relation, triggers: &[&CS
         if (*(*relation).rd_rel).relrowsecurity {
             return Err(Obstacle::RowSecurity);
         }
-        check_triggers(relation, triggers)?;
         check_indexes(relation)?;
+        check_triggers(relation, triggers)?;
         Ok(positions)
     }
 }
