@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes src/store/verify/guards.txt: what guards the books, as a fresh installation has it. PGHOST and PGPORT say in which server; where
+# Writes src/store/maintenance/verify/guards.txt: what guards the books, as a fresh installation has it. PGHOST and PGPORT say in which server; where
 # they say nothing, it is built and installed into a throwaway one.
 set -euo pipefail
 
@@ -13,7 +13,7 @@ source "$SCRIPTS/package.sh"
 # shellcheck source=scripts/throwaway_cluster.sh
 source "$SCRIPTS/throwaway_cluster.sh"
 
-LIST=$SCRIPTS/../src/store/verify/guards.txt
+LIST=$SCRIPTS/../src/store/maintenance/verify/guards.txt
 GUARDS='SELECT kind, object, found FROM credit.guards() WHERE found IS NOT NULL ORDER BY kind COLLATE "C", object COLLATE "C"'
 
 start_server() {

@@ -7,11 +7,11 @@ use rust_decimal::Decimal;
 
 use crate::domain::amount::{Amount, AmountError};
 use crate::domain::calendar::Span;
-use crate::domain::dimensions::Dimensions;
-use crate::domain::{currency, department, exact, names};
-use crate::error;
+use crate::domain::pools::department;
+use crate::domain::rates::dimensions::Dimensions;
+use crate::domain::{currency, exact, names};
 use crate::json::JsonText;
-use crate::settings;
+use crate::{error, settings};
 
 /// Microseconds between the epochs of Unix (1970) and of PostgreSQL (2000).
 const EPOCH_DISTANCE: i64 = 946_684_800_000_000;

@@ -15,23 +15,27 @@
 use pgrx::prelude::*;
 
 mod api;
+mod caps;
+mod charges;
+mod consumption;
 mod convert;
-mod cycles;
+mod debits;
 mod domain;
 mod error;
 mod json;
-mod posting;
-mod rating;
-mod reporting;
-mod selling;
+mod ledger;
+mod maintenance;
+mod plans;
+mod pools;
+mod rates;
+mod schedules;
 mod server;
 mod settings;
-mod settling;
 mod store;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod text_array;
-mod upkeep;
+mod true_ups;
 
 pgrx::pg_module_magic!(name, version);
 
@@ -87,20 +91,20 @@ extension_sql_file!(
         "views",
         api::access::credit_allow,
         api::access::credit_disallow,
-        api::accounts::credit_account,
-        api::accounts::credit_member,
-        api::balance::credit_balance,
-        api::balance::credit_explain_debit,
-        api::debit::credit_debit,
-        api::debit::credit_try_debit,
-        api::debit_many::credit_debit_many,
-        api::debit_many::credit_debit_many_json,
-        api::grant::credit_grant,
-        api::guards::credit_enable_triggers,
-        api::lots::credit_expire,
-        api::lots::credit_expire_of_all,
-        api::lots::credit_set_expiry,
-        api::lots::credit_void,
+        api::ledger::accounts::credit_account,
+        api::ledger::accounts::credit_member,
+        api::ledger::balance::credit_balance,
+        api::ledger::balance::credit_explain_debit,
+        api::debits::debit::credit_debit,
+        api::debits::debit::credit_try_debit,
+        api::debits::debit_many::credit_debit_many,
+        api::debits::debit_many::credit_debit_many_json,
+        api::ledger::grant::credit_grant,
+        api::access::guards::credit_enable_triggers,
+        api::ledger::lots::credit_expire,
+        api::ledger::lots::credit_expire_of_all,
+        api::ledger::lots::credit_set_expiry,
+        api::ledger::lots::credit_void,
         api::maintenance::credit_maintain,
         api::maintenance::credit_repair_sequences,
         api::maintenance::credit_verify,
@@ -112,16 +116,16 @@ extension_sql_file!(
     name = "rate_comments",
     requires = [
         "comments",
-        api::charge::credit_charge,
-        api::charge::credit_charge_request,
-        api::charge::credit_price,
-        api::charge_many::credit_charge_many,
-        api::rate_cards::credit_discard_drafts,
-        api::rate_cards::credit_publish,
-        api::rate_cards::credit_publish_preview,
-        api::rate_cards::credit_rate,
-        api::rate_cards::credit_rate_card,
-        api::units::credit_unit,
+        api::charges::charge::credit_charge,
+        api::charges::charge::credit_charge_request,
+        api::charges::charge::credit_price,
+        api::charges::charge_many::credit_charge_many,
+        api::rates::rate_cards::credit_discard_drafts,
+        api::rates::rate_cards::credit_publish,
+        api::rates::rate_cards::credit_publish_preview,
+        api::rates::rate_cards::credit_rate,
+        api::rates::rate_cards::credit_rate_card,
+        api::rates::units::credit_unit,
     ]
 );
 extension_sql_file!(
@@ -129,14 +133,14 @@ extension_sql_file!(
     name = "rate_report_comments",
     requires = [
         "rate_views",
-        api::conversion_table::credit_conversion_markdown,
-        api::conversion_table::credit_export_rate_card,
-        api::conversion_table::credit_import_rate_card,
-        api::convert::credit_convert,
-        api::design::credit_check_design,
-        api::reprice::credit_reprice,
-        api::reprice::credit_reprice_preview,
-        api::reprice::credit_reprice_preview_of_all,
+        api::rates::conversion_table::credit_conversion_markdown,
+        api::rates::conversion_table::credit_export_rate_card,
+        api::rates::conversion_table::credit_import_rate_card,
+        api::charges::convert::credit_convert,
+        api::rates::design::credit_check_design,
+        api::rates::reprice::credit_reprice,
+        api::rates::reprice::credit_reprice_preview,
+        api::rates::reprice::credit_reprice_preview_of_all,
     ]
 );
 extension_sql_file!(
@@ -151,9 +155,9 @@ extension_sql_file!(
         api::plans::credit_plan_cost,
         api::plans::credit_standard_plan,
         api::plans::credit_tier,
-        api::purchases::credit_activate,
-        api::purchases::credit_purchase,
-        api::purchases::credit_quote,
+        api::plans::purchases::credit_activate,
+        api::plans::purchases::credit_purchase,
+        api::plans::purchases::credit_quote,
     ]
 );
 extension_sql_file!(
@@ -162,9 +166,9 @@ extension_sql_file!(
     requires = [
         "plan_comments",
         "subscription_views",
-        api::subscriptions::credit_cancel_plan,
-        api::subscriptions::credit_change_plan,
-        api::subscriptions::credit_renew,
+        api::plans::subscriptions::credit_cancel_plan,
+        api::plans::subscriptions::credit_change_plan,
+        api::plans::subscriptions::credit_renew,
     ]
 );
 extension_sql_file!(
@@ -184,7 +188,7 @@ extension_sql_file!(
 extension_sql_file!(
     "../sql/99_upkeep_comments.sql",
     name = "upkeep_comments",
-    requires = ["cycle_comments", "upkeep_views", api::forecast::credit_expiry_forecast]
+    requires = ["cycle_comments", "upkeep_views", api::maintenance::forecast::credit_expiry_forecast]
 );
 extension_sql_file!(
     "../sql/99_pool_comments.sql",
@@ -192,12 +196,12 @@ extension_sql_file!(
     requires = [
         "upkeep_comments",
         "pooling_views",
-        api::pooling::credit_move_department,
-        api::pooling::credit_pooling,
-        api::pooling::credit_pooling_preview,
-        api::rebalance::credit_rebalance,
-        api::rebalance::credit_rebalance_preview,
-        api::transfer::credit_transfer,
+        api::pools::pooling::credit_move_department,
+        api::pools::pooling::credit_pooling,
+        api::pools::pooling::credit_pooling_preview,
+        api::pools::rebalance::credit_rebalance,
+        api::pools::rebalance::credit_rebalance_preview,
+        api::pools::transfer::credit_transfer,
     ]
 );
 extension_sql_file!(
@@ -206,11 +210,11 @@ extension_sql_file!(
     requires = [
         "pool_comments",
         "true_up_views",
-        api::true_up::credit_true_up,
-        api::true_up::credit_true_up_lines,
-        api::true_up::credit_true_up_post,
-        api::true_up::credit_true_up_settle,
-        api::true_up::credit_true_up_terms,
+        api::true_ups::credit_true_up,
+        api::true_ups::credit_true_up_lines,
+        api::true_ups::credit_true_up_post,
+        api::true_ups::credit_true_up_settle,
+        api::true_ups::credit_true_up_terms,
     ]
 );
 extension_sql_file!(

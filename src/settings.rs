@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
-use crate::domain::layout::MAX_SLOTS;
+use crate::domain::ledger::layout::MAX_SLOTS;
 
 static CLOCK: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static MAX_SLOTS_PER_LOT: GucSetting<i32> = GucSetting::<i32>::new(32);

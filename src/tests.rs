@@ -6,13 +6,13 @@ mod tests {
     use pgrx::prelude::*;
 
     use crate::convert;
+    use crate::debits::head;
     use crate::domain::amount::Amount;
-    use crate::domain::drawdown;
-    use crate::posting::head;
+    use crate::domain::ledger::drawdown;
     use crate::server::lock::SlotLock;
     use crate::server::{clock, subtransaction};
     use crate::store::connected;
-    use crate::store::eligible::{self, Eligibility, Head};
+    use crate::store::debits::eligible::{self, Eligibility, Head};
 
     fn sql(statement: &str) {
         Spi::run(statement).expect("a statement that succeeds");

@@ -3,16 +3,16 @@
 use chrono::Datelike;
 use pgrx::prelude::*;
 
-use super::{amounts, balance};
+use crate::api::ledger::{amounts, balance};
+use crate::caps::change;
 use crate::convert;
 use crate::domain::amount::Amount;
-use crate::domain::cap::{Every, Limit, Over};
-use crate::domain::rolling::Window;
+use crate::domain::caps::cap::{Every, Limit, Over};
+use crate::domain::caps::rolling::Window;
 use crate::error::{self, Result};
-use crate::posting::account;
-use crate::posting::caps::change;
-use crate::store::caps::Scope;
-use crate::store::{Snapshot, cap_slots, connected};
+use crate::ledger::account;
+use crate::store::caps::{Scope, cap_slots};
+use crate::store::{Snapshot, connected};
 
 /// The last year in which the anchor of a rolling window may lie.
 const LAST_YEAR_OF_STEPS: i32 = 9999;

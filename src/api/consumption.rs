@@ -2,14 +2,14 @@
 
 use pgrx::prelude::*;
 
-use super::lots::batch;
+use crate::api::ledger::lots::batch;
+use crate::consumption::rollup;
 use crate::convert;
 use crate::error::{self, Result};
-use crate::posting::account;
-use crate::reporting::rollup;
+use crate::ledger::account;
 use crate::server::transactions::{self, Place};
-use crate::store::chargeback;
-use crate::store::{connected, connected_on_demand, rollup as store};
+use crate::store::consumption::{chargeback, rollup as store};
+use crate::store::{connected, connected_on_demand};
 
 /// Adds up lines of the ledger that are final, of at most `max_postings` postings; of how many it did.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]

@@ -3,23 +3,24 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use super::amounts;
-use super::lots::batch;
-use super::plans::{length, option};
+use crate::api::ledger::amounts;
+use crate::api::ledger::lots::batch;
+use crate::api::plans::{length, option};
 use crate::convert;
-use crate::cycles::schedule::Declared;
-use crate::cycles::{plan_schedule, refresh, schedule};
-use crate::domain::request::Fingerprint;
-use crate::domain::rollover::Rollover;
+use crate::domain::ledger::request::Fingerprint;
+use crate::domain::schedules::rollover::Rollover;
 use crate::error::{self, Result};
 use crate::json::JsonText;
-use crate::posting::account as accounts;
-use crate::posting::grant::{DEFAULT_PRIORITY, PRIORITIES};
-use crate::posting::idempotency::Keyed;
+use crate::ledger::account as accounts;
+use crate::ledger::grant::{DEFAULT_PRIORITY, PRIORITIES};
+use crate::ledger::idempotency::Keyed;
+use crate::schedules::schedule::{self, Declared};
+use crate::schedules::{plan_schedule, refresh};
 use crate::server::clock;
-use crate::store::plan_schedules::OfPlan;
+use crate::store::connected;
+use crate::store::ledger::accounts as store;
 use crate::store::schedules::NewSchedule;
-use crate::store::{accounts as store, connected};
+use crate::store::schedules::plan_schedules::OfPlan;
 
 /// The most periods that a schedule or its lots may live.
 const MAX_PERIODS: i32 = 100_000;
@@ -346,7 +347,7 @@ fn credit_schedule_preview(
     let id = convert::required("schedule", schedule)?;
     let until = convert::instant("until", convert::required("until", until)?)?;
     let lots = connected(|| schedule::preview(account, id, until))?;
-    let row = |lot: crate::domain::schedule::Planned| {
+    let row = |lot: crate::domain::schedules::schedule::Planned| {
         (
             lot.period,
             convert::numeric(lot.granted),

@@ -2,7 +2,7 @@
 
 use iso_currency::Currency;
 
-use super::amount::Amount;
+use crate::domain::amount::Amount;
 
 /// Why a code, or an amount of money, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

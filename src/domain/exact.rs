@@ -10,7 +10,7 @@ use std::str::FromStr;
 use num_bigint::{BigInt, Sign};
 use rust_decimal::Decimal;
 
-use super::amount::{Amount, MAX_DECIMALS};
+use crate::domain::amount::{Amount, MAX_DECIMALS};
 
 /// How a number is rounded that lies between two that can be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

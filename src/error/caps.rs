@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use super::{invalid, not_found, older_snapshot, plain, report, wrong_state};
 use crate::convert;
 use crate::domain::amount::Amount;
-use crate::domain::cap::{Contradiction, Limit, Over};
+use crate::domain::caps::cap::{Contradiction, Limit, Over};
+use crate::error::{invalid, not_found, older_snapshot, plain, report, wrong_state};
 
 /// A debit that a cap does not let through.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::invalid;
+use crate::error::invalid;
 
 /// 22023: a period that ends before it begins, or at once.
 pub fn report_without_length(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> ErrorReport {

@@ -8,36 +8,28 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
+use crate::domain::ledger::terms::TermsError;
 use crate::domain::names::NameError;
-use crate::domain::terms::TermsError;
 
 mod caps;
 mod consumption;
-mod corrections;
-mod cycles;
-mod limits;
-mod money;
+mod ledger;
+mod maintenance;
 mod plans;
 mod pools;
 mod rates;
-mod reports;
-mod subscriptions;
-mod true_up;
-mod upkeep;
+mod schedules;
+mod true_ups;
 
 pub use caps::*;
 pub use consumption::*;
-pub use corrections::*;
-pub use cycles::*;
-pub use limits::*;
-pub use money::*;
+pub use ledger::*;
+pub use maintenance::*;
 pub use plans::*;
 pub use pools::*;
 pub use rates::*;
-pub use reports::*;
-pub use subscriptions::*;
-pub use true_up::*;
-pub use upkeep::*;
+pub use schedules::*;
+pub use true_ups::*;
 
 /// What an operation returns that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
-use super::{invalid, plain, wrong_state};
-use crate::domain::transfers::Transfers;
+use crate::domain::pools::transfers::Transfers;
+use crate::error::{invalid, plain, wrong_state};
 
 /// How an owner is called: a member, or the pool.
 fn owner(member: Option<&str>) -> String {
@@ -96,5 +96,5 @@ pub fn department_too_long(account: &str, from: &str, to: &str) -> ErrorReport {
 
 /// 22023: what a member is, is not known.
 pub fn unknown_kind(value: &str) -> ErrorReport {
-    super::unknown_option("kind", value, "user, agent, service")
+    crate::error::unknown_option("kind", value, "user, agent, service")
 }

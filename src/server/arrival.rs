@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use pgrx::pg_sys;
 
-use super::lock::{advisory, hash_of_name};
+use crate::server::lock::{advisory, hash_of_name};
 
 const SPACE: u16 = 20_299;
 const SPACE_OF_ALL: u16 = 20_300;

@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::convert;
-use crate::domain::tally;
-use crate::settings;
+use crate::domain::caps::tally;
+use crate::{convert, settings};
 
 /// How far a clock may be set back, so that the books go on where they are until it is there again.
 pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;

@@ -5,10 +5,9 @@ use std::cell::Cell;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::encoding;
-use super::error_log;
-use super::identity::Identity;
-use super::lock::Impatience;
+use crate::server::identity::Identity;
+use crate::server::lock::Impatience;
+use crate::server::{encoding, error_log};
 
 /// How the function that runs now is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::heap::relations;
+use crate::server::heap::relations;
 
 /// The search path that SECURITY DEFINER functions pin: pg_temp last, so that nobody plants a name.
 const SEARCH_PATH: &std::ffi::CStr = c"pg_catalog, credit, pg_temp";

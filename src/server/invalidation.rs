@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::heap::relations;
-use super::{arrival, lock, new_cap};
+use crate::server::heap::relations;
+use crate::server::{arrival, lock, new_cap};
 
 /// The id of none, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;

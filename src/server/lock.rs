@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::pg_sys;
 
-use crate::domain::request::Fingerprint;
+use crate::domain::ledger::request::Fingerprint;
 
 /// Beside the spaces of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot collide with them.
 const SPACE: u16 = 20_293;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use super::lock::SlotLock;
+use crate::server::lock::SlotLock;
 
 /// So many lots are guarded at most: each takes a place in the server's lock table. The cap is known a moment after the commit anyway.
 const MAX_LOTS: usize = 1000;

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::PgSqlErrorCode;
 
-use super::connection;
+use crate::server::connection;
 
 /// Runs `attempt` in a subtransaction of its own and keeps its effects only if it returns `Some`.
 ///

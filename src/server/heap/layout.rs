@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use pgrx::pg_sys;
 
-use super::obstacle::Obstacle;
+use crate::server::heap::obstacle::Obstacle;
 
 /// The most columns that are used of one table.
 const MAX_COLUMNS: usize = 18;

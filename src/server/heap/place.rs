@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use pgrx::pg_sys;
 
-use super::deform;
-use super::layout::{Columns, Row};
-use super::write::Table;
+use crate::server::heap::deform;
+use crate::server::heap::layout::{Columns, Row};
+use crate::server::heap::write::Table;
 
 /// So many places are remembered; then the memory starts anew.
 const MAX_REMEMBERED: usize = 16_384;
@@ -70,7 +70,7 @@ impl<T: Columns> Table<T> {
     /// A condition `column = value` of the key that [`Table::find`] asks the index for.
     pub fn equals(&self, column: T, function: u32, value: pg_sys::Datum) -> pg_sys::ScanKeyData {
         // The server turns the column of the table into that of the index.
-        super::equals(self.positions.of(column) as i16 + 1, function, value)
+        crate::server::heap::equals(self.positions.of(column) as i16 + 1, function, value)
     }
 
     /// What a row has in its columns.

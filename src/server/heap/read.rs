@@ -2,9 +2,9 @@
 
 use pgrx::pg_sys;
 
-use super::deform;
-use super::layout::{Columns, Positions, Row};
-use super::relations::{self, Indexed, Relations};
+use crate::server::heap::deform;
+use crate::server::heap::layout::{Columns, Positions, Row};
+use crate::server::heap::relations::{self, Indexed, Relations};
 
 /// A table that is read in the order of one of its indexes. It shows what was committed when it was opened, and what this
 /// transaction wrote.

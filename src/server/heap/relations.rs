@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pgrx::pg_sys;
 
-use super::layout::{self, Account, Columns, Entry, Index, Lot, Member, Positions, Slot, Unit};
-use super::obstacle::Obstacle;
+use crate::server::heap::layout::{self, Account, Columns, Entry, Index, Lot, Member, Positions, Slot, Unit};
+use crate::server::heap::obstacle::Obstacle;
 
 /// The only triggers that `credit.slot` may have to be written directly: none of them acts on what is written here.
 const TRIGGERS_OF_SLOT: &[&CStr] = &[c"slot_91_refuse_delete", c"slot_92_refuse_truncate"];

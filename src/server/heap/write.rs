@@ -2,10 +2,10 @@
 
 use pgrx::pg_sys;
 
-use super::layout::{Columns, Entry, NewRow, Positions, Slot};
-use super::place::Found;
-use super::relations::{self, Writable};
-use super::{deform, form};
+use crate::server::heap::layout::{Columns, Entry, NewRow, Positions, Slot};
+use crate::server::heap::place::Found;
+use crate::server::heap::relations::{self, Writable};
+use crate::server::heap::{deform, form};
 
 /// A table open for writing. Its lock is kept to the end of the transaction, as after any write.
 pub struct Table<T> {

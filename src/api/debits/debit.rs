@@ -1,0 +1,94 @@
+//! credit_debit() and credit_try_debit().
+
+use pgrx::prelude::*;
+
+use crate::api::ledger::amounts;
+use crate::convert;
+use crate::debits::debit::{self, Debit};
+use crate::domain::ledger::request::Fingerprint;
+use crate::error::Result;
+use crate::json::JsonText;
+use crate::ledger::idempotency::Keyed;
+use crate::store::connected_on_demand;
+
+/// Debits, or raises 23514 when the amount does not fit.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)]
+fn credit_debit(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
+) -> Result<i64> {
+    let metadata = convert::metadata(metadata)?;
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
+    connected_on_demand(|| debit::debit(request))
+}
+
+/// Debits, or returns NULL when the credits do not cover the amount.
+#[pg_extern(volatile, parallel_unsafe)]
+#[allow(clippy::too_many_arguments)]
+fn credit_try_debit(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
+) -> Result<Option<i64>> {
+    let metadata = convert::metadata(metadata)?;
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
+    connected_on_demand(|| debit::try_debit(request))
+}
+
+/// What a debit's arguments say.
+///
+/// # Errors
+/// 22023, 22003.
+#[allow(clippy::too_many_arguments)]
+pub fn request<'a>(
+    account: Option<&'a str>,
+    amount: Option<&AnyNumeric>,
+    member: Option<&'a str>,
+    operation: Option<&'a str>,
+    unit: Option<&'a str>,
+    at: Option<TimestampWithTimeZone>,
+    key: Option<&'a str>,
+    metadata: Option<&'a str>,
+) -> Result<Debit<'a>> {
+    let name = convert::name("account", account)?;
+    let mut request = Debit {
+        account: name,
+        amount: amounts::positive("amount", amount, name, unit)?,
+        member: convert::optional_name("member", member)?,
+        operation: convert::optional_name("operation", operation)?,
+        unit: convert::optional_name("unit", unit)?,
+        occurred_at: convert::optional_instant("at", at)?,
+        keyed: None,
+        posting: None,
+        metadata,
+        usage: None,
+        item: None,
+    };
+    let key = convert::optional_name("key", key)?;
+    request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });
+    Ok(request)
+}
+
+/// credit_debit() and credit_try_debit() make the same request: one may repeat the other's.
+fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
+    Fingerprint::of("credit_debit")
+        .with("account", Some(request.account))
+        .with("amount", Some(request.amount))
+        .with("member", request.member)
+        .with("operation", request.operation)
+        .with("unit", request.unit)
+        .with("at", request.occurred_at.map(convert::microseconds))
+        .finish()
+}

@@ -1,0 +1,215 @@
+//! credit_debit_many() and credit_debit_many_json(): thousands of debits in one call.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use crate::api::debits::debit::request;
+use crate::debits::batch::{self, ItemOutcome, Mode};
+use crate::debits::debit::Debit;
+use crate::error::{self, Result};
+use crate::json::JsonText;
+use crate::server::refusal;
+use crate::store::connected;
+use crate::text_array::TextArray;
+
+/// One call takes so many debits at most.
+const MAX_ITEMS: usize = 100_000;
+
+/// One row per item, in the order of the items.
+type Outcomes = TableIterator<
+    'static,
+    (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+>;
+
+/// Debits the elements of parallel arrays in turn.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn credit_debit_many(
+    accounts: Option<TextArray>,
+    amounts: Option<Vec<Option<AnyNumeric>>>,
+    members: default!(Option<TextArray>, "NULL"),
+    operations: default!(Option<TextArray>, "NULL"),
+    units: default!(Option<TextArray>, "NULL"),
+    at: default!(Option<Vec<Option<TimestampWithTimeZone>>>, "NULL"),
+    keys: default!(Option<TextArray>, "NULL"),
+    metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
+    mode: default!(Option<&str>, "'all'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+    >,
+> {
+    let accounts = crate::convert::required("accounts", accounts)?.0;
+    let amounts = crate::convert::required("amounts", amounts)?;
+    let length = accounts.len();
+    check_lengths(
+        length,
+        &[
+            ("amounts", Some(amounts.len())),
+            ("members", length_of(&members)),
+            ("operations", length_of(&operations)),
+            ("units", length_of(&units)),
+            ("at", at.as_ref().map(Vec::len)),
+            ("keys", length_of(&keys)),
+            ("metadata", metadata.as_ref().map(Vec::len)),
+        ],
+    )?;
+
+    let item = |index: usize| {
+        request(
+            accounts[index].as_deref(),
+            amounts[index].as_ref(),
+            text_at(&members, index),
+            text_at(&operations, index),
+            text_at(&units, index),
+            at.as_ref().and_then(|at| at[index]),
+            text_at(&keys, index),
+            metadata_at(&metadata, index)?,
+        )
+        .map_err(|refusal| error::in_item(refusal, index))
+    };
+    let items = (0..length).map(item).collect::<Result<Vec<_>>>()?;
+    run(&items, mode)
+}
+
+/// A call has at most [`MAX_ITEMS`] items, and its parallel arrays as many elements as `accounts`.
+///
+/// # Errors
+/// 22023.
+pub fn check_lengths(length: usize, arrays: &[(&str, Option<usize>)]) -> Result<()> {
+    if length > MAX_ITEMS {
+        return Err(error::invalid_arrays("accounts", length, &format!("at most {MAX_ITEMS}")));
+    }
+    for (argument, given) in arrays {
+        if let Some(given) = given.filter(|given| *given != length) {
+            return Err(error::invalid_arrays(argument, given, &format!("{length}, as accounts has")));
+        }
+    }
+    Ok(())
+}
+
+/// An element of an array that may be left out.
+pub fn text_at(texts: &Option<TextArray>, index: usize) -> Option<&str> {
+    texts.as_ref().and_then(|texts| texts.0[index].as_deref())
+}
+
+/// How many elements an array has that may be left out.
+pub fn length_of(texts: &Option<TextArray>) -> Option<usize> {
+    texts.as_ref().map(|texts| texts.0.len())
+}
+
+/// The metadata of an item.
+///
+/// # Errors
+/// 22023 when it is too long.
+pub fn metadata_at(metadata: &Option<Vec<Option<JsonText>>>, index: usize) -> Result<Option<&str>> {
+    let metadata = metadata.as_ref().and_then(|metadata| metadata[index].as_ref()).map(|metadata| metadata.0.as_str());
+    crate::convert::short("metadata", metadata)
+}
+
+/// A debit as a JSON object: the names are the arguments of credit_debit().
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct JsonDebit {
+    account: Option<String>,
+    amount: Option<JsonAmount>,
+    member: Option<String>,
+    operation: Option<String>,
+    unit: Option<String>,
+    at: Option<String>,
+    key: Option<String>,
+    metadata: Option<serde_json::Value>,
+}
+
+/// Clients that have no exact numbers send them as strings.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "amount must be a number, or a text of one")]
+enum JsonAmount {
+    Number(serde_json::Number),
+    Text(String),
+}
+
+/// Debits the elements of a JSON array in turn.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::type_complexity)]
+fn credit_debit_many_json(
+    items: Option<JsonText>,
+    mode: default!(Option<&str>, "'all'"),
+) -> Result<
+    TableIterator<
+        'static,
+        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+    >,
+> {
+    let items = crate::convert::required("items", items)?;
+    let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| broken_item(&items.0, &problem))?;
+    if items.len() > MAX_ITEMS {
+        return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
+    }
+    let metadata: Vec<_> =
+        items.iter().map(|item| item.metadata.as_ref().map(|value| JsonText::normal(&value.to_string()).0)).collect();
+    let debits =
+        items.iter().zip(&metadata).enumerate().map(|(index, (item, metadata))| {
+            json_debit(item, metadata.as_deref()).map_err(|refusal| error::in_item(refusal, index))
+        });
+    let debits = debits.collect::<Result<Vec<_>>>()?;
+    run(&debits, mode)
+}
+
+/// The error of the first item that is no debit; of all of them where they are no array.
+fn broken_item(items: &str, problem: &serde_json::Error) -> ErrorReport {
+    let each: Vec<serde_json::Value> = serde_json::from_str(items).unwrap_or_default();
+    let broken = |(index, item): (usize, serde_json::Value)| {
+        let problem = serde_json::from_str::<JsonDebit>(&item.to_string()).err()?;
+        Some(error::in_item(error::invalid_item(&problem.to_string()), index))
+    };
+    each.into_iter().enumerate().find_map(broken).unwrap_or_else(|| error::invalid_items(&problem.to_string()))
+}
+
+fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debit<'a>> {
+    let text = match &item.amount {
+        Some(JsonAmount::Number(number)) => Some(number.to_string()),
+        Some(JsonAmount::Text(text)) => Some(text.clone()),
+        None => None,
+    };
+    // 22P02 and 22007, as a cast in SQL raises them.
+    let amount = text.map(|text| refusal::of_server(|| crate::convert::numeric_of_text(&text))).transpose()?;
+    let at = item.at.as_deref().map(|at| refusal::of_server(|| crate::convert::timestamptz_of_text(at))).transpose()?;
+    let metadata = crate::convert::short("metadata", metadata)?;
+    request(
+        item.account.as_deref(),
+        amount.as_ref(),
+        item.member.as_deref(),
+        item.operation.as_deref(),
+        item.unit.as_deref(),
+        at,
+        item.key.as_deref(),
+        metadata,
+    )
+}
+
+fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
+    let mode = self::mode(mode)?;
+    let outcomes = connected(|| batch::debit_many(items, mode))?;
+    let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
+        ItemOutcome::Posted(posting) => (item, Some(posting), None, None),
+        ItemOutcome::Short(short) => (item, None, Some(crate::convert::numeric(short.shortfall)), short.cap),
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+/// What happens when an item does not fit.
+///
+/// # Errors
+/// 22023.
+pub fn mode(mode: Option<&str>) -> Result<Mode> {
+    match crate::convert::required("mode", mode)? {
+        "all" => Ok(Mode::All),
+        "each" => Ok(Mode::Each),
+        unknown => Err(error::unknown_option("mode", unknown, "all, each")),
+    }
+}

@@ -1,0 +1,4 @@
+//! The SQL functions of debits.
+
+pub mod debit;
+pub mod debit_many;

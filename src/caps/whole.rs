@@ -1,0 +1,193 @@
+//! A whole cap in one's hands: its row and all its slots locked.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+
+use crate::caps::own_slot;
+use crate::debits::debit::{Debit, Drawing};
+use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::caps::cap;
+use crate::domain::caps::tally::{Ahead, Period, Tally};
+use crate::error::CapReached;
+use crate::ledger::correction::Corrected;
+use crate::server::clock;
+use crate::server::lock::CapLock;
+use crate::store::Snapshot;
+use crate::store::caps::cap_slots::{self, Counted};
+use crate::store::caps::{self, Cap};
+use crate::store::ledger::accounts::Context;
+
+/// A cap whose row and slots are locked until the (sub)transaction ends, and what was used of it then.
+#[derive(Debug)]
+pub struct WholeCap<'a> {
+    pub account: &'a str,
+    pub cap: &'a Cap,
+    pub limit: Amount,
+    pub slots: i16,
+    /// What was used when it was locked.
+    pub used: Amount,
+    pub period: Period,
+    tally: Tally,
+    now: DateTime<Utc>,
+}
+
+/// Locks caps, waiting as long as it takes; they come in the order of their ids.
+pub fn lock<'a>(account: &'a str, of: &[&'a Cap]) -> Vec<WholeCap<'a>> {
+    let locked: Vec<_> = of.iter().map(|cap| (*cap, lock_one(account, cap.cap))).collect();
+    // Read in new statements, with all the locks held: final. Where one moves the clock on, those before it are read once more.
+    let mut now = clock::now();
+    loop {
+        let whole: Vec<_> = locked.iter().map(|(cap, (limit, slots))| read(account, cap, *limit, *slots)).collect();
+        let moved = clock::now();
+        if whole.iter().all(|whole| whole.period == whole.cap.period(account, moved)) || moved == now {
+            return whole;
+        }
+        now = moved;
+    }
+}
+
+/// Locks all caps that count a debit, and spreads what is left of each so that one slot has what the debit takes.
+pub fn gather(drawing: &Drawing<'_>) {
+    let counting: Vec<&Cap> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
+    for whole in lock(drawing.eligible.account, &counting) {
+        whole.spread(drawing.amount, drawing.decimals);
+    }
+}
+
+/// Locks a cap's row and all its slots; its limit, and how many slots it has.
+pub fn lock_one(account: &str, cap: i64) -> (Amount, i16) {
+    let locked = caps::lock(account, cap).expect("caps are never deleted");
+    for slot in 0..locked.slots {
+        CapLock::acquire(cap, slot).keep();
+    }
+    (locked.limit, locked.slots)
+}
+
+fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeCap<'a> {
+    let Counter { period, tally, now, is_recounted } = counter(account, cap.cap, |at| cap.period(account, at));
+    cap.slots.set(slots);
+    let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now };
+    if is_recounted {
+        // A transaction that locks it again must not count a second time what was written meanwhile.
+        whole.spread(limit, MAX_DECIMALS);
+    }
+    whole
+}
+
+/// What all slots of a cap that is locked whole have counted.
+pub struct Counter {
+    pub period: Period,
+    pub tally: Tally,
+    pub now: DateTime<Utc>,
+    /// It was counted anew from the ledger.
+    is_recounted: bool,
+}
+
+/// Reads it. Slots that were written by a clock which read more move the clock on, or are counted anew from the ledger.
+pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Period) -> Counter {
+    let slots = cap_slots::slots(account, cap);
+    loop {
+        let now = clock::now();
+        let period = period_at(now);
+        match slots.iter().filter_map(|slot| slot.tally.ahead_of(period, now)).max() {
+            None => {
+                let tally = Tally::sum(slots.iter().map(|slot| &slot.tally), period);
+                return Counter { period, tally, now, is_recounted: false };
+            }
+            Some(Ahead::Until(at)) => clock::move_to(at),
+            Some(Ahead::Astray) => {
+                let tally = cap_slots::recounted(Snapshot::Fresh, account, cap, period);
+                return Counter { period, tally, now, is_recounted: true };
+            }
+        }
+    }
+}
+
+/// Lays out a limit and its usage over the slots, for debits of `amount`: how much each may use. Where a clock that was ahead has
+/// counted in a period to come, all of it stays in one slot, so that it holds then too.
+pub fn layout(
+    limit: Amount,
+    (tally, period): (&Tally, Period),
+    amount: Amount,
+    (slots, own): (i16, i16),
+    decimals: u32,
+) -> Vec<Amount> {
+    if tally.reaches_beyond(period) {
+        return cap::gather(limit, slots, own);
+    }
+    cap::spread(limit, tally.used_in(period), amount, slots, own, decimals).expect("a limit within its range")
+}
+
+/// The caps that may count one of the items, by account, in the order in which they are locked.
+pub fn counting<'a>(items: &[Debit<'a>], contexts: &'a [Rc<Context>]) -> BTreeMap<&'a str, Vec<&'a Cap>> {
+    let mut by_account: BTreeMap<&'a str, BTreeMap<i64, &'a Cap>> = BTreeMap::new();
+    for (item, context) in items.iter().zip(contexts) {
+        for cap in context.caps.iter().filter(|cap| cap.counts(item.operation)) {
+            by_account.entry(item.account).or_default().insert(cap.cap, cap);
+        }
+    }
+    by_account.into_iter().map(|(account, caps)| (account, caps.into_values().collect())).collect()
+}
+
+impl WholeCap<'_> {
+    /// Spreads what is left for debits of `amount`.
+    pub fn spread(&self, amount: Amount, decimals: u32) {
+        self.write(&self.tally, self.period, amount, decimals);
+    }
+
+    /// Counts what is debited at an instant, and spreads what is left for debits of `amount`.
+    pub fn count(&self, debited: Amount, at: DateTime<Utc>, amount: Amount, decimals: u32) {
+        let period = self.cap.period(self.account, at);
+        if period.step.is_none() && period.starts_at < self.period.starts_at {
+            // It was recorded in a period that is over.
+            return;
+        }
+        let mut tally = self.tally.clone();
+        tally.count(period, debited);
+        self.write(&tally, period, amount, decimals);
+    }
+
+    /// What there is to say when it leaves less than is counted.
+    pub fn refuses(&self, requested: Amount) -> Option<CapReached> {
+        let left = self.limit.checked_sub(self.used).unwrap_or_default();
+        (self.cap.blocks && left < requested).then(|| self.reached(self.used, requested))
+    }
+
+    fn write(&self, tally: &Tally, period: Period, amount: Amount, decimals: u32) {
+        let own = own_slot(self.slots);
+        self.cap.start.set(Some(own));
+        let spread = layout(self.limit, (tally, period), amount, (self.slots, own), decimals);
+        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
+    }
+
+    /// What there is to say when it leaves less than `requested`, and so much is used.
+    pub fn reached(&self, used: Amount, requested: Amount) -> CapReached {
+        let mut tally = self.tally.clone();
+        tally.count(self.period, used.checked_sub(self.used).unwrap_or_default());
+        let (limit, slots, period, now) = (self.limit, self.slots, self.period, self.now);
+        crate::caps::cap_reached(self.cap, &Counted { limit, slots, period, tally, now }, requested)
+    }
+}
+
+/// Takes back or adds what a correction of a debit changes: its headroom is there again if it was recorded in the running period.
+///
+/// `amount` is what the lot got back; below zero, the part of it that is taken again, which no cap refuses.
+pub fn correct(account: &str, unit: &str, debit: &Corrected, pooled: bool, amount: Amount, decimals: u32) {
+    let usage = &debit.usage;
+    let applying = caps::applying(Snapshot::Fresh, account, unit, usage.member.as_deref(), usage.department.as_deref());
+    let counting: Vec<&Cap> =
+        applying.iter().filter(|cap| cap.counts(usage.operation.as_deref()) && (pooled || !cap.pool)).collect();
+    if amount.is_zero() {
+        // Only locked, before its lot is.
+        lock(account, &counting);
+        return;
+    }
+    let size = if amount.is_positive() { amount } else { amount.negated() };
+    for whole in lock(account, &counting) {
+        let mut tally = whole.tally.clone();
+        tally.give_back(whole.period, whole.cap.period(account, debit.recorded_at), amount);
+        whole.write(&tally, whole.period, size, decimals);
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules of caps: periods, rolling windows, and what a slot counts.
+
+pub mod cap;
+pub mod rolling;
+pub mod tally;

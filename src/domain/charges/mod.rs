@@ -1,0 +1,3 @@
+//! The rules of converting credits.
+
+pub mod conversion;

@@ -1,0 +1,3 @@
+//! The forecast of expiry.
+
+pub mod forecast;

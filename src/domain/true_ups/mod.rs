@@ -1,0 +1,3 @@
+//! The rules of true-ups.
+
+pub mod true_up;

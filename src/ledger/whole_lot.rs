@@ -1,0 +1,77 @@
+//! A whole lot in one's hands: its row and all its slots locked. What changes more than one slot, does it with this.
+
+use crate::domain::amount::Amount;
+use crate::server::lock::SlotLock;
+use crate::store::ledger::corrections;
+use crate::store::ledger::lots::{self, HandedOn, Locked};
+use crate::store::ledger::slots::{self, Layout};
+
+/// A lot whose row and slots are locked until the (sub)transaction ends, and what its slots held then.
+#[derive(Debug)]
+pub struct WholeLot<'a> {
+    pub account: &'a str,
+    pub lot: i64,
+    pub state: Locked,
+    pub slots: Vec<Amount>,
+}
+
+/// Locks a lot and all its slots, waiting as long as it takes; `None` when there is no such lot.
+pub fn lock<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
+    let state = lots::lock(account, lot)?;
+    for slot in 0..state.slots {
+        SlotLock::acquire(lot, slot).keep();
+    }
+    Some(read(account, lot, state))
+}
+
+/// Locks an open lot and all its slots if nobody holds any of them.
+pub fn lock_if_free<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
+    let state = lots::lock_open_if_free(account, lot)?;
+    let mut held = Vec::new();
+    for slot in 0..state.slots {
+        match SlotLock::try_acquire(lot, slot) {
+            Some(lock) => held.push(lock),
+            None => {
+                held.into_iter().for_each(SlotLock::release);
+                return None;
+            }
+        }
+    }
+    held.into_iter().for_each(SlotLock::keep);
+    Some(read(account, lot, state))
+}
+
+/// Reads the slots in a new statement: what it sees is final, since all the locks are held.
+fn read(account: &str, lot: i64, state: Locked) -> WholeLot<'_> {
+    let slots = slots::slots(account, lot);
+    assert_eq!(slots.len(), state.slots as usize, "the slots of lot {lot}");
+    WholeLot { account, lot, state, slots }
+}
+
+impl WholeLot<'_> {
+    /// What is left of the lot.
+    pub fn remaining(&self) -> Amount {
+        self.slots.iter().copied().sum()
+    }
+
+    /// The slots emptied.
+    pub fn emptied(&self) -> Layout<'_> {
+        Layout { account: self.account, lot: self.lot, remaining: vec![Amount::ZERO; self.slots.len()] }
+    }
+
+    /// The part of its credits that goes to a new lot, with its part of the price.
+    pub fn hand_on(&self, amount: Amount) -> HandedOn {
+        HandedOn::of(corrections::price(self.account, self.lot), (self.lot, self.remaining()), lots::next_id(), amount)
+    }
+
+    /// Closes the lot if it holds nothing.
+    pub fn close_if_empty(&self) -> Option<()> {
+        self.remaining().is_zero().then(|| lots::close(&[(self.account, self.lot)]))
+    }
+
+    /// Empties the lot and closes it.
+    pub fn empty_and_close(&self) {
+        slots::set_slots(&[self.emptied()]);
+        lots::close(&[(self.account, self.lot)]);
+    }
+}

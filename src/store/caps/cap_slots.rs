@@ -1,0 +1,191 @@
+//! The table `credit.cap_slot`: what the parts of caps' limits have counted.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{
+    BOOLOID, INT2ARRAYOID, INT2OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZARRAYOID,
+    TIMESTAMPTZOID,
+};
+
+use crate::domain::amount::Amount;
+use crate::domain::caps::tally::{Period, Tally};
+use crate::store::Snapshot;
+use crate::store::statement::{Row, Statement};
+
+static SLOT: Statement = Statement::by_index(
+    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2 AND slot = $3",
+    &[TEXTOID, INT8OID, INT2OID],
+);
+
+static SLOTS: Statement = Statement::by_index(
+    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2 ORDER BY slot",
+    &[TEXTOID, INT8OID],
+);
+
+static SET_SLOT: Statement = Statement::by_index(
+    "UPDATE credit.cap_slot SET allowance = $4, used = $5, period_start = $6, steps = $7, used_by_step = $8
+     WHERE account = $1 AND cap = $2 AND slot = $3",
+    &[TEXTOID, INT8OID, INT2OID, NUMERICOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+);
+
+// All that was used is in one slot, $5; a cap of the calendar has no steps elsewhere.
+static SET_SLOTS: Statement = Statement::by_index(
+    "UPDATE credit.cap_slot s SET allowance = v.allowance, period_start = $6, used = CASE WHEN s.slot = $5 THEN $7 ELSE 0 END,
+         steps = CASE WHEN s.slot = $5 THEN $8 WHEN $10 THEN '{}' END,
+         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END
+     FROM unnest($3::smallint[], $4::numeric[]) AS v (slot, allowance)
+     WHERE s.account = $1 AND s.cap = $2 AND s.slot = v.slot",
+    &[
+        TEXTOID,
+        INT8OID,
+        INT2ARRAYOID,
+        NUMERICARRAYOID,
+        INT2OID,
+        TIMESTAMPTZOID,
+        NUMERICOID,
+        TIMESTAMPTZARRAYOID,
+        NUMERICARRAYOID,
+        BOOLOID,
+    ],
+);
+
+static ADD_SLOTS: Statement = Statement::by_index(
+    "WITH cap AS (SELECT CASE WHEN rolling IS NOT NULL THEN '{}'::timestamptz[] END AS steps,
+             CASE WHEN rolling IS NOT NULL THEN '{}'::numeric[] END AS used_by_step
+         FROM credit.cap WHERE account = $1 AND cap = $2),
+     added AS (INSERT INTO credit.cap_slot (account, cap, slot, allowance, used, period_start, steps, used_by_step)
+         SELECT $1, $2, $3 + part - 1, allowance, 0, $5, cap.steps, cap.used_by_step
+         FROM cap, unnest($4::numeric[]) WITH ORDINALITY AS v (allowance, part) RETURNING slot)
+     UPDATE credit.cap SET slots = $3 + (SELECT count(*) FROM added) WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID, INT2OID, NUMERICARRAYOID, TIMESTAMPTZOID],
+);
+
+static SPENT_BY_STEP: Statement = Statement::new(
+    "SELECT step, spent FROM credit.cap_spent_by_step($1, $2, $3) WHERE spent <> 0 ORDER BY step",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID],
+);
+
+static ADD_FIRST_SLOT: Statement = Statement::by_index(
+    "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step)
+     SELECT account, cap, 0, amount, $3, $4, $5, $6 FROM credit.cap WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+);
+
+// The time is read when the statement runs, as where credits are surveyed.
+static SURVEY: Statement = Statement::by_index(
+    "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at
+     FROM credit.cap c JOIN credit.cap_state s ON s.account = c.account AND s.cap = c.cap
+     WHERE c.account = $1 AND s.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
+    &[TEXTOID, INT8ARRAYOID],
+);
+
+/// A cap's slot as it is written.
+#[derive(Clone, Debug)]
+pub struct CapSlot {
+    pub allowance: Amount,
+    pub tally: Tally,
+}
+
+impl CapSlot {
+    /// What is left of it in a period.
+    pub fn headroom(&self, period: Period) -> Amount {
+        self.allowance.checked_sub(self.tally.used_in(period)).unwrap_or_default()
+    }
+}
+
+fn slot_of_row(row: Row<'_>) -> CapSlot {
+    let steps = row.optional::<Vec<DateTime<Utc>>>(4).map(|steps| steps.into_iter().zip(row.get::<Vec<Amount>>(5)).collect());
+    CapSlot { allowance: row.get(1), tally: Tally { used: row.get(2), since: row.get(3), steps } }
+}
+
+/// The columns of a tally's steps.
+fn columns(tally: &Tally) -> (Option<Vec<DateTime<Utc>>>, Option<Vec<Amount>>) {
+    tally.steps.as_ref().map(|steps| steps.iter().copied().unzip()).unzip()
+}
+
+/// One slot; `None` for one that somebody adds just now, or was about to.
+pub fn slot(account: &str, cap: i64, slot: i16) -> Option<CapSlot> {
+    SLOT.run(&[&account, &cap, &slot]).first().map(slot_of_row)
+}
+
+/// All slots of a cap, from slot 0 on.
+pub fn slots(account: &str, cap: i64) -> Vec<CapSlot> {
+    SLOTS.run(&[&account, &cap]).iter().map(slot_of_row).collect()
+}
+
+/// Writes a slot whose lock is held.
+pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
+    let (steps, used_by_step) = columns(&to.tally);
+    let used_by_step = used_by_step.as_deref();
+    let written = SET_SLOT.run(&[&account, &cap, &slot, &to.allowance, &to.tally.used, &to.tally.since, &steps, &used_by_step]);
+    assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
+}
+
+/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether it counts a
+/// rolling window.
+pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally, is_rolling: bool) {
+    let slots: Vec<i16> = (0..allowances.len() as i16).collect();
+    let (steps, used_by_step) = columns(tally);
+    let used_by_step = used_by_step.as_deref();
+    let parameters: [&dyn crate::store::Parameter; 10] =
+        [&account, &cap, &slots, &allowances, &own, &tally.since, &tally.used, &steps, &used_by_step, &is_rolling];
+    assert_eq!(SET_SLOTS.run(&parameters).count(), slots.len(), "the slots of cap {cap}");
+}
+
+/// Adds slots behind the `existing` ones of a cap whose row is locked, in which nothing is used yet.
+pub fn add_slots(account: &str, cap: i64, existing: i16, allowances: &[Amount], since: DateTime<Utc>) {
+    let added = ADD_SLOTS.run(&[&account, &cap, &existing, &allowances, &since]);
+    assert_eq!(added.count(), 1, "cap {cap} to widen");
+}
+
+/// What the ledger says was spent of a cap from the beginning of a period on.
+pub fn recounted(snapshot: Snapshot, account: &str, cap: i64, period: Period) -> Tally {
+    let spent = SPENT_BY_STEP.execute(snapshot, &[&account, &cap, &Tally::new(period).since]);
+    Tally::of_ledger(period, spent.iter().map(|row| (row.get(1), row.get(2))))
+}
+
+/// Gives a new cap its first slot, with what was spent.
+pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
+    let (steps, used_by_step) = columns(tally);
+    let used_by_step = used_by_step.as_deref();
+    let added = ADD_FIRST_SLOT.run(&[&account, &cap, &tally.since, &tally.used, &steps, &used_by_step]);
+    assert_eq!(added.count(), 1, "cap {cap} to begin");
+}
+
+/// What is committed of a cap.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    pub limit: Amount,
+    pub slots: i16,
+    pub period: Period,
+    pub tally: Tally,
+    /// When that was.
+    pub now: DateTime<Utc>,
+}
+
+impl Counted {
+    /// What is used.
+    pub fn used(&self) -> Amount {
+        self.tally.used_in(self.period)
+    }
+
+    /// What is left of the limit.
+    pub fn headroom(&self) -> Amount {
+        self.limit.checked_sub(self.used()).unwrap_or_default().max(Amount::ZERO)
+    }
+}
+
+/// What is committed of the caps, seen at one instant, in the order of their ids.
+pub fn survey(snapshot: Snapshot, account: &str, caps: &[i64]) -> Vec<Counted> {
+    SURVEY.execute(snapshot, &[&account, &caps.to_vec()]).iter().map(counted_of_row).collect()
+}
+
+fn counted_of_row(row: Row<'_>) -> Counted {
+    let period = Period { starts_at: row.get(3), ends_at: row.get(4), step: row.optional(8) };
+    let steps = row.optional::<Vec<DateTime<Utc>>>(6).unwrap_or_default();
+    let used_by_step = row.optional::<Vec<Amount>>(7).unwrap_or_default();
+    let tally = match period.step {
+        None => Tally { used: row.get(5), ..Tally::new(period) },
+        Some(_) => Tally::of_steps(period, std::iter::zip(steps, used_by_step)),
+    };
+    Counted { limit: row.get(1), slots: row.get(2), period, tally, now: row.get(9) }
+}

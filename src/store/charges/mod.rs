@@ -1,0 +1,3 @@
+//! The SQL of converting credits.
+
+pub mod conversions;

@@ -1,0 +1,4 @@
+//! The SQL of reports of consumption.
+
+pub mod chargeback;
+pub mod rollup;

@@ -1,0 +1,3 @@
+//! The SQL of debits: which lots may pay.
+
+pub mod eligible;

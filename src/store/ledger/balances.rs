@@ -1,0 +1,68 @@
+//! What is there to spend: from the slots now, from the ledger as of an instant.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{BOOLOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::prelude::*;
+
+use crate::store::statement::Statement;
+
+/// Lots in force at an instant, in the asked scope.
+/// $1 account, $2 unit, $3 member or NULL for everything, $4 whether a member may use the pool, $5 the instant, $6 operation.
+macro_rules! in_scope {
+    () => {
+        "l.account = $1 AND l.unit = $2
+         AND ($3 IS NULL OR COALESCE(l.member, '') = $3 OR ($4 AND l.member IS NULL))
+         AND l.effective_at <= $5 AND (l.expires_at IS NULL OR l.expires_at > $5)
+         AND ($6 IS NULL OR l.applies_to IS NULL OR $6 = ANY (l.applies_to))"
+    };
+}
+
+static IN_FORCE: Statement = Statement::by_index(
+    concat!(
+        "SELECT trim_scale(COALESCE(sum(s.remaining), 0))
+         FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
+         WHERE NOT l.closed AND ",
+        in_scope!()
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+// What a schedule brings counts from when it was due, however late it was issued: nothing was spent between.
+static AS_OF: Statement = Statement::new(
+    concat!(
+        "SELECT trim_scale(COALESCE(sum(e.amount), 0))
+         FROM credit.lot l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot
+         WHERE e.account = $1 AND (e.recorded_at <= $5 OR e.kind IN ('grant', 'roll_in', 'expiry') AND e.occurred_at <= $5) AND ",
+        in_scope!()
+    ),
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
+);
+
+/// Whose credits are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    pub account: &'a str,
+    pub unit: &'a str,
+    /// Without a member everything in the account counts.
+    pub member: Option<&'a str>,
+    /// Whether the pool counts for a member.
+    pub pool: bool,
+    /// Without an operation lots limited to operations count too.
+    pub operation: Option<&'a str>,
+}
+
+/// What the slots of the lots in force at `at` hold now.
+pub fn in_force(scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
+    sum(&IN_FORCE, scope, at)
+}
+
+/// What the ledger says the lots in force at `at` held then.
+pub fn as_of(scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
+    sum(&AS_OF, scope, at)
+}
+
+fn sum(statement: &Statement, scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
+    let Scope { account, unit, member, pool, operation } = scope;
+    let rows = statement.read(&[&account, &unit, &member, &pool, &at, &operation]);
+    rows.first().expect("an aggregate has one row").get(1)
+}

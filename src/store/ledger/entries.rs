@@ -1,0 +1,226 @@
+//! The table `credit.entry`: the ledger.
+
+use chrono::{DateTime, Utc};
+use pgrx::pg_sys::{
+    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
+    TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
+};
+
+use crate::convert;
+use crate::domain::amount::{Amount, MAX_DECIMALS};
+use crate::domain::exact;
+use crate::store::ledger::sequences;
+use crate::store::statement::Statement;
+
+// One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
+static TAKE: Statement = Statement::by_index(
+    "WITH taken AS (
+         UPDATE credit.slot SET remaining = remaining - $4 WHERE account = $1 AND lot = $2 AND slot = $3 AND remaining >= $4
+         RETURNING true
+     ), line AS (
+     INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
+     SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true,
+         $12, $13, $14::jsonb
+     FROM taken
+     RETURNING posting
+     )
+     SELECT line.posting FROM taken LEFT JOIN line ON true",
+    &[
+        TEXTOID, INT8OID, INT2OID, NUMERICOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+        NUMERICOID, INT8OID, TEXTOID,
+    ],
+);
+
+// What ends a lot's life is the lot owner's.
+// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it.
+static VOID: Statement = Statement::by_index(
+    "WITH RECURSIVE descent AS (
+         SELECT l.lot, l.parent, l.unit, 0 AS steps FROM credit.lot l WHERE l.account = $1 AND l.lot = $2
+         UNION ALL
+         SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d JOIN credit.lot p ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
+     ), line AS (
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+             recorded_by, metadata, posted)
+         SELECT l.account, nextval('credit.posting_id'), 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
+             $5::jsonb, true
+         FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
+         WHERE l.account = $1 AND l.lot = $2
+         RETURNING posting
+     )
+     INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid)
+     SELECT $1, line.posting, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), $3, $6, $7 FROM line",
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID],
+);
+
+static MARK_POSTED: Statement = Statement::by_index(
+    "UPDATE credit.entry SET posted = true WHERE account = $1 AND posting = $2 AND line = $3 AND NOT posted",
+    &[TEXTOID, INT8OID, INT4OID],
+);
+
+static POSTING_EXISTS: Statement =
+    Statement::by_index("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
+
+static DEBIT_BATCH: Statement = Statement::new(
+    "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
+     SELECT v.account, v.posting, v.line, 'debit', - v.amount, v.lot, v.member, v.department, v.operation, v.occurred_at,
+         $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb
+     FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
+         $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[])
+         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate, dimensions)",
+    &[
+        TEXTARRAYOID,
+        INT8ARRAYOID,
+        INT4ARRAYOID,
+        INT8ARRAYOID,
+        NUMERICARRAYOID,
+        TEXTARRAYOID,
+        TEXTARRAYOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZARRAYOID,
+        TEXTARRAYOID,
+        TIMESTAMPTZOID,
+        NUMERICARRAYOID,
+        INT8ARRAYOID,
+        TEXTARRAYOID,
+    ],
+);
+
+static NEXT_POSTINGS: Statement = Statement::new("SELECT nextval('credit.posting_id') FROM generate_series(1, $1)", &[INT4OID]);
+
+static NEXT_POSTING: Statement = Statement::new("SELECT nextval('credit.posting_id')", &[]);
+
+/// What every line of a debit says besides its lot and amount.
+#[derive(Clone, Copy, Debug)]
+pub struct DebitLine<'a> {
+    pub account: &'a str,
+    pub member: Option<&'a str>,
+    pub department: Option<&'a str>,
+    pub operation: Option<&'a str>,
+    /// When the usage happened; when it is recorded unless said otherwise.
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub metadata: Option<&'a str>,
+    /// What was charged for, when the amount is a price.
+    pub usage: Option<Usage<'a>>,
+}
+
+/// How much of its operation a charge is for, and the rate that made its price.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage<'a> {
+    pub quantity: Amount,
+    pub rate: i64,
+    /// As a JSON object.
+    pub dimensions: Option<&'a str>,
+}
+
+/// Takes the amount from a slot whose lock is held; the posting, or `None` when the slot holds less.
+pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: Option<i64>, now: DateTime<Utc>) -> Option<i64> {
+    let occurred_at = line.occurred_at.unwrap_or(now);
+    let rows = TAKE.run(&[
+        &line.account,
+        &lot,
+        &slot,
+        &amount,
+        &posting,
+        &line.member,
+        &line.department,
+        &line.operation,
+        &occurred_at,
+        &now,
+        &line.metadata,
+        &line.usage.map(|usage| usage.quantity),
+        &line.usage.map(|usage| usage.rate),
+        &line.usage.and_then(|usage| usage.dimensions),
+    ]);
+    // Taken without a line: another trigger dropped it. Going on would lose credit.
+    rows.first().map(|row| row.optional(1).unwrap_or_else(|| panic!("a trigger dropped the ledger line of a debit")))
+}
+
+/// One line of a debit.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLine<'a> {
+    pub debit: DebitLine<'a>,
+    pub posting: i64,
+    pub line: i32,
+    pub lot: i64,
+    pub amount: Amount,
+}
+
+impl<'a> BatchLine<'a> {
+    /// The lines of one debit: what each lot pays. A charge's quantity is divided like its price, so that it adds up as well.
+    pub fn of_debit(debit: DebitLine<'a>, posting: i64, parts: &[(i64, Amount)]) -> Vec<BatchLine<'a>> {
+        let amounts: Vec<_> = parts.iter().map(|(_, amount)| *amount).collect();
+        let quantities = debit.usage.map(|usage| exact::split(usage.quantity, &amounts, MAX_DECIMALS));
+        let line = |(index, (lot, amount)): (usize, &(i64, Amount))| {
+            let usage = debit.usage.zip(quantities.as_ref()).map(|(usage, parts)| Usage { quantity: parts[index], ..usage });
+            BatchLine { debit: DebitLine { usage, ..debit }, posting, line: index as i32 + 1, lot: *lot, amount: *amount }
+        };
+        parts.iter().enumerate().map(line).collect()
+    }
+}
+
+/// Writes the lines of one debit or many.
+pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
+    let amounts: Vec<_> = lines.iter().map(|line| line.amount).collect();
+    let occurred_at = |line: &BatchLine<'_>| convert::timestamptz(line.debit.occurred_at.unwrap_or(now));
+    let written = DEBIT_BATCH.run(&[
+        &lines.iter().map(|line| line.debit.account).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.posting).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.line).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.lot).collect::<Vec<_>>(),
+        &amounts.as_slice(),
+        &lines.iter().map(|line| line.debit.member).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.department).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.operation).collect::<Vec<_>>(),
+        &lines.iter().map(occurred_at).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.metadata).collect::<Vec<_>>(),
+        &now,
+        &lines.iter().map(|line| line.debit.usage.map(|usage| usage.quantity)).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.usage.map(|usage| usage.rate)).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.usage.and_then(|usage| usage.dimensions)).collect::<Vec<_>>(),
+    ]);
+    assert_eq!(written.count(), lines.len(), "the lines of debits");
+}
+
+/// So many posting ids nobody else has, in ascending order.
+pub fn next_postings(count: usize) -> Vec<i64> {
+    sequences::check_once();
+    let postings: Vec<i64> = NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect();
+    postings.iter().for_each(|posting| sequences::check_next(*posting));
+    postings
+}
+
+/// What a void takes out of a lot.
+#[derive(Clone, Copy, Debug)]
+pub struct Voided {
+    /// All that was left.
+    pub amount: Amount,
+    /// How much of it the lot was granted with.
+    pub granted: Amount,
+    /// What that had cost.
+    pub paid: Amount,
+}
+
+/// Writes the line that voids what is left of a lot.
+pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
+    let written = VOID.run(&[&account, &lot, &voided.amount, &now, &metadata, &voided.granted, &voided.paid]);
+    assert_eq!(written.count(), 1, "the void entry of lot {lot}");
+}
+
+/// Marks a directly inserted line as applied.
+pub fn mark_posted(account: &str, posting: i64, line: i32) {
+    assert_eq!(MARK_POSTED.run(&[&account, &posting, &line]).count(), 1, "posting {posting} to mark");
+}
+
+pub fn posting_exists(account: &str, posting: i64) -> bool {
+    POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
+}
+
+/// A posting id nobody else has.
+pub fn next_posting() -> i64 {
+    sequences::check_once();
+    let posting = NEXT_POSTING.run(&[]).first().expect("one row").get(1);
+    sequences::check_next(posting);
+    posting
+}

@@ -1,0 +1,11 @@
+//! The true-up: what was promised for a period against what was consumed in it, and closing the period.
+//!
+//! - [`statement`]: what a period comes to, for who only reads
+//! - [`promise`]: what was promised for it, and at what price
+//! - [`post`]: closing it, with what follows
+//!
+//! What comes late for a closed period is in [`crate::debits::closed`].
+
+pub mod post;
+pub mod promise;
+pub mod statement;
