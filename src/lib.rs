@@ -15,14 +15,13 @@
 use pgrx::prelude::*;
 
 mod api;
+mod arguments;
 mod caps;
 mod charges;
 mod consumption;
-mod convert;
 mod debits;
 mod domain;
 mod error;
-mod json;
 mod ledger;
 mod maintenance;
 mod plans;
@@ -36,6 +35,7 @@ mod store;
 mod tests;
 mod text_array;
 mod true_ups;
+mod values;
 
 pgrx::pg_module_magic!(name, version);
 

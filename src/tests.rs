@@ -5,14 +5,15 @@
 mod tests {
     use pgrx::prelude::*;
 
-    use crate::convert;
+    use crate::arguments;
     use crate::debits::head;
     use crate::domain::amount::Amount;
     use crate::domain::ledger::drawdown;
-    use crate::server::lock::SlotLock;
+    use crate::server::locks::slot::{SlotLock, Striped};
     use crate::server::{clock, subtransaction};
     use crate::store::connected;
     use crate::store::debits::eligible::{self, Eligibility, Head};
+    use crate::values;
 
     fn sql(statement: &str) {
         Spi::run(statement).expect("a statement that succeeds");
@@ -26,8 +27,8 @@ mod tests {
     fn amounts_survive_the_way_through_numeric() {
         for text in ["0", "12.5", "-0.000000001", "999999999999999.999999999", "-999999999999999.999999999", "10000", "0.0001"] {
             let amount = Amount::parse(text).unwrap();
-            let numeric = convert::numeric(amount);
-            assert_eq!(convert::amount("amount", &numeric).unwrap(), amount);
+            let numeric = values::numeric(amount);
+            assert_eq!(arguments::amount("amount", &numeric).unwrap(), amount);
             assert_eq!(numeric.normalize(), text);
         }
     }
@@ -37,15 +38,15 @@ mod tests {
         for text in ["2026-01-31 00:00:00.000001+00", "0044-03-15 12:00:00+00 BC", "9999-12-31 23:59:59+00"] {
             let query = format!("SELECT '{text}'::timestamptz");
             let value = Spi::get_one::<TimestampWithTimeZone>(&query).unwrap().unwrap();
-            let instant = convert::instant("at", value).unwrap();
-            assert_eq!(convert::timestamptz(instant), value);
+            let instant = arguments::instant("at", value).unwrap();
+            assert_eq!(values::timestamptz(instant), value);
         }
     }
 
     #[pg_test]
     fn infinite_instants_are_refused() {
         let value = Spi::get_one::<TimestampWithTimeZone>("SELECT 'infinity'::timestamptz").unwrap().unwrap();
-        assert!(convert::instant("at", value).is_err());
+        assert!(arguments::instant("at", value).is_err());
     }
 
     #[pg_test]
@@ -76,7 +77,7 @@ mod tests {
         let undone = connected(|| {
             subtransaction::attempt::<(), ()>(|| {
                 sql("INSERT INTO attempted VALUES (2)");
-                SlotLock::acquire(77, 3).keep();
+                SlotLock::acquire(Striped::Lot(77), 3).keep();
                 Ok(None)
             })
         });
@@ -88,10 +89,10 @@ mod tests {
     #[pg_test]
     fn a_slots_lock_is_given_back_or_kept() {
         let held = || text("SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
-        SlotLock::try_acquire(5, 0).expect("a free lock").release();
+        SlotLock::try_acquire(Striped::Lot(5), 0).expect("a free lock").release();
         assert_eq!(held(), "0");
-        SlotLock::try_acquire(5, 0).expect("a free lock").keep();
-        SlotLock::try_acquire(5, 0).expect("our own lock").release();
+        SlotLock::try_acquire(Striped::Lot(5), 0).expect("a free lock").keep();
+        SlotLock::try_acquire(Striped::Lot(5), 0).expect("our own lock").release();
         assert_eq!(held(), "1");
     }
 

@@ -4,8 +4,8 @@ use chrono::Datelike;
 use pgrx::prelude::*;
 
 use crate::api::ledger::{amounts, balance};
+use crate::arguments;
 use crate::caps::change;
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::caps::cap::{Every, Limit, Over};
 use crate::domain::caps::rolling::Window;
@@ -13,6 +13,7 @@ use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::store::caps::{Scope, cap_slots};
 use crate::store::{Snapshot, connected};
+use crate::values;
 
 /// The last year in which the anchor of a rolling window may lie.
 const LAST_YEAR_OF_STEPS: i32 = 9999;
@@ -34,27 +35,27 @@ fn credit_cap(
     covers: default!(Option<&str>, "'everything'"),
     action: default!(Option<&str>, "'block'"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     let amount = amounts::positive("amount", amount.as_ref(), account, unit)?;
-    let member = convert::optional_name("member", member)?;
-    let department = convert::optional_department("department", department)?;
-    let operation = convert::optional_name("operation", operation)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let member = arguments::optional_name("member", member)?;
+    let department = arguments::optional_department("department", department)?;
+    let operation = arguments::optional_name("operation", operation)?;
+    let unit = arguments::optional_name("unit", unit)?;
     let over = over(account, every, rolling)?;
     let anchor_of_steps = anchor.filter(|_| over.window().is_some());
-    let anchor = convert::optional_instant("anchor", anchor)?;
+    let anchor = arguments::optional_instant("anchor", anchor)?;
     // Steps are counted from it in seconds, which SQL and Rust do alike over so many years.
     if let (Some(given), Some(at)) = (anchor_of_steps, anchor)
         && at.year() > LAST_YEAR_OF_STEPS
     {
         return Err(error::instant_out_of_range("anchor", &given.to_string(), LAST_YEAR_OF_STEPS));
     }
-    let pool = match convert::required("covers", covers)? {
+    let pool = match arguments::required("covers", covers)? {
         "everything" => false,
         "pool" => true,
         unknown => return Err(error::unknown_option("covers", unknown, "everything, pool")),
     };
-    let blocks = match convert::required("action", action)? {
+    let blocks = match arguments::required("action", action)? {
         "block" => true,
         "warn" => false,
         unknown => return Err(error::unknown_option("action", unknown, "block, warn")),
@@ -85,8 +86,8 @@ fn over(account: &str, every: Option<&str>, rolling: Option<Interval>) -> Result
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_end_cap(account: Option<&str>, cap: Option<i64>) -> Result<bool> {
-    let account = convert::name("account", account)?;
-    let cap = convert::required("cap", cap)?;
+    let account = arguments::name("account", account)?;
+    let cap = arguments::required("cap", cap)?;
     connected(|| change::end(account, cap))
 }
 
@@ -99,10 +100,10 @@ fn credit_spendable(
     unit: default!(Option<&str>, "NULL"),
     operation: default!(Option<&str>, "NULL"),
 ) -> Result<AnyNumeric> {
-    let account = convert::name("account", account)?;
-    let member = convert::optional_name("member", member)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let operation = convert::optional_name("operation", operation)?;
+    let account = arguments::name("account", account)?;
+    let member = arguments::optional_name("member", member)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let operation = arguments::optional_name("operation", operation)?;
     connected(|| {
         let context = account::find_for_reader(account, unit, member)?;
         let [own, pooled] = balance::own_and_pooled(account, member, operation, &context);
@@ -115,6 +116,6 @@ fn credit_spendable(
         let credits = own
             .checked_add(of_pool)
             .ok_or_else(|| error::result_out_of_range("the balance", format!("own={own} of_pool={of_pool}")))?;
-        Ok(convert::numeric(least(false).fold(credits, Amount::min)))
+        Ok(values::numeric(least(false).fold(credits, Amount::min)))
     })
 }

@@ -3,8 +3,8 @@
 use pgrx::prelude::*;
 
 use crate::api::ledger::lots::batch;
+use crate::arguments;
 use crate::consumption::rollup;
-use crate::convert;
 use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::server::transactions::{self, Place};
@@ -16,7 +16,7 @@ use crate::store::{connected, connected_on_demand};
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_rollup(max_postings: default!(Option<i32>, 10000), rebuild: default!(Option<bool>, false)) -> Result<i64> {
     let limit = batch("max_postings", max_postings)?;
-    let rebuild = convert::required("rebuild", rebuild)?;
+    let rebuild = arguments::required("rebuild", rebuild)?;
     Ok(connected(|| rollup::refresh(limit, rebuild)))
 }
 
@@ -44,10 +44,10 @@ fn credit_chargeback(
         ),
     >,
 > {
-    let name = convert::name("account", account)?;
-    let begin = convert::instant("starts_at", convert::required("starts_at", starts_at)?)?;
-    let end = convert::instant("ends_at", convert::required("ends_at", ends_at)?)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let name = arguments::name("account", account)?;
+    let begin = arguments::instant("starts_at", arguments::required("starts_at", starts_at)?)?;
+    let end = arguments::instant("ends_at", arguments::required("ends_at", ends_at)?)?;
+    let unit = arguments::optional_name("unit", unit)?;
     if begin >= end {
         return Err(error::report_without_length(begin, end));
     }

@@ -6,11 +6,10 @@ use pgrx::prelude::*;
 use crate::api::ledger::amounts;
 use crate::api::ledger::lots::batch;
 use crate::api::plans::{length, option};
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
 use crate::domain::schedules::rollover::Rollover;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::account as accounts;
 use crate::ledger::grant::{DEFAULT_PRIORITY, PRIORITIES};
 use crate::ledger::idempotency::Keyed;
@@ -21,6 +20,8 @@ use crate::store::connected;
 use crate::store::ledger::accounts as store;
 use crate::store::schedules::NewSchedule;
 use crate::store::schedules::plan_schedules::OfPlan;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// The most periods that a schedule or its lots may live.
 const MAX_PERIODS: i32 = 100_000;
@@ -55,38 +56,38 @@ fn credit_schedule(
     plan: default!(Option<&str>, "NULL"),
     into_pool: default!(Option<bool>, "false"),
 ) -> Result<i64> {
-    let plan = convert::optional_name("plan", plan)?;
+    let plan = arguments::optional_name("plan", plan)?;
     if account.is_some() && plan.is_some() {
         return Err(error::account_or_plan());
     }
-    let key = convert::optional_name("key", key)?;
-    let (rollover, metadata) = (rollover.map(|json| json.0), convert::metadata(metadata)?);
+    let key = arguments::optional_name("key", key)?;
+    let (rollover, metadata) = (rollover.map(|json| json.0), arguments::metadata(metadata)?);
     let on_leave = option("on_leave", on_leave, &["expire", "return", "keep"])?;
     let of_account = account.unwrap_or_default();
     let request = Request {
-        every: convert::required("every", length("every", every)?)?,
-        anchor: convert::optional_instant("anchor", anchor)?,
-        starts_at: convert::optional_instant("starts_at", starts_at)?,
-        unit: convert::optional_name("unit", unit)?,
+        every: arguments::required("every", length("every", every)?)?,
+        anchor: arguments::optional_instant("anchor", anchor)?,
+        starts_at: arguments::optional_instant("starts_at", starts_at)?,
+        unit: arguments::optional_name("unit", unit)?,
         category,
         currency,
         priority: priority.unwrap_or(DEFAULT_PRIORITY),
         validity: validity(
             expires,
             length("expires_after", expires_after)?,
-            convert::optional_instant("expires_at", expires_at)?,
+            arguments::optional_instant("expires_at", expires_at)?,
         )?,
         rollover: rollover.as_deref(),
     };
     let new = NewSchedule {
-        account: if plan.is_none() { convert::name("account", account)? } else { "" },
+        account: if plan.is_none() { arguments::name("account", account)? } else { "" },
         amount: amounts::positive("amount", amount.as_ref(), of_account, unit)?,
-        ends_at: convert::optional_instant("ends_at", ends_at)?,
+        ends_at: arguments::optional_instant("ends_at", ends_at)?,
         periods: count("periods", periods)?,
-        proration: option("proration", Some(convert::required("proration", proration)?), &["none", "first", "last", "both"])?
+        proration: option("proration", Some(arguments::required("proration", proration)?), &["none", "first", "last", "both"])?
             .expect("a value that was given"),
-        per_member: convert::required("per_member", per_member)?,
-        into_pool: convert::required("into_pool", into_pool)?,
+        per_member: arguments::required("per_member", per_member)?,
+        into_pool: arguments::required("into_pool", into_pool)?,
         on_leave: on_leave.unwrap_or(if into_pool == Some(true) { "keep" } else { "expire" }),
         paid: amounts::money("paid", paid.as_ref(), currency, of_account, unit)?,
         true_up: length("true_up", true_up)?,
@@ -183,7 +184,7 @@ impl<'a> Request<'a> {
             return Err(error::invalid_priority(self.priority));
         }
         new.priority = self.priority as i16;
-        let length = |text: &str| convert::span(&convert::interval_of_text(text));
+        let length = |text: &str| values::span(&values::interval_of_text(text));
         let rollover = self.rollover.map(|json| Rollover::parse(json, length)).transpose();
         let rollover = rollover.map_err(|broken| error::invalid_rollover(&broken))?;
         if rollover.is_some() && self.validity.expires == "never" {
@@ -198,14 +199,14 @@ impl<'a> Request<'a> {
             .with("account", Some(new.account))
             .with("amount", Some(new.amount))
             .with("every", Some(length(&self.every)))
-            .with("anchor", self.anchor.map(convert::microseconds))
-            .with("starts_at", self.starts_at.map(convert::microseconds))
-            .with("ends_at", new.ends_at.map(convert::microseconds))
+            .with("anchor", self.anchor.map(values::microseconds))
+            .with("starts_at", self.starts_at.map(values::microseconds))
+            .with("ends_at", new.ends_at.map(values::microseconds))
             .with("periods", new.periods)
             .with("expires", Some(self.validity.expires))
             .with("expires_periods", self.validity.periods)
             .with("expires_after", self.validity.after.as_ref().map(length))
-            .with("expires_at", self.validity.at.map(convert::microseconds))
+            .with("expires_at", self.validity.at.map(values::microseconds))
             .with("proration", Some(new.proration))
             .with("per_member", Some(new.per_member))
             .with("into_pool", new.into_pool.then_some(true))
@@ -270,8 +271,8 @@ fn credit_standard_schedule(
     key: default!(Option<&str>, "NULL"),
 ) -> Result<i64> {
     let months = |months| Interval::new(months, 0, 0).expect("a length of months");
-    let anchor = convert::optional_instant("anchor", anchor)?;
-    let expires_after = convert::required("expires_after", length("expires_after", expires_after)?)?;
+    let anchor = arguments::optional_instant("anchor", anchor)?;
+    let expires_after = arguments::required("expires_after", length("expires_after", expires_after)?)?;
     if !(12..=24).contains(&expires_after.months()) || expires_after.days() != 0 || expires_after.micros() != 0 {
         return Err(error::unusual_expiry());
     }
@@ -280,7 +281,7 @@ fn credit_standard_schedule(
         every: months(12),
         anchor,
         starts_at: anchor,
-        unit: convert::optional_name("unit", unit)?,
+        unit: arguments::optional_name("unit", unit)?,
         category: Some("paid"),
         currency,
         priority: DEFAULT_PRIORITY,
@@ -288,7 +289,7 @@ fn credit_standard_schedule(
         rollover: None,
     };
     let new = NewSchedule {
-        account: convert::name("account", account)?,
+        account: arguments::name("account", account)?,
         amount: amounts::positive("amount", amount.as_ref(), of_account, unit)?,
         periods: count("years", years)?,
         paid: amounts::money("paid", paid.as_ref(), currency, of_account, unit)?,
@@ -296,7 +297,7 @@ fn credit_standard_schedule(
         ..request.blank()
     };
     let fingerprint = request.fingerprint(&new);
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     let keyed = key.map(|key| Keyed { key, function: "credit_standard_schedule", fingerprint });
     connected(|| request.declare(new, keyed))
 }
@@ -310,13 +311,13 @@ fn credit_end_schedule(
     ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     plan: default!(Option<&str>, "NULL"),
 ) -> Result<i64> {
-    let plan = convert::optional_name("plan", plan)?;
+    let plan = arguments::optional_name("plan", plan)?;
     if account.is_some() && plan.is_some() {
         return Err(error::account_or_plan());
     }
-    let account = if plan.is_none() { convert::name("account", account)? } else { "" };
-    let id = convert::required("schedule", schedule)?;
-    let ends_at = convert::optional_instant("ends_at", ends_at)?;
+    let account = if plan.is_none() { arguments::name("account", account)? } else { "" };
+    let id = arguments::required("schedule", schedule)?;
+    let ends_at = arguments::optional_instant("ends_at", ends_at)?;
     connected(|| match plan {
         None => schedule::end(account, id, ends_at),
         Some(plan) => plan_schedule::end(plan, id, ends_at),
@@ -343,17 +344,12 @@ fn credit_schedule_preview(
         ),
     >,
 > {
-    let account = convert::name("account", account)?;
-    let id = convert::required("schedule", schedule)?;
-    let until = convert::instant("until", convert::required("until", until)?)?;
+    let account = arguments::name("account", account)?;
+    let id = arguments::required("schedule", schedule)?;
+    let until = arguments::instant("until", arguments::required("until", until)?)?;
     let lots = connected(|| schedule::preview(account, id, until))?;
     let row = |lot: crate::domain::schedules::schedule::Planned| {
-        (
-            lot.period,
-            convert::numeric(lot.granted),
-            convert::timestamptz(lot.effective_at),
-            lot.expires_at.map(convert::timestamptz),
-        )
+        (lot.period, values::numeric(lot.granted), values::timestamptz(lot.effective_at), lot.expires_at.map(values::timestamptz))
     };
     Ok(TableIterator::new(lots.into_iter().map(row).collect::<Vec<_>>()))
 }
@@ -362,8 +358,8 @@ fn credit_schedule_preview(
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_refresh(account: Option<&str>, at: default!(Option<TimestampWithTimeZone>, "NULL")) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let at = convert::optional_instant("at", at)?;
+    let account = arguments::name("account", account)?;
+    let at = arguments::optional_instant("at", at)?;
     connected(|| {
         let until = until(at)?;
         accounts::find(account, None, None)?;
@@ -378,7 +374,7 @@ fn credit_refresh_of_all(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     max_accounts: default!(Option<i32>, 1000),
 ) -> Result<i64> {
-    let at = convert::optional_instant("at", at)?;
+    let at = arguments::optional_instant("at", at)?;
     let max_accounts = batch("max_accounts", max_accounts)?;
     connected(|| {
         let until = until(at)?;

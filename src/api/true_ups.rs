@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::true_ups::true_up::Treatment;
 use crate::error::{self, Result};
 use crate::ledger::account;
@@ -11,8 +11,10 @@ use crate::store::true_ups::closed_periods::{self, TrueUp};
 use crate::store::true_ups::true_up as store;
 use crate::store::true_ups::true_up::NewTerms;
 use crate::store::{Snapshot, connected};
+use crate::true_ups::period::Period;
 use crate::true_ups::post;
-use crate::true_ups::statement::{self, Period};
+use crate::true_ups::statement;
+use crate::values;
 
 /// A statement as SQL sees it.
 type Row = (
@@ -59,10 +61,10 @@ fn credit_true_up_terms(
     grant_shortfall: default!(Option<bool>, "NULL"),
     unit: default!(Option<&str>, "NULL"),
 ) -> Result<String> {
-    let name = convert::name("account", account)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let every = convert::optional_length("every", every)?;
-    if every.as_ref().is_some_and(|every| convert::span(every).mean_microseconds() < store::SHORTEST) {
+    let name = arguments::name("account", account)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let every = arguments::optional_length("every", every)?;
+    if every.as_ref().is_some_and(|every| values::span(every).mean_microseconds() < store::SHORTEST) {
         return Err(error::cadence_too_short("every"));
     }
     for (argument, treatment) in [("shortfall", shortfall), ("overage", overage)] {
@@ -75,14 +77,14 @@ fn credit_true_up_terms(
     }
     let new = NewTerms {
         every,
-        anchor: convert::optional_instant("anchor", anchor)?,
-        commitment: commitment.map(|commitment| convert::quantity_of("commitment", Some(&commitment))).transpose()?,
+        anchor: arguments::optional_instant("anchor", anchor)?,
+        commitment: commitment.map(|commitment| arguments::quantity_of("commitment", Some(&commitment))).transpose()?,
         shortfall,
         overage,
         eligible,
-        unit_price: unit_price.map(|price| convert::decimal("unit_price", &price)).transpose()?,
-        overage_price: overage_price.map(|price| convert::decimal("overage_price", &price)).transpose()?,
-        currency: convert::optional_currency(currency)?,
+        unit_price: unit_price.map(|price| arguments::decimal("unit_price", &price)).transpose()?,
+        overage_price: overage_price.map(|price| arguments::decimal("overage_price", &price)).transpose()?,
+        currency: arguments::optional_currency(currency)?,
         grant_shortfall,
     };
     connected(|| {
@@ -175,9 +177,9 @@ fn credit_true_up_lines(
     for statement in statements {
         let decimals = money_decimals(&statement);
         for (number, line) in (1..).zip(statement.lines) {
-            let price = line.unit_price.map(convert::numeric_of_decimal);
-            let amount = line.amount.map(|amount| convert::money(amount, decimals));
-            let quantity = convert::numeric(line.quantity);
+            let price = line.unit_price.map(values::numeric_of_decimal);
+            let amount = line.amount.map(|amount| values::money(amount, decimals));
+            let quantity = values::numeric(line.quantity);
             rows.push((statement.account.clone(), number, line.kind, line.reference, quantity, price, amount));
         }
     }
@@ -236,8 +238,8 @@ fn credit_true_up_post(
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_true_up_settle(account: Option<&str>, true_up: Option<i64>) -> Result<bool> {
-    let account = convert::name("account", account)?;
-    let true_up = convert::required("true_up", true_up)?;
+    let account = arguments::name("account", account)?;
+    let true_up = arguments::required("true_up", true_up)?;
     connected(|| {
         account::find(account, None, None)?;
         if closed_periods::find(account, true_up, Snapshot::Fresh).is_none() {
@@ -262,13 +264,13 @@ impl<'a> Asked<'a> {
         unit: Option<&'a str>,
         all_accounts: Option<bool>,
     ) -> Result<Asked<'a>> {
-        let account = convert::optional_name("account", account)?;
-        if convert::required("all_accounts", all_accounts)? == account.is_some() {
+        let account = arguments::optional_name("account", account)?;
+        if arguments::required("all_accounts", all_accounts)? == account.is_some() {
             return Err(error::one_account_or_all(account));
         }
-        let unit = convert::optional_name("unit", unit)?;
-        let starts_at = convert::optional_instant("starts_at", starts_at)?;
-        let ends_at = convert::optional_instant("ends_at", ends_at)?;
+        let unit = arguments::optional_name("unit", unit)?;
+        let starts_at = arguments::optional_instant("starts_at", starts_at)?;
+        let ends_at = arguments::optional_instant("ends_at", ends_at)?;
         if starts_at.is_some() != ends_at.is_some() || (account.is_none() && starts_at.is_none()) {
             return Err(error::half_a_period());
         }
@@ -315,27 +317,27 @@ fn money_decimals(statement: &TrueUp) -> u32 {
 
 fn row(statement: TrueUp) -> Row {
     let decimals = money_decimals(&statement);
-    let instant = convert::timestamptz;
+    let instant = values::timestamptz;
     (
         statement.account,
         statement.unit,
         instant(statement.starts_at),
         instant(statement.ends_at),
-        convert::numeric(statement.committed),
-        convert::numeric(statement.used),
-        convert::numeric(statement.granted),
-        convert::numeric(statement.expired),
-        convert::numeric(statement.rolled_in),
-        convert::numeric(statement.rolled_out),
-        convert::numeric(statement.carried_in),
-        convert::numeric(statement.prepaid),
-        convert::numeric(statement.shortfall),
-        convert::numeric(statement.overage),
-        statement.unit_price.map(convert::numeric_of_decimal),
-        statement.overage_price.map(convert::numeric_of_decimal),
-        statement.amount_due.map(|due| convert::money(due, decimals)),
+        values::numeric(statement.committed),
+        values::numeric(statement.used),
+        values::numeric(statement.granted),
+        values::numeric(statement.expired),
+        values::numeric(statement.rolled_in),
+        values::numeric(statement.rolled_out),
+        values::numeric(statement.carried_in),
+        values::numeric(statement.prepaid),
+        values::numeric(statement.shortfall),
+        values::numeric(statement.overage),
+        statement.unit_price.map(values::numeric_of_decimal),
+        statement.overage_price.map(values::numeric_of_decimal),
+        statement.amount_due.map(|due| values::money(due, decimals)),
         statement.currency,
-        convert::numeric(statement.carried_forward),
+        values::numeric(statement.carried_forward),
         statement.true_up,
         statement.posted_at.map(instant),
         statement.settled_at.map(instant),

@@ -5,12 +5,14 @@ use std::iter;
 use chrono::{DateTime, Utc};
 
 use crate::caps::whole::{self, Counter};
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::domain::caps::cap::Limit;
 use crate::error::{self, Result};
+use crate::ledger::closed;
+use crate::ledger::striping;
 use crate::ledger::{account, whole_lot};
-use crate::server::{arrival, clock, invalidation, lock, new_cap};
+use crate::server::locks::{arrival, named, new_cap};
+use crate::server::{clock, invalidation};
 use crate::store::Snapshot;
 use crate::store::caps::{self, Moving, OfScope, Scope, cap_slots};
 use crate::store::debits::eligible;
@@ -31,7 +33,7 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
     }
     account::check_member(name, scope.member, &context)?;
     let scope = Scope { unit: &context.unit, ..scope };
-    lock::acquire_caps(name);
+    named::acquire_caps(name);
     let others = caps::of_scope(scope);
     let is_same = |other: &&OfScope| Limit { amount: limit.amount, ..other.limit } == limit;
     for other in others.iter().filter(|other| !is_same(other)) {
@@ -99,7 +101,7 @@ fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     let (_, slots) = whole::lock_one(account, same.cap);
     let period_at = |at| caps::period(account, same.cap, limit.over, same.anchor, at);
     let Counter { period, tally, now, .. } = whole::counter(account, same.cap, period_at);
-    let own = crate::caps::own_slot(slots);
+    let own = striping::own_slot(slots);
     // Debits of a hundredth of it are served by several slots.
     let debit = limit.amount.nanos() / 100;
     let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
@@ -114,7 +116,7 @@ fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
 /// P0002 unknown account or cap.
 pub fn end(name: &str, cap: i64) -> Result<bool> {
     account::find(name, None, None)?;
-    lock::acquire_caps(name);
+    named::acquire_caps(name);
     accounts::lock(name);
     if caps::lock(name, cap).is_none() {
         return Err(error::unknown_cap(name, cap));

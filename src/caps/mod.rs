@@ -12,24 +12,19 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::debit::{self, Drawing, MAX_ATTEMPTS, NO_LOT, Outcome};
 use crate::domain::amount::Amount;
-use crate::domain::caps::tally::{Ahead, Period, Relief};
-use crate::domain::ledger::layout;
-use crate::error::{self, CapReached, Result};
-use crate::server::lock::{self, CapLock};
-use crate::server::{clock, subtransaction};
-use crate::settings;
+use crate::domain::caps::period::Period;
+use crate::domain::caps::tally::{Ahead, Relief};
+use crate::error::{self, CapReached};
+use crate::ledger::striping::{self, Search, Tried};
+use crate::server::locks::slot::{SlotLock, Striped};
 use crate::store::Snapshot;
+use crate::store::caps::Cap;
 use crate::store::caps::cap_slots::{self, CapSlot};
-use crate::store::caps::{self, Cap};
-use crate::store::debits::eligible;
+use crate::values;
 
 pub mod change;
 pub mod whole;
-
-/// So many free slots with too little headroom make a debit look at them all instead of trying on.
-const MAX_SHORT_SLOTS: u32 = 2;
 
 /// What is to be counted.
 #[derive(Clone, Copy, Debug)]
@@ -56,14 +51,22 @@ impl Counted<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked {
     /// Its position.
-    cap: usize,
+    pub cap: usize,
     /// What pooled lots would have paid.
-    pooled: Amount,
-    why: Why,
+    pub pooled: Amount,
+    pub why: Why,
 }
 
+impl Blocked {
+    /// The cap at this position is reached by what is committed.
+    pub fn by_reached(cap: usize, pooled: Amount) -> Blocked {
+        Blocked { cap, pooled, why: Why::Held }
+    }
+}
+
+/// Why a cap stood in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub enum Why {
     /// Others hold all its slots.
     Held,
     /// Those that were free had too little headroom.
@@ -81,7 +84,7 @@ pub struct Held<'a> {
 
 struct HeldSlot<'a> {
     cap: &'a Cap,
-    lock: CapLock,
+    lock: SlotLock,
     slot: CapSlot,
     period: Period,
     amount: Amount,
@@ -132,16 +135,14 @@ fn hold_slot(
     amount: Amount,
     period: Period,
     now: DateTime<Utc>,
-) -> std::result::Result<(CapLock, CapSlot), Why> {
+) -> std::result::Result<(SlotLock, CapSlot), Why> {
     let slots = cap.slots.get();
-    let first = cap.start.get().filter(|slot| *slot < slots).unwrap_or_else(|| own_slot(slots));
-    let mut short = 0;
-    for step in 0..slots {
-        let number = (first + step) % slots;
-        let Some(lock) = CapLock::try_acquire(cap.cap, number) else { continue };
+    let first = cap.start.get().filter(|slot| *slot < slots).unwrap_or_else(|| striping::own_slot(slots));
+    let search = striping::search(slots, first, |number| {
+        let Some(lock) = SlotLock::try_acquire(Striped::Cap(cap.cap), number) else { return Ok(Tried::Held) };
         let Some(slot) = cap_slots::slot(account, cap.cap, number) else {
             lock.release();
-            continue;
+            return Ok(Tried::Held);
         };
         // Its holder saw a later time than this debit, whose line must be of the period that it counts in.
         if let Some(ahead) = slot.tally.ahead_of(period, now) {
@@ -150,93 +151,16 @@ fn hold_slot(
         }
         if !cap.blocks || slot.headroom(period) >= amount {
             cap.start.set(Some(number));
-            return Ok((lock, slot));
+            return Ok(Tried::Taken((lock, slot)));
         }
         lock.release();
-        short += 1;
-        if short == MAX_SHORT_SLOTS {
-            break;
-        }
+        Ok(Tried::TooShort)
+    })?;
+    match search {
+        Search::Taken(held) => Ok(held),
+        Search::AllHeld => Err(Why::Held),
+        Search::TooShort => Err(Why::Short),
     }
-    Err(if short == 0 { Why::Held } else { Why::Short })
-}
-
-/// Backends spread over the slots by their number.
-fn own_slot(slots: i16) -> i16 {
-    (lock::backend_number() % slots as u32) as i16
-}
-
-/// Draws an amount that caps may count.
-///
-/// # Errors
-/// As a debit.
-pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
-    let account = drawing.eligible.account;
-    let mut waited: Option<(usize, CapLock)> = None;
-    for _ in 0..MAX_ATTEMPTS {
-        pgrx::check_for_interrupts!();
-        drawing.blocked.set(None);
-        let outcome = debit::draw_lots(drawing)?;
-        if let Some((position, lock)) = waited.take() {
-            let slot = lock.slot;
-            lock.release();
-            if matches!(outcome, Some(Outcome::Posted(_))) {
-                widen(drawing, &drawing.caps[position], slot);
-            }
-        }
-        let Some(blocked) = drawing.blocked.get().filter(|_| outcome.is_none()) else { return Ok(outcome) };
-        if let Why::Ahead(Ahead::Until(at)) = blocked.why {
-            // The books of the account go on from there.
-            clock::move_to(at);
-            continue;
-        }
-        if let Some(refusal) = refusal(drawing, blocked.pooled) {
-            return Ok(Some(refusal));
-        }
-        let cap = &drawing.caps[blocked.cap];
-        match slot_to_wait_for(drawing, cap, blocked) {
-            Some(slot) => {
-                cap.start.set(Some(slot));
-                waited = Some((blocked.cap, CapLock::acquire(cap.cap, slot)));
-            }
-            None => {
-                if let Some(outcome) = draw_with_whole_caps(drawing)? {
-                    return Ok(Some(outcome));
-                }
-                if drawing.blocked.get().is_none() {
-                    return Ok(None);
-                }
-            }
-        }
-    }
-    Err(error::too_contended(account, MAX_ATTEMPTS))
-}
-
-/// Whether the debit is refused by what is committed: for lack of credits, or by the cap that leaves least.
-fn refusal(drawing: &Drawing<'_>, pooled: Amount) -> Option<Outcome> {
-    let counted = counted(drawing, pooled);
-    let reached = reached(Snapshot::Fresh, drawing.caps, counted)?;
-    let available = eligible::survey(drawing.eligible, NO_LOT, drawing.amount).available;
-    if available < drawing.amount {
-        return Some(Outcome::Insufficient { available });
-    }
-    Some(Outcome::Capped(Box::new(reached)))
-}
-
-/// Whether a cap refuses what a debit would wait for the lots of; then it stands in the way.
-pub fn waits_in_vain(drawing: &Drawing<'_>, from_pool: bool) -> bool {
-    let pooled = if from_pool { drawing.amount } else { Amount::ZERO };
-    if drawing.caps.is_empty() {
-        return false;
-    }
-    let reached = reached(Snapshot::Fresh, drawing.caps, counted(drawing, pooled));
-    let position = reached.and_then(|reached| drawing.caps.iter().position(|cap| cap.cap == reached.cap));
-    drawing.blocked.set(position.map(|cap| Blocked { cap, pooled, why: Why::Held }));
-    position.is_some()
-}
-
-fn counted<'a>(drawing: &Drawing<'a>, pooled: Amount) -> Counted<'a> {
-    Counted { account: drawing.eligible.account, operation: drawing.eligible.operation, amount: drawing.amount, pooled }
 }
 
 /// The cap that blocks and leaves least, of those that leave less than is counted. Learns how many slots the caps have.
@@ -274,6 +198,7 @@ pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> Ca
         requested,
         headroom: now.headroom(),
         resets_at: relief.at,
+        resets_at_shown: values::timestamptz(relief.at).to_string(),
         free_then: relief.headroom,
     }
 }
@@ -285,66 +210,4 @@ pub fn warn(account: &str, cap: &Cap, requested: Amount) {
             error::warn_of_cap(account, &cap_reached(cap, &now, requested));
         }
     }
-}
-
-/// The slot that is worth waiting for: any where all were held, else one that has the headroom alone.
-fn slot_to_wait_for(drawing: &Drawing<'_>, cap: &Cap, blocked: Blocked) -> Option<i16> {
-    let own = own_slot(cap.slots.get());
-    if blocked.why == Why::Ahead(Ahead::Astray) {
-        return None;
-    }
-    if !cap.blocks {
-        return Some(own);
-    }
-    let account = drawing.eligible.account;
-    let amount = counted(drawing, blocked.pooled).by(cap);
-    let period = cap.period(account, clock::now());
-    let slots = cap_slots::slots(account, cap.cap);
-    let covering: Vec<i16> =
-        (0..).zip(&slots).filter(|(_, slot)| slot.headroom(period) >= amount).map(|(number, _)| number).collect();
-    covering.iter().find(|slot| **slot >= own).or(covering.first()).copied()
-}
-
-/// Draws with all caps locked whole, and their limits spread so that one slot has the headroom; all of it or nothing.
-fn draw_with_whole_caps(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
-    let mut refused = None;
-    let posted = subtransaction::attempt(|| {
-        whole::gather(drawing);
-        drawing.blocked.set(None);
-        match debit::draw_lots(drawing)? {
-            Some(Outcome::Posted(posting)) => Ok(Some(posting)),
-            other => {
-                refused = other;
-                Ok(None)
-            }
-        }
-    })?;
-    Ok(posted.map(Outcome::Posted).or(refused))
-}
-
-/// Splits the headroom of a slot that was just waited for, so that fewer have to. Nothing waits here.
-fn widen(drawing: &Drawing<'_>, cap: &Cap, number: i16) {
-    let account = drawing.eligible.account;
-    let limit = settings::max_slots();
-    if layout::growth(cap.slots.get(), limit) == 0 || !cap.blocks {
-        return;
-    }
-    // Its lock is held if the debit counted there; else somebody else may have it by now.
-    let Some(lock) = CapLock::try_acquire(cap.cap, number) else { return };
-    let now = clock::now();
-    let period = cap.period(account, now);
-    let is_plain = |slot: &CapSlot| slot.tally.ahead_of(period, now).is_none() && !slot.tally.reaches_beyond(period);
-    let split = cap_slots::slot(account, cap.cap, number).filter(is_plain).and_then(|slot| {
-        let headroom = slot.headroom(period);
-        let existing = (headroom >= drawing.amount).then(|| caps::lock_if_free(account, cap.cap)).flatten()?;
-        let parts = layout::split(headroom, drawing.amount, layout::growth(existing, limit), drawing.decimals);
-        let [own, others @ ..] = parts.as_slice() else { return None };
-        let allowance = slot.tally.used_in(period).checked_add(*own)?;
-        (!others.is_empty()).then(|| {
-            let since = slot.tally.since;
-            cap_slots::set_slot(account, cap.cap, number, &CapSlot { allowance, ..slot });
-            cap_slots::add_slots(account, cap.cap, existing, others, since);
-        })
-    });
-    if split.is_some() { lock.keep() } else { lock.release() }
 }

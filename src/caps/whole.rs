@@ -1,23 +1,20 @@
 //! A whole cap in one's hands: its row and all its slots locked.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
 use chrono::{DateTime, Utc};
 
-use crate::caps::own_slot;
-use crate::debits::debit::{Debit, Drawing};
+use crate::caps::Counted;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::caps::cap;
-use crate::domain::caps::tally::{Ahead, Period, Tally};
+use crate::domain::caps::period::Period;
+use crate::domain::caps::tally::{Ahead, Tally};
 use crate::error::CapReached;
 use crate::ledger::correction::Corrected;
+use crate::ledger::striping;
 use crate::server::clock;
-use crate::server::lock::CapLock;
+use crate::server::locks::slot::{SlotLock, Striped};
 use crate::store::Snapshot;
-use crate::store::caps::cap_slots::{self, Counted};
+use crate::store::caps::cap_slots;
 use crate::store::caps::{self, Cap};
-use crate::store::ledger::accounts::Context;
 
 /// A cap whose row and slots are locked until the (sub)transaction ends, and what was used of it then.
 #[derive(Debug)]
@@ -49,10 +46,10 @@ pub fn lock<'a>(account: &'a str, of: &[&'a Cap]) -> Vec<WholeCap<'a>> {
 }
 
 /// Locks all caps that count a debit, and spreads what is left of each so that one slot has what the debit takes.
-pub fn gather(drawing: &Drawing<'_>) {
-    let counting: Vec<&Cap> = drawing.caps.iter().filter(|cap| cap.counts(drawing.eligible.operation)).collect();
-    for whole in lock(drawing.eligible.account, &counting) {
-        whole.spread(drawing.amount, drawing.decimals);
+pub fn gather(of: &[Cap], counted: Counted<'_>, decimals: u32) {
+    let counting: Vec<&Cap> = of.iter().filter(|cap| cap.counts(counted.operation)).collect();
+    for whole in lock(counted.account, &counting) {
+        whole.spread(counted.amount, decimals);
     }
 }
 
@@ -60,7 +57,7 @@ pub fn gather(drawing: &Drawing<'_>) {
 pub fn lock_one(account: &str, cap: i64) -> (Amount, i16) {
     let locked = caps::lock(account, cap).expect("caps are never deleted");
     for slot in 0..locked.slots {
-        CapLock::acquire(cap, slot).keep();
+        SlotLock::acquire(Striped::Cap(cap), slot).keep();
     }
     (locked.limit, locked.slots)
 }
@@ -120,17 +117,6 @@ pub fn layout(
     cap::spread(limit, tally.used_in(period), amount, slots, own, decimals).expect("a limit within its range")
 }
 
-/// The caps that may count one of the items, by account, in the order in which they are locked.
-pub fn counting<'a>(items: &[Debit<'a>], contexts: &'a [Rc<Context>]) -> BTreeMap<&'a str, Vec<&'a Cap>> {
-    let mut by_account: BTreeMap<&'a str, BTreeMap<i64, &'a Cap>> = BTreeMap::new();
-    for (item, context) in items.iter().zip(contexts) {
-        for cap in context.caps.iter().filter(|cap| cap.counts(item.operation)) {
-            by_account.entry(item.account).or_default().insert(cap.cap, cap);
-        }
-    }
-    by_account.into_iter().map(|(account, caps)| (account, caps.into_values().collect())).collect()
-}
-
 impl WholeCap<'_> {
     /// Spreads what is left for debits of `amount`.
     pub fn spread(&self, amount: Amount, decimals: u32) {
@@ -156,7 +142,7 @@ impl WholeCap<'_> {
     }
 
     fn write(&self, tally: &Tally, period: Period, amount: Amount, decimals: u32) {
-        let own = own_slot(self.slots);
+        let own = striping::own_slot(self.slots);
         self.cap.start.set(Some(own));
         let spread = layout(self.limit, (tally, period), amount, (self.slots, own), decimals);
         cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
@@ -167,7 +153,7 @@ impl WholeCap<'_> {
         let mut tally = self.tally.clone();
         tally.count(self.period, used.checked_sub(self.used).unwrap_or_default());
         let (limit, slots, period, now) = (self.limit, self.slots, self.period, self.now);
-        crate::caps::cap_reached(self.cap, &Counted { limit, slots, period, tally, now }, requested)
+        crate::caps::cap_reached(self.cap, &cap_slots::Counted { limit, slots, period, tally, now }, requested)
     }
 }
 

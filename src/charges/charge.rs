@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
-use crate::charges::charge_many;
-use crate::debits::debit::{self, Debit, Short};
-use crate::debits::{backdating, batch, closed};
+use crate::debits::backdating;
+use crate::debits::debit;
+use crate::debits::outcome::Short;
+use crate::debits::request::Debit;
 use crate::domain::amount::Amount;
 use crate::domain::rates::dimensions::Dimensions;
-use crate::error::{self, Result};
+use crate::error::Result;
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
 use crate::rates::price::{self, Price};
 use crate::server::clock::{self, Movable};
@@ -102,40 +104,8 @@ pub fn post(charge: &Charge<'_>, must_fit: bool) -> Result<Charged> {
 }
 
 /// Lets the books of the charge's account go on where they are closed.
-fn go_on(charge: &Charge<'_>) -> Result<Movable> {
+pub(super) fn go_on(charge: &Charge<'_>) -> Result<Movable> {
     Ok(closed::go_on_from(account::find_remembered(charge.account, None, charge.member)?.closed_until))
-}
-
-/// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.
-///
-/// # Errors
-/// As [`charge`], with `item=` in the DETAIL.
-pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
-    if let Some(earlier) = earlier(account, keyed)? {
-        return Ok(posted(earlier));
-    }
-    let _movable = charges.first().map(go_on).transpose()?;
-    let now = price::instant(charges.first().and_then(|charge| charge.at))?;
-    let posting = entries::next_posting();
-    // Before anything is counted or locked, as everywhere.
-    if let Some(keyed) = keyed
-        && let Some(earlier) = idempotency::claim(account, keyed, posting, clock::now())?
-    {
-        return Ok(posted(earlier));
-    }
-    charge_many::hold_periods(&charges.iter().collect::<Vec<_>>(), now)?;
-    let price = |(index, charge)| price_of(charge, now).map_err(|refusal| error::in_item(refusal, index));
-    let priced = charges.iter().enumerate().map(price).collect::<Result<Vec<_>>>()?;
-    let costing = charges.iter().zip(&priced).enumerate().filter(|(_, (_, priced))| !priced.price.amount.is_zero());
-    let debits: Vec<_> = costing.map(|(index, (charge, priced))| Debit { item: Some(index), ..priced.debit(charge) }).collect();
-    if debits.is_empty() {
-        if let Some(keyed) = keyed {
-            requests::settle_with_nothing(account, keyed.key);
-        }
-        return Ok(None);
-    }
-    batch::debit_as_one(&debits, posting)?;
-    Ok(Some(posting))
 }
 
 /// The posting that a key stands for, unless the request posted nothing.

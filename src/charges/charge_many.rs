@@ -12,8 +12,10 @@ use std::iter::zip;
 use chrono::{DateTime, Utc};
 
 use crate::charges::charge::{self, Charge, Charged, Priced};
-use crate::debits::batch::{self, ItemOutcome, Mode};
-use crate::debits::debit::Debit;
+use crate::charges::periods;
+use crate::debits::batch;
+use crate::debits::batch::outcome::{ItemOutcome, Mode};
+use crate::debits::request::Debit;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::ledger::idempotency;
@@ -68,7 +70,7 @@ fn in_order(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     let now = clock::now();
     let keys = claim_keys(charges, now)?;
     let new: Vec<_> = zip(charges, &keys).filter(|(_, key)| !matches!(key, Key::Used(_))).map(|(item, _)| item).collect();
-    let used = hold_periods(&new, now)?;
+    let used = periods::hold_periods(&new, now)?;
     match mode {
         Mode::All => all_in_turn(charges, &keys, now),
         Mode::Each => each_in_turn(charges, &keys, used, now),
@@ -120,23 +122,6 @@ fn claim_keys(charges: &[Charge<'_>], now: DateTime<Utc>) -> Result<Vec<Key>> {
         }
     }
     Ok(keys)
-}
-
-/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in each.
-///
-/// # Errors
-/// What [`charge::charge`] raises for one that cannot be priced at all is left to it.
-pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<BTreeMap<Period, Amount>> {
-    let mut periods = BTreeSet::new();
-    let mut seen = HashSet::new();
-    for charge in charges {
-        if seen.insert((charge.account, charge.operation, &charge.dimensions, charge.at))
-            && let Ok(Some(period)) = charge::instant(charge, now).and_then(|at| charge::period_of(charge, at))
-        {
-            periods.insert(period);
-        }
-    }
-    Ok(periods.into_iter().map(|period| (period.clone(), rates::hold(&period))).collect())
 }
 
 /// All of them or none: each is priced as if those before it fitted, and then all are debited together.

@@ -2,19 +2,21 @@
 
 use std::rc::Rc;
 
-use crate::debits::closed;
 use crate::debits::collect::{self, Share};
-use crate::debits::debit::{MAX_ATTEMPTS, NO_LOT};
 use crate::domain::amount::Amount;
 use crate::domain::charges::conversion::{self, ConversionError, Given, Got};
 use crate::domain::exact::Fraction;
 use crate::domain::ledger::lot_price::LotPrice;
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
 use crate::schedules::refresh;
-use crate::server::{arrival, clock, invalidation, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::arrival;
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::charges::conversions::{self, Conversion, Part, Worth};
+use crate::store::debits::eligible::NO_LOT;
 use crate::store::debits::eligible::{self, Eligibility};
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::{corrections, entries};

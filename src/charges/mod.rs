@@ -3,3 +3,5 @@
 pub mod charge;
 pub mod charge_many;
 pub mod convert;
+pub mod periods;
+pub mod request;

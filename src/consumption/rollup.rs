@@ -5,8 +5,7 @@
 //! transaction id; once all of those have ended, the lines up to the mark are final, and only then are they added up. The views take what is
 //! behind the watermark from the ledger, so they never depend on how far this has come.
 
-use crate::maintenance::Step;
-use crate::server::lock;
+use crate::server::locks::named;
 use crate::server::transactions::{self, Place};
 use crate::store::consumption::rollup::{self, Mark, Watermark};
 use crate::store::maintenance::Due;
@@ -17,7 +16,7 @@ const MOST_IN_VAIN: i64 = 1024;
 /// Adds up the lines of at most `limit` postings; how many. 0 when none are final, or while another session is at it. With `anew`
 /// what was added up is forgotten first.
 pub fn refresh(limit: i32, anew: bool) -> i64 {
-    if !lock::try_acquire_step(Step::RollUp as u64) {
+    if !named::try_acquire_step(named::STEP_OF_ROLLUP) {
         return 0;
     }
     let here = Place::here();

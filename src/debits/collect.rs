@@ -8,14 +8,16 @@ use std::iter::zip;
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::debit::Drawing;
+use crate::caps::Blocked;
+use crate::debits::drawing::Drawing;
 use crate::debits::write;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::drawdown::Source;
 use crate::domain::ledger::layout;
 use crate::error::Result;
+use crate::ledger::striping;
 use crate::ledger::whole_lot::{self, WholeLot};
-use crate::server::lock::{self, SlotLock};
+use crate::server::locks::slot::{SlotLock, Striped};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::debits::eligible::{self, Eligibility};
 use crate::store::ledger::entries::{self, BatchLine};
@@ -45,13 +47,29 @@ enum From<'a> {
     Nothing,
 }
 
-/// Debits from several slots or lots; `None` when what was seen has changed, with everything given back.
-pub fn collect(drawing: &Drawing<'_>) -> Result<Option<i64>> {
-    subtransaction::attempt(|| {
-        Ok({
-            let shares = lock_shares(drawing.eligible, drawing.amount, lock_share);
-            shares.and_then(|shares| post(drawing, &shares))
-        })
+/// What came of collecting; nothing is held unless it posted.
+pub enum Collected {
+    Posted(i64),
+    /// What was seen has changed.
+    Changed,
+    /// A cap stood in the way.
+    Blocked(Blocked),
+}
+
+/// Debits from several slots or lots.
+pub fn collect(drawing: &Drawing<'_>) -> Result<Collected> {
+    let mut blocked = None;
+    let posting = subtransaction::attempt(|| {
+        let Some(shares) = lock_shares(drawing.eligible, drawing.amount, lock_share) else { return Ok(None) };
+        Ok(post(drawing, &shares).unwrap_or_else(|by| {
+            blocked = Some(by);
+            None
+        }))
+    })?;
+    Ok(match (posting, blocked) {
+        (Some(posting), _) => Collected::Posted(posting),
+        (None, Some(blocked)) => Collected::Blocked(blocked),
+        (None, None) => Collected::Changed,
     })
 }
 
@@ -118,10 +136,10 @@ pub fn lock_share_if_free(account: &str, source: Source, uncovered: Amount) -> O
 /// again: a lot whose slot holds something is open.
 fn lock_covering_slot(account: &str, lot: i64, amount: Amount) -> Option<i16> {
     let amounts = slots::slots(account, lot);
-    let own = lock::backend_number() as usize % amounts.len();
+    let own = striping::own_slot(amounts.len() as i16) as usize;
     for slot in (own..amounts.len()).chain(0..own).filter(|slot| amounts[*slot] >= amount) {
         let slot = slot as i16;
-        let Some(lock) = SlotLock::try_acquire(lot, slot) else { continue };
+        let Some(lock) = SlotLock::try_acquire(Striped::Lot(lot), slot) else { continue };
         if slots::slot(account, lot, slot) >= amount {
             lock.keep();
             return Some(slot);
@@ -146,25 +164,30 @@ fn begins_with(order: &[Source], shares: &[Share<'_>]) -> bool {
 }
 
 /// Writes the debit, now that nothing can change any more; `None` when a lot expired or the account changed during the wait.
-fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> Option<i64> {
+///
+/// # Errors
+/// The cap that stands in the way.
+fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> std::result::Result<Option<i64>, Blocked> {
     if invalidation::generation() != drawing.generation {
-        return None;
+        return Ok(None);
     }
     let now = clock::now();
     if drawing.is_due(now) || shares.iter().any(|share| share.has_expired(now)) {
-        return None;
+        return Ok(None);
     }
     let paid: Amount = shares.iter().map(|share| share.amount).sum();
     assert_eq!(paid, drawing.amount, "what the lots pay");
     let pooled = shares.iter().filter(|share| share.source.rank.pooled).map(|share| share.amount).sum();
     let held = drawing.hold_caps(pooled, now)?;
-    write_slots(shares, drawing.eligible.account, drawing.amount, drawing.decimals)?;
+    if write_slots(shares, drawing.eligible.account, drawing.amount, drawing.decimals).is_none() {
+        return Ok(None);
+    }
     let posting = drawing.posting.unwrap_or_else(entries::next_posting);
     let paying = shares.iter().filter(|share| share.amount.is_positive());
     let parts: Vec<_> = paying.map(|share| (share.source.rank.lot, share.amount)).collect();
     write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
     held.count();
-    Some(posting)
+    Ok(Some(posting))
 }
 
 /// Takes the shares from the slots, and closes the lots that are empty then.

@@ -6,18 +6,19 @@
 use chrono::{DateTime, Utc};
 
 use crate::caps::{self, Counted, whole};
-use crate::debits::closed;
-use crate::debits::debit::MAX_ATTEMPTS;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::ledger::correction::Usage;
 use crate::domain::ledger::layout;
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::correction::{self, Corrected, Correction};
 use crate::ledger::whole_lot::{self, WholeLot};
 use crate::schedules::refresh;
-use crate::server::{arrival, clock, lock, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::{arrival, named};
+use crate::server::{clock, subtransaction};
 use crate::store::ledger::accounts::{self, Context};
 use crate::store::ledger::lots::{self, LotTerms};
 use crate::store::ledger::slots::{self, Layout};
@@ -85,7 +86,7 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     check_kind(entry, &terms, &context)?;
     let corrected = entry.correction().map(|correction| correction.find()).transpose()?;
     // An adjustment may be of a closed period, and open its lot again.
-    lock::share_closing(std::iter::once(account));
+    named::share_closing(std::iter::once(account));
     arrival::let_in(account);
     if context.is_due(clock::now()) {
         refresh::first_touch(account)?;

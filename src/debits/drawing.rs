@@ -1,51 +1,19 @@
-//! A debit that is ready to draw, and how it ends.
+//! A debit that is ready to draw, and what came of it.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 
 use crate::caps::{self, Blocked, Counted, Held};
-use crate::debits::debit::Debit;
+use crate::debits::outcome::Outcome;
+use crate::debits::request::Debit;
 use crate::domain::amount::Amount;
 use crate::domain::pools::pooling::Resolved;
-use crate::error::CapReached;
+use crate::store::Snapshot;
 use crate::store::caps::Cap;
 use crate::store::debits::eligible::Eligibility;
 use crate::store::ledger::accounts::{Context, Member};
 use crate::store::ledger::entries::DebitLine;
-
-/// How a debit ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It is in the ledger under this posting.
-    Posted(i64),
-    /// It did not fit and changed nothing.
-    Insufficient { available: Amount },
-    /// The credits are there, but a cap leaves less; it changed nothing.
-    Capped(Box<CapReached>),
-}
-
-/// What a debit that did not fit lacked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Short {
-    pub shortfall: Amount,
-    /// The cap that did not leave it, if the credits are there.
-    pub cap: Option<i64>,
-}
-
-impl Outcome {
-    /// The posting, or what was lacking of the amount.
-    pub fn or_short(self, amount: Amount) -> std::result::Result<i64, Short> {
-        match self {
-            Outcome::Posted(posting) => Ok(posting),
-            Outcome::Insufficient { available } => {
-                Err(Short { shortfall: amount.checked_sub(available).unwrap_or_default(), cap: None })
-            }
-            Outcome::Capped(reached) => Err(Short { shortfall: reached.shortfall(), cap: Some(reached.cap) }),
-        }
-    }
-}
 
 /// A debit whose account, unit and member have been found, ready to draw.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +33,19 @@ pub struct Drawing<'a> {
     pub pooling: Resolved,
     /// The caps that may count it.
     pub caps: &'a [Cap],
-    /// What came of the last attempt to count it.
-    pub blocked: &'a Cell<Option<Blocked>>,
+}
+
+/// What came of drawing from the lots.
+#[derive(Debug)]
+pub enum Drawn {
+    /// It ended.
+    Ended(Outcome),
+    /// The account or the member changed during a wait: they are to be read again. Nothing is held.
+    Changed,
+    /// Something of the account's schedules must be issued first, or another policy counts by now. Nothing is held.
+    Due,
+    /// A cap stood in the way. Nothing is held: the lots are left alone until that is settled.
+    Blocked(Blocked),
 }
 
 impl Drawing<'_> {
@@ -75,21 +54,28 @@ impl Drawing<'_> {
         self.refresh_at.is_some_and(|refresh_at| refresh_at <= now) || !self.pooling.holds(now)
     }
 
-    /// Whether a cap stood in the way: then the lots are left alone until that is settled.
-    pub fn is_blocked(&self) -> bool {
-        self.blocked.get().is_some()
+    /// What caps count of it when pooled lots pay so much.
+    pub fn counted(&self, pooled: Amount) -> Counted<'_> {
+        Counted { account: self.eligible.account, operation: self.eligible.operation, amount: self.amount, pooled }
     }
 
-    /// Counts the debit to the caps, of which pooled lots pay so much; nothing waits. `None` when a cap stands in the way.
-    pub fn hold_caps(&self, pooled: Amount, now: DateTime<Utc>) -> Option<Held<'_>> {
-        let counted = Counted { account: self.eligible.account, operation: self.eligible.operation, amount: self.amount, pooled };
-        match caps::hold(self.caps, counted, now) {
-            Ok(held) => Some(held),
-            Err(blocked) => {
-                self.blocked.set(Some(blocked));
-                None
-            }
+    /// Counts the debit to the caps, of which pooled lots pay so much; nothing waits.
+    ///
+    /// # Errors
+    /// The cap that stands in the way.
+    pub fn hold_caps(&self, pooled: Amount, now: DateTime<Utc>) -> Result<Held<'_>, Blocked> {
+        caps::hold(self.caps, self.counted(pooled), now)
+    }
+
+    /// The cap that refuses what a debit would wait for the lots of, if there is one.
+    pub fn waits_in_vain(&self, from_pool: bool) -> Option<Blocked> {
+        if self.caps.is_empty() {
+            return None;
         }
+        let pooled = if from_pool { self.amount } else { Amount::ZERO };
+        let reached = caps::reached(Snapshot::Fresh, self.caps, self.counted(pooled))?;
+        let cap = self.caps.iter().position(|cap| cap.cap == reached.cap)?;
+        Some(Blocked::by_reached(cap, pooled))
     }
 }
 
@@ -97,7 +83,6 @@ impl Drawing<'_> {
 pub struct Checked {
     pub context: Rc<Context>,
     pub generation: u64,
-    pub blocked: Cell<Option<Blocked>>,
 }
 
 /// The drawing of a request that was checked.
@@ -113,6 +98,5 @@ pub fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a 
         refresh_at: context.refresh_at,
         pooling: context.pooling,
         caps: &context.caps,
-        blocked: &checked.blocked,
     }
 }

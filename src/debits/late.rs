@@ -7,7 +7,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::caps::{Counted, whole};
-use crate::debits::debit::{self, Debit, Drawing, Outcome};
+use crate::debits::capped;
+use crate::debits::drawing::Drawing;
+use crate::debits::outcome::Outcome;
+use crate::debits::request::Debit;
 use crate::debits::write;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::debits::late::LateUsage;
@@ -15,7 +18,8 @@ use crate::domain::exact;
 use crate::domain::ledger::drawdown::{self, Source};
 use crate::error::{self, CapReached, Result};
 use crate::ledger::expiry;
-use crate::server::{arrival, clock, invalidation, subtransaction};
+use crate::server::locks::arrival;
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::Snapshot;
 use crate::store::caps::Cap;
 use crate::store::debits::eligible::Eligibility;
@@ -42,8 +46,8 @@ pub fn draw(drawing: &Drawing<'_>, policy: LateUsage, at: DateTime<Utc>) -> Resu
     }
     match policy {
         LateUsage::Original => draw_from_expired(drawing, at),
-        LateUsage::Reject => check_in_time(drawing.eligible, at).and_then(|()| debit::draw(drawing)),
-        LateUsage::Current => debit::draw(drawing),
+        LateUsage::Reject => check_in_time(drawing.eligible, at).and_then(|()| capped::draw(drawing)),
+        LateUsage::Current => capped::draw(drawing),
     }
 }
 
@@ -65,7 +69,7 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
     let posted = subtransaction::attempt(|| {
         // Whoever makes a cap and counts what was spent does not see to the expired lots.
         arrival::let_in(drawing.eligible.account);
-        whole::gather(drawing);
+        whole::gather(drawing.caps, drawing.counted(Amount::ZERO), drawing.decimals);
         let losses = lock_losses(&[(drawing.eligible, at)]).remove(0);
         let parts = parts(&losses, drawing.amount);
         let lapsed: Amount = parts.iter().map(|part| part.amount).sum();
@@ -73,7 +77,7 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
         let rest = drawing.amount.checked_sub(lapsed).expect("a part of the amount");
         if rest.is_positive() {
-            match debit::draw(&Drawing { amount: rest, line: line_of_rest, posting: Some(posting), ..*drawing })? {
+            match capped::draw(&Drawing { amount: rest, line: line_of_rest, posting: Some(posting), ..*drawing })? {
                 Some(Outcome::Posted(_)) => {}
                 Some(Outcome::Insufficient { available }) => {
                     let available = available.checked_add(lapsed).unwrap_or(available);

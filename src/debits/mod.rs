@@ -3,7 +3,7 @@
 //! 1. the idempotency keys, by account and key;
 //! 2. the counters of a charge's periods;
 //! 3. where something is dated in the past, the account's lock against closing a period ([`closed`]);
-//! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::arrival`]);
+//! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::locks::arrival`]);
 //! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
 //! 6. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
 //!    whatever is held;
@@ -26,12 +26,16 @@
 
 pub mod backdating;
 pub mod batch;
-pub mod closed;
+pub mod capped;
+pub mod closed_period;
 pub mod collect;
 pub mod debit;
 pub mod direct;
+pub mod draw;
 pub mod drawing;
 pub mod head;
 pub mod known_head;
 pub mod late;
+pub mod outcome;
+pub mod request;
 pub mod write;

@@ -3,21 +3,22 @@
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::server::heap::layout::{Entry, NewRow, Row, Slot};
+use crate::server::heap::table::{self, Table};
 use crate::server::heap::tally::{self, Step};
-use crate::server::heap::write::{self, Table};
 use crate::server::heap::{self, relations};
-use crate::server::lock::SlotLock;
+use crate::server::locks::slot::SlotLock;
 use crate::store::ledger::entries::{self, BatchLine, DebitLine};
 use crate::store::ledger::sequences;
 use crate::store::{Column, Parameter};
+use crate::values;
 
 /// What is taken, from where.
 #[derive(Clone, Copy, Debug)]
 pub struct Taking<'a> {
     pub line: DebitLine<'a>,
+    pub lot: i64,
     pub amount: Amount,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,
@@ -27,17 +28,17 @@ pub struct Taking<'a> {
 /// So few lines are written by SQL: setting up a bulk write costs more than it saves.
 const FEW_LINES: usize = 4;
 
-/// Takes the amount from the slot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
+/// Takes the amount from the slot of the lot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     sequences::check_once();
     if heap::is_allowed()
-        && let Some(tables) = write::open_for_debit()
+        && let Some(tables) = table::open_for_debit()
     {
         let posting = take_directly(taking, lock, tables)?;
         tally::count(Step::Take, true);
         return Some(posting);
     }
-    let posting = entries::take(taking.line, lock.lot, lock.slot, taking.amount, taking.posting, taking.now)?;
+    let posting = entries::take(taking.line, taking.lot, lock.slot, taking.amount, taking.posting, taking.now)?;
     tally::count(Step::Take, false);
     Some(posting)
 }
@@ -49,17 +50,17 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
     let key = || {
         [
             slots.equals(Slot::Account, pg_sys::F_TEXTEQ, account.datum()),
-            slots.equals(Slot::Lot, pg_sys::F_INT8EQ, lock.lot.datum()),
+            slots.equals(Slot::Lot, pg_sys::F_INT8EQ, taking.lot.datum()),
             slots.equals(Slot::Slot, pg_sys::F_INT2EQ, lock.slot.datum()),
         ]
     };
     let is_it = |row: Row<'_, Slot>| {
         let text = |datum| unsafe { <&str>::from_datum(datum, false) };
-        row.get(Slot::Lot).is_some_and(|lot| lot.value() as i64 == lock.lot)
+        row.get(Slot::Lot).is_some_and(|lot| lot.value() as i64 == taking.lot)
             && row.get(Slot::Slot).is_some_and(|slot| slot.value() as i16 == lock.slot)
             && row.get(Slot::Account).and_then(text) == Some(account)
     };
-    let found = slots.find(relations.slot.index, (lock.lot, lock.slot), key, is_it)?;
+    let found = slots.find(relations.slot.index, (taking.lot, lock.slot), key, is_it)?;
     let remaining = unsafe { Amount::from_sql(slots.row(&found).get(Slot::Remaining)?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, Slot::Remaining, left.to_datum()?);
@@ -69,7 +70,7 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
         sequences::check_next(posting);
         posting
     });
-    let line = BatchLine { debit: taking.line, posting, line: 1, lot: lock.lot, amount: taking.amount };
+    let line = BatchLine { debit: taking.line, posting, line: 1, lot: taking.lot, amount: taking.amount };
     ledger.insert(&row(&line, taking.now, heap::session_user().to_datum()));
     heap::end_statement();
     Some(posting)
@@ -79,7 +80,7 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
 pub fn lines(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     if lines.len() > FEW_LINES
         && heap::is_allowed()
-        && let Some(ledger) = write::open_ledger()
+        && let Some(ledger) = table::open_ledger()
     {
         let user = heap::session_user().to_datum();
         ledger.insert_many(lines.iter().map(|line| row(line, now, user)));
@@ -111,7 +112,7 @@ fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) ->
         (Entry::Operation, debit.operation.to_datum()),
         (Entry::Quantity, debit.usage.map(|usage| usage.quantity).to_datum()),
         (Entry::RecordedBy, user),
-        (Entry::Metadata, debit.metadata.and_then(convert::jsonb)),
-        (Entry::Dimensions, debit.usage.and_then(|usage| usage.dimensions).and_then(convert::jsonb)),
+        (Entry::Metadata, debit.metadata.and_then(values::jsonb)),
+        (Entry::Dimensions, debit.usage.and_then(|usage| usage.dimensions).and_then(values::jsonb)),
     ])
 }

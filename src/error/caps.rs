@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::caps::cap::{Contradiction, Limit, Over};
 use crate::error::{invalid, not_found, older_snapshot, plain, report, wrong_state};
@@ -25,6 +24,8 @@ pub struct CapReached {
     pub headroom: Amount,
     /// When there is headroom again, and how much if nothing more is used.
     pub resets_at: DateTime<Utc>,
+    /// The same as the session shows it.
+    pub resets_at_shown: String,
     pub free_then: Amount,
 }
 
@@ -35,7 +36,7 @@ impl CapReached {
     }
 
     fn message(&self) -> String {
-        let resets_at = convert::timestamptz(self.resets_at);
+        let resets_at = &self.resets_at_shown;
         let resets = match self.over {
             Over::Every(_) => format!("resets {resets_at}"),
             Over::Any(_) => format!("{} free from {resets_at}", self.free_then),

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
+use crate::domain::debits::late::TooLate;
 use crate::error::{invalid, not_found, plain, report, wrong_state};
-use crate::store::ledger::breakage::Late;
 
 /// 22023: a length of time that ends before it begins, or at once.
 pub fn window_without_length(argument: &str, begin: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
@@ -63,7 +63,7 @@ pub fn negative_grace(argument: &str) -> ErrorReport {
 }
 
 /// 55000: usage that came after a lot's expiry and the account's grace.
-pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &Late) -> ErrorReport {
+pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &TooLate) -> ErrorReport {
     let (expires_at, until) = (late.expires_at.to_rfc3339(), late.accepted_until.to_rfc3339());
     wrong_state(
         format!("usage of account \"{account}\" at {} comes too late: lot {} expired at {expires_at}", at.to_rfc3339(), late.lot),

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
 use crate::domain::amount::Amount;
+use crate::ledger::closed;
 use crate::ledger::whole_lot::{self, WholeLot};
 use crate::server::clock;
 use crate::store::ledger::{breakage, lots};

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::terms::{self, Category, Source, Terms, TermsError};
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::ledger::accounts;
 use crate::store::ledger::lots::{self, NewLot};
 
@@ -122,7 +123,7 @@ fn operations(applies_to: Option<Vec<String>>) -> Result<Option<Vec<String>>> {
         return Err(error::empty_applies_to());
     }
     for operation in &operations {
-        crate::convert::name("applies_to", Some(operation))?;
+        crate::arguments::name("applies_to", Some(operation))?;
     }
     operations.sort_unstable();
     operations.dedup();

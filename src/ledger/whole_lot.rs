@@ -1,7 +1,7 @@
 //! A whole lot in one's hands: its row and all its slots locked. What changes more than one slot, does it with this.
 
 use crate::domain::amount::Amount;
-use crate::server::lock::SlotLock;
+use crate::server::locks::slot::{SlotLock, Striped};
 use crate::store::ledger::corrections;
 use crate::store::ledger::lots::{self, HandedOn, Locked};
 use crate::store::ledger::slots::{self, Layout};
@@ -19,7 +19,7 @@ pub struct WholeLot<'a> {
 pub fn lock<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
     let state = lots::lock(account, lot)?;
     for slot in 0..state.slots {
-        SlotLock::acquire(lot, slot).keep();
+        SlotLock::acquire(Striped::Lot(lot), slot).keep();
     }
     Some(read(account, lot, state))
 }
@@ -29,7 +29,7 @@ pub fn lock_if_free<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
     let state = lots::lock_open_if_free(account, lot)?;
     let mut held = Vec::new();
     for slot in 0..state.slots {
-        match SlotLock::try_acquire(lot, slot) {
+        match SlotLock::try_acquire(Striped::Lot(lot), slot) {
             Some(lock) => held.push(lock),
             None => {
                 held.into_iter().for_each(SlotLock::release);

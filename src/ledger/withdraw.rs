@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::terms::TermsError;
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::whole_lot::{self, WholeLot};
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::ledger::entries::{self, Voided};
 use crate::store::ledger::{corrections, lots};
 

@@ -5,7 +5,7 @@ mod step;
 pub use step::Step;
 
 use crate::error::{self, Result};
-use crate::server::lock;
+use crate::server::locks::named;
 use crate::store::maintenance::{self, Due, Run};
 
 /// Does one batch of each step, in the transaction of the caller, and logs it; what each step did.
@@ -40,7 +40,7 @@ pub fn begin(step: &str) -> Result<i64> {
 /// P0002 unknown run; 55000 when the run has ended.
 pub fn batch(run: i64, max_rows: i32) -> Result<Option<i64>> {
     let step = find_step(&open_run(run)?.step)?;
-    if !lock::try_acquire_step(step as u64) {
+    if !named::try_acquire_step(step as u64) {
         return Ok(None);
     }
     let handled = step.run(max_rows);

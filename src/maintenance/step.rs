@@ -6,6 +6,7 @@ use crate::consumption::rollup;
 use crate::ledger::expiry;
 use crate::schedules::refresh;
 use crate::server::clock;
+use crate::server::locks::named;
 use crate::settings;
 use crate::store::ledger::requests;
 use crate::store::maintenance::{self, Due};
@@ -23,6 +24,8 @@ pub enum Step {
     ForgetRuns,
     RollUp,
 }
+
+const _: () = assert!(Step::RollUp as u64 == named::STEP_OF_ROLLUP);
 
 impl Step {
     /// All steps in the order in which they are done.

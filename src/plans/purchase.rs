@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::domain::exact::split;
 use crate::domain::plans::subscription::{Decimals, Segment, entitlement};
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
 use crate::plans::quote::{self, Asked, Quoted};
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::Snapshot;
 use crate::store::ledger::lots::{self, NewLot};
 use crate::store::plans::purchases::{self, DueLot, NewPurchase, Part};
@@ -83,7 +84,7 @@ pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
         quoted = quoted.with_bonus(bonus).ok_or_else(|| error::amount_out_of_range("bonus", &bonus.to_string()))?;
     }
     if quoted.is_refused() && request.override_reason.is_none() {
-        return Err(error::quote_below_floor(plan_name, &quoted));
+        return Err(error::quote_below_floor(plan_name, &quoted.below_floor()));
     }
     let parts = parts(request, &quoted, lot, now)?;
     let purchase = write(request, &quoted, &parts, now);

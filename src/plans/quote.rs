@@ -8,7 +8,7 @@ use crate::domain::currency;
 use crate::domain::exact::{Fraction, MAX_RATE_DECIMALS, Rounding};
 use crate::domain::plans::price_list::search::NextTier;
 use crate::domain::plans::price_list::{self, Model, PriceList};
-use crate::error::{self, Result};
+use crate::error::{self, BelowFloor, Result};
 use crate::store::Snapshot;
 use crate::store::plans::agreements::{self, Agreement};
 use crate::store::plans::{self, Plan, TierVersion};
@@ -87,6 +87,17 @@ impl Quoted {
     /// The margin in percent.
     pub fn margin_percent(&self) -> Option<Decimal> {
         self.margin.as_ref()?.times(&Fraction::whole(100)).round_decimal(2, Rounding::HalfEven)
+    }
+
+    /// What there is to say when it is refused.
+    pub fn below_floor(&self) -> BelowFloor {
+        BelowFloor {
+            quantity: self.quantity,
+            bonus: self.bonus,
+            total: self.total,
+            margin_percent: self.margin_percent(),
+            floor_margin: self.plan.floor_margin,
+        }
     }
 
     /// The same with so many credits on top of it: they cost too, and bring nothing.

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::plans::purchase;
 use crate::schedules::{plan_schedule, refresh};
 use crate::server::clock::{self, Movable};

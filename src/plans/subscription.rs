@@ -6,7 +6,6 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::convert;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::plans::subscription as rules;
 use crate::domain::plans::subscription::{BillingPeriod, Decimals, Moved, Segment};
@@ -17,13 +16,15 @@ use crate::plans::giving_back::{self, GivenBack};
 use crate::plans::quote::{self, Asked, Quoted};
 use crate::plans::renewal::{self, Renewed};
 use crate::schedules::{plan_schedule, refresh, seats};
-use crate::server::{clock, lock, subtransaction};
+use crate::server::locks::named;
+use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::ledger::lots;
 use crate::store::plans::subscription_moves::{Bought, Changed, NewChange};
 use crate::store::plans::subscriptions::{self, Cycle, NewSubscription, Period, Subscription, Terms};
 use crate::store::plans::{self, subscription_moves as moves};
 use crate::store::schedules::plan_schedules;
+use crate::values;
 
 /// A change of plan as the caller said it.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ fn unit_of(plan: &str) -> Result<String> {
 fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
     // What the schedules of the plan that is left were to bring up to now, they bring.
-    lock::come_to_plan(request.plan);
+    named::come_to_plan(request.plan);
     if plan_schedules::gives_to_seats(request.plan) {
         seats::keep_newcomers_out(&[request.account])?;
     }
@@ -102,7 +103,7 @@ fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
         return Err(error::costs_too_little(asked.plan, quoted.quantity, &quoted.plan.currency));
     }
     if quoted.is_refused() && request.override_reason.is_none() {
-        return Err(error::quote_below_floor(request.plan, &quoted));
+        return Err(error::quote_below_floor(request.plan, &quoted.below_floor()));
     }
     let step = Step { request, change, unit: &unit, quoted: &quoted, renewed: &renewed, now };
     match current {
@@ -343,7 +344,7 @@ impl Step<'_> {
     fn overpaid(&self, origin: i64, period: &Period, segments: &[Segment]) -> Option<String> {
         let entitled = rules::entitlement(segments, period.days, self.decimals());
         let moved = moves::moved(self.request.account, origin, period);
-        let money = |amount| convert::money_text(amount, self.quoted.currency_decimals);
+        let money = |amount| values::money_text(amount, self.quoted.currency_decimals);
         let currency = &self.quoted.plan.currency;
         // Money that is paid back is rounded down: the smallest coin is not worth a note.
         let coin = Amount::from_nanos(10_i128.pow(MAX_DECIMALS - self.quoted.currency_decimals)).expect("a coin");

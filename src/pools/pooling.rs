@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use crate::caps;
-use crate::debits::closed;
 use crate::domain::amount::Amount;
 use crate::domain::maintenance::forecast::Usage;
 use crate::domain::names::MAX_LENGTH;
@@ -13,8 +12,10 @@ use crate::domain::pools::department;
 use crate::domain::pools::pooling::{Policy, Pooling, Rule, Target};
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::schedules::pending;
-use crate::server::{clock, lock};
+use crate::server::clock;
+use crate::server::locks::named;
 use crate::store::Snapshot;
 use crate::store::ledger::accounts::{self, Context};
 use crate::store::plans::agreements;
@@ -91,7 +92,7 @@ pub fn move_department(account: &str, from: &str, to: &str) -> Result<i64> {
     };
     check_length()?;
     // In this order, as where a cap is made.
-    lock::acquire_caps(account);
+    named::acquire_caps(account);
     caps::change::take_along(account, from, to)?;
     account::lock(account);
     // Somebody may have come to the department.

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
-use crate::debits::debit::MAX_ATTEMPTS;
 use crate::domain::pools::rebalance::{self, Move};
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::{account, whole_lot};
 use crate::pools::transfer::{self, Transfer};
 use crate::schedules::refresh;
+use crate::server::contention::MAX_ATTEMPTS;
 use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::debits::eligible;

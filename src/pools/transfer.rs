@@ -5,19 +5,22 @@
 
 use std::rc::Rc;
 
-use crate::debits::closed;
 use crate::debits::collect::{self, LockShare, Share};
-use crate::debits::debit::{MAX_ATTEMPTS, NO_LOT, Outcome};
+use crate::debits::outcome::Outcome;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::layout;
 use crate::domain::ledger::lot_price::LotPrice;
 use crate::domain::pools::transfers::Owner;
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
 use crate::ledger::{account, whole_lot};
 use crate::schedules::refresh;
-use crate::server::{arrival, clock, invalidation, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::arrival;
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::Snapshot;
+use crate::store::debits::eligible::NO_LOT;
 use crate::store::debits::eligible::{self, Eligibility};
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::slots::{self, Layout};

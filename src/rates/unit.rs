@@ -23,7 +23,7 @@ pub struct Unit<'a> {
 /// 22023 a value without a currency, or a currency that does not exist; 55000 for what a unit in use cannot become, or a value that would rewrite the past.
 pub fn save(request: Unit<'_>) -> Result<()> {
     let Unit { unit, terms, fiat_per_credit, effective_at, note } = request;
-    crate::convert::optional_currency(terms.currency)?;
+    crate::arguments::optional_currency(terms.currency)?;
     let is_new = units::create(unit, terms, clock::now());
     let before = units::lock(unit).expect("a unit that exists");
     let now = clock::now();

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use crate::error::{self, Result};
 use crate::schedules::schedule::{self, Declared};
 use crate::schedules::{refresh, seats};
-use crate::server::{clock, lock};
+use crate::server::clock;
+use crate::server::locks::named;
 use crate::store::ledger::account_calendar::AccountCalendar;
 use crate::store::ledger::accounts;
 use crate::store::schedules::plan_schedules::{self, Beginning, Missing, OfPlan};
@@ -30,7 +31,7 @@ pub fn declare(
     declared: Declared<'_>,
     starts_at: Option<DateTime<Utc>>,
 ) -> Result<i64> {
-    lock::keep_others_from_plan(of.plan);
+    named::keep_others_from_plan(of.plan);
     let plan = plans::plan(of.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(of.plan))?;
     if let Some((key, fingerprint)) = of.key
         && let Some((earlier, known)) = plan_schedules::of_key(of.plan, key)
@@ -62,7 +63,7 @@ pub fn declare(
 /// # Errors
 /// P0002 unknown schedule; 55000 one that has ended, or an end in the past.
 pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<()> {
-    lock::keep_others_from_plan(plan);
+    named::keep_others_from_plan(plan);
     if !plan_schedules::exists(plan, schedule) {
         return Err(error::unknown_plan_schedule(plan, schedule));
     }

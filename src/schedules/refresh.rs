@@ -8,16 +8,17 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
-use crate::debits::debit::MAX_ATTEMPTS;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::layout;
 use crate::domain::schedules::schedule::{LotId, Step};
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::whole_lot;
 use crate::schedules::due::{LineDue, State};
-use crate::server::lock::SlotLock;
-use crate::server::{arrival, clock, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::arrival;
+use crate::server::locks::slot::{SlotLock, Striped};
+use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::ledger::lots::{self, HandedOn};
 use crate::store::ledger::slots::{self, Layout};
@@ -82,7 +83,7 @@ fn wait_for_lots(account: &str) -> Result<bool> {
 /// Waits until nobody holds the lot, and lets it go again.
 pub fn wait_for_lot(account: &str, lot: i64, slots: i16) -> Result<()> {
     // The slots before the row: whoever holds one may want to lock the row next.
-    (0..slots).for_each(|slot| SlotLock::acquire(lot, slot).release());
+    (0..slots).for_each(|slot| SlotLock::acquire(Striped::Lot(lot), slot).release());
     subtransaction::attempt(|| {
         lots::lock(account, lot);
         Ok(None::<()>)

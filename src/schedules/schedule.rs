@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
 use crate::domain::calendar::Cycle;
 use crate::domain::ledger::terms::{self, Category};
 use crate::domain::schedules::plan_schedule::Granted;
@@ -10,6 +9,7 @@ use crate::domain::schedules::rollover::Rollover;
 use crate::domain::schedules::schedule::{self, Planned};
 use crate::error::{self, Result};
 use crate::ledger::account;
+use crate::ledger::closed;
 use crate::ledger::idempotency::{self, Keyed};
 use crate::schedules::due::State;
 use crate::schedules::{refresh, seats};
@@ -54,7 +54,7 @@ pub fn declare(
     let context = account::find_or_create(new.account, declared.unit, None, clock::now())?;
     let _movable = closed::go_on(new.account);
     complete(&mut new, &declared, context.unit_decimals(), context.currency.as_deref())?;
-    if new.true_up.is_some_and(|true_up| crate::convert::span(&true_up).mean_microseconds() < true_up::SHORTEST) {
+    if new.true_up.is_some_and(|true_up| crate::values::span(&true_up).mean_microseconds() < true_up::SHORTEST) {
         return Err(error::cadence_too_short("true_up"));
     }
     new.unit.clone_from(&context.unit);
@@ -118,7 +118,7 @@ pub fn complete(new: &mut NewSchedule<'_>, declared: &Declared<'_>, decimals: u3
 /// # Errors
 /// 22023.
 pub fn check_times(new: &NewSchedule<'_>, now: DateTime<Utc>) -> Result<()> {
-    let cycle = Cycle { anchor: new.anchor, every: crate::convert::span(&new.every) };
+    let cycle = Cycle { anchor: new.anchor, every: crate::values::span(&new.every) };
     if cycle.every.mean_microseconds() < SHORTEST {
         return Err(error::period_too_short());
     }

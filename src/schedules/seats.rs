@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
-use crate::debits::debit::MAX_ATTEMPTS;
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::{account, whole_lot};
 use crate::schedules::refresh;
-use crate::server::{arrival, clock, invalidation, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::arrival;
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::ledger::accounts::{self, Context, MemberTerms};
 use crate::store::ledger::{breakage, lots, slots};
 use crate::store::{Snapshot, schedules};

@@ -7,8 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::arguments;
 use crate::domain::caps::tally;
-use crate::{convert, settings};
+use crate::settings;
+use crate::values;
 
 /// How far a clock may be set back, so that the books go on where they are until it is there again.
 pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;
@@ -68,7 +70,7 @@ pub fn not_before_moved(now: DateTime<Utc>) -> DateTime<Utc> {
 /// The time by the server's clock, or by `credit.clock`, though it was moved on.
 fn actual() -> DateTime<Utc> {
     match settings::clock() {
-        None => convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
+        None => values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
         Some(text) => PARSED.with_borrow_mut(|parsed| match parsed {
             Some((known, instant)) if *known == text => *instant,
             _ => {
@@ -83,7 +85,7 @@ fn actual() -> DateTime<Utc> {
 /// The instant that a caller means by one of the running transaction that has passed: SQL's `now()` is the transaction's start, and
 /// a caller who says that something is to change at `now()` means now, not a moment ago.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
+    let began = || values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
     // Where the clock was moved on, the books have passed it.
     let is_real = settings::clock().is_none() && NOT_BEFORE.get().is_none_or(|not_before| not_before < now);
     let is_of_transaction = at < now && is_real && began().is_some_and(|began| at >= began);
@@ -92,13 +94,13 @@ pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// When the running transaction began, if that was before an instant. Not where `credit.clock` says what time it is.
 pub fn began_before(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let began = || convert::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
+    let began = || values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
     if settings::clock().is_none() { began().filter(|began| *began < at) } else { None }
 }
 
 fn parse(text: &CStr) -> DateTime<Utc> {
-    let parsed = convert::timestamptz_of_text(&text.to_string_lossy());
-    convert::instant("credit.clock", parsed).unwrap_or_else(|report| {
+    let parsed = values::timestamptz_of_text(&text.to_string_lossy());
+    arguments::instant("credit.clock", parsed).unwrap_or_else(|report| {
         report.report(PgLogLevel::ERROR);
         unreachable!("an error has been raised")
     })

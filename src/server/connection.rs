@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::server::identity::Identity;
-use crate::server::lock::Impatience;
+use crate::server::locks::impatience::Impatience;
 use crate::server::{encoding, error_log};
 
 /// How the function that runs now is connected.

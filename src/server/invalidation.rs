@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::server::heap::relations;
-use crate::server::{arrival, lock, new_cap};
+use crate::server::locks;
 
 /// The id of none, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
@@ -108,9 +108,7 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
         return;
     }
     ANNOUNCED_IN.store(NO_SUBTRANSACTION, Ordering::Relaxed);
-    arrival::end_transaction();
-    lock::end_transaction();
-    new_cap::end_transaction();
+    locks::end_transaction();
     let committed = event == pg_sys::XactEvent::XACT_EVENT_COMMIT;
     TERMS.end_transaction(committed);
     LOTS.end_transaction(committed);

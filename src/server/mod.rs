@@ -1,15 +1,15 @@
 //! What pg_credit uses of the server it runs in, beyond SQL.
 
-pub mod arrival;
+pub mod backend;
 pub mod clock;
 pub mod connection;
+pub mod contention;
 pub mod encoding;
 pub mod error_log;
 pub mod heap;
 pub mod identity;
 pub mod invalidation;
-pub mod lock;
-pub mod new_cap;
+pub mod locks;
 pub mod refusal;
 pub mod rendering;
 pub mod subtransaction;

@@ -8,11 +8,11 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::exact;
 use crate::server::connection;
 use crate::text_array::TextArray;
+use crate::values;
 
 /// What a statement sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,7 +262,7 @@ impl<T: Parameter> Parameter for Option<T> {
 
 impl Parameter for Amount {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        Some(convert::numeric_datum(*self))
+        Some(values::numeric_datum(*self))
     }
 }
 
@@ -282,19 +282,19 @@ impl Column for Vec<Amount> {
 
 impl Parameter for &[Amount] {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        self.iter().map(|amount| convert::numeric(*amount)).collect::<Vec<_>>().into_datum()
+        self.iter().map(|amount| values::numeric(*amount)).collect::<Vec<_>>().into_datum()
     }
 }
 
 impl Parameter for Vec<Option<Amount>> {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        self.iter().map(|amount| amount.map(convert::numeric)).collect::<Vec<_>>().into_datum()
+        self.iter().map(|amount| amount.map(values::numeric)).collect::<Vec<_>>().into_datum()
     }
 }
 
 impl Parameter for Decimal {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        convert::numeric_of_text(&self.to_string()).into_datum()
+        values::numeric_of_text(&self.to_string()).into_datum()
     }
 }
 
@@ -307,7 +307,7 @@ impl Column for Decimal {
 
 impl Parameter for &[Decimal] {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        self.iter().map(|decimal| convert::numeric_of_text(&decimal.to_string())).collect::<Vec<_>>().into_datum()
+        self.iter().map(|decimal| values::numeric_of_text(&decimal.to_string())).collect::<Vec<_>>().into_datum()
     }
 }
 
@@ -321,19 +321,19 @@ impl Column for Vec<Decimal> {
 
 impl Parameter for DateTime<Utc> {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        convert::microseconds(*self).into_datum()
+        values::microseconds(*self).into_datum()
     }
 }
 
 impl Column for DateTime<Utc> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> DateTime<Utc> {
-        convert::instant_from_microseconds(datum.value() as i64).expect("a finite instant")
+        values::instant_from_microseconds(datum.value() as i64).expect("a finite instant")
     }
 }
 
 impl Parameter for Vec<DateTime<Utc>> {
     fn to_datum(&self) -> Option<pg_sys::Datum> {
-        self.iter().map(|instant| convert::timestamptz(*instant)).collect::<Vec<_>>().into_datum()
+        self.iter().map(|instant| values::timestamptz(*instant)).collect::<Vec<_>>().into_datum()
     }
 }
 
@@ -341,7 +341,7 @@ impl Column for Vec<DateTime<Utc>> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<DateTime<Utc>> {
         let instants: Vec<TimestampWithTimeZone> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
         let instant =
-            |instant: TimestampWithTimeZone| convert::instant_from_microseconds(instant.into()).expect("a finite instant");
+            |instant: TimestampWithTimeZone| values::instant_from_microseconds(instant.into()).expect("a finite instant");
         instants.into_iter().map(instant).collect()
     }
 }

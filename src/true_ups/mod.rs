@@ -6,6 +6,7 @@
 //!
 //! What comes late for a closed period is in [`crate::debits::closed`].
 
+pub mod period;
 pub mod post;
 pub mod promise;
 pub mod statement;

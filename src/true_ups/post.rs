@@ -9,19 +9,21 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::closed;
-use crate::debits::debit::MAX_ATTEMPTS;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
+use crate::ledger::closed;
 use crate::ledger::{account, expiry, grant};
 use crate::schedules::refresh;
-use crate::server::{arrival, clock, invalidation, lock, subtransaction};
+use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::{arrival, named};
+use crate::server::{clock, invalidation, subtransaction};
 use crate::store::Snapshot;
 use crate::store::ledger::lots::{self, NewLot};
 use crate::store::ledger::slots;
 use crate::store::true_ups::closed_periods::{self, TrueUp};
 use crate::store::true_ups::true_up as store;
-use crate::true_ups::statement::{self, Period};
+use crate::true_ups::period::Period;
+use crate::true_ups::statement;
 
 /// So often, and so far apart, it is looked whether a transaction has ended.
 const LOOKS: u32 = 20;
@@ -49,7 +51,7 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     }
     let accounts = store::accounts(named, unit, from, to, Snapshot::Fresh);
     // First of all: usage of the past takes its share of this lock before anything of the account.
-    lock::acquire_closing(accounts.iter().map(String::as_str));
+    named::acquire_closing(accounts.iter().map(String::as_str));
     // One after the other, in the order in which a batch takes them.
     accounts.iter().collect::<BTreeSet<_>>().into_iter().try_for_each(|account| settle_what_is_due(account))?;
     if let Some((process, since)) = lasting_writer(to) {

@@ -20,7 +20,7 @@ use crate::store::schedules::{self, Schedule};
 use crate::store::true_ups::closed_periods::Line;
 use crate::store::true_ups::true_up as store;
 use crate::store::true_ups::true_up::{Commitment, Sums, Terms};
-use crate::true_ups::statement::Period;
+use crate::true_ups::period::Period;
 
 const MONTHS_OF_A_YEAR: i64 = 12;
 

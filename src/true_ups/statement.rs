@@ -18,16 +18,8 @@ use crate::store::ledger::account_calendar::AccountCalendar;
 use crate::store::true_ups::closed_periods::{self, Closed, Line, TrueUp};
 use crate::store::true_ups::true_up as store;
 use crate::store::true_ups::true_up::{Sums, Terms};
+use crate::true_ups::period::Period;
 use crate::true_ups::promise::{self, Promise, shown_price, sum};
-
-/// A period as one snapshot shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Period {
-    pub from: DateTime<Utc>,
-    /// Not part of it.
-    pub to: DateTime<Utc>,
-    pub snapshot: Snapshot,
-}
 
 /// The statements of the accounts that are named, or of all that have a commitment, in the order of their names.
 ///

@@ -4,7 +4,7 @@ pub mod guards;
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::error::{self, Result};
 use crate::store::{access, connected};
 
@@ -47,8 +47,8 @@ fn credit_disallow(role: Option<&str>, level: Option<&str>) -> Result<()> {
 }
 
 fn check<'a>(role: Option<&'a str>, level: Option<&'a str>) -> Result<(&'a str, &'a str)> {
-    let role = convert::required("role", role)?;
-    let level = convert::required("level", level)?;
+    let role = arguments::required("role", role)?;
+    let level = arguments::required("level", level)?;
     match level {
         "read" | "spend" | "admin" => Ok((role, level)),
         _ => Err(error::unknown_option("level", level, "read, spend, admin")),

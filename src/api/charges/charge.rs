@@ -2,16 +2,18 @@
 
 use pgrx::prelude::*;
 
+use crate::arguments;
 use crate::charges::charge::{self, Charge};
-use crate::convert;
+use crate::charges::request;
 use crate::domain::ledger::request::Fingerprint;
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::rates::price::{self, Usage};
 use crate::store::connected;
 use crate::text_array::TextArray;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// What a quantity costs, without charging it.
 #[pg_extern(security_definer, stable, parallel_safe)]
@@ -24,12 +26,12 @@ fn credit_price(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     account: default!(Option<&str>, "NULL"),
 ) -> Result<AnyNumeric> {
-    let card = convert::optional_name("card", card)?;
-    let account = convert::optional_name("account", account)?;
-    let dimensions = convert::dimensions(dimensions.as_ref())?.unwrap_or_default();
-    let at = convert::optional_instant("at", at)?;
-    let operation = convert::name("operation", operation)?;
-    let quantity = convert::quantity(quantity.as_ref())?;
+    let card = arguments::optional_name("card", card)?;
+    let account = arguments::optional_name("account", account)?;
+    let dimensions = arguments::dimensions(dimensions.as_ref())?.unwrap_or_default();
+    let at = arguments::optional_instant("at", at)?;
+    let operation = arguments::name("operation", operation)?;
+    let quantity = arguments::quantity(quantity.as_ref())?;
     let price = connected(|| {
         if let Some(account) = account {
             crate::ledger::account::find_for_reader(account, None, None)?;
@@ -37,7 +39,7 @@ fn credit_price(
         let at = at.unwrap_or_else(crate::server::clock::now);
         price::quote(card, &Usage { account, operation, quantity, dimensions: &dimensions, at })
     })?;
-    Ok(convert::numeric(price.amount))
+    Ok(values::numeric(price.amount))
 }
 
 /// Prices a quantity by the account's rate card and debits the price.
@@ -54,7 +56,7 @@ fn credit_charge(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     let request = request(account, operation, quantity.as_ref(), member, dimensions.as_ref(), at, key, metadata.as_deref())?;
     connected(|| charge::charge(&request))
 }
@@ -73,9 +75,9 @@ fn credit_charge_request(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let account_name = convert::name("account", account)?;
-    let operations = convert::required("operations", operations)?.0;
-    let quantities = convert::required("quantities", quantities)?;
+    let account_name = arguments::name("account", account)?;
+    let operations = arguments::required("operations", operations)?.0;
+    let quantities = arguments::required("quantities", quantities)?;
     if operations.len() != quantities.len() || operations.is_empty() || operations.len() > MAX_OPERATIONS {
         return Err(error::invalid_arrays(
             "quantities",
@@ -83,20 +85,20 @@ fn credit_charge_request(
             &format!("1 to {MAX_OPERATIONS}, as many as operations"),
         ));
     }
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     // Of all items, so no item's error.
-    convert::optional_name("member", member)?;
-    convert::dimensions(dimensions.as_ref())?;
-    convert::optional_instant("at", at)?;
+    arguments::optional_name("member", member)?;
+    arguments::dimensions(dimensions.as_ref())?;
+    arguments::optional_instant("at", at)?;
     let item = |index: usize| {
         let (operation, quantity) = (operations[index].as_deref(), quantities[index].as_ref());
         request(account, operation, quantity, member, dimensions.as_ref(), at, None, metadata.as_deref())
             .map_err(|refusal| error::in_item(refusal, index))
     };
     let charges = (0..operations.len()).map(item).collect::<Result<Vec<_>>>()?;
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     let keyed = key.map(|key| Keyed { key, function: "credit_charge_request", fingerprint: fingerprint_of_all(&charges) });
-    connected(|| charge::charge_request(&charges, account_name, keyed))
+    connected(|| request::charge_request(&charges, account_name, keyed))
 }
 
 /// One request has so many operations at most.
@@ -118,16 +120,16 @@ pub fn request<'a>(
     metadata: Option<&'a str>,
 ) -> Result<Charge<'a>> {
     let mut request = Charge {
-        account: convert::name("account", account)?,
-        operation: convert::name("operation", operation)?,
-        quantity: convert::quantity(quantity)?,
-        member: convert::optional_name("member", member)?,
-        dimensions: convert::dimensions(dimensions)?,
-        at: convert::optional_instant("at", at)?,
+        account: arguments::name("account", account)?,
+        operation: arguments::name("operation", operation)?,
+        quantity: arguments::quantity(quantity)?,
+        member: arguments::optional_name("member", member)?,
+        dimensions: arguments::dimensions(dimensions)?,
+        at: arguments::optional_instant("at", at)?,
         keyed: None,
         metadata,
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     let fingerprint = || with_charge(Fingerprint::of("credit_charge"), &request).finish();
     request.keyed = key.map(|key| Keyed { key, function: "credit_charge", fingerprint: fingerprint() });
     Ok(request)
@@ -141,7 +143,7 @@ fn with_charge(fingerprint: Fingerprint, charge: &Charge<'_>) -> Fingerprint {
         .with("quantity", Some(charge.quantity))
         .with("member", charge.member)
         .with("dimensions", charge.dimensions.as_ref().map(Dimensions::to_json))
-        .with("at", charge.at.map(convert::microseconds))
+        .with("at", charge.at.map(values::microseconds))
 }
 
 fn fingerprint_of_all(charges: &[Charge<'_>]) -> [u8; 32] {

@@ -4,12 +4,13 @@ use pgrx::prelude::*;
 
 use crate::api::charges::charge::request;
 use crate::api::debits::debit_many::{check_lengths, length_of, metadata_at, mode, text_at};
+use crate::arguments;
 use crate::charges::charge_many;
-use crate::convert;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::store::connected;
 use crate::text_array::TextArray;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Charges the elements of parallel arrays in turn.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -37,9 +38,9 @@ fn credit_charge_many(
         ),
     >,
 > {
-    let accounts = convert::required("accounts", accounts)?.0;
-    let operations = convert::required("operations", operations)?.0;
-    let quantities = convert::required("quantities", quantities)?;
+    let accounts = arguments::required("accounts", accounts)?.0;
+    let operations = arguments::required("operations", operations)?.0;
+    let quantities = arguments::required("quantities", quantities)?;
     let length = accounts.len();
     check_lengths(
         length,
@@ -73,8 +74,8 @@ fn credit_charge_many(
         (
             item,
             charged.posting,
-            charged.amount.map(convert::numeric),
-            charged.short.map(|short| convert::numeric(short.shortfall)),
+            charged.amount.map(values::numeric),
+            charged.short.map(|short| values::numeric(short.shortfall)),
             charged.short.and_then(|short| short.cap),
         )
     });

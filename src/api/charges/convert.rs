@@ -3,14 +3,14 @@
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
+use crate::arguments;
 use crate::charges::convert as conversion;
 use crate::charges::convert::Convert;
-use crate::convert;
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::Result;
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::store::connected;
+use crate::values::json::JsonText;
 
 /// Converts credits of one unit into credits of another of the same account.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -27,20 +27,20 @@ fn credit_convert(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = convert::metadata(metadata)?;
-    let name = convert::name("account", account)?;
+    let metadata = arguments::metadata(metadata)?;
+    let name = arguments::name("account", account)?;
     let mut request = Convert {
         account: name,
         amount: amounts::positive("amount", amount.as_ref(), name, from_unit)?,
-        from_unit: convert::optional_name("from_unit", from_unit)?,
-        to_unit: convert::name("to_unit", to_unit)?,
-        rate: rate.map(|rate| convert::positive_amount("rate", Some(&rate))).transpose()?,
-        member: convert::optional_name("member", member)?,
-        operation: convert::optional_name("operation", operation)?,
+        from_unit: arguments::optional_name("from_unit", from_unit)?,
+        to_unit: arguments::name("to_unit", to_unit)?,
+        rate: rate.map(|rate| arguments::positive_amount("rate", Some(&rate))).transpose()?,
+        member: arguments::optional_name("member", member)?,
+        operation: arguments::optional_name("operation", operation)?,
         keyed: None,
         metadata: metadata.as_deref(),
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_convert", fingerprint: fingerprint(&request) });
     connected(|| conversion::convert(request))
 }

@@ -3,13 +3,15 @@
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
-use crate::convert;
-use crate::debits::debit::{self, Debit};
+use crate::arguments;
+use crate::debits::debit;
+use crate::debits::request::Debit;
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::Result;
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::store::connected_on_demand;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Debits, or raises 23514 when the amount does not fit.
 #[pg_extern(volatile, parallel_unsafe)]
@@ -24,7 +26,7 @@ fn credit_debit(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected_on_demand(|| debit::debit(request))
 }
@@ -42,7 +44,7 @@ fn credit_try_debit(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
     connected_on_demand(|| debit::try_debit(request))
 }
@@ -62,21 +64,21 @@ pub fn request<'a>(
     key: Option<&'a str>,
     metadata: Option<&'a str>,
 ) -> Result<Debit<'a>> {
-    let name = convert::name("account", account)?;
+    let name = arguments::name("account", account)?;
     let mut request = Debit {
         account: name,
         amount: amounts::positive("amount", amount, name, unit)?,
-        member: convert::optional_name("member", member)?,
-        operation: convert::optional_name("operation", operation)?,
-        unit: convert::optional_name("unit", unit)?,
-        occurred_at: convert::optional_instant("at", at)?,
+        member: arguments::optional_name("member", member)?,
+        operation: arguments::optional_name("operation", operation)?,
+        unit: arguments::optional_name("unit", unit)?,
+        occurred_at: arguments::optional_instant("at", at)?,
         keyed: None,
         posting: None,
         metadata,
         usage: None,
         item: None,
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });
     Ok(request)
 }
@@ -89,6 +91,6 @@ fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
         .with("member", request.member)
         .with("operation", request.operation)
         .with("unit", request.unit)
-        .with("at", request.occurred_at.map(convert::microseconds))
+        .with("at", request.occurred_at.map(values::microseconds))
         .finish()
 }

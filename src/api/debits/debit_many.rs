@@ -5,13 +5,14 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::api::debits::debit::request;
-use crate::debits::batch::{self, ItemOutcome, Mode};
-use crate::debits::debit::Debit;
+use crate::debits::batch;
+use crate::debits::batch::outcome::{ItemOutcome, Mode};
+use crate::debits::request::Debit;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::server::refusal;
 use crate::store::connected;
 use crate::text_array::TextArray;
+use crate::values::json::JsonText;
 
 /// One call takes so many debits at most.
 const MAX_ITEMS: usize = 100_000;
@@ -42,8 +43,8 @@ fn credit_debit_many(
         (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
     >,
 > {
-    let accounts = crate::convert::required("accounts", accounts)?.0;
-    let amounts = crate::convert::required("amounts", amounts)?;
+    let accounts = crate::arguments::required("accounts", accounts)?.0;
+    let amounts = crate::arguments::required("amounts", amounts)?;
     let length = accounts.len();
     check_lengths(
         length,
@@ -107,7 +108,7 @@ pub fn length_of(texts: &Option<TextArray>) -> Option<usize> {
 /// 22023 when it is too long.
 pub fn metadata_at(metadata: &Option<Vec<Option<JsonText>>>, index: usize) -> Result<Option<&str>> {
     let metadata = metadata.as_ref().and_then(|metadata| metadata[index].as_ref()).map(|metadata| metadata.0.as_str());
-    crate::convert::short("metadata", metadata)
+    crate::arguments::short("metadata", metadata)
 }
 
 /// A debit as a JSON object: the names are the arguments of credit_debit().
@@ -145,7 +146,7 @@ fn credit_debit_many_json(
         (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
     >,
 > {
-    let items = crate::convert::required("items", items)?;
+    let items = crate::arguments::required("items", items)?;
     let items: Vec<JsonDebit> = serde_json::from_str(&items.0).map_err(|problem| broken_item(&items.0, &problem))?;
     if items.len() > MAX_ITEMS {
         return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
@@ -177,9 +178,9 @@ fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debi
         None => None,
     };
     // 22P02 and 22007, as a cast in SQL raises them.
-    let amount = text.map(|text| refusal::of_server(|| crate::convert::numeric_of_text(&text))).transpose()?;
-    let at = item.at.as_deref().map(|at| refusal::of_server(|| crate::convert::timestamptz_of_text(at))).transpose()?;
-    let metadata = crate::convert::short("metadata", metadata)?;
+    let amount = text.map(|text| refusal::of_server(|| crate::values::numeric_of_text(&text))).transpose()?;
+    let at = item.at.as_deref().map(|at| refusal::of_server(|| crate::values::timestamptz_of_text(at))).transpose()?;
+    let metadata = crate::arguments::short("metadata", metadata)?;
     request(
         item.account.as_deref(),
         amount.as_ref(),
@@ -197,7 +198,7 @@ fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
     let outcomes = connected(|| batch::debit_many(items, mode))?;
     let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
         ItemOutcome::Posted(posting) => (item, Some(posting), None, None),
-        ItemOutcome::Short(short) => (item, None, Some(crate::convert::numeric(short.shortfall)), short.cap),
+        ItemOutcome::Short(short) => (item, None, Some(crate::values::numeric(short.shortfall)), short.cap),
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
@@ -207,7 +208,7 @@ fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
 /// # Errors
 /// 22023.
 pub fn mode(mode: Option<&str>) -> Result<Mode> {
-    match crate::convert::required("mode", mode)? {
+    match crate::arguments::required("mode", mode)? {
         "all" => Ok(Mode::All),
         "each" => Ok(Mode::Each),
         unknown => Err(error::unknown_option("mode", unknown, "all, each")),

@@ -2,21 +2,22 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::debits::direct;
 use crate::domain::debits::late::LateUsage;
 use crate::domain::pools::pooling::Pooling;
 use crate::domain::pools::transfers::Transfers;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::account as accounts;
 use crate::pools::pooling as policy;
 use crate::schedules::seats;
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::connected;
 use crate::store::ledger::accounts as store;
 use crate::store::ledger::accounts::{AccountTerms, MemberTerms};
 use crate::store::rates::{rate_cards, units};
+use crate::values::json::JsonText;
 
 /// Creates an account or changes what is given of it.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -35,9 +36,9 @@ fn credit_account(
     self_seating: default!(Option<bool>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
-    let account = convert::name("account", account)?;
-    let rate_card = convert::optional_name("rate_card", rate_card)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let account = arguments::name("account", account)?;
+    let rate_card = arguments::optional_name("rate_card", rate_card)?;
+    let unit = arguments::optional_name("unit", unit)?;
     if let Some(pooling) = pooling.filter(|pooling| Pooling::of_name(pooling).is_none()) {
         return Err(error::unknown_option("pooling", pooling, Pooling::NAMES));
     }
@@ -47,8 +48,8 @@ fn credit_account(
     if let Some(policy) = transfers.filter(|policy| Transfers::of_name(policy).is_none()) {
         return Err(error::unknown_option("transfers", policy, Transfers::NAMES));
     }
-    let late_grace = convert::grace("late_grace", late_grace)?;
-    let metadata = convert::metadata(metadata)?;
+    let late_grace = arguments::grace("late_grace", late_grace)?;
+    let metadata = arguments::metadata(metadata)?;
     let metadata = metadata.as_deref();
     let terms = AccountTerms {
         unit,
@@ -90,17 +91,17 @@ fn credit_member(
     kind: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<String> {
-    let account = convert::name("account", account)?;
-    let member = convert::name("member", member)?;
+    let account = arguments::name("account", account)?;
+    let member = arguments::name("member", member)?;
     // Nobody's path: out of every department.
     let department = match department {
         Some("") => department,
-        _ => convert::optional_department("department", department)?,
+        _ => arguments::optional_department("department", department)?,
     };
     if let Some(kind) = kind.filter(|kind| !matches!(*kind, "user" | "agent" | "service")) {
         return Err(error::unknown_kind(kind));
     }
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     connected(|| {
         let before = accounts::find(account, None, Some(member))?;
         let metadata = metadata.as_deref();

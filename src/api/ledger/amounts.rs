@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::amount::{Amount, AmountError};
 use crate::domain::currency;
 use crate::error::{self, Result};
@@ -19,9 +19,9 @@ struct UnitOfCall {
 /// An amount of credits that must be given and above zero. One with too many decimals is told at once how many the unit has.
 ///
 /// # Errors
-/// As [`convert::positive_amount`].
+/// As [`arguments::positive_amount`].
 pub fn positive(argument: &str, value: Option<&AnyNumeric>, account: &str, unit: Option<&str>) -> Result<Amount> {
-    convert::positive_amount(argument, value).map_err(|refusal| match value.filter(|value| is_too_long(value)) {
+    arguments::positive_amount(argument, value).map_err(|refusal| match value.filter(|value| is_too_long(value)) {
         Some(value) => match unit_of_call(account, unit) {
             Some(unit) => error::too_many_decimals(argument, value.normalize(), unit.decimals),
             None => refusal,
@@ -34,7 +34,7 @@ pub fn positive(argument: &str, value: Option<&AnyNumeric>, account: &str, unit:
 /// the unit.
 ///
 /// # Errors
-/// 22023 and 22003 as [`convert::amount`].
+/// 22023 and 22003 as [`arguments::amount`].
 pub fn money(
     argument: &str,
     value: Option<&AnyNumeric>,
@@ -43,7 +43,7 @@ pub fn money(
     unit: Option<&str>,
 ) -> Result<Option<Amount>> {
     let Some(value) = value else { return Ok(None) };
-    let money = convert::amount(argument, value).map_err(|refusal| {
+    let money = arguments::amount(argument, value).map_err(|refusal| {
         if !is_too_long(value) {
             return refusal;
         }

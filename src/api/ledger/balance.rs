@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
-use crate::convert;
+use crate::arguments;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::drawdown::{self, Expiry, Rank, Source};
 use crate::error::Result;
@@ -15,6 +15,7 @@ use crate::store::debits::eligible::{self, Eligibility, Usable};
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::balances::{self, Scope};
 use crate::store::{Snapshot, connected};
+use crate::values;
 
 /// So many lots are explained at most; an account with more is not explained to people anyway.
 const MAX_EXPLAINED_LOTS: i32 = 100_000;
@@ -32,11 +33,11 @@ fn credit_balance(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     operation: default!(Option<&str>, "NULL"),
 ) -> Result<AnyNumeric> {
-    let name = convert::name("account", account)?;
-    let member = convert::optional_name("member", member)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let operation = convert::optional_name("operation", operation)?;
-    let at = convert::optional_instant("at", at)?;
+    let name = arguments::name("account", account)?;
+    let member = arguments::optional_name("member", member)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let operation = arguments::optional_name("operation", operation)?;
+    let at = arguments::optional_instant("at", at)?;
     connected(|| {
         let context = account::find_for_reader(name, unit, member)?;
         // Whether the pool counted is what counted then.
@@ -55,7 +56,7 @@ fn credit_balance(
             // No posting lies between now and the future: what is left then is what is in force then.
             _ => balances::in_force(scope, at.unwrap_or(now)),
         };
-        Ok(pending.into_iter().fold(issued, |balance, amount| balance + convert::numeric(amount)))
+        Ok(pending.into_iter().fold(issued, |balance, amount| balance + values::numeric(amount)))
     })
 }
 
@@ -126,11 +127,11 @@ fn credit_explain_debit(
         ),
     >,
 > {
-    let name = convert::name("account", account)?;
+    let name = arguments::name("account", account)?;
     let amount = amounts::positive("amount", amount.as_ref(), name, unit)?;
-    let member = convert::optional_name("member", member)?;
-    let operation = convert::optional_name("operation", operation)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let member = arguments::optional_name("member", member)?;
+    let operation = arguments::optional_name("operation", operation)?;
+    let unit = arguments::optional_name("unit", unit)?;
     let usable = connected(|| {
         let context = account::find_for_reader(name, unit, member)?;
         account::check_decimals("amount", amount, &context)?;
@@ -190,7 +191,7 @@ fn steps(usable: &[Usable], amount: Amount) -> Vec<Step> {
         let lot = usable.iter().find(|lot| lot.source.rank.lot == draw.lot).expect("a lot that was offered");
         let left = draw.available.checked_sub(draw.amount).expect("a draw below what is there");
         let expires_at = match lot.source.rank.expiry {
-            Expiry::At(at) => Some(convert::timestamptz(at)),
+            Expiry::At(at) => Some(values::timestamptz(at)),
             Expiry::Never => None,
         };
         steps.push((
@@ -200,15 +201,15 @@ fn steps(usable: &[Usable], amount: Amount) -> Vec<Step> {
             Some(lot.category.clone()),
             Some(lot.origin.clone()),
             expires_at,
-            Some(convert::numeric(draw.available)),
-            Some(convert::numeric(draw.amount)),
-            Some(convert::numeric(left)),
-            convert::numeric(draw.uncovered),
+            Some(values::numeric(draw.available)),
+            Some(values::numeric(draw.amount)),
+            Some(values::numeric(left)),
+            values::numeric(draw.uncovered),
         ));
     }
     if uncovered.is_positive() {
         let step = steps.len() as i32 + 1;
-        steps.push((step, None, None, None, None, None, None, None, None, convert::numeric(uncovered)));
+        steps.push((step, None, None, None, None, None, None, None, None, values::numeric(uncovered)));
     }
     steps
 }

@@ -2,11 +2,11 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
 use crate::server::clock;
+use crate::values;
 
 /// Now, or `credit.clock` when it is set.
 #[pg_extern(sql = false)]
 pub fn now() -> TimestampWithTimeZone {
-    convert::timestamptz(clock::now())
+    values::timestamptz(clock::now())
 }

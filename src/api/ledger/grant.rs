@@ -3,14 +3,15 @@
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::grant::{self, Grant};
 use crate::ledger::idempotency::Keyed;
 use crate::store::connected;
 use crate::text_array::TextArray;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Grants a lot of credits.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -33,26 +34,26 @@ fn credit_grant(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = convert::metadata(metadata)?;
-    let name = convert::name("account", account)?;
+    let metadata = arguments::metadata(metadata)?;
+    let name = arguments::name("account", account)?;
     let mut request = Grant {
         account: name,
         amount: amounts::positive("amount", amount.as_ref(), name, unit)?,
-        member: convert::optional_name("member", member)?,
-        unit: convert::optional_name("unit", unit)?,
+        member: arguments::optional_name("member", member)?,
+        unit: arguments::optional_name("unit", unit)?,
         category,
         source,
         priority,
-        effective_at: convert::optional_instant("effective_at", effective_at)?,
-        expires_at: convert::optional_instant("expires_at", expires_at)?,
-        expires_after: convert::optional_length("expires_after", expires_after)?,
+        effective_at: arguments::optional_instant("effective_at", effective_at)?,
+        expires_at: arguments::optional_instant("expires_at", expires_at)?,
+        expires_after: arguments::optional_length("expires_after", expires_after)?,
         applies_to: operations(applies_to)?,
         paid: amounts::money("paid", paid.as_ref(), currency, name, unit)?,
         currency,
         keyed: None,
         metadata: metadata.as_deref(),
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_grant", fingerprint: fingerprint(&request) });
     connected(|| grant::grant(request))
 }
@@ -81,8 +82,8 @@ fn fingerprint(request: &Grant<'_>) -> [u8; 32] {
         .with("category", request.category)
         .with("source", request.source)
         .with("priority", request.priority)
-        .with("effective_at", request.effective_at.map(convert::microseconds))
-        .with("expires_at", request.expires_at.map(convert::microseconds))
+        .with("effective_at", request.effective_at.map(values::microseconds))
+        .with("expires_at", request.expires_at.map(values::microseconds))
         .with(
             "expires_after",
             request

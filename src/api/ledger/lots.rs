@@ -2,23 +2,25 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::expiry::{self, Expired};
 use crate::ledger::{account, withdraw};
 use crate::plans::purchase;
 use crate::schedules::refresh;
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::connected;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Voids what is left of a lot, or a purchase that is pending; how much that was.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Option<JsonText>, "NULL")) -> Result<AnyNumeric> {
-    let account = convert::name("account", account)?;
-    let lot = convert::required("lot", lot)?;
-    let metadata = convert::metadata(metadata)?;
+    let account = arguments::name("account", account)?;
+    let lot = arguments::required("lot", lot)?;
+    let metadata = arguments::metadata(metadata)?;
     let voided = connected(|| {
         // Before the purchase's row, as where it is activated.
         arrival::let_in(account);
@@ -30,7 +32,7 @@ fn credit_void(account: Option<&str>, lot: Option<i64>, metadata: default!(Optio
             }
         }
     })?;
-    Ok(convert::numeric(voided))
+    Ok(values::numeric(voided))
 }
 
 /// Moves what is left of a lot to a new one with another expiry; the new lot's id.
@@ -42,10 +44,10 @@ fn credit_set_expiry(
     expires_at: Option<TimestampWithTimeZone>,
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let lot = convert::required("lot", lot)?;
-    let expires_at = convert::optional_instant("expires_at", expires_at)?;
-    let metadata = convert::metadata(metadata)?;
+    let account = arguments::name("account", account)?;
+    let lot = arguments::required("lot", lot)?;
+    let expires_at = arguments::optional_instant("expires_at", expires_at)?;
+    let metadata = arguments::metadata(metadata)?;
     connected(|| {
         refresh::first_touch(account)?;
         withdraw::set_expiry(account, lot, expires_at, metadata.as_deref())
@@ -65,7 +67,7 @@ fn credit_expire(
         (name!(account, String), name!(lot, i64), name!(expired, AnyNumeric), name!(expires_at, TimestampWithTimeZone)),
     >,
 > {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     let max_lots = batch("max_lots", max_lots)?;
     let expired = connected(|| {
         account::find(account, None, None)?;
@@ -94,7 +96,7 @@ fn credit_expire_of_all(
 }
 
 fn row(lot: Expired) -> (String, i64, AnyNumeric, TimestampWithTimeZone) {
-    (lot.account, lot.lot, convert::numeric(lot.amount), convert::timestamptz(lot.expires_at))
+    (lot.account, lot.lot, values::numeric(lot.amount), values::timestamptz(lot.expires_at))
 }
 
 /// How much one call may do: 1 to 10,000. Every lot it closes takes a place in the server's lock table until the commit.
@@ -102,6 +104,6 @@ fn row(lot: Expired) -> (String, i64, AnyNumeric, TimestampWithTimeZone) {
 /// # Errors
 /// 22023.
 pub fn batch(argument: &str, value: Option<i32>) -> Result<i32> {
-    let value = convert::required(argument, value)?;
+    let value = arguments::required(argument, value)?;
     if (1..=10_000).contains(&value) { Ok(value) } else { Err(error::invalid_batch(argument, value)) }
 }

@@ -8,17 +8,20 @@ use pgrx::prelude::*;
 use pgrx::{AllocatedByPostgres, AllocatedByRust, JsonB, WhoAllocated};
 
 use crate::api::ledger::accounts;
-use crate::debits::closed;
+use crate::arguments;
 use crate::debits::direct::{self, InsertedEntry};
 use crate::domain::ledger::correction::Usage;
 use crate::domain::rates::dimensions::Dimensions;
-use crate::json::JsonText;
+use crate::error;
+use crate::ledger::closed;
 use crate::ledger::grant::{self, Grant};
-use crate::server::{clock, heap, invalidation, new_cap};
+use crate::server::locks::new_cap;
+use crate::server::{clock, heap, invalidation};
 use crate::store::connected;
 use crate::store::ledger::lots;
 use crate::text_array::TextArray;
-use crate::{convert, error};
+use crate::values;
+use crate::values::json::JsonText;
 
 type Old<'a> = PgHeapTuple<'a, AllocatedByPostgres>;
 type New<'a> = PgHeapTuple<'a, AllocatedByRust>;
@@ -69,17 +72,17 @@ fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     let currency = column::<String>(&row, "currency");
     check_metadata(&row)?;
     let request = Grant {
-        account: convert::name("account", account.as_deref())?,
-        amount: convert::positive_amount("granted", column(&row, "granted").as_ref())?,
-        member: convert::optional_name("member", member.as_deref())?,
-        unit: convert::optional_name("unit", unit.as_deref())?,
+        account: arguments::name("account", account.as_deref())?,
+        amount: arguments::positive_amount("granted", column(&row, "granted").as_ref())?,
+        member: arguments::optional_name("member", member.as_deref())?,
+        unit: arguments::optional_name("unit", unit.as_deref())?,
         category: category.as_deref(),
         source: source.as_deref(),
         priority: column::<i16>(&row, "priority").map(i32::from),
-        effective_at: convert::optional_instant("effective_at", column(&row, "effective_at"))?,
-        expires_at: convert::optional_instant("expires_at", column(&row, "expires_at"))?,
+        effective_at: arguments::optional_instant("effective_at", column(&row, "effective_at"))?,
+        expires_at: arguments::optional_instant("expires_at", column(&row, "expires_at"))?,
         applies_to: operations(&row),
-        paid: column::<AnyNumeric>(&row, "paid").map(|paid| convert::amount("paid", &paid)).transpose()?,
+        paid: column::<AnyNumeric>(&row, "paid").map(|paid| arguments::amount("paid", &paid)).transpose()?,
         currency: currency.as_deref(),
         ..Grant::default()
     };
@@ -97,8 +100,8 @@ fn checked_lot<'a>(row: Old<'a>) -> error::Result<New<'a>> {
     set(&mut row, "currency", new.currency);
     set(&mut row, "cost_basis", basis);
     set(&mut row, "applies_to", new.applies_to);
-    set(&mut row, "effective_at", Some(convert::timestamptz(new.effective_at)));
-    set(&mut row, "recorded_at", Some(convert::timestamptz(now)));
+    set(&mut row, "effective_at", Some(values::timestamptz(new.effective_at)));
+    set(&mut row, "recorded_at", Some(values::timestamptz(now)));
     set(&mut row, "recorded_by", Some(heap::session_user()));
     set(&mut row, "parent", None::<i64>);
     set(&mut row, "slots", Some(1_i16));
@@ -128,27 +131,27 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
     let operation = column::<String>(row, "operation");
     check_metadata(row)?;
     Ok(InsertedEntry {
-        account: convert::name("account", account.as_deref())?.to_owned(),
-        kind: convert::required("kind", column(row, "kind"))?,
-        amount: convert::amount("amount", &convert::required("amount", column(row, "amount"))?)?,
-        lot: convert::required("lot", column(row, "lot"))?,
-        member: convert::optional_name("member", member.as_deref())?.map(str::to_owned),
-        operation: convert::optional_name("operation", operation.as_deref())?.map(str::to_owned),
-        quantity: column::<AnyNumeric>(row, "quantity").map(|quantity| convert::quantity(Some(&quantity))).transpose()?,
+        account: arguments::name("account", account.as_deref())?.to_owned(),
+        kind: arguments::required("kind", column(row, "kind"))?,
+        amount: arguments::amount("amount", &arguments::required("amount", column(row, "amount"))?)?,
+        lot: arguments::required("lot", column(row, "lot"))?,
+        member: arguments::optional_name("member", member.as_deref())?.map(str::to_owned),
+        operation: arguments::optional_name("operation", operation.as_deref())?.map(str::to_owned),
+        quantity: column::<AnyNumeric>(row, "quantity").map(|quantity| arguments::quantity(Some(&quantity))).transpose()?,
         dimensions: dimensions(row)?,
-        occurred_at: convert::optional_instant("occurred_at", column(row, "occurred_at"))?,
+        occurred_at: arguments::optional_instant("occurred_at", column(row, "occurred_at"))?,
         corrects: column(row, "corrects"),
     })
 }
 
 /// The dimensions of the usage in their normal form, as a charge writes them.
 fn dimensions(row: &Old<'_>) -> error::Result<Option<Dimensions>> {
-    convert::dimensions(column::<JsonText>(row, "dimensions").as_ref())
+    arguments::dimensions(column::<JsonText>(row, "dimensions").as_ref())
 }
 
 /// That the metadata is an object, and not too long.
 fn check_metadata(row: &PgHeapTuple<'_, impl WhoAllocated>) -> error::Result<()> {
-    convert::metadata(column::<JsonText>(row, "metadata"))?;
+    arguments::metadata(column::<JsonText>(row, "metadata"))?;
     match column::<JsonB>(row, "metadata") {
         Some(JsonB(metadata)) if !metadata.is_object() => Err(error::not_an_object("metadata")),
         _ => Ok(()),
@@ -170,8 +173,8 @@ fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
     set(&mut row, "rate", stamp.usage.rate);
     set(&mut row, "posting", Some(stamp.posting));
     set(&mut row, "line", Some(1_i32));
-    set(&mut row, "occurred_at", Some(convert::timestamptz(stamp.occurred_at)));
-    set(&mut row, "recorded_at", Some(convert::timestamptz(stamp.recorded_at)));
+    set(&mut row, "occurred_at", Some(values::timestamptz(stamp.occurred_at)));
+    set(&mut row, "recorded_at", Some(values::timestamptz(stamp.recorded_at)));
     set(&mut row, "recorded_by", Some(heap::session_user()));
     Ok(Some(row))
 }
@@ -183,7 +186,7 @@ fn entry_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let entry = raise(inserted_entry(&row));
     let posting = column::<i64>(&row, "posting").expect("a key column");
     let line = column::<i32>(&row, "line").expect("a key column");
-    let recorded_at = raise(convert::instant("recorded_at", column(&row, "recorded_at").expect("a column that is never NULL")));
+    let recorded_at = raise(arguments::instant("recorded_at", column(&row, "recorded_at").expect("a column that is never NULL")));
     let usage = Usage {
         member: entry.member.clone(),
         department: column(&row, "department"),
@@ -241,7 +244,7 @@ fn account_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
 #[pg_trigger(sql = false)]
 fn unit_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
     let currency = trigger.new().and_then(|new| column::<String>(&new, "currency"));
-    raise(convert::optional_currency(currency.as_deref()));
+    raise(arguments::optional_currency(currency.as_deref()));
     let Some(old) = trigger.old() else { return Ok(trigger.new()) };
     let unit = column::<String>(&old, "unit").unwrap_or_default();
     let Some(new) = trigger.new() else {

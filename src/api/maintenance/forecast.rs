@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::drawdown::Expiry;
 use crate::domain::maintenance::forecast::{self, Fate, Pace};
 use crate::error::{self, Result};
@@ -15,6 +15,7 @@ use crate::server::clock;
 use crate::store::maintenance::forecast as store;
 use crate::store::maintenance::forecast::Priced;
 use crate::store::{Snapshot, connected};
+use crate::values;
 
 /// What becomes of a lot that expires.
 type Line = (
@@ -55,9 +56,9 @@ fn credit_expiry_forecast(
         ),
     >,
 > {
-    let name = convert::name("account", account)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let burn_window = convert::required("burn_window", convert::optional_length("burn_window", burn_window)?)?;
+    let name = arguments::name("account", account)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let burn_window = arguments::required("burn_window", arguments::optional_length("burn_window", burn_window)?)?;
     let lines = connected(|| {
         let context = account::find_for_reader(name, unit, None)?;
         let now = clock::now();
@@ -90,17 +91,17 @@ fn lines(priced: Vec<Priced>, fates: &[Fate]) -> Vec<Line> {
     expiring.sort_unstable_by_key(|(expires_at, lot, _)| (*expires_at, *lot));
     let line = |(expires_at, id, priced): (_, i64, Priced)| {
         let fate = fates[&id];
-        let lost = convert::numeric(fate.lost);
-        let value = priced.price.stretch(fate.lost, fate.lost).map(convert::numeric);
-        let effective_at = convert::timestamptz(priced.lot.rank.effective_at);
-        let (remaining, used) = (convert::numeric(priced.lot.remaining), convert::numeric(fate.used));
-        let rolled = convert::numeric(fate.rolled);
+        let lost = values::numeric(fate.lost);
+        let value = priced.price.stretch(fate.lost, fate.lost).map(values::numeric);
+        let effective_at = values::timestamptz(priced.lot.rank.effective_at);
+        let (remaining, used) = (values::numeric(priced.lot.remaining), values::numeric(fate.used));
+        let rolled = values::numeric(fate.rolled);
         (
             id,
             priced.lot.member,
             remaining,
             effective_at,
-            convert::timestamptz(expires_at),
+            values::timestamptz(expires_at),
             used,
             rolled,
             lost,

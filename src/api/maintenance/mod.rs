@@ -6,7 +6,7 @@ pub mod status;
 use pgrx::prelude::*;
 
 use crate::api::ledger::lots::batch;
-use crate::convert;
+use crate::arguments;
 use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::maintenance::{self, Step};
@@ -14,6 +14,7 @@ use crate::server::connection;
 use crate::store::ledger::sequences;
 use crate::store::maintenance::verify::{self, Violation};
 use crate::store::{connected, maintenance as log};
+use crate::values;
 
 /// Does one batch of each step of maintenance in the caller's transaction; a row for each.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -41,23 +42,23 @@ fn maintenance_deadline(time_limit: Option<Interval>, max_rows: Option<i32>) -> 
             "the function credit_maintain() does one batch of each step within a transaction",
         ));
     }
-    let time_limit = convert::required("time_limit", convert::optional_length("time_limit", time_limit)?)?;
+    let time_limit = arguments::required("time_limit", arguments::optional_length("time_limit", time_limit)?)?;
     batch("max_rows", max_rows)?;
     let deadline = connected(|| log::deadline(time_limit)).ok_or_else(|| error::no_time("time_limit"))?;
-    Ok(convert::timestamptz(deadline))
+    Ok(values::timestamptz(deadline))
 }
 
 /// Logs that a step begins; the run's id.
 #[pg_extern(sql = false)]
 fn begin_maintenance(step: Option<&str>) -> Result<i64> {
-    let step = convert::required("step", step)?;
+    let step = arguments::required("step", step)?;
     connected(|| maintenance::begin(step))
 }
 
 /// Does one batch of a run's step; how much that was, or NULL while another session does that step.
 #[pg_extern(sql = false)]
 fn maintain_batch(run: Option<i64>, max_rows: Option<i32>) -> Result<Option<i64>> {
-    let run = convert::required("run", run)?;
+    let run = arguments::required("run", run)?;
     let limit = batch("max_rows", max_rows)?;
     connected(|| maintenance::batch(run, limit))
 }
@@ -65,7 +66,7 @@ fn maintain_batch(run: Option<i64>, max_rows: Option<i32>) -> Result<Option<i64>
 /// Logs that a run's step ended, and the error that ended it.
 #[pg_extern(sql = false)]
 fn end_maintenance(run: Option<i64>, error: Option<&str>) -> Result<()> {
-    let run = convert::required("run", run)?;
+    let run = arguments::required("run", run)?;
     connected(|| maintenance::end(run, error))
 }
 
@@ -105,7 +106,7 @@ fn credit_verify(
         ),
     >,
 > {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     let violations = connected(|| {
         account::find_for_reader(account, None, None)?;
         Ok(verify::violations(Some(account)))

@@ -2,9 +2,10 @@
 
 use pgrx::prelude::*;
 
+use crate::maintenance;
 use crate::server::heap::{relations, tally};
 use crate::store::connected;
-use crate::{convert, maintenance};
+use crate::values;
 
 /// The version of the library that this session has loaded.
 #[pg_extern(sql = false)]
@@ -39,7 +40,5 @@ fn direct_steps() -> TableIterator<'static, (name!(step, String), name!(directly
 fn maintenance_due()
 -> TableIterator<'static, (name!(step, String), name!(due, Option<i64>), name!(since, Option<TimestampWithTimeZone>))> {
     let due = connected(maintenance::due);
-    TableIterator::new(
-        due.into_iter().map(|(step, due)| (step.name().to_owned(), due.count, due.since.map(convert::timestamptz))),
-    )
+    TableIterator::new(due.into_iter().map(|(step, due)| (step.name().to_owned(), due.count, due.since.map(values::timestamptz))))
 }

@@ -6,7 +6,7 @@ pub mod subscriptions;
 use pgrx::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::amount::Amount;
 use crate::domain::plans::price_list::Model;
 use crate::error::{self, Result};
@@ -40,20 +40,20 @@ fn credit_plan(
     rate_card: default!(Option<&str>, "NULL"),
     note: default!(Option<&str>, "NULL"),
 ) -> Result<String> {
-    let plan = convert::name("plan", plan)?;
+    let plan = arguments::name("plan", plan)?;
     if let Some(model) = model.filter(|model| model.parse::<Model>().is_err()) {
         return Err(error::unknown_option("model", model, "volume, graduated, package, stairstep"));
     }
     let terms = PlanTerms {
-        unit: convert::optional_name("unit", unit)?,
-        currency: convert::optional_currency(currency)?,
+        unit: arguments::optional_name("unit", unit)?,
+        currency: arguments::optional_currency(currency)?,
         model,
         reach: option("reach", reach, &["purchase", "cumulative"])?,
         floor_margin: fraction("floor_margin", floor_margin)?,
         below_floor: option("below_floor", below_floor, &["refuse", "flag"])?,
         expiry: length("expiry", expiry)?,
-        rate_card: convert::optional_name("rate_card", rate_card)?,
-        note: convert::short("note", note)?,
+        rate_card: arguments::optional_name("rate_card", rate_card)?,
+        note: arguments::short("note", note)?,
     };
     let list_price = price("list_price", list_price)?;
     connected(|| plans::save(plan, &terms, list_price))?;
@@ -69,7 +69,7 @@ pub fn option<'a>(argument: &str, value: Option<&'a str>, known: &[&str]) -> Res
 }
 
 fn price(argument: &str, value: Option<AnyNumeric>) -> Result<Option<Decimal>> {
-    let value = value.map(|value| convert::decimal(argument, &value)).transpose()?;
+    let value = value.map(|value| arguments::decimal(argument, &value)).transpose()?;
     match value.filter(|value| value.scale() > PRICE_DECIMALS) {
         Some(precise) => Err(error::too_precise(argument, precise, PRICE_DECIMALS)),
         None => Ok(value),
@@ -77,7 +77,7 @@ fn price(argument: &str, value: Option<AnyNumeric>) -> Result<Option<Decimal>> {
 }
 
 fn fraction(argument: &str, value: Option<AnyNumeric>) -> Result<Option<Decimal>> {
-    let value = value.map(|value| convert::decimal(argument, &value)).transpose()?;
+    let value = value.map(|value| arguments::decimal(argument, &value)).transpose()?;
     match value {
         Some(value) if value > Decimal::ONE || (value == Decimal::ONE && argument == "floor_margin") => {
             Err(error::not_a_fraction(argument, value))
@@ -91,7 +91,7 @@ fn fraction(argument: &str, value: Option<AnyNumeric>) -> Result<Option<Decimal>
 pub fn length(argument: &str, value: Option<Interval>) -> Result<Option<Interval>> {
     let parts = |length: &Interval| [i64::from(length.months()), i64::from(length.days()), length.micros()];
     let is_length = |length: &Interval| parts(length).iter().all(|part| *part >= 0) && parts(length) != [0, 0, 0];
-    match convert::optional_length(argument, value)? {
+    match arguments::optional_length(argument, value)? {
         Some(length) if !is_length(&length) => Err(error::not_a_length(argument)),
         length => Ok(length),
     }
@@ -117,27 +117,27 @@ fn credit_tier(
     override_reason: default!(Option<&str>, "NULL"),
     note: default!(Option<&str>, "NULL"),
 ) -> Result<Option<i64>> {
-    let plan = convert::name("plan", plan)?;
-    let tier = convert::name("tier", tier)?;
-    let effective_at = convert::optional_instant("effective_at", effective_at)?;
-    if convert::required("withdraw", withdraw)? {
+    let plan = arguments::name("plan", plan)?;
+    let tier = arguments::name("tier", tier)?;
+    let effective_at = arguments::optional_instant("effective_at", effective_at)?;
+    if arguments::required("withdraw", withdraw)? {
         return connected(|| plans::end_tier(plan, tier, effective_at)).map(|()| None);
     }
     let new = plans::Tier {
         plan,
         tier,
-        from: convert::quantity_of("from_quantity", from_quantity.as_ref())?,
+        from: arguments::quantity_of("from_quantity", from_quantity.as_ref())?,
         discount: fraction("discount", discount)?,
         unit_price: price("unit_price", unit_price)?,
         flat: price("flat", flat)?,
-        is_negotiated: convert::required("negotiated", negotiated)?,
+        is_negotiated: arguments::required("negotiated", negotiated)?,
         effective_at,
         terms: TierTerms {
             billing_period: option("billing_period", billing_period, &["month", "quarter", "year"])?,
             commitment: length("commitment", commitment)?,
             expiry: length("expiry", expiry)?,
-            override_reason: convert::optional_name("override_reason", override_reason)?,
-            note: convert::short("note", note)?,
+            override_reason: arguments::optional_name("override_reason", override_reason)?,
+            note: arguments::short("note", note)?,
         },
     };
     let has_price = new.discount.is_some() || new.unit_price.is_some() || new.flat.is_some();
@@ -158,9 +158,9 @@ fn credit_plan_cost(
     unit_cost: Option<AnyNumeric>,
     from_quantity: default!(Option<AnyNumeric>, "0"),
 ) -> Result<String> {
-    let plan = convert::name("plan", plan)?;
-    let unit_cost = convert::required("unit_cost", price("unit_cost", unit_cost)?)?;
-    let from = convert::quantity_of("from_quantity", from_quantity.as_ref())?;
+    let plan = arguments::name("plan", plan)?;
+    let unit_cost = arguments::required("unit_cost", price("unit_cost", unit_cost)?)?;
+    let from = arguments::quantity_of("from_quantity", from_quantity.as_ref())?;
     connected(|| plans::save_cost(plan, from, unit_cost))?;
     Ok(plan.to_owned())
 }
@@ -177,18 +177,18 @@ fn credit_standard_plan(
     scale_from: default!(Option<AnyNumeric>, "1000000"),
     enterprise_from: default!(Option<AnyNumeric>, "10000000"),
 ) -> Result<String> {
-    let plan = convert::name("plan", plan)?;
+    let plan = arguments::name("plan", plan)?;
     let terms = PlanTerms {
-        unit: Some(convert::name("unit", unit)?),
-        currency: convert::optional_currency(Some(convert::required("currency", currency)?))?,
+        unit: Some(arguments::name("unit", unit)?),
+        currency: arguments::optional_currency(Some(arguments::required("currency", currency)?))?,
         model: Some("volume"),
         ..PlanTerms::default()
     };
-    let list_price = convert::required("list_price", price("list_price", list_price)?)?;
+    let list_price = arguments::required("list_price", price("list_price", list_price)?)?;
     let bounds = Bounds {
-        growth: convert::positive_amount("growth_from", growth_from.as_ref())?,
-        scale: convert::positive_amount("scale_from", scale_from.as_ref())?,
-        enterprise: convert::positive_amount("enterprise_from", enterprise_from.as_ref())?,
+        growth: arguments::positive_amount("growth_from", growth_from.as_ref())?,
+        scale: arguments::positive_amount("scale_from", scale_from.as_ref())?,
+        enterprise: arguments::positive_amount("enterprise_from", enterprise_from.as_ref())?,
     };
     connected(|| standard::install(plan, &terms, list_price, bounds))?;
     Ok(plan.to_owned())
@@ -214,23 +214,23 @@ fn credit_agreement(
     override_reason: default!(Option<&str>, "NULL"),
     note: default!(Option<&str>, "NULL"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let effective_at = convert::optional_instant("effective_at", effective_at)?;
+    let account = arguments::name("account", account)?;
+    let effective_at = arguments::optional_instant("effective_at", effective_at)?;
     let new = NewAgreement {
         account,
-        plan: convert::name("plan", plan)?,
+        plan: arguments::name("plan", plan)?,
         effective_at: effective_at.unwrap_or_default(),
-        ended_at: convert::optional_instant("ended_at", ended_at)?,
-        tier: convert::optional_name("tier", tier)?,
+        ended_at: arguments::optional_instant("ended_at", ended_at)?,
+        tier: arguments::optional_name("tier", tier)?,
         unit_price: price("unit_price", unit_price)?,
         discount: fraction("discount", discount)?,
         committed_quantity: years("committed_quantity", committed_quantity)?,
         committed_money: years("committed_money", committed_money)?,
         expiry: length("expiry", expiry)?,
         pooling: option("pooling", pooling, &["pooled", "per_seat"])?,
-        rate_card: convert::optional_name("rate_card", rate_card)?,
-        override_reason: convert::optional_name("override_reason", override_reason)?,
-        note: convert::short("note", note)?,
+        rate_card: arguments::optional_name("rate_card", rate_card)?,
+        override_reason: arguments::optional_name("override_reason", override_reason)?,
+        note: arguments::short("note", note)?,
     };
     let prices = [new.tier.is_some(), new.unit_price.is_some(), new.discount.is_some()];
     if prices.iter().filter(|given| **given).count() > 1 {
@@ -249,7 +249,7 @@ fn credit_agreement(
 fn years(argument: &str, values: Option<Vec<Option<AnyNumeric>>>) -> Result<Option<Vec<Amount>>> {
     let Some(values) = values else { return Ok(None) };
     let amount = |value: &Option<AnyNumeric>| {
-        convert::positive_amount(argument, Some(value.as_ref().ok_or_else(|| error::null_element(argument))?))
+        arguments::positive_amount(argument, Some(value.as_ref().ok_or_else(|| error::null_element(argument))?))
     };
     if values.is_empty() || values.len() > MAX_YEARS {
         return Err(error::invalid_commitment());
@@ -265,9 +265,9 @@ fn credit_end_agreement(
     plan: Option<&str>,
     ended_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> Result<String> {
-    let account = convert::name("account", account)?;
-    let plan = convert::name("plan", plan)?;
-    let ended_at = convert::optional_instant("ended_at", ended_at)?;
+    let account = arguments::name("account", account)?;
+    let plan = arguments::name("plan", plan)?;
+    let ended_at = arguments::optional_instant("ended_at", ended_at)?;
     connected(|| agreements::end(account, plan, ended_at))?;
     Ok(account.to_owned())
 }

@@ -4,15 +4,16 @@ use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::api::plans::length;
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::plans::purchase::{self, Lots, Purchase};
 use crate::plans::quote::{self, Asked, Line, Quoted};
 use crate::server::{clock, identity};
 use crate::store::{Snapshot, access, connected, connected_on_demand};
+use crate::values;
+use crate::values::json::JsonText;
 
 /// The most instalments of a purchase.
 const INSTALMENTS: std::ops::RangeInclusive<i32> = 2..=120;
@@ -51,33 +52,33 @@ fn credit_quote(
         ),
     >,
 > {
-    let asked = asked(plan, convert::optional_name("account", account)?, quantity, budget, currency)?;
+    let asked = asked(plan, arguments::optional_name("account", account)?, quantity, budget, currency)?;
     let caller = identity::current_user();
     let quoted = connected_on_demand(|| {
         let quoted = quote::quote(asked, clock::now(), Snapshot::OfCaller)?;
         // What a credit costs the provider is not for whoever may only read or spend, nor is what it can be computed from.
         let quoted = if access::sees_costs(caller) { quoted } else { quoted.without_costs() };
         match quoted.is_refused() {
-            true => Err(error::quote_below_floor(asked.plan, &quoted)),
+            true => Err(error::quote_below_floor(asked.plan, &quoted.below_floor())),
             false => Ok(quoted),
         }
     })?;
-    let money = |amount| convert::money(amount, quoted.currency_decimals);
+    let money = |amount| values::money(amount, quoted.currency_decimals);
     let next = quoted.next.as_ref();
     let row = (
         quoted.tier.as_ref().map(|tier| tier.tier.clone()),
-        convert::numeric(quoted.quantity),
-        convert::numeric_of_decimal(quoted.list_price),
-        quoted.discount.map(convert::numeric_of_decimal),
-        quoted.unit_price.map(convert::numeric_of_decimal),
+        values::numeric(quoted.quantity),
+        values::numeric_of_decimal(quoted.list_price),
+        quoted.discount.map(values::numeric_of_decimal),
+        quoted.unit_price.map(values::numeric_of_decimal),
         money(quoted.total),
         quoted.plan.currency.clone(),
-        quoted.effective_price().map(convert::numeric_of_decimal),
+        quoted.effective_price().map(values::numeric_of_decimal),
         JsonB(serde_json::from_str(&lines(&quoted)).expect("JSON that was just written")),
-        quoted.margin_percent().map(convert::numeric_of_decimal),
+        quoted.margin_percent().map(values::numeric_of_decimal),
         next.map(|next| next.tier.clone()),
-        next.map(|next| convert::numeric(next.more)),
-        next.and_then(|next| next.unit_price).map(convert::numeric_of_decimal),
+        next.map(|next| values::numeric(next.more)),
+        next.and_then(|next| next.unit_price).map(values::numeric_of_decimal),
         next.map(|next| money(next.total)),
         warning(&quoted),
         quoted.agreement.as_ref().map(|agreement| agreement.agreement),
@@ -93,11 +94,11 @@ fn asked<'a>(
     currency: Option<&'a str>,
 ) -> Result<Asked<'a>> {
     Ok(Asked {
-        plan: convert::name("plan", plan)?,
+        plan: arguments::name("plan", plan)?,
         account,
-        quantity: quantity.map(|quantity| convert::positive_amount("quantity", Some(&quantity))).transpose()?,
-        budget: budget.map(|budget| convert::positive_amount("budget", Some(&budget))).transpose()?,
-        currency: convert::optional_currency(currency)?,
+        quantity: quantity.map(|quantity| arguments::positive_amount("quantity", Some(&quantity))).transpose()?,
+        budget: budget.map(|budget| arguments::positive_amount("budget", Some(&budget))).transpose()?,
+        currency: arguments::optional_currency(currency)?,
     })
 }
 
@@ -105,7 +106,7 @@ fn asked<'a>(
 fn lines(quoted: &Quoted) -> String {
     let line = |line: &Line| {
         let tier = line.tier.as_ref().map_or("null".to_owned(), |tier| serde_json::Value::from(tier.as_str()).to_string());
-        let amount = convert::money_text(line.amount, quoted.currency_decimals);
+        let amount = values::money_text(line.amount, quoted.currency_decimals);
         let unit_price = line.unit_price.map_or_else(|| "null".to_owned(), |price| price.to_string());
         format!(r#"{{"tier": {tier}, "quantity": {}, "unit_price": {unit_price}, "amount": {amount}}}"#, line.quantity)
     };
@@ -115,7 +116,7 @@ fn lines(quoted: &Quoted) -> String {
 /// What a buyer or a seller should know before this is taken.
 fn warning(quoted: &Quoted) -> Option<String> {
     let cheaper = quoted.cheaper.map(|(quantity, total)| {
-        let total = convert::money_text(total, quoted.currency_decimals);
+        let total = values::money_text(total, quoted.currency_decimals);
         format!("{quantity} credits would be cheaper: {total} {}", quoted.plan.currency)
     });
     let shows_margin = quoted.is_below_floor && quoted.unit_cost.is_some();
@@ -147,20 +148,20 @@ fn credit_purchase(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let metadata = convert::metadata(metadata)?;
-    let by_band = convert::required("by_band", by_band)?;
+    let account = arguments::name("account", account)?;
+    let metadata = arguments::metadata(metadata)?;
+    let by_band = arguments::required("by_band", by_band)?;
     let mut request = Purchase {
         account,
         asked: asked(plan, Some(account), quantity, budget, currency)?,
-        is_pending: convert::required("pending", pending)?,
-        bonus: bonus.map(|bonus| convert::positive_amount("bonus", Some(&bonus))).transpose()?,
-        blends: convert::required("blend", blend)?,
-        prorates: convert::required("prorate", prorate)?,
+        is_pending: arguments::required("pending", pending)?,
+        bonus: bonus.map(|bonus| arguments::positive_amount("bonus", Some(&bonus))).transpose()?,
+        blends: arguments::required("blend", blend)?,
+        prorates: arguments::required("prorate", prorate)?,
         lots: split(by_band, instalments, length("instalment_period", instalment_period)?)?,
-        member: convert::optional_name("member", member)?,
+        member: arguments::optional_name("member", member)?,
         expiry: length("expiry", expiry)?,
-        override_reason: convert::optional_name("override_reason", override_reason)?,
+        override_reason: arguments::optional_name("override_reason", override_reason)?,
         keyed: None,
         metadata: metadata.as_deref(),
     };
@@ -170,7 +171,7 @@ fn credit_purchase(
     if by_band && request.prorates {
         return Err(error::two_splits("by_band", "prorate"));
     }
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_purchase", fingerprint: fingerprint(&request) });
     connected(|| purchase::purchase(&request))
 }
@@ -215,7 +216,7 @@ fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_activate(account: Option<&str>, lot: Option<i64>) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let lot = convert::required("lot", lot)?;
+    let account = arguments::name("account", account)?;
+    let lot = arguments::required("lot", lot)?;
     connected(|| purchase::activate(account, lot))
 }

@@ -3,16 +3,17 @@
 use pgrx::prelude::*;
 
 use crate::api::plans::option;
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
 use crate::domain::plans::subscription::BillingPeriod;
 use crate::error::Result;
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::plans::renewal::{self, Renewed};
 use crate::plans::subscription::{self, Change};
 use crate::store::connected;
 use crate::store::plans::subscription_moves::Changed;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Changes the plan of an account, or begins its first subscription; one row: what that did, or would do.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -55,21 +56,21 @@ fn credit_change_plan(
         ),
     >,
 > {
-    let metadata = convert::metadata(metadata)?;
+    let metadata = arguments::metadata(metadata)?;
     let billing_period = option("billing_period", billing_period, &["month", "quarter", "year"])?;
     let mut request = Change {
-        account: convert::name("account", account)?,
-        plan: convert::name("plan", plan)?,
-        quantity: quantity.map(|quantity| convert::positive_amount("quantity", Some(&quantity))).transpose()?,
-        at: convert::optional_instant("at", at)?,
-        preview: convert::required("preview", preview)?,
+        account: arguments::name("account", account)?,
+        plan: arguments::name("plan", plan)?,
+        quantity: quantity.map(|quantity| arguments::positive_amount("quantity", Some(&quantity))).transpose()?,
+        at: arguments::optional_instant("at", at)?,
+        preview: arguments::required("preview", preview)?,
         billing_period: billing_period.map(|period| period.parse::<BillingPeriod>().expect("a period that is known")),
-        anchor: convert::optional_instant("anchor", anchor)?,
-        override_reason: convert::optional_name("override_reason", override_reason)?,
+        anchor: arguments::optional_instant("anchor", anchor)?,
+        override_reason: arguments::optional_name("override_reason", override_reason)?,
         keyed: None,
         metadata: metadata.as_deref(),
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_change_plan", fingerprint: fingerprint(&request) });
     let changed = connected(|| subscription::change(&request))?;
     Ok(TableIterator::once(row(changed)))
@@ -114,8 +115,8 @@ fn row(changed: Changed) -> Row {
     (
         changed.from_plan,
         changed.to_plan,
-        convert::timestamptz(changed.effective_at),
-        convert::timestamptz(changed.period_end),
+        values::timestamptz(changed.effective_at),
+        values::timestamptz(changed.period_end),
         changed.days_left,
         changed.days_in_period,
         changed.charge,
@@ -127,7 +128,7 @@ fn row(changed: Changed) -> Row {
         changed.renewed_granted,
         changed.renewed_charge,
         changed.renewed_currency,
-        changed.committed_until.map(convert::timestamptz),
+        changed.committed_until.map(values::timestamptz),
         changed.new_price,
         changed.lots_kept,
         changed.note,
@@ -155,18 +156,18 @@ fn credit_renew(
         ),
     >,
 > {
-    let account = convert::name("account", account)?;
-    let at = convert::optional_instant("at", at)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let account = arguments::name("account", account)?;
+    let at = arguments::optional_instant("at", at)?;
+    let unit = arguments::optional_name("unit", unit)?;
     let renewed = connected(|| renewal::renew(account, unit, at))?;
     let row = |renewed: Renewed| {
         (
             renewed.subscription,
-            convert::timestamptz(renewed.starts_at),
-            convert::timestamptz(renewed.ends_at),
+            values::timestamptz(renewed.starts_at),
+            values::timestamptz(renewed.ends_at),
             renewed.lot,
-            convert::numeric(renewed.granted),
-            convert::money(renewed.paid, renewed.currency_decimals as u32),
+            values::numeric(renewed.granted),
+            values::money(renewed.paid, renewed.currency_decimals as u32),
         )
     };
     Ok(TableIterator::new(renewed.into_iter().map(row)))
@@ -180,8 +181,8 @@ fn credit_cancel_plan(
     unit: default!(Option<&str>, "NULL"),
     override_reason: default!(Option<&str>, "NULL"),
 ) -> Result<TimestampWithTimeZone> {
-    let account = convert::name("account", account)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let override_reason = convert::optional_name("override_reason", override_reason)?;
-    connected(|| renewal::cancel(account, unit, override_reason)).map(convert::timestamptz)
+    let account = arguments::name("account", account)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let override_reason = arguments::optional_name("override_reason", override_reason)?;
+    connected(|| renewal::cancel(account, unit, override_reason)).map(values::timestamptz)
 }

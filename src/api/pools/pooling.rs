@@ -2,13 +2,14 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::pools::pooling::{Pooling, Target};
 use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::pools::pooling::{self, Effect};
 use crate::store::connected;
 use crate::store::ledger::accounts::Context;
+use crate::values;
 
 /// Says who spends the pool from an instant on: all members, those of a department, or one.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -20,9 +21,9 @@ fn credit_pooling(
     department: default!(Option<&str>, "NULL"),
     effective_at: default!(Option<TimestampWithTimeZone>, "NULL"),
 ) -> Result<i64> {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     let asked = Asked::of(pooling, member, department)?;
-    let effective_at = convert::optional_instant("effective_at", effective_at)?;
+    let effective_at = arguments::optional_instant("effective_at", effective_at)?;
     connected(|| {
         let context = account::find(account, None, member)?;
         pooling::change(account, asked.target(account, &context)?, asked.pooling, effective_at)
@@ -54,10 +55,10 @@ fn credit_pooling_preview(
         ),
     >,
 > {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     let asked = Asked::of(pooling, member, department)?;
-    let effective_at = convert::optional_instant("effective_at", effective_at)?;
-    let unit = convert::optional_name("unit", unit)?;
+    let effective_at = arguments::optional_instant("effective_at", effective_at)?;
+    let unit = arguments::optional_name("unit", unit)?;
     let effects = connected(|| {
         let context = account::find_for_reader(account, unit, member)?;
         let target = asked.target(account, &context)?;
@@ -66,7 +67,7 @@ fn credit_pooling_preview(
     let row = |Effect { seat, policies: [before, after], spendable }: Effect| {
         let (member, department) = seat.map_or((None, None), |seat| (Some(seat.member), seat.department));
         let difference = spendable[1].checked_sub(spendable[0]).expect("amounts of one account");
-        let [spendable_before, spendable_after, difference] = [spendable[0], spendable[1], difference].map(convert::numeric);
+        let [spendable_before, spendable_after, difference] = [spendable[0], spendable[1], difference].map(values::numeric);
         (member, department, before.name().to_owned(), after.name().to_owned(), spendable_before, spendable_after, difference)
     };
     Ok(TableIterator::new(effects.into_iter().map(row).collect::<Vec<_>>()))
@@ -82,8 +83,8 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Only an override may be taken away, by NULL: the account always has a policy.
     fn of(pooling: Option<&str>, member: Option<&'a str>, department: Option<&'a str>) -> Result<Asked<'a>> {
-        let member = convert::optional_name("member", member)?;
-        let department = convert::optional_department("department", department)?;
+        let member = arguments::optional_name("member", member)?;
+        let department = arguments::optional_department("department", department)?;
         if member.is_some() && department.is_some() {
             return Err(error::two_targets());
         }
@@ -110,9 +111,9 @@ impl<'a> Asked<'a> {
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_move_department(account: Option<&str>, from_department: Option<&str>, to_department: Option<&str>) -> Result<i64> {
-    let account = convert::name("account", account)?;
-    let from = convert::required("from_department", convert::optional_department("from_department", from_department)?)?;
-    let to = convert::required("to_department", convert::optional_department("to_department", to_department)?)?;
+    let account = arguments::name("account", account)?;
+    let from = arguments::required("from_department", arguments::optional_department("from_department", from_department)?)?;
+    let to = arguments::required("to_department", arguments::optional_department("to_department", to_department)?)?;
     connected(|| {
         account::find(account, None, None)?;
         pooling::move_department(account, from, to)

@@ -2,15 +2,16 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::account;
 use crate::pools::rebalance::{self, Rebalance};
 use crate::server::clock;
 use crate::store::connected;
 use crate::store::ledger::accounts::Context;
 use crate::store::maintenance::forecast;
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Gives what light users leave unused to heavy ones; a row for each transfer.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -27,15 +28,15 @@ fn credit_rebalance(
         (name!(from_member, String), name!(to_member, String), name!(amount, AnyNumeric), name!(posting, i64)),
     >,
 > {
-    let name = convert::name("account", account)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let burn_window = convert::required("burn_window", convert::optional_length("burn_window", burn_window)?)?;
-    let metadata = convert::metadata(metadata)?;
+    let name = arguments::name("account", account)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let burn_window = arguments::required("burn_window", arguments::optional_length("burn_window", burn_window)?)?;
+    let metadata = arguments::metadata(metadata)?;
     let moved = connected(|| {
         let context = account::find(name, unit, None)?;
         rebalance::rebalance(Rebalance { metadata: metadata.as_deref(), ..request(name, &context, burn_window)? })
     })?;
-    let rows = moved.into_iter().map(|(step, posting)| (step.from, step.to, convert::numeric(step.amount), posting));
+    let rows = moved.into_iter().map(|(step, posting)| (step.from, step.to, values::numeric(step.amount), posting));
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
@@ -47,14 +48,14 @@ fn credit_rebalance_preview(
     unit: default!(Option<&str>, "NULL"),
     burn_window: default!(Option<Interval>, "'30 days'"),
 ) -> Result<TableIterator<'static, (name!(from_member, String), name!(to_member, String), name!(amount, AnyNumeric))>> {
-    let name = convert::name("account", account)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let burn_window = convert::required("burn_window", convert::optional_length("burn_window", burn_window)?)?;
+    let name = arguments::name("account", account)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let burn_window = arguments::required("burn_window", arguments::optional_length("burn_window", burn_window)?)?;
     let moves = connected(|| {
         let context = account::find_for_reader(name, unit, None)?;
         Ok(rebalance::preview(request(name, &context, burn_window)?))
     })?;
-    let rows = moves.into_iter().map(|step| (step.from, step.to, convert::numeric(step.amount)));
+    let rows = moves.into_iter().map(|step| (step.from, step.to, values::numeric(step.amount)));
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 

@@ -3,13 +3,13 @@
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
-use crate::convert;
+use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::Result;
-use crate::json::JsonText;
 use crate::ledger::idempotency::Keyed;
 use crate::pools::transfer::{self, Transfer};
 use crate::store::connected;
+use crate::values::json::JsonText;
 
 /// Transfers credits from a member or the pool to a member or the pool.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -25,19 +25,19 @@ fn credit_transfer(
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let metadata = convert::metadata(metadata)?;
-    let name = convert::name("account", account)?;
+    let metadata = arguments::metadata(metadata)?;
+    let name = arguments::name("account", account)?;
     let mut request = Transfer {
         account: name,
         amount: amounts::positive("amount", amount.as_ref(), name, unit)?,
-        from: convert::optional_name("from_member", from_member)?,
-        to: convert::optional_name("to_member", to_member)?,
-        unit: convert::optional_name("unit", unit)?,
+        from: arguments::optional_name("from_member", from_member)?,
+        to: arguments::optional_name("to_member", to_member)?,
+        unit: arguments::optional_name("unit", unit)?,
         lot,
         keyed: None,
         metadata: metadata.as_deref(),
     };
-    let key = convert::optional_name("key", key)?;
+    let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_transfer", fingerprint: fingerprint(&request) });
     connected(|| transfer::transfer(request))
 }

@@ -2,20 +2,21 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::rates::document::Document;
 use crate::domain::rates::markdown::{self, Align};
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::rates::import;
 use crate::store::connected;
 use crate::store::rates::conversion_table::{self, CardUnit, PublishedRate};
+use crate::values;
+use crate::values::json::JsonText;
 
 /// The rates of a card in force now, as a table in Markdown.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_conversion_markdown(card: Option<&str>) -> Result<String> {
-    let card = convert::name("card", card)?;
+    let card = arguments::name("card", card)?;
     connected(|| {
         let unit = conversion_table::unit_of_card(card).ok_or_else(|| error::unknown_card(card))?;
         Ok(page(&unit, &conversion_table::published(card)))
@@ -26,8 +27,8 @@ fn credit_conversion_markdown(card: Option<&str>) -> Result<String> {
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_export_rate_card(card: Option<&str>, costs: default!(Option<bool>, "true")) -> Result<JsonText> {
-    let card = convert::name("card", card)?;
-    let costs = convert::required("costs", costs)?;
+    let card = arguments::name("card", card)?;
+    let costs = arguments::required("costs", costs)?;
     let document = connected(|| conversion_table::document(card, costs).ok_or_else(|| error::unknown_card(card)))?;
     Ok(JsonText(document))
 }
@@ -36,10 +37,10 @@ fn credit_export_rate_card(card: Option<&str>, costs: default!(Option<bool>, "tr
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_import_rate_card(document: Option<JsonText>, publish: default!(Option<bool>, "false")) -> Result<i32> {
-    let json = convert::required("document", document)?;
-    let publish = convert::required("publish", publish)?;
+    let json = arguments::required("document", document)?;
+    let publish = arguments::required("publish", publish)?;
     let document = Document::parse(&json.0).map_err(|problem| error::malformed_document(&problem))?;
-    let notice = convert::notice(Some(convert::interval_of_text(&document.notice)))?;
+    let notice = arguments::notice(Some(values::interval_of_text(&document.notice)))?;
     connected(|| import::import(&document, notice.expect("a notice that was given"), publish))
 }
 

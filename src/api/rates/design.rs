@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::store::connected;
@@ -24,11 +24,11 @@ fn credit_check_design(
         (name!(severity, String), name!(finding, String), name!(subject, String), name!(detail, String), name!(way_out, String)),
     >,
 > {
-    let spread = convert::amount("max_spread", &convert::required("max_spread", max_spread)?)?;
+    let spread = arguments::amount("max_spread", &arguments::required("max_spread", max_spread)?)?;
     if spread < Amount::ZERO {
         return Err(error::negative("max_spread", &spread.to_string()));
     }
-    let days = convert::days("days", days, MAX_DAYS)?;
+    let days = arguments::days("days", days, MAX_DAYS)?;
     let findings = connected(|| design::findings(spread, days));
     let row =
         |found: design::Finding| (found.severity, found.finding, found.subject, error::detail(&found.detail), found.way_out);

@@ -2,16 +2,17 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::exact::Rounding;
 use crate::domain::rates::rate::{Rate, Scope, Tier};
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::rates::card as cards;
 use crate::rates::card::Prepared;
 use crate::rates::publish::{self, Change, Publication};
 use crate::store::connected;
 use crate::store::rates::rate_cards::{self, CardTerms};
+use crate::values;
+use crate::values::json::JsonText;
 
 /// Creates a rate card or changes what is given of it.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -24,11 +25,11 @@ fn credit_rate_card(
     agreement: default!(Option<&str>, "NULL"),
     note: default!(Option<&str>, "NULL"),
 ) -> Result<String> {
-    let card = convert::name("card", card)?;
-    let unit = convert::optional_name("unit", unit)?;
-    let notice = convert::notice(notice)?;
-    let agreement = convert::optional_name("agreement", agreement)?;
-    let note = convert::short("note", note)?;
+    let card = arguments::name("card", card)?;
+    let unit = arguments::optional_name("unit", unit)?;
+    let notice = arguments::notice(notice)?;
+    let agreement = arguments::optional_name("agreement", agreement)?;
+    let note = arguments::short("note", note)?;
     connected(|| cards::save(card, &CardTerms { unit, is_default, notice, agreement, note }))?;
     Ok(card.to_owned())
 }
@@ -53,27 +54,27 @@ fn credit_rate(
     tier_scope: default!(Option<&str>, "NULL"),
     withdraw: default!(Option<bool>, "false"),
 ) -> Result<i64> {
-    let withdraw = convert::required("withdraw", withdraw)?;
+    let withdraw = arguments::required("withdraw", withdraw)?;
     let terms = match (&credits, withdraw) {
         (Some(_), true) => return Err(error::withdrawn_with_credits()),
         (None, true) => None,
         (credits, false) => Some(Rate {
-            credits: convert::decimal("credits", convert::required("credits", credits.as_ref())?)?,
-            per: convert::decimal("per", convert::required("per", per.as_ref())?)?,
-            block: convert::required("block", block)?,
-            minimum: minimum.map(|minimum| convert::decimal("minimum", &minimum)).transpose()?,
+            credits: arguments::decimal("credits", arguments::required("credits", credits.as_ref())?)?,
+            per: arguments::decimal("per", arguments::required("per", per.as_ref())?)?,
+            block: arguments::required("block", block)?,
+            minimum: minimum.map(|minimum| arguments::decimal("minimum", &minimum)).transpose()?,
             tiers: tiers(tier_from, tier_credits)?,
             scope: scope(tier_scope)?,
         }),
     };
     let prepared = Prepared {
-        card: convert::name("card", card)?,
-        operation: convert::name("operation", operation)?,
-        dimensions: convert::dimensions(dimensions.as_ref())?.unwrap_or_default(),
-        effective_at: convert::optional_instant("effective_at", effective_at)?,
+        card: arguments::name("card", card)?,
+        operation: arguments::name("operation", operation)?,
+        dimensions: arguments::dimensions(dimensions.as_ref())?.unwrap_or_default(),
+        effective_at: arguments::optional_instant("effective_at", effective_at)?,
         terms,
-        unit_cost: unit_cost.map(|cost| convert::decimal("unit_cost", &cost)).transpose()?,
-        note: convert::short("note", note)?,
+        unit_cost: unit_cost.map(|cost| arguments::decimal("unit_cost", &cost)).transpose()?,
+        note: arguments::short("note", note)?,
     };
     connected(|| cards::prepare(&prepared))
 }
@@ -84,7 +85,7 @@ fn tiers(from: Option<Vec<Option<AnyNumeric>>>, credits: Option<Vec<Option<AnyNu
         return Err(error::unequal_tiers(from.len(), credits.len()));
     }
     let number = |argument: &str, value: &Option<AnyNumeric>| {
-        convert::decimal(argument, value.as_ref().ok_or_else(|| error::null_element(argument))?)
+        arguments::decimal(argument, value.as_ref().ok_or_else(|| error::null_element(argument))?)
     };
     let tier = |(from, credits)| Ok(Tier { from: number("tier_from", from)?, credits: number("tier_credits", credits)? });
     from.iter().zip(&credits).map(tier).collect()
@@ -103,9 +104,9 @@ fn credit_discard_drafts(
     operation: default!(Option<&str>, "NULL"),
     dimensions: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
-    let card = convert::name("card", card)?;
-    let operation = convert::optional_name("operation", operation)?;
-    let dimensions = convert::dimensions(dimensions.as_ref())?;
+    let card = arguments::name("card", card)?;
+    let operation = arguments::optional_name("operation", operation)?;
+    let dimensions = arguments::dimensions(dimensions.as_ref())?;
     connected(|| cards::discard(card, operation, dimensions.as_ref()))
 }
 
@@ -119,10 +120,10 @@ fn credit_publish(
     supersede: default!(Option<bool>, "false"),
 ) -> Result<i32> {
     let publication = Publication {
-        card: convert::name("card", card)?,
-        effective_at: convert::optional_instant("effective_at", effective_at)?,
-        override_reason: convert::optional_name("override_reason", override_reason)?,
-        supersede: convert::required("supersede", supersede)?,
+        card: arguments::name("card", card)?,
+        effective_at: arguments::optional_instant("effective_at", effective_at)?,
+        override_reason: arguments::optional_name("override_reason", override_reason)?,
+        supersede: arguments::required("supersede", supersede)?,
     };
     connected(|| publish::publish(publication))
 }
@@ -153,32 +154,32 @@ fn credit_publish_preview(
         ),
     >,
 > {
-    let card = convert::name("card", card)?;
+    let card = arguments::name("card", card)?;
     let publication = Publication {
         card,
-        effective_at: convert::optional_instant("effective_at", effective_at)?,
+        effective_at: arguments::optional_instant("effective_at", effective_at)?,
         override_reason: None,
-        supersede: convert::required("supersede", supersede)?,
+        supersede: arguments::required("supersede", supersede)?,
     };
     let (changes, notice_until, accounts) =
         connected(|| publish::preview(publication).map(|(changes, until)| (changes, until, rate_cards::users(card))))?;
     let row = |change: Change| {
         let terms = |rate: &Option<crate::domain::rates::rate::Rate>| {
-            rate.as_ref().map(|rate| (convert::numeric_of_decimal(rate.credits), convert::numeric_of_decimal(rate.per))).unzip()
+            rate.as_ref().map(|rate| (values::numeric_of_decimal(rate.credits), values::numeric_of_decimal(rate.per))).unzip()
         };
         let ((old_credits, old_per), (new_credits, new_per)) = (terms(&change.before), terms(&change.after));
         let percent = change.percent().and_then(|percent| percent.round_decimal(2, Rounding::HalfEven));
         (
             change.draft.operation.clone(),
             change.draft.dimensions.to_json(),
-            convert::timestamptz(change.effective_at),
+            values::timestamptz(change.effective_at),
             old_credits,
             old_per,
             new_credits,
             new_per,
-            percent.map(convert::numeric_of_decimal),
+            percent.map(values::numeric_of_decimal),
             change.worse,
-            (change.too_soon && accounts > 0).then(|| convert::timestamptz(notice_until)),
+            (change.too_soon && accounts > 0).then(|| values::timestamptz(notice_until)),
             accounts,
         )
     };

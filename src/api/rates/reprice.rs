@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::exact::{Fraction, Rounding};
 use crate::domain::rates::replay::{self, Comparison};
 use crate::domain::rates::reprice::{self, Policy};
 use crate::error::{self, Result};
-use crate::json::JsonText;
 use crate::ledger::account;
 use crate::rates::card as cards;
 use crate::rates::card::Prepared;
 use crate::server::clock;
 use crate::store::connected;
 use crate::store::rates::{rate_cards, repricing};
+use crate::values;
+use crate::values::json::JsonText;
 
 /// How many days of usage are replayed at most.
 const MAX_DAYS: i32 = 3_660;
@@ -51,12 +52,12 @@ fn credit_reprice(
         ),
     >,
 > {
-    let card = convert::name("card", card)?;
-    let operation = convert::name("operation", operation)?;
-    let cost = convert::decimal("new_unit_cost", &convert::required("new_unit_cost", new_unit_cost)?)?;
-    let policy = policy_of(convert::required("policy", policy)?, target_margin)?;
-    let effective_at = convert::optional_instant("effective_at", effective_at)?;
-    let dimensions = convert::dimensions(dimensions.as_ref())?.unwrap_or_default();
+    let card = arguments::name("card", card)?;
+    let operation = arguments::name("operation", operation)?;
+    let cost = arguments::decimal("new_unit_cost", &arguments::required("new_unit_cost", new_unit_cost)?)?;
+    let policy = policy_of(arguments::required("policy", policy)?, target_margin)?;
+    let effective_at = arguments::optional_instant("effective_at", effective_at)?;
+    let dimensions = arguments::dimensions(dimensions.as_ref())?.unwrap_or_default();
     connected(|| {
         let terms = rate_cards::card(card).ok_or_else(|| error::unknown_card(card))?;
         let old = repricing::in_force(card, operation, &dimensions, effective_at.unwrap_or_else(clock::now))
@@ -74,7 +75,7 @@ fn credit_reprice(
             unit_cost: new.unit_cost,
             note: Some(&note),
         })?;
-        let number = convert::numeric_of_decimal;
+        let number = values::numeric_of_decimal;
         Ok(TableIterator::once((
             draft,
             number(old.rate.credits),
@@ -91,7 +92,7 @@ fn credit_reprice(
 
 /// The policy of a name; a target belongs to `adjust` and to nothing else.
 fn policy_of(name: &str, target_margin: Option<AnyNumeric>) -> Result<Policy> {
-    let target = target_margin.map(|margin| convert::decimal("target_margin", &margin)).transpose()?;
+    let target = target_margin.map(|margin| arguments::decimal("target_margin", &margin)).transpose()?;
     match (name, target) {
         ("pass_through", None) => Ok(Policy::PassThrough),
         ("hold", None) => Ok(Policy::Hold),
@@ -147,15 +148,15 @@ fn credit_reprice_preview(
         ),
     >,
 > {
-    let account = convert::name("account", account)?;
+    let account = arguments::name("account", account)?;
     compare(card, days, Some(account))
 }
 
 type Previewed = (String, AnyNumeric, AnyNumeric, AnyNumeric, Option<AnyNumeric>, AnyNumeric);
 
 fn compare(card: Option<&str>, days: Option<i32>, account: Option<&str>) -> Result<TableIterator<'static, Previewed>> {
-    let card = convert::name("card", card)?;
-    let days = convert::days("days", days, MAX_DAYS)?;
+    let card = arguments::name("card", card)?;
+    let days = arguments::days("days", days, MAX_DAYS)?;
     let compared: BTreeMap<String, Comparison> = connected(|| {
         let terms = rate_cards::card_for_reader(card).ok_or_else(|| error::unknown_card(card))?;
         if let Some(account) = account {
@@ -178,10 +179,10 @@ fn preview(account: String, comparison: Comparison) -> Previewed {
     let percent = percent.and_then(|percent| percent.round_decimal(PERCENT_DECIMALS, Rounding::HalfEven));
     (
         account,
-        convert::numeric(charged),
-        convert::numeric(would_be),
-        convert::numeric(difference),
-        percent.map(convert::numeric_of_decimal),
-        convert::numeric(unpriced),
+        values::numeric(charged),
+        values::numeric(would_be),
+        values::numeric(difference),
+        percent.map(values::numeric_of_decimal),
+        values::numeric(unpriced),
     )
 }

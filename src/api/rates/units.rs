@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::exact::Rounding;
 use crate::error::{self, Result};
 use crate::rates::unit as units;
@@ -22,14 +22,14 @@ fn credit_unit(
     effective_at: default!(Option<TimestampWithTimeZone>, "NULL"),
     note: default!(Option<&str>, "NULL"),
 ) -> Result<String> {
-    let unit = convert::name("unit", unit)?;
+    let unit = arguments::name("unit", unit)?;
     if let Some(decimals) = decimals.filter(|decimals| !(0..=9).contains(decimals)) {
         return Err(error::invalid_decimals(decimals));
     }
     if let Some(rounding) = rounding.filter(|rounding| rounding.parse::<Rounding>().is_err()) {
         return Err(error::unknown_option("rounding", rounding, "half_even, half_up, up, down"));
     }
-    let fiat_per_credit = fiat_per_credit.map(|value| convert::decimal("fiat_per_credit", &value)).transpose()?;
+    let fiat_per_credit = fiat_per_credit.map(|value| arguments::decimal("fiat_per_credit", &value)).transpose()?;
     if fiat_per_credit.is_some_and(|value| value.is_zero()) {
         return Err(error::not_positive("fiat_per_credit", crate::domain::amount::Amount::ZERO));
     }
@@ -37,8 +37,8 @@ fn credit_unit(
         unit,
         terms: UnitTerms { decimals: decimals.map(|decimals| decimals as i16), rounding, currency },
         fiat_per_credit,
-        effective_at: convert::optional_instant("effective_at", effective_at)?,
-        note: convert::short("note", note)?,
+        effective_at: arguments::optional_instant("effective_at", effective_at)?,
+        note: arguments::short("note", note)?,
     };
     connected(|| units::save(request))?;
     Ok(unit.to_owned())

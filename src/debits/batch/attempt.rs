@@ -6,11 +6,14 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 
 use crate::caps::whole::WholeCap;
+use crate::debits::batch::caps;
 use crate::debits::batch::claims::Claims;
+use crate::debits::batch::contexts::contexts_hold;
 use crate::debits::batch::group::{Group, GroupDebit, Taken};
 use crate::debits::batch::members::{self, Judgements};
-use crate::debits::batch::{ItemOutcome, Mode, caps, contexts_hold};
-use crate::debits::debit::{Debit, Short};
+use crate::debits::batch::outcome::{ItemOutcome, Mode};
+use crate::debits::outcome::Short;
+use crate::debits::request::Debit;
 use crate::debits::{late, write};
 use crate::domain::amount::Amount;
 use crate::domain::debits::batch::{BatchDebit, Drawn};

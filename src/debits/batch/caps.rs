@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::caps::whole::{self, WholeCap};
 use crate::debits::batch::attempt::{Attempt, ByAccount};
 use crate::debits::batch::group::{Group, Taken};
-use crate::debits::batch::{ItemOutcome, in_item};
-use crate::debits::debit::Short;
+use crate::debits::batch::outcome::{ItemOutcome, in_item};
+use crate::debits::outcome::Short;
+use crate::debits::request::Debit;
 use crate::domain::debits::batch::{BatchCap, Drawn};
 use crate::error;
+use crate::store::caps::Cap;
+use crate::store::ledger::accounts::Context;
 
 impl<'a> Attempt<'a> {
     /// Locks the caps that count an item, before any lot: what they leave is final then.
@@ -19,7 +25,7 @@ impl<'a> Attempt<'a> {
         let mut locked: ByAccount<'a, Vec<WholeCap<'a>>> = ByAccount::new();
         let units: HashMap<i64, &'a str> =
             self.contexts.iter().flat_map(|context| context.caps.iter().map(|cap| (cap.cap, context.unit.as_str()))).collect();
-        for (account, counting) in whole::counting(self.items, self.contexts) {
+        for (account, counting) in counting(self.items, self.contexts) {
             for whole in whole::lock(account, &counting) {
                 locked.entry((account, units[&whole.cap.cap])).or_default().push(whole);
             }
@@ -86,4 +92,15 @@ pub fn first_short(outcomes: &[ItemOutcome]) -> Option<(usize, Short)> {
         ItemOutcome::Short(short) => Some((index, *short)),
         ItemOutcome::Posted(_) => None,
     })
+}
+
+/// The caps that may count one of the items, by account, in the order in which they are locked.
+fn counting<'a>(items: &[Debit<'a>], contexts: &'a [Rc<Context>]) -> BTreeMap<&'a str, Vec<&'a Cap>> {
+    let mut by_account: BTreeMap<&'a str, BTreeMap<i64, &'a Cap>> = BTreeMap::new();
+    for (item, context) in items.iter().zip(contexts) {
+        for cap in context.caps.iter().filter(|cap| cap.counts(item.operation)) {
+            by_account.entry(item.account).or_default().insert(cap.cap, cap);
+        }
+    }
+    by_account.into_iter().map(|(account, caps)| (account, caps.into_values().collect())).collect()
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::debits::batch::in_item;
-use crate::debits::debit::Debit;
+use crate::debits::batch::outcome::in_item;
+use crate::debits::request::Debit;
 use crate::error::Result;
 use crate::ledger::idempotency;
 use crate::store::ledger::entries;

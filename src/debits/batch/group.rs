@@ -9,8 +9,9 @@ use crate::domain::debits::batch::{self, BatchCap, BatchDebit, BatchLoss, BatchL
 use crate::domain::ledger::drawdown::Expiry;
 use crate::domain::ledger::layout;
 use crate::ledger::whole_lot::{self, WholeLot};
+use crate::server::backend;
 use crate::server::clock;
-use crate::server::lock::{self, SlotLock};
+use crate::server::locks::slot::{SlotLock, Striped};
 use crate::store::debits::eligible::OwnedLot;
 use crate::store::ledger::breakage::{Lapsed, TakenBack};
 use crate::store::ledger::slots::SlotShare;
@@ -154,10 +155,10 @@ impl<'a> Group<'a> {
     /// Covers the amount from slots of the lot that nobody holds, the backend's own first; whether that was possible.
     fn take_free_slots(&self, lot: &OwnedLot, amount: Amount, shares: &mut Vec<SlotShare<'a>>, held: &mut Vec<SlotLock>) -> bool {
         let count = lot.slots.len();
-        let own = lock::backend_number() as usize % count;
+        let own = backend::number() as usize % count;
         let mut uncovered = amount;
         for slot in (own..count).chain(0..own).filter(|slot| lot.slots[*slot].is_positive()) {
-            let Some(lock) = SlotLock::try_acquire(lot.rank.lot, slot as i16) else { continue };
+            let Some(lock) = SlotLock::try_acquire(Striped::Lot(lot.rank.lot), slot as i16) else { continue };
             held.push(lock);
             let part = lot.slots[slot].min(uncovered);
             uncovered = uncovered.checked_sub(part).expect("a difference below its minuend");

@@ -7,14 +7,15 @@ use std::rc::Rc;
 
 use crate::debits::batch::attempt::{Attempt, ByAccount};
 use crate::debits::batch::group::{self, Group};
-use crate::debits::batch::in_item;
-use crate::debits::debit::Debit;
+use crate::debits::batch::outcome::in_item;
 use crate::debits::late;
+use crate::debits::request::Debit;
 use crate::domain::debits::batch::Drawn;
 use crate::error::Result;
 use crate::ledger::account;
 use crate::schedules::refresh;
-use crate::server::{arrival, clock};
+use crate::server::clock;
+use crate::server::locks::arrival;
 use crate::store::debits::eligible::OwnedLot;
 use crate::store::ledger::accounts::{self, Context};
 

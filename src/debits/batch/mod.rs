@@ -12,55 +12,33 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::panic::ErrorReport;
 
 use self::attempt::Attempt;
 use self::claims::Claims;
 use self::members::Judgements;
-use crate::debits::closed::{self, Correction};
-use crate::debits::debit::{self, Debit, Short};
+use crate::debits::batch::contexts::contexts;
+use crate::debits::batch::outcome::{ItemOutcome, Mode, in_item};
+use crate::debits::closed_period::{self, Correction};
+use crate::debits::outcome::Short;
+use crate::debits::request::Debit;
 use crate::debits::{backdating, late};
 use crate::error::{self, Result};
-use crate::ledger::account;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::ledger::accounts::Context;
 
 mod attempt;
 mod caps;
 mod claims;
+mod contexts;
 mod group;
 mod members;
+pub mod outcome;
 
 /// So often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
 
 /// So many lots of each owner are read at first; ten times as many when they did not suffice.
 const LOTS_AT_FIRST: i32 = 1000;
-
-/// What happens when a debit does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing is debited at all.
-    All,
-    /// The others are debited all the same.
-    Each,
-}
-
-/// How one debit of a batch ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ItemOutcome {
-    /// It is in the ledger under this posting.
-    Posted(i64),
-    /// It took nothing; so much was missing.
-    Short(Short),
-}
-
-impl ItemOutcome {
-    /// Whether it is in the ledger.
-    pub fn is_posted(&self) -> bool {
-        matches!(self, ItemOutcome::Posted(_))
-    }
-}
 
 /// Debits each item in turn; one outcome per item.
 ///
@@ -118,7 +96,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
             none => none.insert(Claims::take(items, posting, clock::now())?),
         };
         let mut corrections = corrections(items, &contexts, claims)?;
-        let redated = closed::as_of_now(items, &corrections);
+        let redated = closed_period::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);
         if members::prepare_accounts(items, &contexts, &mut held)? {
             continue;
@@ -139,7 +117,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
                         corrections[*index] = None;
                     }
                 }
-                closed::record_all(&corrections, &outcomes);
+                closed_period::record_all(&corrections, &outcomes);
                 return Ok(Ended { outcomes, as_expected: true });
             }
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
@@ -165,32 +143,9 @@ fn account_by_account(items: &[Debit<'_>], mode: Mode) -> Result<Ended> {
     Ok(Ended { outcomes, as_expected: true })
 }
 
-/// Checks every item before anything is written.
-fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
-    let check = |item: &Debit<'_>| {
-        let context = debit::check(*item)?.context;
-        account::check_member(item.account, item.member, &context)?;
-        Ok(context)
-    };
-    items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| in_item(items, index, refusal))).collect()
-}
-
-/// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was deactivated during
-/// a wait must not spend.
-///
-/// # Errors
-/// What no longer allows an item.
-pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u64) -> Result<bool> {
-    if invalidation::generation() == generation {
-        return Ok(true);
-    }
-    let now = contexts(items)?;
-    Ok(before.iter().zip(&now).all(|(before, now)| before.holds(now)))
-}
-
 /// The corrections that items are because they are usage of closed periods. None of them lies too far back.
 fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claims) -> Result<Vec<Option<Correction<'a>>>> {
-    let closed_until = closed::closed_until(items);
+    let closed_until = closed_period::closed_until(items);
     let of = |(index, item): (usize, &Debit<'a>)| {
         let may_be_closed = |until: &DateTime<Utc>| item.occurred_at.is_some_and(|at| at < *until);
         if !closed_until.get(item.account).is_some_and(may_be_closed) && !backdating::is_doubtful(item.occurred_at) {
@@ -201,12 +156,7 @@ fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claim
             return Ok(None);
         }
         backdating::check(item.account, item.occurred_at).map_err(|refusal| in_item(items, index, refusal))?;
-        closed::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
+        closed_period::correction(item, &contexts[index]).map_err(|refusal| in_item(items, index, refusal))
     };
     items.iter().enumerate().map(of).collect()
-}
-
-/// The refusal of an item, by the number that the caller knows it under.
-fn in_item(items: &[Debit<'_>], index: usize, refusal: ErrorReport) -> ErrorReport {
-    error::in_item(refusal, items[index].item.unwrap_or(index))
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::caps::tally::Period;
+use crate::domain::caps::period::Period;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;

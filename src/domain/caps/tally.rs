@@ -3,19 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::amount::Amount;
+use crate::domain::caps::period::Period;
 use crate::domain::caps::rolling::Window;
 
 /// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is shorter.
 pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
-
-/// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
-    /// When the step began that runs, of a rolling window.
-    pub step: Option<DateTime<Utc>>,
-}
 
 impl Period {
     /// From when on what is used is kept. Of a rolling window one step more than counts: somebody's clock may read a little less.

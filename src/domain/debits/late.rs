@@ -1,5 +1,16 @@
 //! Usage that arrives after a lot has expired which was in force when it happened.
 
+use chrono::{DateTime, Utc};
+
+/// A lot for whose life usage comes too late.
+#[derive(Clone, Copy, Debug)]
+pub struct TooLate {
+    pub lot: i64,
+    pub expires_at: DateTime<Utc>,
+    /// The end of the grace.
+    pub accepted_until: DateTime<Utc>,
+}
+
 /// What an account says shall happen to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LateUsage {

@@ -11,7 +11,6 @@ use rust_decimal::Decimal;
 use crate::domain::amount::Amount;
 use crate::domain::plans::price_list::PriceListError;
 use crate::error::{invalid, not_found, plain, wrong_state};
-use crate::plans::quote::Quoted;
 
 // 22023 invalid_parameter_value
 
@@ -266,8 +265,18 @@ pub fn below_floor(plan: &str, price: Decimal, cost: Decimal, floor: Decimal) ->
     )
 }
 
+/// A quote that earns less than the plan's floor margin.
+#[derive(Clone, Copy, Debug)]
+pub struct BelowFloor {
+    pub quantity: Amount,
+    pub bonus: Option<Amount>,
+    pub total: Amount,
+    pub margin_percent: Option<Decimal>,
+    pub floor_margin: Option<Decimal>,
+}
+
 /// 55000: a quote that leaves less than the plan's floor margin.
-pub fn quote_below_floor(plan: &str, quoted: &Quoted) -> ErrorReport {
+pub fn quote_below_floor(plan: &str, quoted: &BelowFloor) -> ErrorReport {
     let text = |value: Option<Decimal>| value.map(|value| value.to_string()).unwrap_or_default();
     let with_bonus = quoted.bonus.map(|bonus| format!(" and a bonus of {bonus}")).unwrap_or_default();
     wrong_state(
@@ -278,8 +287,8 @@ pub fn quote_below_floor(plan: &str, quoted: &Quoted) -> ErrorReport {
             quoted.quantity,
             quoted.bonus.map(|bonus| bonus.to_string()).unwrap_or_default(),
             quoted.total,
-            text(quoted.margin_percent()),
-            text(quoted.plan.floor_margin)
+            text(quoted.margin_percent),
+            text(quoted.floor_margin)
         ),
         "Raise the price, or buy with a reason: credit_purchase(..., override_reason => ...).",
     )

@@ -11,6 +11,7 @@
 //! - [`read`]: rows by key and in the order of an index
 //! - [`place`]: where rows were found, so that they are found again without an index
 //! - [`write`]: inserts and updates
+//! - [`table`]: tables that are open for writing
 //! - [`tally`]: how often which way was taken
 
 pub mod layout;
@@ -18,6 +19,7 @@ pub mod obstacle;
 pub mod place;
 pub mod read;
 pub mod relations;
+pub mod table;
 pub mod tally;
 pub mod write;
 

@@ -10,7 +10,7 @@ use pgrx::pg_sys;
 
 use crate::server::heap::deform;
 use crate::server::heap::layout::{Columns, Row};
-use crate::server::heap::write::Table;
+use crate::server::heap::table::Table;
 
 /// So many places are remembered; then the memory starts anew.
 const MAX_REMEMBERED: usize = 16_384;

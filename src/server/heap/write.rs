@@ -2,50 +2,15 @@
 
 use pgrx::pg_sys;
 
-use crate::server::heap::layout::{Columns, Entry, NewRow, Positions, Slot};
+use crate::server::heap::layout::{Columns, NewRow};
 use crate::server::heap::place::Found;
-use crate::server::heap::relations::{self, Writable};
+use crate::server::heap::table::Table;
 use crate::server::heap::{deform, form};
-
-/// A table open for writing. Its lock is kept to the end of the transaction, as after any write.
-pub struct Table<T> {
-    pub(super) relation: pg_sys::Relation,
-    pub(super) positions: Positions<T>,
-}
 
 /// So many rows are written at a time: about a page of ledger lines.
 const ROWS_AT_A_TIME: usize = 64;
 
-/// Opens slots and ledger because a debit may write them directly, or says that it may not.
-///
-/// Decided again with their locks held, which keep others from changing them: whoever had to wait for a lock may find that its
-/// holder has added a trigger, column, check or index.
-pub fn open_for_debit() -> Option<(Table<Slot>, Table<Entry>)> {
-    let (slots, ledger) = relations::relations().of_debits()?;
-    let (slots, ledger) = (Table::open(slots), Table::open(ledger));
-    let (now_slots, now_ledger) = relations::relations().of_debits()?;
-    Some((slots.still(now_slots)?, ledger.still(now_ledger)?))
-}
-
-/// The same of the ledger alone.
-pub fn open_ledger() -> Option<Table<Entry>> {
-    let ledger = Table::open(relations::relations().of_ledger()?);
-    ledger.still(relations::relations().of_ledger()?)
-}
-
 impl<T: Columns> Table<T> {
-    fn open(writable: Writable<T>) -> Table<T> {
-        let relation = unsafe { pg_sys::table_open(writable.table, pg_sys::RowExclusiveLock as i32) };
-        Table { relation, positions: writable.positions }
-    }
-
-    /// The open table, as it was found now that its lock is held.
-    fn still(mut self, now: Writable<T>) -> Option<Table<T>> {
-        let is_the_same = unsafe { (*self.relation).rd_id } == now.table;
-        self.positions = now.positions;
-        is_the_same.then_some(self)
-    }
-
     /// Writes one column of a row that was found, and which no index has. The caller holds what keeps others from changing the row.
     pub fn update_column(&self, found: &Found, column: T, value: pg_sys::Datum) {
         unsafe {
@@ -160,14 +125,6 @@ unsafe fn end_index_insert(_index: pg_sys::Relation, _info: *mut pg_sys::IndexIn
 #[cfg(any(feature = "pg17", feature = "pg18"))]
 unsafe fn end_index_insert(index: pg_sys::Relation, info: *mut pg_sys::IndexInfo) {
     unsafe { pg_sys::index_insert_cleanup(index, info) };
-}
-
-impl<T> Drop for Table<T> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as i32) };
-        }
-    }
 }
 
 #[cfg(feature = "pg15")]

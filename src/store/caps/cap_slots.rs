@@ -7,7 +7,8 @@ use pgrx::pg_sys::{
 };
 
 use crate::domain::amount::Amount;
-use crate::domain::caps::tally::{Period, Tally};
+use crate::domain::caps::period::Period;
+use crate::domain::caps::tally::Tally;
 use crate::store::Snapshot;
 use crate::store::statement::{Row, Statement};
 

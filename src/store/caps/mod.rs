@@ -10,8 +10,8 @@ use pgrx::pg_sys::{INT2OID, INT8OID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
 
 use crate::domain::amount::Amount;
 use crate::domain::caps::cap::{Every, Limit, Over};
+use crate::domain::caps::period::Period;
 use crate::domain::caps::rolling::Window;
-use crate::domain::caps::tally::Period;
 use crate::server::invalidation;
 use crate::store::Snapshot;
 use crate::store::statement::{Row, Statement};

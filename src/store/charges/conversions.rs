@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
 use rust_decimal::Decimal;
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::charges::conversion::Got;
 use crate::store::statement::Statement;
+use crate::values;
 
 static WORTH: Statement = Statement::new(
     "SELECT f.currency, f.fiat_per_credit, t.currency, t.fiat_per_credit, t.decimals
@@ -97,9 +97,9 @@ pub struct Conversion<'a> {
 pub fn write(conversion: &Conversion<'_>, parts: &[Part], now: DateTime<Utc>) {
     let Conversion { account, posting, from_unit, to_unit, rate, metadata } = conversion;
     let lots: Vec<_> = parts.iter().map(|part| part.lot).collect();
-    let given: Vec<_> = parts.iter().map(|part| convert::numeric(part.given)).collect();
-    let got: Vec<_> = parts.iter().map(|part| convert::numeric(part.got.amount)).collect();
-    let paid: Vec<_> = parts.iter().map(|part| part.got.paid.map(convert::numeric)).collect();
+    let given: Vec<_> = parts.iter().map(|part| values::numeric(part.given)).collect();
+    let got: Vec<_> = parts.iter().map(|part| values::numeric(part.got.amount)).collect();
+    let paid: Vec<_> = parts.iter().map(|part| part.got.paid.map(values::numeric)).collect();
     let written = WRITE.run(&[account, posting, &lots, &given, &got, &paid, from_unit, to_unit, rate, metadata, &now]);
     assert_eq!(written.count(), 1, "conversion {posting}");
 }

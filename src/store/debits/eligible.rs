@@ -7,6 +7,9 @@ use crate::domain::amount::Amount;
 use crate::domain::ledger::drawdown::{Expiry, Rank, Source};
 use crate::store::statement::{Parameter, Row, Rows, Snapshot, Statement};
 
+/// The id of no lot.
+pub const NO_LOT: i64 = 0;
+
 /// The lots of an account and unit that may pay at an instant, for an operation.
 /// $1 account, $2 unit, $3 member ('' without one), $4 the operation; for both owners $5: does the pool pay too.
 macro_rules! usable {

@@ -5,13 +5,13 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
-use crate::convert;
 use crate::domain::debits::late::LateUsage;
 use crate::domain::pools::pooling::{Pooling, Resolved};
 use crate::server::heap::{self, read};
 use crate::store::caps::{self, Cap};
 use crate::store::pools::pooling;
 use crate::store::statement::{Row, Snapshot, Statement};
+use crate::values;
 
 /// An account as a debit or grant of one of its units and members sees it.
 #[derive(Debug)]
@@ -478,7 +478,7 @@ pub fn seat_member(account: &str, member: &str, now: DateTime<Utc>) {
 /// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about to
 /// register count too.
 pub fn self_registered(account: &str, now: DateTime<Utc>, most: i32) -> i32 {
-    let instant = |days| convert::timestamptz(now + TimeDelta::days(days)).into_datum().expect("an instant");
+    let instant = |days| values::timestamptz(now + TimeDelta::days(days)).into_datum().expect("an instant");
     let mut conditions = [
         heap::equals(1, pg_sys::F_TEXTEQ, account.into_datum().expect("a text")),
         heap::greater(2, pg_sys::F_TIMESTAMPTZ_GT, instant(-1)),

@@ -7,6 +7,7 @@ use pgrx::pg_sys::{
 };
 
 use crate::domain::amount::Amount;
+use crate::domain::debits::late::TooLate;
 use crate::domain::ledger::drawdown::Source;
 use crate::store::debits::eligible::{Eligibility, source_of_row};
 use crate::store::statement::{Rows, Statement};
@@ -220,19 +221,10 @@ pub struct TakenBack {
     pub amount: Amount,
 }
 
-/// A lot for whose life usage comes too late.
-#[derive(Clone, Copy, Debug)]
-pub struct Late {
-    pub lot: i64,
-    pub expires_at: DateTime<Utc>,
-    /// The end of the grace.
-    pub accepted_until: DateTime<Utc>,
-}
-
 /// The first lot that would have paid, lost something, and whose grace is over.
-pub fn too_late(lateness: Lateness<'_>) -> Option<Late> {
+pub fn too_late(lateness: Lateness<'_>) -> Option<TooLate> {
     let rows = run(&TOO_LATE, lateness);
-    rows.first().map(|row| Late { lot: row.get(1), expires_at: row.get(2), accepted_until: row.get(3) })
+    rows.first().map(|row| TooLate { lot: row.get(1), expires_at: row.get(2), accepted_until: row.get(3) })
 }
 
 /// The number of a posting's last line; 0 when it has none.

@@ -6,11 +6,11 @@ use pgrx::pg_sys::{
     TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
 };
 
-use crate::convert;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact;
 use crate::store::ledger::sequences;
 use crate::store::statement::Statement;
+use crate::values;
 
 // One statement takes the amount from the slot and writes the line. It runs under the slot's lock, so it never waits.
 static TAKE: Statement = Statement::by_index(
@@ -163,7 +163,7 @@ impl<'a> BatchLine<'a> {
 /// Writes the lines of one debit or many.
 pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     let amounts: Vec<_> = lines.iter().map(|line| line.amount).collect();
-    let occurred_at = |line: &BatchLine<'_>| convert::timestamptz(line.debit.occurred_at.unwrap_or(now));
+    let occurred_at = |line: &BatchLine<'_>| values::timestamptz(line.debit.occurred_at.unwrap_or(now));
     let written = DEBIT_BATCH.run(&[
         &lines.iter().map(|line| line.debit.account).collect::<Vec<_>>(),
         &lines.iter().map(|line| line.posting).collect::<Vec<_>>(),

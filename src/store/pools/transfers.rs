@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLARRAYOID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::pools::rebalance::Seat;
 use crate::domain::pools::transfers::Transfers;
 use crate::store::statement::{Row, Snapshot, Statement};
+use crate::values;
 
 static POLICY: Statement = Statement::by_index("SELECT transfers FROM credit.account WHERE account = $1", &[TEXTOID]);
 
@@ -88,8 +88,8 @@ pub fn policy(account: &str, snapshot: Snapshot) -> Transfers {
 /// Opens the receiver's lots, of a member or of the pool, and writes the entries.
 pub fn write(account: &str, posting: i64, parts: &[Part], to: Option<&str>, metadata: Option<&str>, now: DateTime<Utc>) {
     let lots: Vec<_> = parts.iter().map(|part| part.lot).collect();
-    let amounts: Vec<_> = parts.iter().map(|part| convert::numeric(part.amount)).collect();
-    let paid: Vec<_> = parts.iter().map(|part| part.paid.map(convert::numeric)).collect();
+    let amounts: Vec<_> = parts.iter().map(|part| values::numeric(part.amount)).collect();
+    let paid: Vec<_> = parts.iter().map(|part| part.paid.map(values::numeric)).collect();
     let diluted: Vec<bool> = parts.iter().map(|part| part.is_diluted).collect();
     let written = WRITE.run(&[&account, &posting, &lots, &amounts, &to, &metadata, &now, &paid, &diluted]);
     assert_eq!(written.count(), 2 * parts.len(), "the entries of transfer {posting}");

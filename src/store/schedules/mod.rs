@@ -8,7 +8,6 @@ use pgrx::pg_sys::{
 };
 use pgrx::prelude::*;
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::domain::calendar::Cycle;
 use crate::domain::exact::Precision;
@@ -16,6 +15,7 @@ use crate::domain::schedules::rollover::Rollover;
 use crate::domain::schedules::schedule::{Held, Line, LotId, Planned, Proration, Terms, Validity};
 use crate::store::ledger::lots::HandedOn;
 use crate::store::statement::{Row, Snapshot, Statement};
+use crate::values;
 
 static SCHEDULES: Statement = Statement::by_index(
     "SELECT s.schedule, s.unit, s.category, s.priority, s.recorded_at, s.anchor, s.every, s.amount, s.starts_at,
@@ -277,7 +277,7 @@ pub fn schedules(account: &str, snapshot: Snapshot) -> Vec<Schedule> {
 }
 
 fn schedule_of_row(row: Row<'_>) -> Schedule {
-    let length = |text: &str| convert::span(&convert::interval_of_text(text));
+    let length = |text: &str| values::span(&values::interval_of_text(text));
     let rollover = row.optional::<String>(17);
     let proration: String = row.get(16);
     let rounding: String = row.get(19);
@@ -285,7 +285,7 @@ fn schedule_of_row(row: Row<'_>) -> Schedule {
     let validity = match expires.as_str() {
         "period_end" => Validity::PeriodEnd,
         "periods" => Validity::Periods(row.get(13)),
-        "after" => Validity::After(convert::span(&row.get::<Interval>(14))),
+        "after" => Validity::After(values::span(&row.get::<Interval>(14))),
         "at" => Validity::Until(row.get(15)),
         _ => Validity::Never,
     };
@@ -300,7 +300,7 @@ fn schedule_of_row(row: Row<'_>) -> Schedule {
         of_plan: row.optional(21),
         terms: Terms {
             ends_lots: row.get(22),
-            cycle: Cycle { anchor: row.get(6), every: convert::span(&row.get::<Interval>(7)) },
+            cycle: Cycle { anchor: row.get(6), every: values::span(&row.get::<Interval>(7)) },
             amount: row.get(8),
             starts_at: row.get(9),
             ends_at: row.optional(10),

@@ -5,10 +5,10 @@ use pgrx::pg_sys::{
     BOOLOID, BYTEAOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
 };
 
-use crate::convert;
 use crate::domain::calendar::Cycle;
 use crate::store::schedules::NewSchedule;
 use crate::store::statement::{Rows, Snapshot, Statement};
+use crate::values;
 
 /// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
 /// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an
@@ -310,7 +310,7 @@ pub fn missing(account: &str, now: DateTime<Utc>) -> Vec<Missing> {
     let rows = MISSING.run(&[&vec![account], &now]);
     rows.iter()
         .map(|row| {
-            let every = convert::span(&row.get(5));
+            let every = values::span(&row.get(5));
             let before = row.optional(6).zip(row.optional(7)).map(|(anchor, ended_at)| Before {
                 cycle: Cycle { anchor, every },
                 ended_at,

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT4OID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
 use rust_decimal::Decimal;
 
-use crate::convert;
 use crate::domain::amount::Amount;
 use crate::store::statement::{Row, Snapshot, Statement};
+use crate::values;
 
 static CLOSED: Statement = Statement::by_index(
     "SELECT true_up, starts_at, ends_at, carried_forward, prepaid_left FROM credit.true_up
@@ -206,7 +206,7 @@ pub fn post(id: i64, closed: &TrueUp, granted_lot: Option<i64>, now: DateTime<Ut
         closed.carried_forward,
         closed.prepaid_left,
     ];
-    let amounts: Vec<_> = amounts.into_iter().map(convert::numeric).collect();
+    let amounts: Vec<_> = amounts.into_iter().map(values::numeric).collect();
     POST.run(&[
         &closed.account,
         &id,

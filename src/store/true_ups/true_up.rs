@@ -5,12 +5,13 @@ use pgrx::pg_sys::{BOOLOID, INT8OID, INTERVALOID, NUMERICOID, TEXTARRAYOID, TEXT
 use pgrx::prelude::*;
 use rust_decimal::Decimal;
 
-use crate::convert;
+use crate::arguments;
 use crate::domain::amount::Amount;
 use crate::domain::calendar::Cycle;
 use crate::domain::true_ups::true_up::Treatment;
 use crate::error::Result;
 use crate::store::statement::{Row, Snapshot, Statement};
+use crate::values;
 
 // Those that have a commitment in the unit, or in their own, of whatever kind.
 static ACCOUNTS: Statement = Statement::new(
@@ -245,7 +246,7 @@ pub fn sums(
 
 fn sums_of_row(row: Row<'_>) -> Result<Sums> {
     // The sum of amounts may be beyond what one of them can be.
-    let amount = |column| convert::amount("the sum of a period", &row.get::<AnyNumeric>(column));
+    let amount = |column| arguments::amount("the sum of a period", &row.get::<AnyNumeric>(column));
     Ok(Sums {
         account: row.get(1),
         unit: row.get(2),
@@ -273,7 +274,7 @@ pub fn terms(account: &str, unit: &str, snapshot: Snapshot) -> Terms {
         |row: &Row<'_>, column| Treatment::of_name(&row.get::<String>(column)).expect("a treatment that the table allows");
     let rows = TERMS.execute(snapshot, &[&account, &unit]);
     let terms = rows.first().map(|row| Terms {
-        cycle: Some(Cycle { anchor: row.get(1), every: convert::span(&row.get::<Interval>(2)) }),
+        cycle: Some(Cycle { anchor: row.get(1), every: values::span(&row.get::<Interval>(2)) }),
         commitment: row.optional(3),
         shortfall: treatment(&row, 4),
         overage: treatment(&row, 5),

@@ -20,14 +20,14 @@ pub struct JsonText(pub String);
 impl JsonText {
     /// The normal form of a JSON text: what jsonb makes of it.
     pub fn normal(text: &str) -> JsonText {
-        let jsonb = crate::convert::jsonb(text).expect("jsonb_in returns a value or an error");
+        let jsonb = crate::values::jsonb(text).expect("jsonb_in returns a value or an error");
         unsafe { JsonText::from_datum(jsonb, false) }.expect("a value that is not NULL")
     }
 }
 
 impl IntoDatum for JsonText {
     fn into_datum(self) -> Option<pg_sys::Datum> {
-        crate::convert::jsonb(&self.0)
+        crate::values::jsonb(&self.0)
     }
 
     fn type_oid() -> pg_sys::Oid {
@@ -67,7 +67,7 @@ unsafe impl<'fcx> ArgAbi<'fcx> for JsonText {
 
 unsafe impl BoxRet for JsonText {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
-        match crate::convert::jsonb(&self.0) {
+        match crate::values::jsonb(&self.0) {
             Some(jsonb) => unsafe { fcinfo.return_raw_datum(jsonb) },
             None => fcinfo.return_null(),
         }

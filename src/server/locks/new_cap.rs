@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use crate::server::lock::SlotLock;
+use crate::server::locks::slot::{SlotLock, Striped};
 
 /// So many lots are guarded at most: each takes a place in the server's lock table. The cap is known a moment after the commit anyway.
 const MAX_LOTS: usize = 1000;
@@ -39,7 +39,7 @@ pub fn guard(account: &str, lot: i64) {
         is_guarded
     });
     if is_guarded {
-        SlotLock::acquire(lot, 0).keep();
+        SlotLock::acquire(Striped::Lot(lot), 0).keep();
     }
 }
 

@@ -14,10 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use pgrx::pg_sys;
 
-use crate::server::lock::{advisory, hash_of_name};
-
-const SPACE: u16 = 20_299;
-const SPACE_OF_ALL: u16 = 20_300;
+use crate::server::locks::{Acquired, Space, acquire, hash_of_name};
 
 /// So many accounts' own locks a transaction shares: as many as a transaction has places in the lock table by default; and so many where it
 /// has some alone, since another one that has may be in the way of the lock of all.
@@ -45,9 +42,9 @@ pub fn let_in_if_free(account: &str) -> bool {
 pub fn keep_out<'a>(accounts: impl Iterator<Item = &'a str>) {
     KEEPS_OUT.store(true, Ordering::Relaxed);
     for account in accounts {
-        acquire(&of_account(account), pg_sys::ExclusiveLock, false);
+        acquire(Space::Arrival, of_account(account), pg_sys::ExclusiveLock, false);
     }
-    acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::RowExclusiveLock, false);
+    acquire(Space::ArrivalAnywhere, 0, pg_sys::RowExclusiveLock, false);
 }
 
 /// The transaction has ended, and with it all its locks.
@@ -59,22 +56,13 @@ pub fn end_transaction() {
 fn share(account: &str, only_if_free: bool) -> bool {
     let limit = if KEEPS_OUT.load(Ordering::Relaxed) { MAX_ACCOUNTS_BESIDE } else { MAX_ACCOUNTS };
     if SHARED.load(Ordering::Relaxed) >= limit {
-        return acquire(&advisory(SPACE_OF_ALL, 0), pg_sys::ShareLock, only_if_free).is_some();
+        return acquire(Space::ArrivalAnywhere, 0, pg_sys::ShareLock, only_if_free) != Acquired::NotFree;
     }
-    let Some(is_new) = acquire(&of_account(account), pg_sys::ShareLock, only_if_free) else { return false };
-    SHARED.fetch_add(u32::from(is_new), Ordering::Relaxed);
-    true
+    let acquired = acquire(Space::Arrival, of_account(account), pg_sys::ShareLock, only_if_free);
+    SHARED.fetch_add(u32::from(acquired == Acquired::New), Ordering::Relaxed);
+    acquired != Acquired::NotFree
 }
 
-fn of_account(account: &str) -> pg_sys::LOCKTAG {
-    advisory(SPACE, hash_of_name("account", account))
-}
-
-/// Whether it is new to this transaction; `None` when it is not free.
-fn acquire(tag: &pg_sys::LOCKTAG, mode: u32, only_if_free: bool) -> Option<bool> {
-    match unsafe { pg_sys::LockAcquire(tag, mode as i32, false, only_if_free) } {
-        pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL => None,
-        pg_sys::LockAcquireResult::LOCKACQUIRE_OK => Some(true),
-        _ => Some(false),
-    }
+fn of_account(account: &str) -> u64 {
+    hash_of_name("account", account)
 }

@@ -1,0 +1,54 @@
+//! What is to be debited, as the caller said it.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::amount::Amount;
+use crate::ledger::idempotency::Keyed;
+use crate::store::debits::eligible::Eligibility;
+use crate::store::ledger::accounts::{Context, Member};
+use crate::store::ledger::entries::{DebitLine, Usage};
+
+/// A debit.
+#[derive(Clone, Copy, Debug)]
+pub struct Debit<'a> {
+    pub account: &'a str,
+    pub amount: Amount,
+    pub member: Option<&'a str>,
+    pub operation: Option<&'a str>,
+    pub unit: Option<&'a str>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub keyed: Option<Keyed<'a>>,
+    /// The posting id, when the caller has claimed a key for it already.
+    pub posting: Option<i64>,
+    pub metadata: Option<&'a str>,
+    /// What it is the price of, for a charge.
+    pub usage: Option<Usage<'a>>,
+    /// Its number among what the caller gave, where that is not its number in the batch.
+    pub item: Option<usize>,
+}
+
+impl<'a> Debit<'a> {
+    /// Which lots may pay for it.
+    pub fn eligible(&self, context: &'a Context) -> Eligibility<'a> {
+        Eligibility {
+            account: self.account,
+            unit: &context.unit,
+            member: self.member.unwrap_or_default(),
+            pool: context.pool_pays(self.member),
+            operation: self.operation,
+        }
+    }
+
+    /// What every line of the debit says; the department is the member's of now.
+    pub fn line(&self, member: Option<&'a Member>) -> DebitLine<'a> {
+        DebitLine {
+            account: self.account,
+            member: self.member,
+            department: member.and_then(|member| member.department.as_deref()),
+            operation: self.operation,
+            occurred_at: self.occurred_at,
+            metadata: self.metadata,
+            usage: self.usage,
+        }
+    }
+}

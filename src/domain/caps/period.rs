@@ -1,0 +1,12 @@
+//! The time in which a cap counts.
+
+use chrono::{DateTime, Utc};
+
+/// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    /// When the step began that runs, of a rolling window.
+    pub step: Option<DateTime<Utc>>,
+}

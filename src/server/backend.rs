@@ -1,0 +1,14 @@
+//! This backend among the others.
+
+use pgrx::pg_sys;
+
+/// The number of this backend among those connected: small, dense and stable, so backends spread evenly over slots.
+pub fn number() -> u32 {
+    // SAFETY: a variable that the server sets before any function of ours runs.
+    #[cfg(any(feature = "pg15", feature = "pg16"))]
+    let number = unsafe { pg_sys::MyBackendId };
+    // SAFETY: as above.
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    let number = unsafe { pg_sys::MyProcNumber };
+    number.unsigned_abs()
+}

@@ -1,0 +1,42 @@
+//! Which transaction is ended where several wait for each other in a circle.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pgrx::pg_sys;
+
+use crate::server::locks::slot;
+
+/// How many times sooner an impatient call looks for a deadlock.
+const IMPATIENCE: i32 = 10;
+
+/// Whether the call that runs is an impatient one.
+static IS_IMPATIENT: AtomicBool = AtomicBool::new(false);
+
+/// A call of a transaction in which an earlier call debited: only such transactions can be in a circle of waits, and single calls that they
+/// meet on the way. It looks for a deadlock sooner than those, so that it is the one that is ended.
+pub struct Impatience {
+    timeout: i32,
+}
+
+impl Impatience {
+    /// `None` for a call that is the first to debit, and within a call that is impatient already.
+    pub fn of_call() -> Option<Impatience> {
+        if !slot::is_any_kept() || IS_IMPATIENT.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        // SAFETY: the server reads it when it begins to wait, in this thread.
+        unsafe {
+            let timeout = pg_sys::DeadlockTimeout;
+            pg_sys::DeadlockTimeout = (timeout / IMPATIENCE).max(1);
+            Some(Impatience { timeout })
+        }
+    }
+}
+
+impl Drop for Impatience {
+    fn drop(&mut self) {
+        IS_IMPATIENT.store(false, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { pg_sys::DeadlockTimeout = self.timeout };
+    }
+}
