@@ -29,8 +29,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
     "WITH lots AS MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), schedules AS MATERIALIZED (
-         SELECT s.*, a.time_zone, a.refresh_at, mean.seconds, f.first, i.last, ",
-        begins!("(c.current + 1)", "a.time_zone"),
+         SELECT s.*, a.time_zone, a.refresh_at, mean.seconds, f.first, i.last, c.current, ",
+        begins!("(GREATEST(c.current, i.last) + 1)", "a.time_zone"),
         " AS next_of_members
          FROM credit.schedule s JOIN credit.account a ON a.account = s.account
          CROSS JOIN LATERAL (SELECT (EXTRACT(year FROM s.every) * 12 + EXTRACT(month FROM s.every)) * 2629746 + EXTRACT(day FROM s.every) * 86400
@@ -98,7 +98,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          -- The first period that was not issued, and where members get something the next one of all.
          SELECT account, GREATEST(min(begins), min(starts_at)) FROM periods WHERE is_granted AND NOT is_issued GROUP BY account, schedule
          UNION ALL
-         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2) v ON v.account = a.account
+         -- After the last that any member got: a clock that was ahead may have brought it. No member, nothing to bring, and a member that comes has the account looked at.
+         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2
+             AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)
+             AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active)) v ON v.account = a.account
      WHERE $1 IS NULL OR a.account = $1
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL
