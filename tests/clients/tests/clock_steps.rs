@@ -44,7 +44,8 @@ fn begin(client: &mut Client) {
             *account == "beta"
         ));
     }
-    client.run("SELECT credit_true_up_terms('dune', every => '7 days', commitment => 100, unit_price => 0.02, currency => 'USD')");
+    client
+        .run("SELECT credit_true_up_terms('dune', every => '7 days', commitment => 100, unit_price => 0.02, currency => 'USD')");
 }
 
 /// A call of any family, with arguments at random.
@@ -53,13 +54,22 @@ fn call(random: &mut Random) -> String {
     let member = *random.pick(&["NULL", "'ann'", "'bob'", "'new'"]);
     let amount = *random.pick(&["0.5", "1", "3", "7.25", "20", "60"]);
     let flag = *random.pick(&["true", "false"]);
-    let pool = *random.pick(&["true", "true, into_pool => true", "false", "false, rollover => '{\"max_periods\": 2, \"fraction_of_unused\": 0.3}'"]);
+    let pool = *random.pick(&[
+        "true",
+        "true, into_pool => true",
+        "false",
+        "false, rollover => '{\"max_periods\": 2, \"fraction_of_unused\": 0.3}'",
+    ]);
     let every = *random.pick(&["1 month", "7 days", "1 day"]);
     let window = *random.pick(&["every => 'day'", "every => 'month'", "rolling => '1 hour'", "rolling => '3 days'"]);
     let plan = *random.pick(&["basic", "seats"]);
     let nth = random.below(9);
-    let lot = format!("(SELECT lot FROM credit.lots WHERE account = '{account}' AND remaining > 0 ORDER BY lot OFFSET {nth} LIMIT 1) l");
-    let debit = format!("(SELECT * FROM credit.entry WHERE account = '{account}' AND kind = 'debit' ORDER BY posting DESC OFFSET {nth} LIMIT 1) e");
+    let lot = format!(
+        "(SELECT lot FROM credit.lots WHERE account = '{account}' AND remaining > 0 ORDER BY lot OFFSET {nth} LIMIT 1) l"
+    );
+    let debit = format!(
+        "(SELECT * FROM credit.entry WHERE account = '{account}' AND kind = 'debit' ORDER BY posting DESC OFFSET {nth} LIMIT 1) e"
+    );
     match random.below(26) {
         0..=3 => format!("SELECT credit_debit('{account}', {amount}, member => {member})"),
         4 | 5 => format!("SELECT credit_charge('{account}', 'chat', {amount}, member => {member})"),
@@ -118,7 +128,9 @@ fn calls_at_random_while_the_clock_steps_keep_the_books() {
 fn over_the_month(begin: &str, ahead: &str, behind: &str) -> Database {
     let database = Database::new();
     let mut client = database.connect();
-    for (at, sql) in [("2026-06-30 23:30", begin), ("2026-07-01 00:10", ahead), ("2026-06-30 23:50", behind), ("2026-07-01 00:20", "")] {
+    for (at, sql) in
+        [("2026-06-30 23:30", begin), ("2026-07-01 00:10", ahead), ("2026-06-30 23:50", behind), ("2026-07-01 00:20", "")]
+    {
         client.run(&format!("SET credit.clock = '{at}+00'"));
         client.run(sql);
         verify(&mut client, &[format!("{sql} at {at}")], 0);
