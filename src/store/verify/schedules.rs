@@ -106,7 +106,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          UNION ALL
          -- After the last that any member got. A clock that was ahead looks at the account next where some period begins; a member
          -- that comes has it looked at.
-         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2
+         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > GREATEST($2, s.next_of_members)
              AND NOT EXISTS (SELECT FROM schedules o WHERE o.account = s.account AND o.is_boundary)
              AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)
              AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active)) v ON v.account = a.account
