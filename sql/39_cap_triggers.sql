@@ -61,7 +61,7 @@ $$;
 
 -- What the ledger says was spent of caps: debits, and corrections of them, which count when the debit was recorded.
 CREATE VIEW credit.cap_spending AS
-SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount
+SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount, e.posting
 FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
     LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
         UNION ALL
@@ -73,7 +73,7 @@ WHERE l.unit = c.unit AND (c.covers = 'everything' OR l.member IS NULL)
     AND (c.department IS NULL OR c.department = used.department OR starts_with(used.department, c.department || '/'));
 
 -- The same from an instant on, at which a period or a step begins, by the steps or periods in which the debits were recorded. Only a clock
--- that was ahead records in later periods.
+-- that was ahead records in later periods, and only one that was set back since records a correction before its debit.
 CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since timestamptz, OUT step timestamptz, OUT spent numeric)
     RETURNS SETOF record
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -85,7 +85,9 @@ CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since t
     FROM (SELECT k.*, a.time_zone, (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
             FROM credit.cap k JOIN credit.account a ON a.account = k.account WHERE k.account = of_account AND k.cap = of_cap OFFSET 0) AS c,
         credit.cap_spending AS s
-    WHERE s.account = of_account AND s.cap = of_cap AND s.recorded_at >= since AND s.used_at >= since
+    WHERE s.account = of_account AND s.cap = of_cap AND s.used_at >= since
+        -- A correction comes after its debit by posting, so that the older part of the ledger need not be read.
+        AND s.posting >= (SELECT min(e.posting + 0) FROM credit.entry e WHERE e.account = of_account AND e.recorded_at >= since)
     GROUP BY 1
 $$;
 

@@ -49,6 +49,7 @@ COMMENT ON COLUMN credit.cap_spending.cap IS 'The cap''s id.';
 COMMENT ON COLUMN credit.cap_spending.recorded_at IS 'When the line was recorded.';
 COMMENT ON COLUMN credit.cap_spending.used_at IS 'When the debit was recorded, of a correction the debit that it corrects: it counts then.';
 COMMENT ON COLUMN credit.cap_spending.amount IS 'What counts, in the unit; below zero for what was given back.';
+COMMENT ON COLUMN credit.cap_spending.posting IS 'The posting of the line.';
 
 COMMENT ON VIEW credit.cap_state IS 'Where every cap stands now, with the counters as they are kept: for the extension itself. credit.caps shows it to people.';
 COMMENT ON COLUMN credit.cap_state.account IS 'The account.';

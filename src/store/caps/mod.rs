@@ -79,7 +79,7 @@ static CREATE: Statement = Statement::new(
 );
 
 static CHANGE: Statement = Statement::by_index(
-    "UPDATE credit.cap SET amount = $3, changed_at = $4 WHERE account = $1 AND cap = $2",
+    "UPDATE credit.cap SET amount = $3, changed_at = GREATEST($4, changed_at, created_at) WHERE account = $1 AND cap = $2",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID],
 );
 

@@ -63,7 +63,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  FROM credit.lot_gain g JOIN credit.lot l ON l.account = g.account AND l.lot = g.lot AND l.paid IS NOT NULL
                      JOIN credit.entry e ON e.account = g.account AND e.lot = g.lot
                  WHERE $1 IS NULL OR g.account = $1
-                 WINDOW earlier AS (PARTITION BY e.account, e.lot ORDER BY e.recorded_at, e.posting, e.line
+                 WINDOW earlier AS (PARTITION BY e.account, e.lot ORDER BY e.posting, e.line
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) w
            WHERE w.kind IN ('move_out', 'convert_out', 'roll_out')) h
      WHERE h.handed_on > h.paid * h.original / h.granted + 0.000000001",

@@ -49,12 +49,14 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot JOIN credit.account a ON a.account = p.account
      LEFT JOIN credit.subscription_purchase s ON s.account = b.account AND s.purchase = b.purchase
      LEFT JOIN credit.plan_change c ON c.account = s.account AND c.change = s.change
-     WHERE ($1 IS NULL OR p.account = $1) AND ((l.source, l.category, l.member, l.priority, l.applies_to, l.metadata, l.recorded_at, l.parent)
-             IS DISTINCT FROM ('purchase', p.category, b.member, 50::smallint, NULL::text[], b.metadata, b.settled_at, NULL::bigint)
+     WHERE ($1 IS NULL OR p.account = $1) AND ((l.source, l.category, l.member, l.priority, l.applies_to, l.metadata, l.parent)
+             IS DISTINCT FROM ('purchase', p.category, b.member, 50::smallint, NULL::text[], b.metadata, NULL::bigint)
+         -- A clock that was set back gives the lots before the purchase was recorded, which counts as settled when it was recorded.
+         OR GREATEST(l.recorded_at, b.recorded_at) <> b.settled_at
          OR l.expires_at IS DISTINCT FROM credit.add_interval(l.effective_at, b.expiry, a.time_zone)
          OR NOT l.effective_at = ANY (ARRAY(SELECT COALESCE(credit.add_interval(begins, p.step, a.time_zone), begins)
-             FROM unnest(ARRAY[b.settled_at, s.period_start, c.effective_at]) AS begins WHERE begins IS NOT NULL))
-         OR b.settled_at = b.recorded_at AND l.recorded_by <> b.recorded_by)
+             FROM unnest(ARRAY[LEAST(b.settled_at, l.recorded_at), s.period_start, c.effective_at]) AS begins WHERE begins IS NOT NULL))
+         OR b.settled_at = b.recorded_at AND l.recorded_at = b.recorded_at AND l.recorded_by <> b.recorded_by)
      UNION ALL
      SELECT 'a lot of a schedule has the terms of the schedule', l.account, l.lot,
          concat_ws(' ', 'allocation', s.category, s.priority, s.paid, s.currency, s.expires, s.metadata),

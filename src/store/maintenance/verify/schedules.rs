@@ -29,8 +29,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
     "WITH lots AS MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), schedules AS MATERIALIZED (
-         SELECT s.*, a.time_zone, a.refresh_at, mean.seconds, f.first, i.last, ",
-        begins!("(c.current + 1)", "a.time_zone"),
+         SELECT s.*, a.time_zone, a.refresh_at, mean.seconds, f.first, i.last, c.current, g.is_boundary, ",
+        begins!("(GREATEST(c.current, i.last) + 1)", "a.time_zone"),
         " AS next_of_members
          FROM credit.schedule s JOIN credit.account a ON a.account = s.account
          CROSS JOIN LATERAL (SELECT (EXTRACT(year FROM s.every) * 12 + EXTRACT(month FROM s.every)) * 2629746 + EXTRACT(day FROM s.every) * 86400
@@ -49,6 +49,12 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
         " <= GREATEST(s.starts_at, $2)) AS c
          CROSS JOIN LATERAL (SELECT max(p.period) AS last FROM credit.schedule_period p
              WHERE p.account = s.account AND p.schedule = s.schedule) AS i
+         CROSS JOIN LATERAL (SELECT LEAST(floor(EXTRACT(epoch FROM CASE WHEN isfinite(a.refresh_at) THEN a.refresh_at - s.anchor END) / mean.seconds), 1e9)::integer
+             AS about) AS near
+         CROSS JOIN LATERAL (SELECT count(*) > 0 AS is_boundary FROM generate_series(near.about - 3, near.about + 3) AS n
+             WHERE ",
+        begins!("n", "a.time_zone"),
+        " = a.refresh_at) AS g
          WHERE $1 IS NULL OR s.account = $1
      ), periods AS MATERIALIZED (
          -- Those of pools up to the last that was issued, and one more.
@@ -98,7 +104,12 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          -- The first period that was not issued, and where members get something the next one of all.
          SELECT account, GREATEST(min(begins), min(starts_at)) FROM periods WHERE is_granted AND NOT is_issued GROUP BY account, schedule
          UNION ALL
-         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > $2) v ON v.account = a.account
+         -- After the last that any member got. A clock that was ahead looks at the account next where some period begins; a member
+         -- that comes has it looked at.
+         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member AND COALESCE(s.ends_at, 'infinity') > GREATEST($2, s.next_of_members)
+             AND NOT EXISTS (SELECT FROM schedules o WHERE o.account = s.account AND o.is_boundary)
+             AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)
+             AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active)) v ON v.account = a.account
      WHERE $1 IS NULL OR a.account = $1
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL
