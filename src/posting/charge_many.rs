@@ -250,7 +250,8 @@ impl<'a> Turns<'a> {
                 priced.counted.iter().for_each(|(period, quantity)| rates::add(period, *quantity));
                 return Ok(());
             }
-            let found: Vec<_> = zip(&priced.costing, &ended.outcomes).map(|((index, _), outcome)| (*index, outcome.is_posted())).collect();
+            let found: Vec<_> =
+                zip(&priced.costing, &ended.outcomes).map(|((index, _), outcome)| (*index, outcome.is_posted())).collect();
             self.guess_again(&found, guess % 2 == 1);
         }
         let account = self.only.or_else(|| Some(self.charges.first()?.account)).unwrap_or_default();

@@ -76,7 +76,11 @@ unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
 
 /// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked up with
 /// [`look_up`].
-unsafe extern "C-unwind" fn call(event: pg_sys::FmgrHookEventType::Type, function: *mut pg_sys::FmgrInfo, argument: *mut pg_sys::Datum) {
+unsafe extern "C-unwind" fn call(
+    event: pg_sys::FmgrHookEventType::Type,
+    function: *mut pg_sys::FmgrInfo,
+    argument: *mut pg_sys::Datum,
+) {
     // SAFETY: as for look_up(). The server passes the function that it calls.
     unsafe {
         if !is_utf8() && event == pg_sys::FmgrHookEventType::FHET_START {
@@ -100,7 +104,8 @@ unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid) {
         let mut is_null = false;
         let cache = pg_sys::SysCacheIdentifier::PROCOID as c_int;
         let library = pg_sys::SysCacheGetAttr(cache, row, pg_sys::Anum_pg_proc_probin as pg_sys::AttrNumber, &raw mut is_null);
-        let library = if is_null { None } else { Some(CStr::from_ptr(pg_sys::text_to_cstring(library.cast_mut_ptr())).to_owned()) };
+        let library =
+            if is_null { None } else { Some(CStr::from_ptr(pg_sys::text_to_cstring(library.cast_mut_ptr())).to_owned()) };
         pg_sys::ReleaseSysCache(row);
         library
     };

@@ -221,10 +221,8 @@ static HAS_LOTS: Statement = Statement::new(
     &[TEXTOID],
 );
 
-static LISTED_RULES: Statement = Statement::new(
-    "SELECT name FROM pg_catalog.pg_timezone_names WHERE name ~ '[0-9]' AND name !~ '[a-z]' LIMIT 1000",
-    &[],
-);
+static LISTED_RULES: Statement =
+    Statement::new("SELECT name FROM pg_catalog.pg_timezone_names WHERE name ~ '[0-9]' AND name !~ '[a-z]' LIMIT 1000", &[]);
 
 // Named by a debit: a seat only where the account gives it.
 static REGISTER_MEMBER: Statement = Statement::new(
