@@ -44,6 +44,7 @@ pgrx::pg_module_magic!(name, version);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     server::encoding::require_utf8_where_used();
+    server::encoding::register();
     settings::register();
     server::invalidation::register();
     server::error_log::register();

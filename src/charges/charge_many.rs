@@ -18,7 +18,7 @@ use crate::debits::batch::outcome::{ItemOutcome, Mode};
 use crate::debits::request::Debit;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
-use crate::ledger::idempotency;
+use crate::ledger::{account, idempotency};
 use crate::rates::price;
 use crate::server::clock;
 use crate::store::ledger::{entries, requests};
@@ -174,25 +174,24 @@ fn each_in_turn(
     used: BTreeMap<Period, Amount>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Charged>> {
-    let mut turns = Turns { charges, keys, now, used, fits: vec![true; charges.len()] };
-    // Each guess is right at least up to the first that the one before was wrong about.
-    for _ in 0..charges.len().saturating_add(MAX_GUESSES) {
-        pgrx::check_for_interrupts!();
-        let priced = turns.price()?;
-        let debits: Vec<Debit<'_>> = priced.costing.iter().map(|(index, priced)| turns.debit(*index, priced)).collect();
-        let expected: Vec<bool> = priced.costing.iter().map(|(index, _)| turns.fits[*index]).collect();
-        let ended = batch::debit_expected(&debits, &expected)?;
-        if ended.as_expected {
-            let outcomes = turns.outcomes(&priced, &ended.outcomes);
-            priced.counted.iter().for_each(|(period, quantity)| rates::add(period, *quantity));
-            return Ok(outcomes);
-        }
-        for ((index, _), outcome) in zip(&priced.costing, &ended.outcomes) {
-            turns.fits[*index] = outcome.is_posted();
-        }
+    let mut turns = Turns { charges, keys, now, used, fits: vec![true; charges.len()], only: None };
+    let mut outcomes = vec![Charged::default(); charges.len()];
+    for only in apart(charges, now) {
+        turns.only = only;
+        turns.run(&mut outcomes)?;
     }
-    let account = charges.first().map_or("", |charge| charge.account);
-    Err(error::too_contended(account, MAX_GUESSES as u32))
+    Ok(outcomes)
+}
+
+/// The accounts one by one where the books of some are closed until later than the clock says: the others are not dated by them. Otherwise
+/// all of them at once, `None`. What one account can pay does not depend on the others.
+fn apart<'a>(charges: &[Charge<'a>], now: DateTime<Utc>) -> Vec<Option<&'a str>> {
+    let accounts: BTreeSet<&str> = charges.iter().map(|charge| charge.account).collect();
+    let is_behind = |account: &&str| {
+        let context = account::find_remembered(account, None, None);
+        context.is_ok_and(|context| context.closed_until.is_some_and(|until| until > now))
+    };
+    if accounts.len() > 1 && accounts.iter().any(is_behind) { accounts.into_iter().map(Some).collect() } else { vec![None] }
 }
 
 /// Charges in their turn, with which of them are taken to fit.
@@ -203,6 +202,8 @@ struct Turns<'a> {
     /// The usage of the periods before the call.
     used: BTreeMap<Period, Amount>,
     fits: Vec<bool>,
+    /// The account whose charges it is about; all of them where there is none.
+    only: Option<&'a str>,
 }
 
 /// The prices of charges, if those fit that are guessed to fit.
@@ -219,6 +220,44 @@ struct PricedTurns {
 }
 
 impl<'a> Turns<'a> {
+    /// Makes the charges, guess by guess.
+    fn run(&mut self, outcomes: &mut [Charged]) -> Result<()> {
+        // Each guess is right at least up to the first that the one before was wrong about.
+        for guess in 0..self.charges.len().saturating_add(MAX_GUESSES) {
+            pgrx::check_for_interrupts!();
+            let priced = self.price()?;
+            let debits: Vec<Debit<'_>> = priced.costing.iter().map(|(index, priced)| self.debit(*index, priced)).collect();
+            let expected: Vec<bool> = priced.costing.iter().map(|(index, _)| self.fits[*index]).collect();
+            let ended = batch::debit_expected(&debits, &expected)?;
+            if ended.as_expected {
+                self.conclude(&priced, &ended.outcomes, outcomes);
+                priced.counted.iter().for_each(|(period, quantity)| rates::add(period, *quantity));
+                return Ok(());
+            }
+            let found: Vec<_> =
+                zip(&priced.costing, &ended.outcomes).map(|((index, _), outcome)| (*index, outcome.is_posted())).collect();
+            self.guess_again(&found, guess % 2 == 1);
+        }
+        let account = self.only.or_else(|| Some(self.charges.first()?.account)).unwrap_or_default();
+        Err(error::too_contended(account, MAX_GUESSES as u32))
+    }
+
+    /// Takes over which charges fitted at the prices of a guess that was wrong. That is final up to the first that it was wrong about. Those
+    /// behind it are priced differently now: every second time they are taken to end as that one does (`alike`). Where credits have run out
+    /// and prices fall with what is used, each guess would otherwise find a few more that do not fit.
+    fn guess_again(&mut self, found: &[(usize, bool)], alike: bool) {
+        let first_wrong = found.iter().position(|(index, fits)| self.fits[*index] != *fits).unwrap_or_default();
+        for (number, (index, fits)) in found.iter().enumerate() {
+            self.fits[*index] = if alike && number > first_wrong { found[first_wrong].1 } else { *fits };
+        }
+    }
+
+    /// The charges that it is about, by their index.
+    fn concerned(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let (charges, only) = (self.charges, self.only);
+        (0..charges.len()).filter(move |index| only.is_none_or(|only| charges[*index].account == only))
+    }
+
     /// The charge that claimed the key.
     fn owner(&self, index: usize) -> usize {
         if let Key::SameAs(first) = self.keys[index] { first } else { index }
@@ -227,7 +266,7 @@ impl<'a> Turns<'a> {
     /// Prices the charges that neither an earlier request nor an earlier charge of the batch stands for.
     fn price(&mut self) -> Result<PricedTurns> {
         let mut turns = PricedTurns::default();
-        for index in 0..self.charges.len() {
+        for index in self.concerned() {
             let owner = self.owner(index);
             if matches!(self.keys[owner], Key::Used(_)) || turns.posted.contains_key(&owner) {
                 continue;
@@ -275,8 +314,7 @@ impl<'a> Turns<'a> {
     }
 
     /// How each charge ended. The key of one that does not fit is free again.
-    fn outcomes(&self, priced: &PricedTurns, ended: &[ItemOutcome]) -> Vec<Charged> {
-        let mut outcomes = vec![Charged::default(); self.charges.len()];
+    fn conclude(&self, priced: &PricedTurns, ended: &[ItemOutcome], outcomes: &mut [Charged]) {
         for ((index, priced), outcome) in zip(&priced.costing, ended) {
             let outcome = match outcome {
                 ItemOutcome::Posted(posting) => Charged { posting: Some(*posting), ..Charged::default() },
@@ -287,7 +325,8 @@ impl<'a> Turns<'a> {
         for index in &priced.free {
             outcomes[*index].amount = Some(Amount::ZERO);
         }
-        for (index, charge) in self.charges.iter().enumerate() {
+        for index in self.concerned() {
+            let charge = &self.charges[index];
             let owner = self.owner(index);
             let posted = priced.posted.get(&owner).copied();
             match (self.keys[owner], posted) {
@@ -302,6 +341,5 @@ impl<'a> Turns<'a> {
                 _ => {}
             }
         }
-        outcomes
     }
 }

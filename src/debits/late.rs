@@ -76,6 +76,16 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         let posting = drawing.posting.unwrap_or_else(entries::next_posting);
         let [line_of_lapsed, line_of_rest] = split_line(drawing.line, lapsed, drawing.amount);
         let rest = drawing.amount.checked_sub(lapsed).expect("a part of the amount");
+        let now = clock::now();
+        if invalidation::generation() != drawing.generation || drawing.is_due(now) {
+            return Ok(None);
+        }
+        // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they were taken back
+        // with this one, those who wait for them would go on to wait for the whole transaction.
+        if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
+            insufficient = Some(Outcome::Capped(Box::new(reached)));
+            return Ok(None);
+        }
         if rest.is_positive() {
             match capped::draw(&Drawing { amount: rest, line: line_of_rest, posting: Some(posting), ..*drawing })? {
                 Some(Outcome::Posted(_)) => {}
@@ -91,15 +101,13 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
                 None => return Ok(None),
             }
         }
-        let now = clock::now();
-        if invalidation::generation() != drawing.generation || drawing.is_due(now) {
+        let drawn = clock::now();
+        let account = drawing.eligible.account;
+        if !parts.is_empty() && drawing.caps.iter().any(|cap| cap.period(account, now) != cap.period(account, drawn)) {
+            // A period of a cap ended during the wait: the part that was counted in it would be recorded in the next one.
             return Ok(None);
         }
-        if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
-            insufficient = Some(Outcome::Capped(Box::new(reached)));
-            return Ok(None);
-        }
-        write_lines(line_of_lapsed, posting, &parts, now);
+        write_lines(line_of_lapsed, posting, &parts, drawn);
         Ok(Some(posting))
     })?;
     Ok(posted.map(Outcome::Posted).or(insufficient))

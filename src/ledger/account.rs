@@ -1,6 +1,6 @@
 //! Finding an account, its unit and its member, and checking what they demand.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -35,8 +35,9 @@ struct Remembered {
 thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 
-    /// Rules such as EST5EDT that were found among the names of time zones.
-    static LISTED_RULES: RefCell<HashSet<String>> = RefCell::default();
+    /// The rules such as EST5EDT that are names of time zones, once one was asked for: a handful of names. To find them the server reads
+    /// hundreds of files, so it is asked once for all of them, and what is not among them costs nothing either.
+    static LISTED_RULES: OnceCell<HashSet<String>> = const { OnceCell::new() };
 }
 
 impl Remembered {
@@ -195,14 +196,7 @@ pub fn check_time_zone(name: &str) -> Result<()> {
 }
 
 fn is_listed(rule: &str) -> bool {
-    if LISTED_RULES.with_borrow(|rules| rules.contains(rule)) {
-        return true;
-    }
-    let is_listed = accounts::time_zone_is_listed(rule);
-    if is_listed {
-        LISTED_RULES.with_borrow_mut(|rules| rules.insert(rule.to_owned()));
-    }
-    is_listed
+    LISTED_RULES.with(|rules| rules.get_or_init(accounts::listed_rules).contains(rule))
 }
 
 /// Whether somebody is named who is not registered yet.

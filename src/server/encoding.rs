@@ -1,20 +1,34 @@
 //! The encoding of the database: texts here are UTF-8.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::error;
 
+/// The file that functions of this library name, without its folder and ending.
+const LIBRARY: &str = "pg_credit";
+
+/// The hooks that were there before ours.
+static mut NEXT_NEED: pg_sys::needs_fmgr_hook_type = None;
+static mut NEXT_CALL: pg_sys::fmgr_hook_type = None;
+
+static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
+
 /// Refuses a database whose encoding is not UTF8.
 ///
 /// # Errors
 /// 0A000.
 pub fn require_utf8() -> error::Result<()> {
+    if is_utf8() { Ok(()) } else { Err(error::unsupported_encoding(&name())) }
+}
+
+fn is_utf8() -> bool {
     // SAFETY: it reads a value that the server sets when a session connects to its database.
-    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
-    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 { Ok(()) } else { Err(error::unsupported_encoding(&name())) }
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
 /// The same where the library is loaded for a call. While a session begins, or the server starts, an error would keep everybody out, and
@@ -32,6 +46,72 @@ pub fn require_utf8_where_used() {
 pub fn require_utf8_or_raise() {
     if let Err(refusal) = require_utf8() {
         refusal.report(PgLogLevel::ERROR);
+    }
+}
+
+/// In a database whose encoding is not UTF8 every function of the library is refused as the server looks it up, before pgrx reads an argument.
+/// That is for libraries that were loaded before there was a database; once per backend.
+pub fn register() {
+    if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
+        // SAFETY: a backend has one thread, and the hooks are set once.
+        unsafe {
+            NEXT_NEED = pg_sys::needs_fmgr_hook;
+            pg_sys::needs_fmgr_hook = Some(look_up);
+            NEXT_CALL = pg_sys::fmgr_hook;
+            pg_sys::fmgr_hook = Some(call);
+        }
+    }
+}
+
+/// Called by the server as it looks a function up; whether some hook follows its calls.
+unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
+    // SAFETY: the server calls this in a transaction, with a function that exists; the hook before ours gets the same.
+    unsafe {
+        if !is_utf8() {
+            refuse(function);
+        }
+        NEXT_NEED.is_some_and(|next| next(function))
+    }
+}
+
+/// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked up with
+/// [`look_up`].
+unsafe extern "C-unwind" fn call(
+    event: pg_sys::FmgrHookEventType::Type,
+    function: *mut pg_sys::FmgrInfo,
+    argument: *mut pg_sys::Datum,
+) {
+    // SAFETY: as for look_up(). The server passes the function that it calls.
+    unsafe {
+        if !is_utf8() && event == pg_sys::FmgrHookEventType::FHET_START {
+            refuse((*function).fn_oid);
+        }
+        if let Some(next) = NEXT_CALL {
+            next(event, function, argument);
+        }
+    }
+}
+
+/// Raises 0A000 for a function of this library.
+#[pg_guard]
+unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid) {
+    // SAFETY: the server calls the hooks in a transaction. The row of the function is held until it has been read.
+    let library = unsafe {
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as c_int, function.into());
+        if row.is_null() {
+            return;
+        }
+        let mut is_null = false;
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as c_int;
+        let library = pg_sys::SysCacheGetAttr(cache, row, pg_sys::Anum_pg_proc_probin as pg_sys::AttrNumber, &raw mut is_null);
+        let library =
+            if is_null { None } else { Some(CStr::from_ptr(pg_sys::text_to_cstring(library.cast_mut_ptr())).to_owned()) };
+        pg_sys::ReleaseSysCache(row);
+        library
+    };
+    let is_ours = |library: &CStr| Path::new(&*library.to_string_lossy()).file_stem().is_some_and(|name| name == LIBRARY);
+    if library.as_deref().is_some_and(is_ours) {
+        require_utf8_or_raise();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The tables `credit.account` and `credit.member`.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys;
 use pgrx::pg_sys::{BOOLOID, INT4OID, INTERVALOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
@@ -219,8 +221,8 @@ static HAS_LOTS: Statement = Statement::new(
     &[TEXTOID],
 );
 
-static TIME_ZONE_IS_LISTED: Statement =
-    Statement::new("SELECT EXISTS (SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1)", &[TEXTOID]);
+static LISTED_RULES: Statement =
+    Statement::new("SELECT name FROM pg_catalog.pg_timezone_names WHERE name ~ '[0-9]' AND name !~ '[a-z]' LIMIT 1000", &[]);
 
 // Named by a debit: a seat only where the account gives it.
 static REGISTER_MEMBER: Statement = Statement::new(
@@ -460,9 +462,9 @@ pub fn is_in_use(account: &str) -> bool {
     IS_IN_USE.run(&[&account]).first().expect("one row").get(1)
 }
 
-/// Whether the server lists a time zone under this name. That reads every file of time zones there is.
-pub fn time_zone_is_listed(time_zone: &str) -> bool {
-    TIME_ZONE_IS_LISTED.run(&[&time_zone]).first().expect("one row").get(1)
+/// The rules such as EST5EDT that the server lists as time zones. That reads every file of time zones there is.
+pub fn listed_rules() -> HashSet<String> {
+    LISTED_RULES.run(&[]).iter().map(|row| row.get(1)).collect()
 }
 
 /// Registers a member that a debit named for the first time, without a department; with a seat, or without.

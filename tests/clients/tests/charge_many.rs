@@ -58,6 +58,43 @@ fn in_mode_each_what_does_not_fit_uses_nothing() {
     database.verify();
 }
 
+/// The books of one account are closed until later than the clock says: it goes on from there, and the others are of now.
+#[test]
+fn in_mode_each_every_account_is_dated_by_its_own_books() {
+    let database = Database::new();
+    let mut client = database.connect();
+    client.run("SET credit.clock = '2026-04-01 00:00:00+00'; SELECT credit_rate_card('list', unit => 'credit')");
+    client.run(
+        "SELECT credit_rate('list', 'image', credits => 1, tier_from => '{100}', tier_credits => '{0.5}', tier_scope => 'month')",
+    );
+    client.run("SELECT credit_publish('list')");
+    for account in ["early", "late"] {
+        client.run(&format!("SELECT credit_account('{account}', rate_card => 'list'), credit_grant('{account}', 120)"));
+    }
+    client.run(
+        "SET credit.clock = '2026-05-02 00:00:00+00'; SELECT credit_true_up_terms('late', every => '1 month', commitment => 0)",
+    );
+    client.run("SELECT count(*) FROM credit_true_up_post('late', '2026-04-01 00:00:00+00', '2026-05-01 00:00:00+00')");
+    client.run("SET credit.clock = '2026-04-30 23:00:00+00'");
+    let rows = client.rows(
+        "SELECT item, posting IS NOT NULL, amount, shortfall FROM credit_charge_many(ARRAY['late', 'early', 'late', 'early', 'late'],
+             array_fill('image'::text, ARRAY[5]), ARRAY[100, 100, 100, 40, 40], keys => ARRAY['a', 'a', NULL, 'b', 'c'], mode => 'each')",
+    );
+    let expected =
+        [["1", "t", "100", ""], ["2", "t", "100", ""], ["3", "f", "50", "30"], ["4", "t", "20", ""], ["5", "t", "20", ""]];
+    assert_eq!(rows, expected);
+    let dated = client.rows(
+        "SELECT account, recorded_at::timestamptz AT TIME ZONE 'UTC', occurred_at AT TIME ZONE 'UTC' FROM credit.entry WHERE kind = 'debit' ORDER BY posting",
+    );
+    let [early, late] = ["2026-04-30 23:00:00", "2026-05-01 00:00:00"];
+    let of = |account: &'static str, at: &'static str| [account, at, at];
+    assert_eq!(dated.iter().filter(|row| row[0] == "early").collect::<Vec<_>>(), [&of("early", early), &of("early", early)]);
+    assert_eq!(dated.iter().filter(|row| row[0] == "late").collect::<Vec<_>>(), [&of("late", late), &of("late", late)]);
+    let periods = client.rows("SELECT account, period_start AT TIME ZONE 'UTC', quantity FROM credit.rate_usage ORDER BY 1");
+    assert_eq!(periods, [["early", "2026-04-01 00:00:00", "140"], ["late", "2026-05-01 00:00:00", "140"]]);
+    database.verify();
+}
+
 /// The arguments of one charge.
 struct Item {
     operation: &'static str,

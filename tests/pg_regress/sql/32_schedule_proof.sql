@@ -101,4 +101,48 @@ UPDATE credit.subscription SET ended_at = '2026-02-01 00:00:00+00';
 SELECT * FROM found ORDER BY 1;
 ROLLBACK;
 SELECT * FROM credit_verify();
+
+-- Each period and each seat in turn, of schedules of every kind; also where they are issued at the very instant at which they are due.
+SET credit.clock = '2026-05-01 00:00:00+00';
+SELECT credit_plan('better', unit => 'credit', currency => 'USD', list_price => 0.02), credit_tier('better', 'list', 0, discount => 0) > 0 AS tier;
+SELECT credit_schedule(plan => 'better', amount => 30, every => '1 month', per_member => true, into_pool => true) > 0 AS declared,
+    credit_schedule(plan => 'better', amount => 5, every => '10 days', on_leave => 'expire') > 0 AS declared;
+SELECT credit_account('kinds', time_zone => 'Europe/Berlin'), credit_member('kinds', 'ann');
+SELECT credit_schedule('kinds', 100, '1 month', anchor => '2026-04-15 00:00+00', proration => 'both', ends_at => '2026-07-05 00:00+00') > 0 AS ended,
+    credit_schedule('kinds', 8, '10 days', per_member => true, expires => 'never', proration => 'first') > 0 AS of_members,
+    credit_schedule('kinds', 6, '1 month', per_member => true, into_pool => true) > 0 AS into_pool,
+    credit_schedule('kinds', 9, '1 month', rollover => '{"fraction_of_unused": 1}', anchor => '2026-04-20 00:00+00') > 0 AS rolls;
+SELECT credit_refresh('kinds') > 0 AS refreshed;
+SET credit.clock = '2026-05-09 12:00:00+00';
+SELECT credit_member('kinds', 'ben'), to_plan FROM credit_change_plan('kinds', 'growth', 100);
+SET credit.clock = '2026-05-31 00:00:00+00';
+SELECT credit_refresh('kinds') > 0 AS refreshed;
+SELECT credit_member('kinds', 'ben', active => false);
+SET credit.clock = '2026-06-03 00:00:00+00';
+SELECT credit_member('kinds', 'ben', active => true), to_plan FROM credit_change_plan('kinds', 'better', 100);
+SET credit.clock = '2026-08-01 00:00:00+00';
+SELECT credit_refresh('kinds') > 0 AS refreshed;
+SELECT * FROM credit_verify();
+CREATE FUNCTION forged(forgery text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found boolean;
+BEGIN
+    BEGIN
+        EXECUTE forgery;
+        SELECT count(*) > 0 INTO found FROM credit_verify('kinds') WHERE invariant <> 'the triggers that guard the books are on';
+        RAISE EXCEPTION 'taken back';
+    EXCEPTION WHEN raise_exception THEN
+        RETURN CASE WHEN found THEN 'found' ELSE 'not found' END;
+    END;
+END $$;
+BEGIN;
+ALTER TABLE credit.schedule_period DISABLE TRIGGER USER;
+ALTER TABLE credit.schedule_seat DISABLE TRIGGER USER;
+SELECT s.amount, forged(format('DELETE FROM credit.schedule_period WHERE account = %L AND lot = %s', p.account, p.lot)), count(*), array_agg(p.period || ' ' || p.member)
+    FILTER (WHERE forged(format('DELETE FROM credit.schedule_period WHERE account = %L AND lot = %s', p.account, p.lot)) <> 'found') AS periods
+FROM credit.schedule_period p JOIN credit.schedule s USING (account, schedule) WHERE account = 'kinds' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT forged(format('DELETE FROM credit.schedule_seat WHERE account = %L AND schedule = %s AND member = %L AND period = %s', account, schedule, member, period)), count(*)
+FROM credit.schedule_seat WHERE account = 'kinds' GROUP BY 1;
+ROLLBACK;
+DROP FUNCTION forged;
 DROP VIEW found;

@@ -23,7 +23,7 @@ macro_rules! begins {
 }
 
 // Periods are counted here as the calendar does it in Rust: an interval times a number, added to the anchor once. Which number an
-// instant has is guessed by mean lengths, which is close, and then looked for nearby. A period that is prorated, or whose lot would have
+// instant has is guessed by mean lengths, which is close, and then looked for nearby. A small part of a period, or one whose lot would have
 // expired, may bring nothing, so nobody misses it.
 pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
     "WITH lots AS MATERIALIZED (
@@ -56,27 +56,58 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
         begins!("n", "a.time_zone"),
         " = a.refresh_at) AS g
          WHERE $1 IS NULL OR s.account = $1
-     ), periods AS MATERIALIZED (
-         -- Those of pools up to the last that was issued, and one more.
-         SELECT s.account, s.schedule, s.starts_at, s.refresh_at, s.last, n AS period, begins.at AS begins,
-             begins.at < COALESCE(s.ends_at, 'infinity') AND n - s.first < COALESCE(s.periods, n - s.first + 1)
-                 AND GREATEST(begins.at, s.starts_at) < COALESCE(s.ends_at, 'infinity')
-                 AND GREATEST(begins.at, s.starts_at) < COALESCE(s.expires_at, 'infinity')
-                 AND NOT (s.proration IN ('first', 'both') AND n = s.first)
-                 AND NOT (s.proration IN ('last', 'both') AND COALESCE(s.ends_at, 'infinity') < ",
-        begins!("(n + 1)", "s.time_zone"),
-        ")
-                 AND (s.expires <> 'after' OR credit.add_interval(GREATEST(begins.at, s.starts_at), s.expires_after, s.time_zone) > GREATEST(begins.at, s.starts_at))
-                 -- What a plan that was left has granted for the same time may be all of it.
-                 AND NOT EXISTS (SELECT FROM credit.schedule o WHERE s.plan_schedule IS NOT NULL AND o.account = s.account AND o.unit = s.unit
-                     AND o.plan_schedule IS NOT NULL AND o.schedule <> s.schedule AND o.ends_at <= s.starts_at AND o.ends_at + o.every > begins.at) AS is_granted,
-             EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = s.account AND p.schedule = s.schedule AND p.member = ''
-                 AND p.period = n AND p.rolled = 0) AS is_issued
-         FROM schedules s CROSS JOIN LATERAL generate_series(s.first, GREATEST(COALESCE(s.last, s.first), s.first) + 1) AS n
+     ), calendar AS MATERIALIZED (
+         -- Up to the last period that was issued, and one more; where seats get something, as far as now.
+         SELECT s.*, u.decimals, n AS period, begins.at AS begins, ends.at AS ends
+         FROM schedules s JOIN credit.unit u ON u.unit = s.unit
+         CROSS JOIN LATERAL generate_series(s.first, GREATEST(COALESCE(s.last, s.first), s.first) + 1
+             + CASE WHEN s.per_member THEN GREATEST(LEAST(s.current - GREATEST(COALESCE(s.last, s.first), s.first), 1000), 0) ELSE 0 END) AS n
          CROSS JOIN LATERAL (SELECT ",
         begins!("n", "s.time_zone"),
         " AS at) AS begins
-         WHERE NOT s.per_member
+         CROSS JOIN LATERAL (SELECT ",
+        begins!("(n + 1)", "s.time_zone"),
+        " AS at) AS ends
+     ), lines AS MATERIALIZED (
+         -- The pool, or a member from when they took their seat.
+         SELECT account, schedule, '' COLLATE \"C\" AS member, starts_at AS since FROM schedules WHERE NOT per_member
+         UNION ALL
+         SELECT s.account, s.schedule, m.member, GREATEST(m.seated_at, s.starts_at)
+         FROM schedules s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL WHERE s.per_member
+     ), of_no_period AS MATERIALIZED (
+         SELECT l.* FROM lots l WHERE l.source = 'allocation' AND l.parent IS NULL
+             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
+     ), periods AS MATERIALIZED (
+         SELECT s.account, s.schedule, v.member, s.per_member, due.at AS due_at, s.refresh_at, s.last, s.period, s.begins, issued.at AS issued_from,
+             due.at < COALESCE(s.ends_at, 'infinity') AND s.period - s.first < COALESCE(s.periods, s.period - s.first + 1)
+                 AND due.at < COALESCE(s.expires_at, 'infinity')
+                 -- A part of a period brings something if a day less on both sides would.
+                 AND CASE WHEN isfinite(s.begins) AND isfinite(s.ends) AND (part.begins > s.begins OR part.ends < s.ends)
+                     THEN s.amount * (EXTRACT(epoch FROM part.ends - part.begins) - margin) / (EXTRACT(epoch FROM s.ends - s.begins) + margin)
+                         >= power(10::numeric, - s.decimals) ELSE true END
+                 AND (s.expires <> 'after' OR credit.add_interval(due.at, s.expires_after, s.time_zone) > due.at)
+                 -- What a plan that was left has granted for the same time may be all of it, unless there is a lot of no period that is it.
+                 AND (NOT EXISTS (SELECT FROM credit.schedule o WHERE s.plan_schedule IS NOT NULL AND o.account = s.account AND o.unit = s.unit
+                     AND o.plan_schedule IS NOT NULL AND o.schedule <> s.schedule AND o.ends_at <= s.starts_at AND o.ends_at + o.every > s.begins)
+                     OR EXISTS (SELECT FROM of_no_period l WHERE l.account = s.account AND l.unit = s.unit AND l.category = s.category
+                         AND l.priority = s.priority AND l.granted <= s.amount AND l.effective_at = due.at AND l.metadata IS NOT DISTINCT FROM s.metadata
+                         AND COALESCE(l.member, '') = CASE WHEN s.into_pool THEN '' ELSE v.member END)) AS is_granted
+         FROM calendar s JOIN lines v ON v.account = s.account AND v.schedule = s.schedule AND s.ends > v.since
+         CROSS JOIN LATERAL (SELECT GREATEST(s.begins, v.since) AS at, CASE WHEN s.seconds < 86400 THEN 0 ELSE 172800 END AS margin) AS due
+         CROSS JOIN LATERAL (SELECT CASE WHEN s.proration IN ('first', 'both') THEN due.at ELSE s.begins END AS begins,
+             CASE WHEN s.proration IN ('last', 'both') THEN LEAST(s.ends, s.ends_at) ELSE s.ends END AS ends) AS part
+         LEFT JOIN LATERAL (SELECT max(l.effective_at) AS at FROM (
+                 SELECT p.lot FROM credit.schedule_period p WHERE NOT s.into_pool AND p.account = s.account AND p.schedule = s.schedule
+                     AND p.member = v.member AND p.period = s.period AND p.rolled = 0
+                 UNION ALL
+                 SELECT c.lot FROM credit.schedule_seat c WHERE s.into_pool AND c.account = s.account AND c.schedule = s.schedule
+                     AND c.member = v.member AND c.period = s.period) o
+             JOIN credit.lot l ON l.account = s.account AND l.lot = o.lot) AS issued ON true
+     ), missing AS MATERIALIZED (
+         SELECT p.* FROM periods p WHERE p.is_granted AND p.issued_from IS NULL
+             -- Whoever sat there before, by a clock that was ahead, got later periods and not those between.
+             AND NOT EXISTS (SELECT FROM periods l WHERE p.per_member AND l.account = p.account AND l.schedule = p.schedule AND l.member = p.member
+                 AND l.period > p.period AND l.issued_from > l.begins)
      )
      SELECT 'every period of a schedule has its lot, and every rollover its parent', p.account, p.lot,
          'schedule ' || p.schedule || ' period ' || p.period || ' rolled ' || p.rolled || ' of ' || p.original,
@@ -102,7 +133,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          WHERE NOT p.settled AND COALESCE(l.expires_at, CASE WHEN s.ends_lots THEN s.ends_at END) IS NOT NULL
          UNION ALL
          -- The first period that was not issued, and where members get something the next one of all.
-         SELECT account, GREATEST(min(begins), min(starts_at)) FROM periods WHERE is_granted AND NOT is_issued GROUP BY account, schedule
+         SELECT account, min(due_at) FROM missing GROUP BY account
          UNION ALL
          -- After the last that any member got. A clock that was ahead looks at the account next where some period begins; a member
          -- that comes has it looked at.
@@ -114,10 +145,9 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL
      SELECT 'every period of a schedule that was due was issued', p.account, NULL, 'schedule ' || p.schedule || ' period ' || p.period, 'no such period'
-     FROM periods p
-     WHERE p.is_granted AND NOT p.is_issued AND GREATEST(p.begins, p.starts_at) < COALESCE(p.refresh_at, $2) AND p.period <= p.last
+     FROM missing p WHERE p.due_at < COALESCE(p.refresh_at, $2) AND p.period <= p.last
      UNION ALL
-     SELECT 'a lot of a schedule takes effect in its period', p.account, p.lot, 'schedule ' || p.schedule || ' period ' || p.period || ' from ' || b.begins || ' to ' || b.ends,
+     SELECT 'a lot of a schedule takes effect in its period', p.account, p.lot, 'schedule ' || p.schedule || ' period ' || p.period || ' from ' || GREATEST(b.begins, s.starts_at) || ' to ' || b.ends,
          l.effective_at::text
      FROM credit.schedule_period p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule
      JOIN lots l ON l.account = p.account AND l.lot = p.lot
@@ -127,7 +157,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          ",
         begins!("(p.period + 1)", "s.time_zone"),
         " AS ends) AS b
-     WHERE p.rolled = 0 AND NOT (l.effective_at >= b.begins AND l.effective_at < b.ends)
+     WHERE p.rolled = 0 AND NOT (l.effective_at >= GREATEST(b.begins, s.starts_at) AND l.effective_at < b.ends AND (s.per_member OR l.effective_at <= GREATEST(b.begins, s.starts_at)))
      UNION ALL
      SELECT 'what seats bring to the pool is what their lots were granted', COALESCE(p.account, c.account), COALESCE(p.lot, c.lot),
          COALESCE(c.amount, 0)::text, COALESCE(p.original, 0)::text
@@ -137,6 +167,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
      FULL JOIN (SELECT account, lot, period, sum(amount) AS amount FROM credit.schedule_seat WHERE $1 IS NULL OR account = $1
          GROUP BY account, lot, period) c ON c.account = p.account AND c.lot = p.lot AND c.period = p.period
      WHERE p.original IS DISTINCT FROM c.amount
+     UNION ALL
+     SELECT 'a seat brings what the schedule says', c.account, c.lot, s.amount::text, c.amount || ' of ' || c.member || ' in schedule ' || c.schedule
+     FROM credit.schedule_seat c JOIN credit.schedule s ON s.account = c.account AND s.schedule = c.schedule
+     WHERE ($1 IS NULL OR c.account = $1) AND (c.amount > s.amount OR c.amount < s.amount AND s.proration = 'none' AND s.plan_schedule IS NULL)
      UNION ALL
      SELECT 'what rolled over is of a period', l.account, l.lot, 'a period', 'a rollover from lot ' || l.parent
      FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL
@@ -197,5 +231,5 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
      UNION ALL
      SELECT 'lots that say allocation of a schedule are periods of it', l.account, l.lot, 'a period', 'none'
      FROM lots l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot AND e.kind = 'grant'
-     WHERE e.occurred_at <> e.recorded_at AND l.effective_at = e.occurred_at AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)"
+     WHERE e.occurred_at <> e.recorded_at AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)"
 ));
