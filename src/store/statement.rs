@@ -74,6 +74,11 @@ impl Statement {
         Statement { edit: Some(edit), ..Statement::new(sql, types) }
     }
 
+    /// The same, planned as [`Statement::in_bulk`].
+    pub const fn and_in_bulk(self) -> Statement {
+        Statement { planning: Planning::InBulk, ..self }
+    }
+
     /// Reads as the calling query sees the tables.
     pub fn read(&self, parameters: &[&dyn Parameter]) -> Rows {
         self.execute(Snapshot::OfCaller, parameters)

@@ -70,6 +70,12 @@ impl Invariants {
         Invariants(Scoped::new(sql, &[TEXTOID, TIMESTAMPTZOID]))
     }
 
+    /// For a query that joins only rows of the account with each other: an account may have very many, of which the planner expects a few.
+    const fn in_bulk(sql: &'static str) -> Invariants {
+        let Scoped { of_one, of_all } = Scoped::new(sql, &[TEXTOID, TIMESTAMPTZOID]);
+        Invariants(Scoped { of_one: of_one.and_in_bulk(), of_all })
+    }
+
     fn violations(&self, account: Option<&str>, now: DateTime<Utc>) -> Vec<Violation> {
         computed(account, || self.0.read(account, &[&account, &now]).iter().map(violation_of_row).collect())
     }
