@@ -1,5 +1,6 @@
 //! Every SQL text, as statements that are planned once per backend and kept. What they mean is decided elsewhere.
 
+mod insert;
 mod statement;
 
 pub mod access;

@@ -4,7 +4,7 @@ pub mod plan_schedules;
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
-    BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
+    BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONBOID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
 };
 use pgrx::prelude::*;
 
@@ -13,6 +13,8 @@ use crate::domain::calendar::Cycle;
 use crate::domain::exact::Precision;
 use crate::domain::schedules::rollover::Rollover;
 use crate::domain::schedules::schedule::{Held, Line, LotId, Planned, Proration, Terms, Validity};
+use crate::server::heap;
+use crate::store::insert::{Column, Insert, Json};
 use crate::store::ledger::lots::HandedOn;
 use crate::store::statement::{Row, Snapshot, Statement};
 use crate::values;
@@ -80,40 +82,7 @@ static HELD_OF_MEMBER: Statement = Statement::by_index(
 
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.schedule_id')", &[]);
 
-static ADD_SCHEDULE: Statement = Statement::new(
-    "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
-         expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata, into_pool)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb, $25)",
-    &[
-        TEXTOID,
-        INT8OID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        INTERVALOID,
-        INTERVALOID,
-        INT4OID,
-        INT4OID,
-        INT2OID,
-        BOOLOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        INTERVALOID,
-        TEXTOID,
-        TEXTOID,
-        BOOLOID,
-    ],
-);
+static ADD_SCHEDULE: Insert = Insert::into("credit.schedule");
 
 static END_SCHEDULE: Statement = Statement::new(
     "UPDATE credit.schedule SET ends_at = $3 WHERE account = $1 AND schedule = $2 AND (ends_at IS NULL OR ends_at > $4)",
@@ -390,33 +359,43 @@ pub fn next_id() -> i64 {
 
 /// Writes a schedule.
 pub fn add(id: i64, new: &NewSchedule<'_>, now: DateTime<Utc>) {
-    ADD_SCHEDULE.run(&[
-        &new.account,
-        &id,
-        &new.anchor,
-        &new.starts_at,
-        &new.ends_at,
-        &new.expires_at,
-        &now,
-        &new.every,
-        &new.expires_after,
-        &new.periods,
-        &new.expires_periods,
-        &new.priority,
-        &new.per_member,
-        &new.unit,
-        &new.amount,
-        &new.category,
-        &new.paid,
-        &new.currency,
-        &new.expires,
-        &new.proration,
-        &new.on_leave,
-        &new.true_up,
-        &new.rollover,
-        &new.metadata,
-        &new.into_pool,
-    ]);
+    let user = heap::session_user();
+    let own: [Column<'_>; 6] = [
+        ("account", TEXTOID, &new.account),
+        ("schedule", INT8OID, &id),
+        ("anchor", TIMESTAMPTZOID, &new.anchor),
+        ("on_leave", TEXTOID, &new.on_leave),
+        ("recorded_at", TIMESTAMPTZOID, &now),
+        ("recorded_by", TEXTOID, &user),
+    ];
+    let (rollover, metadata) = (Json(new.rollover), Json(new.metadata));
+    ADD_SCHEDULE.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
+}
+
+/// What a schedule and one of a plan have in common.
+pub(in crate::store) fn terms<'a>(new: &'a NewSchedule<'_>, rollover: &'a Json<'_>, metadata: &'a Json<'_>) -> [Column<'a>; 20] {
+    [
+        ("unit", TEXTOID, &new.unit),
+        ("amount", NUMERICOID, &new.amount),
+        ("every", INTERVALOID, &new.every),
+        ("starts_at", TIMESTAMPTZOID, &new.starts_at),
+        ("ends_at", TIMESTAMPTZOID, &new.ends_at),
+        ("periods", INT4OID, &new.periods),
+        ("expires", TEXTOID, &new.expires),
+        ("expires_at", TIMESTAMPTZOID, &new.expires_at),
+        ("expires_after", INTERVALOID, &new.expires_after),
+        ("expires_periods", INT4OID, &new.expires_periods),
+        ("proration", TEXTOID, &new.proration),
+        ("per_member", BOOLOID, &new.per_member),
+        ("into_pool", BOOLOID, &new.into_pool),
+        ("rollover", JSONBOID, rollover),
+        ("category", TEXTOID, &new.category),
+        ("paid", NUMERICOID, &new.paid),
+        ("currency", TEXTOID, &new.currency),
+        ("priority", INT2OID, &new.priority),
+        ("true_up", INTERVALOID, &new.true_up),
+        ("metadata", JSONBOID, metadata),
+    ]
 }
 
 /// Sets the end of a schedule that has not ended; whether it did.

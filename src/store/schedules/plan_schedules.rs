@@ -1,12 +1,12 @@
 //! The table `credit.plan_schedule`, and the schedules that accounts have because of the plan they are on.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{
-    BOOLOID, BYTEAOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
-};
+use pgrx::pg_sys::{BOOLOID, BYTEAOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
 use crate::domain::calendar::Cycle;
-use crate::store::schedules::NewSchedule;
+use crate::server::heap;
+use crate::store::insert::{Column, Insert, Json};
+use crate::store::schedules::{NewSchedule, terms};
 use crate::store::statement::{Rows, Snapshot, Statement};
 use crate::values;
 
@@ -57,42 +57,7 @@ macro_rules! insert_from {
     };
 }
 
-static ADD: Statement = Statement::new(
-    "INSERT INTO credit.plan_schedule (plan, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
-         expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata, key, fingerprint, into_pool)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb, $25, $26, $27)",
-    &[
-        TEXTOID,
-        INT8OID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        INTERVALOID,
-        INTERVALOID,
-        INT4OID,
-        INT4OID,
-        INT2OID,
-        BOOLOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        INTERVALOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        BYTEAOID,
-        BOOLOID,
-    ],
-);
+static ADD: Insert = Insert::into("credit.plan_schedule");
 
 static OF_KEY: Statement =
     Statement::new("SELECT schedule, fingerprint FROM credit.plan_schedule WHERE plan = $1 AND key = $2", &[TEXTOID, TEXTOID]);
@@ -215,35 +180,21 @@ pub struct OfPlan<'a> {
 
 /// Writes a plan's schedule.
 pub fn add(id: i64, of: OfPlan<'_>, new: &NewSchedule<'_>, now: DateTime<Utc>) {
-    ADD.run(&[
-        &of.plan,
-        &id,
-        &of.anchor,
-        &new.starts_at,
-        &new.ends_at,
-        &new.expires_at,
-        &now,
-        &new.every,
-        &new.expires_after,
-        &new.periods,
-        &new.expires_periods,
-        &new.priority,
-        &new.per_member,
-        &new.unit,
-        &new.amount,
-        &new.category,
-        &new.paid,
-        &new.currency,
-        &new.expires,
-        &new.proration,
-        &of.on_leave,
-        &new.true_up,
-        &new.rollover,
-        &new.metadata,
-        &of.key.map(|(key, _)| key),
-        &of.key.as_ref().map(|(_, fingerprint)| fingerprint.as_slice()),
-        &new.into_pool,
-    ]);
+    let user = heap::session_user();
+    let key = of.key.map(|(key, _)| key);
+    let fingerprint = of.key.as_ref().map(|(_, fingerprint)| fingerprint.as_slice());
+    let own: [Column<'_>; 8] = [
+        ("plan", TEXTOID, &of.plan),
+        ("schedule", INT8OID, &id),
+        ("anchor", TIMESTAMPTZOID, &of.anchor),
+        ("on_leave", TEXTOID, &of.on_leave),
+        ("recorded_at", TIMESTAMPTZOID, &now),
+        ("recorded_by", TEXTOID, &user),
+        ("key", TEXTOID, &key),
+        ("fingerprint", BYTEAOID, &fingerprint),
+    ];
+    let (rollover, metadata) = (Json(new.rollover), Json(new.metadata));
+    ADD.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
 }
 
 /// What was declared under a key, with its fingerprint.
