@@ -2,7 +2,7 @@
 
 use pg_credit_clients::{Random, quote};
 
-use crate::reference::{
+use super::reference::{
     ACCOUNTS, Amount, Instant, Lot, MEMBERS, ONE, OPERATIONS, Reference, Scope, Terms, UNITS, amount_text, instant_text,
 };
 

@@ -2,8 +2,8 @@
 
 use pg_credit_clients::quote;
 
-use crate::arguments::Kind;
-use crate::codes::{INVALID, OUT_OF_RANGE, UNKNOWN};
+use super::arguments::Kind;
+use super::codes::{INVALID, OUT_OF_RANGE, UNKNOWN};
 
 /// A value that must be refused: its SQL, the SQLSTATE, and what the message must contain (`%`: the argument's name).
 pub type Hostile = (String, &'static str, String);

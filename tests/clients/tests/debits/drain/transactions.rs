@@ -2,7 +2,7 @@
 
 use pg_credit_clients::{Client, Database, Random, Refusal, Session, with_retries};
 
-use crate::{INSUFFICIENT, balance, debit, grant, grant_lots};
+use super::{INSUFFICIENT, balance, debit, grant, grant_lots};
 
 /// Two debits of one transaction, in an order that others may have the other way round.
 fn debit_two_pools(client: &mut Client, random: &mut Random, pools: u64) -> Result<(), Refusal> {

@@ -4,7 +4,7 @@ use std::thread;
 
 use pg_credit_clients::{Database, Session, wait_until, wait_until_blocked};
 
-use crate::{INSUFFICIENT, assert_holds_nothing, balance, debit, grant, grant_lots, widen};
+use super::{INSUFFICIENT, assert_holds_nothing, balance, debit, grant, grant_lots, widen};
 
 #[test]
 fn a_debit_in_a_long_transaction_holds_one_slot_and_not_the_pool() {

@@ -2,11 +2,11 @@
 
 use pg_credit_clients::{Client, Database, Random, Refusal, Session};
 
-use crate::reference::{
+use super::reference::{
     ACCOUNTS, Amount, Draw, INSUFFICIENT, Instant, Lot, MEMBERS, OPERATIONS, Reference, Scope, Terms, UNITS, amount_text,
     instant_text,
 };
-use crate::step::Step;
+use super::step::Step;
 
 /// 2026-01-01 00:00:00 UTC.
 const START: Instant = 1_767_225_600_000_000;

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 
 use pg_credit_clients::{Database, Session};
 
-use crate::{INSUFFICIENT, balance, debit, debit_until_refused, drain, grant, grant_lots, total, widen};
+use super::{INSUFFICIENT, balance, debit, debit_until_refused, drain, grant, grant_lots, total, widen};
 
 #[test]
 fn sixteen_clients_drain_a_pool_to_its_last_credit() {

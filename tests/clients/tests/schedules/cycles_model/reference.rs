@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use crate::policy::{Life, Policy, later};
+use super::policy::{Life, Policy, later};
 
 #[derive(Clone, Debug)]
 pub struct Lot {

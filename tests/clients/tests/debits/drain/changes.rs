@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pg_credit_clients::{Database, Session};
 
-use crate::{balance, debit, debit_until_refused, grant, grant_lots, move_lots, total, void_lots};
+use super::{balance, debit, debit_until_refused, grant, grant_lots, move_lots, total, void_lots};
 
 #[test]
 fn a_drain_is_exact_while_lots_are_moved_and_maintained() {

@@ -1,6 +1,6 @@
 //! What only certain arguments, several together, or a batch as a whole must refuse.
 
-use crate::codes::{INSUFFICIENT, INVALID, KEY_REUSED, OUT_OF_RANGE, UNKNOWN, WRONG_STATE};
+use super::codes::{INSUFFICIENT, INVALID, KEY_REUSED, OUT_OF_RANGE, UNKNOWN, WRONG_STATE};
 
 /// What only certain arguments, or several together, must refuse.
 pub const SPECIAL: &[(&str, &str, &str, &str)] = &[

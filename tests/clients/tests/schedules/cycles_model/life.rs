@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use pg_credit_clients::{Client, Random, Session};
 
-use crate::policy::{Policy, money};
-use crate::reference::Model;
+use super::policy::{Policy, money};
+use super::reference::Model;
 
 const DAYS: usize = 730;
 

@@ -2,7 +2,7 @@
 
 use pg_credit_clients::{Database, Session};
 
-use crate::{balance, debit, debit_until_refused, drain, grant, grant_lots, move_lots, void_lots, widen_to};
+use super::{balance, debit, debit_until_refused, drain, grant, grant_lots, move_lots, void_lots, widen_to};
 
 /// How many crowded lots, what each holds, and debits that do not divide it.
 const CROSSED: [(usize, &str, &str, u64); 4] =

@@ -1,0 +1,3 @@
+//! The pages of the documentation, run and compared.
+
+mod readme;
