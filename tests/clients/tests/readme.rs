@@ -1,5 +1,5 @@
-//! The examples of the documentation are true: every sql block of README.md and docs/*.md is run, in order, one file in one
-//! fresh database.
+//! The examples of the documentation are true: every sql block of README.md and of the pages below docs is run, in order,
+//! one file in one fresh database.
 //!
 //! A comment behind a statement says what it returns, `-- => value | value` for each row (NULL for NULL), or that it is
 //! refused, `-- ERROR 23514`. A statement without one must succeed.
@@ -145,6 +145,15 @@ fn drop_roles() {
     }
 }
 
+/// The pages in a directory and in those within it.
+fn pages_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.map(|entry| entry.expect("an entry").path()).partition(|path| path.is_dir());
+    let pages = files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    pages.chain(directories.iter().flat_map(|directory| pages_below(directory))).collect()
+}
+
 /// Runs all examples of a page; how many there were.
 fn run_page(path: &Path) -> usize {
     let page = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -164,10 +173,8 @@ fn run_page(path: &Path) -> usize {
 
 #[test]
 fn the_examples_of_the_documentation_are_true() {
-    let mut pages = vec![PathBuf::from(REPOSITORY).join("README.md")];
-    let docs = fs::read_dir(Path::new(REPOSITORY).join("docs")).expect("the directory docs");
-    pages
-        .extend(docs.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some_and(|ext| ext == "md")));
+    let mut pages = pages_below(&Path::new(REPOSITORY).join("docs"));
+    pages.push(PathBuf::from(REPOSITORY).join("README.md"));
     pages.sort();
     drop_roles();
     let examples: usize = pages.iter().map(|page| run_page(page)).sum();
@@ -183,8 +190,8 @@ fn links_lead_somewhere() {
         .iter()
         .map(|name| repository.join(name))
         .collect();
-    pages.extend(fs::read_dir(repository.join("docs")).expect("the directory docs").map(|entry| entry.expect("an entry").path()));
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|ext| ext == "md")) {
+    pages.extend(pages_below(&repository.join("docs")));
+    for page in &pages {
         let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
