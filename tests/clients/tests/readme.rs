@@ -154,21 +154,26 @@ fn pages_below(directory: &Path) -> Vec<PathBuf> {
     pages.chain(directories.iter().flat_map(|directory| pages_below(directory))).collect()
 }
 
-/// Runs all examples of a page; how many there were.
-fn run_page(path: &Path) -> usize {
+/// Runs all examples of a page: how many there were, and what is wrong. The roles that it creates are gone before and afterwards.
+fn run_page(path: &Path) -> (usize, Vec<String>) {
+    drop_roles();
     let page = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let examples = examples(&page);
+    let wrong = wrong_examples(&examples);
+    drop_roles();
+    let shown = path.strip_prefix(REPOSITORY).unwrap_or(path).display();
+    (examples.len(), wrong.into_iter().map(|(line, fault)| format!("{shown}:{line}: {fault}")).collect())
+}
+
+/// Runs examples in a fresh database: the lines of those that are not true, and why.
+fn wrong_examples(examples: &[Example]) -> Vec<(usize, String)> {
     let database = Database::bare(&Server::under_test());
     let mut session = database.connect();
-    let examples = examples(&page);
-    let wrong: Vec<String> = examples
-        .iter()
-        .filter_map(|example| {
-            let fault = check(&mut session, example).err()?;
-            Some(format!("{}:{}: {fault}\n{}", path.display(), example.line, example.sql))
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{} of {} examples:\n{}", wrong.len(), examples.len(), wrong.join("\n"));
-    examples.len()
+    let fault = |example: &Example| {
+        let fault = check(&mut session, example).err()?;
+        Some((example.line, format!("{fault}\n{}", example.sql)))
+    };
+    examples.iter().filter_map(fault).collect()
 }
 
 #[test]
@@ -176,13 +181,34 @@ fn the_examples_of_the_documentation_are_true() {
     let mut pages = pages_below(&Path::new(REPOSITORY).join("docs"));
     pages.push(PathBuf::from(REPOSITORY).join("README.md"));
     pages.sort();
-    drop_roles();
-    let examples: usize = pages.iter().map(|page| run_page(page)).sum();
-    drop_roles();
+    let (counts, wrong): (Vec<usize>, Vec<Vec<String>>) = pages.iter().map(|page| run_page(page)).unzip();
+    let (examples, wrong) = (counts.iter().sum::<usize>(), wrong.concat());
+    assert!(wrong.is_empty(), "{} of {examples} examples:\n{}", wrong.len(), wrong.join("\n"));
     assert!(examples > 50, "only {examples} examples were found: are the blocks still marked as sql?");
 }
 
-/// Every file that a page links to is there.
+/// The anchor of a heading: its words in small letters, joined by hyphens, without the punctuation.
+fn anchor(heading: &str) -> String {
+    let kept =
+        heading.trim_start_matches('#').trim().chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Whether the page has a heading with this anchor.
+fn has_anchor(page: &Path, wanted: &str) -> bool {
+    let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    text.lines().filter(|line| line.starts_with('#')).any(|heading| anchor(heading) == wanted)
+}
+
+/// What is wrong with a link of a page.
+fn broken_link(page: &Path, link: &str) -> Option<String> {
+    let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+    let target = if file.is_empty() { page.to_owned() } else { page.parent().expect("a directory").join(file) };
+    let is_broken = !file.contains("://") && (!target.exists() || !(wanted.is_empty() || has_anchor(&target, wanted)));
+    is_broken.then(|| format!("{}: {link}", page.strip_prefix(REPOSITORY).unwrap_or(page).display()))
+}
+
+/// Every file that a page links to is there, with the heading that it links to.
 #[test]
 fn links_lead_somewhere() {
     let repository = Path::new(REPOSITORY);
@@ -191,15 +217,19 @@ fn links_lead_somewhere() {
         .map(|name| repository.join(name))
         .collect();
     pages.extend(pages_below(&repository.join("docs")));
+    let mut broken = Vec::new();
     for page in &pages {
         let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            if !(file.is_empty() || file.contains("://")) {
-                assert!(page.parent().expect("a directory").join(file).exists(), "{}: {link}", page.display());
-            }
-        }
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        broken.extend(links.filter_map(|link| broken_link(page, link)));
     }
+    assert!(broken.is_empty(), "{} links lead nowhere:\n{}", broken.len(), broken.join("\n"));
+}
+
+#[test]
+fn an_anchor_is_made_of_a_heading() {
+    assert_eq!(anchor("### credit.cap_used"), "creditcap_used");
+    assert_eq!(anchor("## Backup, and `restore`"), "backup-and-restore");
 }
 
 #[test]

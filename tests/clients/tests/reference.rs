@@ -280,6 +280,8 @@ fn catalog() -> Catalog {
     let mut session = database.connect();
     let functions = functions_of(&mut session);
     let relations = relations_of(&mut session);
+    // Reading the catalog loads no library, and the settings come with it.
+    session.run("SELECT credit.now()");
     let settings = session.rows("SELECT name, boot_val FROM pg_settings WHERE name LIKE 'credit.%'");
     let settings = settings.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     Catalog { functions, relations, settings }
