@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::slice::from_ref;
 
 use pg_credit_clients::{Client, Database, Session};
 
@@ -305,7 +306,7 @@ fn compare(what: &str, page: &[String], catalog: &[String]) -> Vec<String> {
 }
 
 /// The name that a declaration begins with.
-fn declared(declaration: &String) -> String {
+fn declared(declaration: &str) -> String {
     declaration.split(' ').next().unwrap_or_default().to_owned()
 }
 
@@ -332,7 +333,7 @@ fn compare_forms(page: &[Signature], catalog: &[Signature]) -> Vec<String> {
     }
     for (form, true_form) in surplus.iter().zip(&missing) {
         wrong.extend(compare("arguments", &form.arguments, &true_form.arguments));
-        wrong.extend(compare("result", &[form.result.clone()], &[true_form.result.clone()]));
+        wrong.extend(compare("result", from_ref(&form.result), from_ref(&true_form.result)));
         wrong.extend(compare("columns of the result", &form.columns, &true_form.columns));
     }
     wrong
