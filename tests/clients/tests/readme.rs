@@ -234,7 +234,8 @@ fn an_anchor_is_made_of_a_heading() {
 
 #[test]
 fn statements_end_at_semicolons_outside_of_quotes() {
-    let page = "text\n```sql\nSELECT ';', \";\" -- ;\n  , 1; SELECT 2;\n-- => 2\nDO $x$ a; $$; $x$;  -- said\n-- ERROR 22023\n```\nSELECT 3;\n";
+    let page = "text\n```sql\nSELECT ';', \";\" -- ;\n  , 1; SELECT 2;\n-- => 2\n\
+        DO $x$ a; $$; $x$;  -- said\n-- ERROR 22023\n```\nSELECT 3;\n";
     let found = examples(page);
     let sql: Vec<&str> = found.iter().map(|example| example.sql.trim()).collect();
     assert_eq!(sql, ["SELECT ';', \";\" -- ;\n  , 1;", "SELECT 2;", "DO $x$ a; $$; $x$;"]);

@@ -477,12 +477,33 @@ fn the_reference_says_what_the_catalog_says() {
     assert!(wrong.is_empty(), "{} differences of docs/reference from the catalog:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+const PAGE: &str = r"# caps
+
+## Functions
+
+### credit_cap
+```text
+credit_cap(
+    a text, b text DEFAULT 'x, (y'
+) RETURNS TABLE (c bigint,
+    d text)
+```
+
+Levels: `read` (not `admin`), `spend`.
+
+| argument | what |
+|---|---|
+| `a`, `b` | one \| other |
+
+### credit.caps
+| column | type | what |
+|---|---|---|
+| `c` | bigint | |
+";
+
 #[test]
 fn a_page_is_read_part_by_part() {
-    let page = "# caps\n\n## Functions\n\n### credit_cap\n```text\ncredit_cap(\n    a text, b text DEFAULT 'x, (y'\n) RETURNS TABLE (c bigint,\n  \
-        d text)\n```\n\nLevels: `read` (not `admin`), `spend`.\n\n| argument | what |\n|---|---|\n| `a`, `b` | one \\| other |\n\n\
-        ### credit.caps\n| column | type | what |\n|---|---|---|\n| `c` | bigint | |\n";
-    let parts = parts("caps", page);
+    let parts = parts("caps", PAGE);
     let part = |heading: &str| parts.iter().find(|part| part.heading == heading).expect("a part");
     let (function, relation) = (part("credit_cap"), part("credit.caps"));
     let form = Signature {
