@@ -1,5 +1,5 @@
-//! The examples of the documentation are true: every sql block of README.md and docs/*.md is run, in order, one file in one
-//! fresh database.
+//! The examples of the documentation are true: every sql block of README.md and of the pages below docs is run, in order,
+//! one file in one fresh database.
 //!
 //! A comment behind a statement says what it returns, `-- => value | value` for each row (NULL for NULL), or that it is
 //! refused, `-- ERROR 23514`. A statement without one must succeed.
@@ -145,33 +145,45 @@ fn drop_roles() {
     }
 }
 
-/// Runs all examples of a page; how many there were.
-fn run_page(path: &Path) -> usize {
+/// The pages in a directory and in those within it.
+fn pages_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.map(|entry| entry.expect("an entry").path()).partition(|path| path.is_dir());
+    let pages = files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    pages.chain(directories.iter().flat_map(|directory| pages_below(directory))).collect()
+}
+
+/// Runs all examples of a page: how many there were, and what is wrong. The roles that it creates are gone before and afterwards.
+fn run_page(path: &Path) -> (usize, Vec<String>) {
+    drop_roles();
     let page = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let examples = examples(&page);
+    let wrong = wrong_examples(&examples);
+    drop_roles();
+    let shown = path.strip_prefix(REPOSITORY).unwrap_or(path).display();
+    (examples.len(), wrong.into_iter().map(|(line, fault)| format!("{shown}:{line}: {fault}")).collect())
+}
+
+/// Runs examples in a fresh database: the lines of those that are not true, and why.
+fn wrong_examples(examples: &[Example]) -> Vec<(usize, String)> {
     let database = Database::bare(&Server::under_test());
     let mut session = database.connect();
-    let examples = examples(&page);
-    let wrong: Vec<String> = examples
-        .iter()
-        .filter_map(|example| {
-            let fault = check(&mut session, example).err()?;
-            Some(format!("{}:{}: {fault}\n{}", path.display(), example.line, example.sql))
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{} of {} examples:\n{}", wrong.len(), examples.len(), wrong.join("\n"));
-    examples.len()
+    let fault = |example: &Example| {
+        let fault = check(&mut session, example).err()?;
+        Some((example.line, format!("{fault}\n{}", example.sql)))
+    };
+    examples.iter().filter_map(fault).collect()
 }
 
 #[test]
 fn the_examples_of_the_documentation_are_true() {
-    let mut pages = vec![PathBuf::from(REPOSITORY).join("README.md")];
-    let docs = fs::read_dir(Path::new(REPOSITORY).join("docs")).expect("the directory docs");
-    pages
-        .extend(docs.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some_and(|ext| ext == "md")));
+    let mut pages = pages_below(&Path::new(REPOSITORY).join("docs"));
+    pages.push(PathBuf::from(REPOSITORY).join("README.md"));
     pages.sort();
-    drop_roles();
-    let examples: usize = pages.iter().map(|page| run_page(page)).sum();
-    drop_roles();
+    let (counts, wrong): (Vec<usize>, Vec<Vec<String>>) = pages.iter().map(|page| run_page(page)).unzip();
+    let (examples, wrong) = (counts.iter().sum::<usize>(), wrong.concat());
+    assert!(wrong.is_empty(), "{} of {examples} examples:\n{}", wrong.len(), wrong.join("\n"));
     assert!(examples > 50, "only {examples} examples were found: are the blocks still marked as sql?");
 }
 
@@ -183,8 +195,8 @@ fn links_lead_somewhere() {
         .iter()
         .map(|name| repository.join(name))
         .collect();
-    pages.extend(fs::read_dir(repository.join("docs")).expect("the directory docs").map(|entry| entry.expect("an entry").path()));
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|ext| ext == "md")) {
+    pages.extend(pages_below(&repository.join("docs")));
+    for page in &pages {
         let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
@@ -197,7 +209,8 @@ fn links_lead_somewhere() {
 
 #[test]
 fn statements_end_at_semicolons_outside_of_quotes() {
-    let page = "text\n```sql\nSELECT ';', \";\" -- ;\n  , 1; SELECT 2;\n-- => 2\nDO $x$ a; $$; $x$;  -- said\n-- ERROR 22023\n```\nSELECT 3;\n";
+    let page = "text\n```sql\nSELECT ';', \";\" -- ;\n  , 1; SELECT 2;\n-- => 2\n\
+        DO $x$ a; $$; $x$;  -- said\n-- ERROR 22023\n```\nSELECT 3;\n";
     let found = examples(page);
     let sql: Vec<&str> = found.iter().map(|example| example.sql.trim()).collect();
     assert_eq!(sql, ["SELECT ';', \";\" -- ;\n  , 1;", "SELECT 2;", "DO $x$ a; $$; $x$;"]);
