@@ -187,26 +187,6 @@ fn the_examples_of_the_documentation_are_true() {
     assert!(examples > 50, "only {examples} examples were found: are the blocks still marked as sql?");
 }
 
-/// Every file that a page links to is there.
-#[test]
-fn links_lead_somewhere() {
-    let repository = Path::new(REPOSITORY);
-    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "dashboard/README.md"]
-        .iter()
-        .map(|name| repository.join(name))
-        .collect();
-    pages.extend(pages_below(&repository.join("docs")));
-    for page in &pages {
-        let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            if !(file.is_empty() || file.contains("://")) {
-                assert!(page.parent().expect("a directory").join(file).exists(), "{}: {link}", page.display());
-            }
-        }
-    }
-}
-
 #[test]
 fn statements_end_at_semicolons_outside_of_quotes() {
     let page = "text\n```sql\nSELECT ';', \";\" -- ;\n  , 1; SELECT 2;\n-- => 2\n\
