@@ -6,6 +6,7 @@ CREATE EXTENSION pg_credit;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET credit.clock = '2026-06-01 00:00:00+00';
+SELECT credit_unit('worth', currency => 'USD', fiat_per_credit => 2);
 
 SELECT credit_plan('dear', unit => 'credit', currency => 'USD', list_price => 1), credit_plan('cheap', unit => 'credit', currency => 'USD', list_price => 0.5);
 SELECT credit_tier('dear', 'list', 0, discount => 0) > 0 AS dear, credit_tier('cheap', 'list', 0, discount => 0) > 0 AS cheap;
@@ -70,4 +71,35 @@ SELECT credit_set_expiry('plain', :lot, '2027-06-01 00:00:00+00') AS later \gset
 SELECT credit_void('plain', :later);
 SELECT amount, granted, paid FROM credit.voided WHERE account = 'plain';
 SELECT kept_quantity, kept_paid FROM credit.purchases WHERE account = 'plain';
+
+-- In the ledger's view what leaves a lot that gained credits is worth what the lot cost, and no more.
+SELECT credit_grant('gains', 10, paid => 10, currency => 'USD') AS lot \gset
+SELECT credit_debit('gains', 4) AS posting \gset
+SELECT kind, amount, value FROM credit.ledger WHERE account = 'gains' ORDER BY posting, line;
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('gains', 'adjustment', 12, :lot);
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('gains', 'adjustment', -2, :lot);
+INSERT INTO credit.entry (account, kind, amount, lot, corrects) VALUES ('gains', 'adjustment', 1, :lot, :posting);
+SELECT credit_debit('gains', 7) > 0 AS debited;
+SELECT credit_set_expiry('gains', :lot, '2027-06-01 00:00:00+00') AS later \gset
+SELECT lot = :lot AS of_lot, kind, amount, corrects IS NULL AS corrects_nothing, value FROM credit.ledger WHERE account = 'gains' ORDER BY posting, line;
+SELECT lot = :lot AS of_lot, sum(amount), sum(value) FROM credit.ledger WHERE account = 'gains' AND lot = :lot AND kind <> 'grant' GROUP BY lot;
+-- Of a lot that lost more than it gained, they add up to the price, too; of a lot without a price they are unknown.
+SELECT credit_grant('loses', 10, paid => 10, currency => 'USD') AS lot \gset
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('loses', 'adjustment', 1, :lot);
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('loses', 'adjustment', -4, :lot);
+SELECT credit_debit('loses', 7) > 0 AS debited;
+SELECT kind, amount, value FROM credit.ledger WHERE account = 'loses' ORDER BY posting, line;
+SELECT credit_grant('gift', 10) AS lot \gset
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('gift', 'adjustment', 1, :lot);
+SELECT kind, amount, value FROM credit.ledger WHERE account = 'gift' ORDER BY posting, line;
+-- The revenue of priced usage goes by the same shares.
+SELECT credit_rate_card('card', 'worth'), credit_rate('card', 'call', credits => 1, unit_cost => 0.1) IS NOT NULL AS priced;
+SELECT count(*) FROM credit_publish('card');
+SELECT credit_account('calls', rate_card => 'card');
+SELECT credit_grant('calls', 10, unit => 'worth', paid => 10, currency => 'USD') AS lot \gset
+INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('calls', 'adjustment', 10, :lot);
+SELECT credit_charge('calls', 'call', 15) > 0 AS charged;
+SELECT account, credits, list_value, revenue, cost, margin FROM credit.margin_by_account WHERE account = 'calls';
+SELECT credit_charge('calls', 'call', 5) > 0 AS charged;
+SELECT account, credits, list_value, revenue, cost, margin FROM credit.margin_by_account WHERE account = 'calls';
 SELECT * FROM credit_verify();
