@@ -29,11 +29,18 @@ FROM (SELECT credit.now() AS now) AS clock, credit.lot l JOIN credit.slot s ON s
 WHERE NOT l.closed AND l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) AND s.remaining > 0
 GROUP BY l.account, l.unit, l.member;
 
--- One row per ledger line, with its lot's terms and its own share of the lot's price, to 18 decimals.
+-- One row per ledger line, with its lot's terms and its own share of the lot's price, to 18 decimals. What adjustments added to a lot came for
+-- nothing: where they added more than they took, they are worth nothing, and all credits of the lot have an equal share of the price. So what
+-- leaves a lot is never worth more than it cost. The first line of a lot has all of its price.
 CREATE VIEW credit.ledger AS
 SELECT e.account, e.posting, e.line, e.kind, e.amount, l.unit, e.lot, e.member, e.department, e.operation, e.quantity, e.rate,
-    l.category, l.source, l.currency, l.cost_basis, trim_scale(round(round(e.amount * l.paid, 18) / l.granted, 18)) AS value,
+    l.category, l.source, l.currency, l.cost_basis,
+    trim_scale(CASE WHEN g.adjusted > 0 AND e.kind = 'adjustment' AND e.corrects IS NULL THEN 0 * l.paid
+        ELSE round(round(e.amount * l.paid, 18) / (l.granted + CASE WHEN g.adjusted > 0 AND e.kind NOT IN ('grant', 'move_in', 'roll_in', 'convert_in')
+            THEN g.adjusted ELSE 0 END), 18) END) AS value,
     e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata
-FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot;
+FROM credit.entry e
+JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
+LEFT JOIN credit.lot_gain g ON g.account = e.account AND g.lot = e.lot;
 
 SET LOCAL search_path TO @extschema@, pg_temp;

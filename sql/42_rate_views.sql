@@ -83,6 +83,7 @@ FROM credit.entry e
     JOIN credit.rate r ON r.rate = e.rate
     JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
     JOIN credit.units u ON u.unit = l.unit
+    LEFT JOIN credit.lot_gain g ON g.account = e.account AND g.lot = e.lot
     -- What a correction gives back counts at the value of its debit.
     LEFT JOIN LATERAL (SELECT d.occurred_at FROM credit.entry d
         WHERE e.kind = 'adjustment' AND d.account = e.account AND d.posting = e.corrects AND d.kind = 'debit' ORDER BY d.line LIMIT 1) AS corrected ON true
@@ -90,8 +91,8 @@ FROM credit.entry e
         WHERE v.unit = l.unit AND v.effective_at <= COALESCE(corrected.occurred_at, e.occurred_at)
         ORDER BY v.effective_at DESC LIMIT 1) END AS fiat_per_credit) AS worth ON true,
     LATERAL (SELECT CASE WHEN e.kind = 'debit' THEN e.quantity ELSE - sign(e.amount) * COALESCE(e.quantity, 0) END AS quantity,
-        -- Its own share of the price, finer than the sum is rounded to: shares of thirds add up.
-        round(round(- e.amount * l.paid, 18) / l.granted, 18) AS value) AS usage
+        -- Its own share of the price, as the ledger's view has it, finer than the sum is rounded to: shares of thirds add up.
+        round(round(- e.amount * l.paid, 18) / (l.granted + GREATEST(COALESCE(g.adjusted, 0), 0)), 18) AS value) AS usage
 WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
 GROUP BY e.account, r.card, e.operation, u.currency;
 

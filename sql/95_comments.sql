@@ -163,7 +163,7 @@ COMMENT ON COLUMN credit.ledger.category IS 'The lot''s category: paid or promot
 COMMENT ON COLUMN credit.ledger.source IS 'The lot''s source.';
 COMMENT ON COLUMN credit.ledger.currency IS 'The currency of value (ISO 4217).';
 COMMENT ON COLUMN credit.ledger.cost_basis IS 'The lot''s money per credit.';
-COMMENT ON COLUMN credit.ledger.value IS 'amount x cost_basis, not rounded; NULL when the price of the lot is unknown.';
+COMMENT ON COLUMN credit.ledger.value IS 'Its share of the lot''s price, to 18 decimals: amount x cost_basis. Of a lot that gained credits by adjustments, amount x price / all credits that it got, and 0 for the adjustments. NULL when the price of the lot is unknown.';
 COMMENT ON COLUMN credit.ledger.occurred_at IS 'When the usage happened; for an expiry, when the lot expired.';
 COMMENT ON COLUMN credit.ledger.recorded_at IS 'When the line was written.';
 COMMENT ON COLUMN credit.ledger.recorded_by IS 'The login role of the session that wrote it.';

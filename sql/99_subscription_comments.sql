@@ -97,7 +97,7 @@ COMMENT ON TRIGGER subscription_purchase_92_refuse_truncate ON credit.subscripti
 COMMENT ON TRIGGER subscription_return_90_refuse_change ON credit.subscription_return IS 'What was paid back stays (ENABLE ALWAYS).';
 COMMENT ON TRIGGER subscription_return_92_refuse_truncate ON credit.subscription_return IS 'What was paid back stays (ENABLE ALWAYS).';
 
-COMMENT ON VIEW credit.instalments IS 'One row per part of a purchase: how much is due when. The parts add up to what was paid.';
+COMMENT ON VIEW credit.instalments IS 'One row per part of a purchase: how much is due when. The amounts add up to what is kept of what was paid (credit.purchases.kept_paid), while it is not pending.';
 COMMENT ON COLUMN credit.instalments.account IS 'The account.';
 COMMENT ON COLUMN credit.instalments.purchase IS 'The purchase.';
 COMMENT ON COLUMN credit.instalments.line IS 'Its position in the purchase, from 1.';
@@ -106,7 +106,8 @@ COMMENT ON COLUMN credit.instalments.tier IS 'The tier that was reached; NULL wh
 COMMENT ON COLUMN credit.instalments.billing_period IS 'How often the tier is billed: month, quarter or year.';
 COMMENT ON COLUMN credit.instalments.status IS 'Of the purchase: pending, active or void.';
 COMMENT ON COLUMN credit.instalments.due_at IS 'When it is due, on the account''s calendar; of a pending purchase, if it were activated when it was made.';
-COMMENT ON COLUMN credit.instalments.amount IS 'How much, in the currency, with all its decimals.';
+COMMENT ON COLUMN credit.instalments.amount IS 'How much, in the currency, with all its decimals: as agreed, less the price of what was voided of its lot and what was paid back for it; 0 of a void purchase.';
+COMMENT ON COLUMN credit.instalments.agreed IS 'How much was agreed. These add up to what was paid.';
 COMMENT ON COLUMN credit.instalments.currency IS 'ISO 4217 code.';
 COMMENT ON COLUMN credit.instalments.granted IS 'The credits it is for, in the unit of the plan.';
 COMMENT ON COLUMN credit.instalments.lot IS 'Their lot.';

@@ -10,6 +10,7 @@ use crate::domain::amount::Amount;
 use crate::domain::debits::late::TooLate;
 use crate::domain::ledger::drawdown::Source;
 use crate::store::debits::eligible::{Eligibility, source_of_row};
+use crate::store::ledger::entries;
 use crate::store::statement::{Rows, Statement};
 
 // The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit on what
@@ -18,14 +19,14 @@ static EXPIRE: Statement = Statement::by_index(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
              recorded_by, posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'expiry', - $3::numeric, l.lot, l.member, m.department, $4, $5, session_user,
+         SELECT l.account, $6, 1, 'expiry', - $3::numeric, l.lot, l.member, m.department, $4, $5, session_user,
              true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
          RETURNING account, lot, posting
      )
      INSERT INTO credit.breakage (account, lot, posting, expires_at, expired) SELECT account, lot, posting, $4, $3 FROM line",
-    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID],
 );
 
 /// Lots `l` of an account `a` that would have paid at $6.
@@ -157,7 +158,7 @@ static TAKE_BACK: Statement = Statement::by_index(
 
 /// Writes what a lot that has expired still held out of the books.
 pub fn expire(account: &str, lot: i64, amount: Amount, expires_at: DateTime<Utc>, now: DateTime<Utc>) {
-    let written = EXPIRE.run(&[&account, &lot, &amount, &expires_at, &now]);
+    let written = EXPIRE.run(&[&account, &lot, &amount, &expires_at, &now, &entries::next_posting()]);
     assert_eq!(written.count(), 1, "the expiry of lot {lot}");
 }
 

@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
 use crate::domain::plans::subscription::Moved;
+use crate::store::ledger::entries;
 use crate::store::plans::subscriptions::{Period, months_between};
 use crate::store::statement::Statement;
 
@@ -92,7 +93,7 @@ static RETURN: Statement = Statement::new(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, recorded_by, metadata,
              posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'return', - $3::numeric, l.lot, l.member, m.department, $9, $9, session_user,
+         SELECT l.account, $12, 1, 'return', - $3::numeric, l.lot, l.member, m.department, $9, $9, session_user,
              $10::jsonb, true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
@@ -101,7 +102,7 @@ static RETURN: Statement = Statement::new(
      INSERT INTO credit.subscription_return (account, posting, lot, subscription, origin, change, period_start, returned, credit)
      SELECT $1, line.posting, $2, $6, $11, $7, $8, $3, round($4, $5) FROM line",
     &[
-        TEXTOID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID,
+        TEXTOID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID, INT8OID,
     ],
 );
 
@@ -262,6 +263,7 @@ pub fn add_return(new: &Returned<'_>, now: DateTime<Utc>) {
         &now,
         &new.metadata,
         &new.origin,
+        &entries::next_posting(),
     ]);
     assert_eq!(written.count(), 1, "the return from lot {}", new.lot.lot);
 }

@@ -6,6 +6,7 @@ use pgrx::pg_sys::{BOOLARRAYOID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, TEXTOID
 use crate::domain::amount::Amount;
 use crate::domain::pools::rebalance::Seat;
 use crate::domain::pools::transfers::Transfers;
+use crate::store::ledger::lots;
 use crate::store::statement::{Row, Snapshot, Statement};
 use crate::values;
 
@@ -33,8 +34,9 @@ static SEATS: Statement = Statement::new(
 // What the giver's lot says of its department is the giver's, of the receiver's lot the receiver's.
 static WRITE: Statement = Statement::new(
     "WITH part AS MATERIALIZED (
-         SELECT v.part::integer AS part, v.lot, v.amount, v.paid, v.diluted, nextval('credit.lot_id') AS opened
-         FROM unnest($3::bigint[], $4::numeric[], $8::numeric[], $9::boolean[]) WITH ORDINALITY AS v (lot, amount, paid, diluted, part) ORDER BY v.part
+         SELECT v.part::integer AS part, v.lot, v.amount, v.paid, v.diluted, v.opened
+         FROM unnest($3::bigint[], $4::numeric[], $8::numeric[], $9::boolean[], $10::bigint[]) WITH ORDINALITY
+             AS v (lot, amount, paid, diluted, opened, part)
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
@@ -52,7 +54,7 @@ static WRITE: Statement = Statement::new(
      FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot,
          LATERAL (VALUES (p.part, 'move_out', - p.amount, p.lot, l.member),
              (p.part + cardinality($3::bigint[]), 'move_in', p.amount, p.opened, $5)) AS v (line, kind, amount, lot, member)",
-    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICARRAYOID, BOOLARRAYOID],
+    &[TEXTOID, INT8OID, INT8ARRAYOID, NUMERICARRAYOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICARRAYOID, BOOLARRAYOID, INT8ARRAYOID],
 );
 
 /// Every member with what they hold of their own, usable now and for any operation, and what they used since `begin`.
@@ -87,10 +89,11 @@ pub fn policy(account: &str, snapshot: Snapshot) -> Transfers {
 
 /// Opens the receiver's lots, of a member or of the pool, and writes the entries.
 pub fn write(account: &str, posting: i64, parts: &[Part], to: Option<&str>, metadata: Option<&str>, now: DateTime<Utc>) {
-    let lots: Vec<_> = parts.iter().map(|part| part.lot).collect();
+    let from: Vec<_> = parts.iter().map(|part| part.lot).collect();
     let amounts: Vec<_> = parts.iter().map(|part| values::numeric(part.amount)).collect();
     let paid: Vec<_> = parts.iter().map(|part| part.paid.map(values::numeric)).collect();
     let diluted: Vec<bool> = parts.iter().map(|part| part.is_diluted).collect();
-    let written = WRITE.run(&[&account, &posting, &lots, &amounts, &to, &metadata, &now, &paid, &diluted]);
+    let opened = lots::next_ids(parts.len());
+    let written = WRITE.run(&[&account, &posting, &from, &amounts, &to, &metadata, &now, &paid, &diluted, &opened]);
     assert_eq!(written.count(), 2 * parts.len(), "the entries of transfer {posting}");
 }

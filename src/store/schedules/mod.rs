@@ -15,6 +15,7 @@ use crate::domain::schedules::rollover::Rollover;
 use crate::domain::schedules::schedule::{Held, Line, LotId, Planned, Proration, Terms, Validity};
 use crate::server::heap;
 use crate::store::insert::{Column, Insert, Json};
+use crate::store::ledger::entries;
 use crate::store::ledger::lots::HandedOn;
 use crate::store::statement::{Row, Snapshot, Statement};
 use crate::values;
@@ -111,7 +112,7 @@ static ISSUE: Statement = Statement::new(
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
-     SELECT lot.account, nextval('credit.posting_id'), 1, 'grant', $6, $2, lot.member,
+     SELECT lot.account, $13, 1, 'grant', $6, $2, lot.member,
          (SELECT m.department FROM credit.member m WHERE m.account = $1 AND m.member = lot.member), $9, $11, session_user,
          lot.metadata, true FROM lot",
     &[
@@ -127,6 +128,7 @@ static ISSUE: Statement = Statement::new(
         BOOLOID,
         TIMESTAMPTZOID,
         BOOLOID,
+        INT8OID,
     ],
 );
 
@@ -156,14 +158,25 @@ static ROLL: Statement = Statement::new(
          RETURNING member
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
-     ), posting AS MATERIALIZED (SELECT nextval('credit.posting_id') AS posting)
+     )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, posted)
-     SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, lot.member,
+     SELECT $1, $12, v.line, v.kind, v.amount, v.lot, lot.member,
          (SELECT m.department FROM credit.member m WHERE m.account = $1 AND m.member = lot.member), $8, $9, session_user, true
-     FROM lot, posting, (VALUES (1, 'roll_out', - $4::numeric, $2::bigint), (2, 'roll_in', $4, $3)) AS v (line, kind, amount, lot)",
+     FROM lot, (VALUES (1, 'roll_out', - $4::numeric, $2::bigint), (2, 'roll_in', $4, $3)) AS v (line, kind, amount, lot)",
     &[
-        TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        NUMERICOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT2OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        NUMERICOID,
+        BOOLOID,
+        INT8OID,
     ],
 );
 
@@ -437,6 +450,7 @@ pub fn issue(
         &settled,
         &now,
         &is_part,
+        &entries::next_posting(),
     ]);
     issued.count() == 1
 }
@@ -445,8 +459,21 @@ pub fn issue(
 pub fn roll(account: &str, rolled: HandedOn, planned: &Planned, priority: i16, due_at: DateTime<Utc>, now: DateTime<Utc>) {
     let HandedOn { from, to, amount, paid, is_diluted } = rolled;
     let Planned { effective_at, expires_at, .. } = planned;
-    let written =
-        ROLL.run(&[&account, &from, &to, &amount, effective_at, expires_at, &priority, &due_at, &now, &paid, &is_diluted]);
+    let posting = entries::next_posting();
+    let written = ROLL.run(&[
+        &account,
+        &from,
+        &to,
+        &amount,
+        effective_at,
+        expires_at,
+        &priority,
+        &due_at,
+        &now,
+        &paid,
+        &is_diluted,
+        &posting,
+    ]);
     assert_eq!(written.count(), 2, "the two entries of a rollover from lot {from}");
 }
 

@@ -161,3 +161,102 @@ fn serializable_transactions_take_ids_unseen() {
     // Here the key of the ledger refuses it.
     database.connect().refusal(&format!("{begin}; SELECT credit_debit('acme', 1)")).expect("23505");
 }
+
+/// What takes ids, and the sequence of these ids. All accounts have what it needs, and the session has taken ids before.
+const TAKERS: &[(&str, &str, &str)] = &[
+    ("a grant", "credit.posting_id", "SELECT credit_grant('acme', 1)"),
+    ("a lot that is inserted", "credit.posting_id", "INSERT INTO credit.lot (account, granted) VALUES ('acme', 1)"),
+    ("a debit", "credit.posting_id", "SELECT credit_debit('acme', 1)"),
+    ("a debit with a key", "credit.posting_id", "SELECT credit_debit('acme', 1, key => 'k')"),
+    (
+        "a line that is inserted",
+        "credit.posting_id",
+        "INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'adjustment', 1, lot FROM credit.lot WHERE account = 'gains'",
+    ),
+    ("a void", "credit.posting_id", "SELECT credit_void(account, lot) FROM credit.lot WHERE account = 'voids'"),
+    (
+        "a move",
+        "credit.posting_id",
+        "SELECT credit_set_expiry(account, lot, '2027-01-01') FROM credit.lot WHERE account = 'moves'",
+    ),
+    ("an expiry", "credit.posting_id", "SELECT credit_expire('expires')"),
+    ("an issue", "credit.posting_id", "SELECT credit_refresh('issues')"),
+    ("a rollover", "credit.posting_id", "SELECT credit_refresh('rolls')"),
+    ("a return to the pool", "credit.posting_id", "SELECT credit_member('team', 'ann', active => false)"),
+    (
+        "a return for money",
+        "credit.posting_id",
+        "SELECT charge FROM credit_change_plan('changes', 'cheap', 10, at => '2026-02-01 00:00:00+00')",
+    ),
+    ("a lot of a grant", "credit.lot_id", "SELECT credit_grant('acme', 1)"),
+    ("a lot that is planned", "credit.lot_id", "SELECT credit_purchase('buys', 'dear', 1, pending => true)"),
+    (
+        "a lot of a move",
+        "credit.lot_id",
+        "SELECT credit_set_expiry(account, lot, '2028-01-01') FROM credit.lot WHERE account = 'moves' AND NOT closed",
+    ),
+    ("a lot of a transfer", "credit.lot_id", "SELECT credit_transfer('acme', 1, to_member => 'ann')"),
+    ("a lot of a conversion", "credit.lot_id", "SELECT credit_convert('acme', 1, 'credit', 'token')"),
+];
+
+fn refuses_until_it_is_put_right(session: &mut Client, name: &str, sequence: &str, call: &str) {
+    let right = session.number(&format!("SELECT last_value FROM {sequence}"));
+    session.run(&format!("SELECT setval('{sequence}', 1)"));
+    let refusal = session.refusal(call).expect(WRONG_STATE);
+    assert_eq!(refusal.detail_of("sequence"), Some(sequence), "{name}");
+    session.run(&format!("SELECT setval('{sequence}', {right})"));
+    session.run(call);
+}
+
+/// A session that took ids before refuses each further one that is not above them, whatever takes it, and goes on once it is put right.
+#[test]
+fn each_id_that_the_books_have_is_refused() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SET credit.clock = '2026-01-01 00:00:00+00';
+         SELECT credit_unit('token', currency => 'USD', fiat_per_credit => 0.01), credit_unit('credit', currency => 'USD', fiat_per_credit => 1);
+         SELECT credit_plan('dear', unit => 'credit', currency => 'USD', list_price => 1), credit_plan('cheap', unit => 'credit', currency => 'USD', list_price => 0.1);
+         SELECT credit_tier('dear', 'list', 0, discount => 0), credit_tier('cheap', 'list', 0, discount => 0);
+         SELECT credit_grant(a, 100) FROM unnest('{acme,gains,voids,moves}'::text[]) AS a;
+         SELECT credit_grant('expires', 100, expires_at => '2026-01-15 00:00:00+00');
+         SELECT credit_member('acme', 'ann'), credit_account('team'), credit_member('team', 'ann');
+         SELECT credit_schedule('issues', 100, '1 month'), credit_refresh('issues');
+         SELECT credit_schedule('rolls', 100, '1 month', rollover => '{}'), credit_refresh('rolls');
+         SELECT credit_schedule('team', 31, '1 month', per_member => true, on_leave => 'return'), credit_refresh('team');
+         SELECT charge FROM credit_change_plan('changes', 'dear', 100);
+         SET credit.clock = '2026-02-01 00:00:00+00';
+         SELECT count(*) FROM credit_renew('changes'); SELECT credit_refresh('team')",
+    );
+    for (name, sequence, call) in TAKERS {
+        refuses_until_it_is_put_right(&mut session, name, sequence, call);
+    }
+    // Not directly: under REPEATABLE READ a debit is written by SQL.
+    session.run("SET default_transaction_isolation = 'repeatable read'");
+    refuses_until_it_is_put_right(&mut session, "a debit by SQL", "credit.posting_id", "SELECT credit_debit('acme', 1)");
+    database.verify();
+}
+
+/// A sequence was set too far ahead by mistake, and back where it belongs: a connection that took an id meanwhile goes on.
+#[test]
+fn a_sequence_that_was_put_right_serves_those_who_took_its_ids() {
+    let (database, mut session) = database_with_books();
+    for (sequence, call) in [("credit.posting_id", "credit_debit('acme', 1)"), ("credit.lot_id", "credit_grant('acme', 1)")] {
+        let right = session.number(&format!("SELECT last_value FROM {sequence}"));
+        session.run(&format!("SELECT setval('{sequence}', 1000000)"));
+        session.run(&format!("BEGIN; SELECT {call}; ROLLBACK"));
+        session.run(&format!("SELECT setval('{sequence}', {right})"));
+        session.run(&format!("SELECT {call}; SELECT {call}"));
+        // By one too few: the next id is the last one.
+        session.run(&format!("SELECT setval('{sequence}', last_value - 1) FROM {sequence}"));
+        let refusal = session.refusal(&format!("SELECT {call}")).expect(WRONG_STATE);
+        assert_eq!(refusal.detail_of("last"), refusal.detail_of("taken"), "{sequence}");
+        session.run(&format!("SELECT {call}"));
+        // An id beyond was written: going back would give it twice.
+        session.run(&format!("SELECT setval('{sequence}', 1000000); SELECT {call}; SELECT setval('{sequence}', {right} + 10)"));
+        session.refusal(&format!("SELECT {call}")).expect(WRONG_STATE);
+        session.run("SELECT count(*) FROM credit_repair_sequences()");
+        session.run(&format!("SELECT {call}"));
+    }
+    database.verify();
+}
