@@ -97,6 +97,7 @@ check "clippy: the client tests" check_clients_with_clippy
 check "src/domain is free of pgrx" check_domain_is_pure
 check "floors, nouns, widths, links" check_house
 check "SQL texts are in src/store" check_sql_is_in_store
+check "sql/ is in the order of its numbers, with its comments" "$REPOSITORY/tests/lint/sql_files.py"
 check "shellcheck" check_shell_scripts
 check "no test connects over TCP" check_no_fixed_places
 if ((${#BROKEN[@]} > 0)); then printf 'broken: %s\n' "${BROKEN[@]}"; fi
