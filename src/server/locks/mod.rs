@@ -6,7 +6,7 @@
 //! - [`named`]: closing a period, changing caps, declaring what a plan grants, a step of maintenance
 //! - [`arrival`]: lots that come to an account, against a new cap of it
 //! - [`new_cap`]: lots that come in the transaction that made a cap
-//! - [`impatience`]: who is ended where transactions wait for each other
+//! - [`impatience`]: the transaction that is ended when several wait for each other
 
 pub mod arrival;
 pub mod impatience;
@@ -23,28 +23,28 @@ use crate::domain::ledger::request::Fingerprint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(super) enum Space {
-    /// A slot of a lot: alone, by who changes the slot's row.
+    /// A slot of a lot: exclusive, for a change of the slot's row.
     SlotOfLot = 20_293,
-    /// A step of maintenance: alone, by who does a batch of it.
+    /// A step of maintenance: exclusive, for a batch of it.
     Step = 20_294,
-    /// Closing a period of an account: shared by who dates something in the past, alone by who closes.
+    /// Closing a period of an account: shared by calls that date something in the past, exclusive for the closing.
     Closing = 20_295,
-    /// What a plan grants: shared by accounts that come to it, alone by who declares it.
+    /// The allotments of a plan: shared by accounts that come to it, exclusive for their declaration.
     Plan = 20_296,
-    /// A slot of a cap: alone, by who counts in it.
+    /// A slot of a cap: exclusive, for a count in it.
     SlotOfCap = 20_297,
-    /// The caps of an account: alone, by who makes, changes or ends one.
+    /// The caps of an account: exclusive, for making, changing or ending one.
     CapsOfAccount = 20_298,
-    /// Lots and members that come to an account: shared by who brings them, alone by who makes a cap.
+    /// Lots and members that come to an account: shared by calls that bring them, exclusive for making a cap.
     Arrival = 20_299,
-    /// The same for all accounts: shared by who brings lots to very many.
+    /// The same for all accounts at once: shared by calls that bring lots to very many.
     ArrivalAnywhere = 20_300,
 }
 
 /// The lock of an id in a space, in this database.
 fn tag(space: Space, id: u64) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
-        // SAFETY: a variable that the server sets before any function of ours runs.
+        // SAFETY: the server sets its variable when the backend connects, before any function of ours runs.
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
         locktag_field2: (id >> 32) as u32,
         locktag_field3: id as u32,
@@ -67,7 +67,7 @@ enum Acquired {
 
 /// Takes a lock in a mode of the server, and waits for it unless `only_if_free`.
 fn acquire(space: Space, id: u64, mode: u32, only_if_free: bool) -> Acquired {
-    // SAFETY: the tag is a whole one, and the mode one of the server's.
+    // SAFETY: all fields of the tag are set, and callers pass a lock mode of the server. The server copies the tag.
     match unsafe { pg_sys::LockAcquire(&tag(space, id), mode as i32, false, only_if_free) } {
         pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL => Acquired::NotFree,
         pg_sys::LockAcquireResult::LOCKACQUIRE_OK => Acquired::New,
@@ -77,7 +77,7 @@ fn acquire(space: Space, id: u64, mode: u32, only_if_free: bool) -> Acquired {
 
 /// Gives a lock back that was taken alone.
 fn release(space: Space, id: u64) {
-    // SAFETY: as above.
+    // SAFETY: all fields of the tag are set. For a lock that is not held the server only warns.
     unsafe { pg_sys::LockRelease(&tag(space, id), pg_sys::ExclusiveLock as i32, false) };
 }
 
