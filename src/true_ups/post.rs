@@ -47,7 +47,9 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
         return Err(error::needs_read_committed());
     }
     if let Some(since) = clock::began_before(to) {
-        return Err(error::period_still_written(to, unsafe { pgrx::pg_sys::MyProcPid }, since));
+        // SAFETY: the server sets its variable when the backend starts, and does not change it.
+        let own = unsafe { pgrx::pg_sys::MyProcPid };
+        return Err(error::period_still_written(to, own, since));
     }
     let accounts = store::accounts(named, unit, from, to, Snapshot::Fresh);
     // First of all: usage of the past takes its share of this lock before anything of the account.

@@ -83,7 +83,7 @@ thread_local! {
 /// rows of others could fail the transaction for nothing.
 pub fn check_once() {
     let sequence = relations::relations().posting_id;
-    // SAFETY: a variable of this backend, which has one thread.
+    // SAFETY: this is the server's own variable, and this backend has one thread.
     let is_serializable = unsafe { pg_sys::XactIsoLevel } == pg_sys::XACT_SERIALIZABLE as i32;
     if KNOWN.get().0 == sequence {
         return;
