@@ -102,7 +102,7 @@ fn credit_true_up_terms(
     })
 }
 
-/// What a period comes to, of one account or of all that have a commitment. It writes nothing.
+/// The statement of a period, of one account or of all that have a commitment. It writes nothing.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]
@@ -249,7 +249,7 @@ fn credit_true_up_settle(account: Option<&str>, true_up: Option<i64>) -> Result<
     })
 }
 
-/// Which statements are asked for.
+/// The statements that are asked for.
 struct Asked<'a> {
     account: Option<&'a str>,
     unit: Option<&'a str>,

@@ -26,7 +26,7 @@ use crate::values;
 pub mod change;
 pub mod whole;
 
-/// What is to be counted.
+/// An amount that caps are to count.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'a> {
     pub account: &'a str,
@@ -52,7 +52,7 @@ impl Counted<'_> {
 pub struct Blocked {
     /// Its position.
     pub cap: usize,
-    /// What pooled lots would have paid.
+    /// The amount that pooled lots would have paid.
     pub pooled: Amount,
     pub why: Why,
 }
@@ -175,7 +175,7 @@ pub fn reached(snapshot: Snapshot, of: &[Cap], counted: Counted<'_>) -> Option<C
     reached.min_by_key(|reached| reached.headroom)
 }
 
-/// What there is to say of a cap that is reached.
+/// The error's facts about a cap that is reached.
 pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> CapReached {
     let whose = match (&cap.member, &cap.department) {
         (Some(member), _) => format!("member {member}"),

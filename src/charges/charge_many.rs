@@ -88,7 +88,7 @@ fn depends_on_order(charges: &[Charge<'_>]) -> bool {
     first_of_its_kind.any(depends)
 }
 
-/// What an item's key says.
+/// The state of an item's key.
 #[derive(Clone, Copy)]
 enum Key {
     /// It has none, or one that is claimed for this posting.

@@ -24,10 +24,10 @@ use crate::store::ledger::entries::{self, BatchLine};
 use crate::store::ledger::lots;
 use crate::store::ledger::slots::{self, Layout, SlotShare};
 
-/// So many lots are looked up at first, then twice as many, so that a debit over very many stays cheap.
+/// How many lots are looked up at first, then twice as many each time, so that a debit over very many stays cheap.
 const LOTS_AT_FIRST: i32 = 64;
 
-/// What a collected lot pays.
+/// The part of a debit that a collected lot pays.
 pub struct Share<'a> {
     pub source: Source,
     pub amount: Amount,
@@ -37,7 +37,7 @@ pub struct Share<'a> {
 /// How the share of one lot is locked.
 pub type LockShare<'a> = fn(&'a str, Source, Amount) -> Option<Share<'a>>;
 
-/// What of a lot is locked.
+/// The part of a lot that is locked.
 enum From<'a> {
     /// All of it.
     Whole(WholeLot<'a>),
@@ -47,10 +47,10 @@ enum From<'a> {
     Nothing,
 }
 
-/// What came of collecting; nothing is held unless it posted.
+/// The result of collecting; nothing is held unless it posted.
 pub enum Collected {
     Posted(i64),
-    /// What was seen has changed.
+    /// Something that was seen has changed.
     Changed,
     /// A cap stood in the way.
     Blocked(Blocked),
@@ -211,7 +211,7 @@ pub fn write_slots(shares: &[Share<'_>], account: &str, debit: Amount, decimals:
 }
 
 impl Share<'_> {
-    /// What the lot held before it paid; `None` where not all of it is locked.
+    /// The amount that the lot held before it paid; `None` where not all of it is locked.
     pub fn held(&self) -> Option<Amount> {
         match &self.from {
             From::Whole(whole) => Some(whole.remaining()),
@@ -230,7 +230,7 @@ impl Share<'_> {
     }
 }
 
-/// What is left after the share was paid, spread anew over the lot's slots.
+/// The amount that is left after the share was paid, spread anew over the lot's slots.
 fn layout_after<'a>(whole: &WholeLot<'a>, amount: Amount, debit: Amount, decimals: u32) -> Layout<'a> {
     let left = whole.remaining().checked_sub(amount).expect("a share of what is there");
     let remaining = layout::spread(left, debit, whole.state.slots, decimals);

@@ -32,7 +32,7 @@ const DEBITS_PER_SWEEP: i64 = 16;
 /// ... if there are at least this many: fewer cost less than closing them.
 const MANY_EXPIRED: i32 = 64;
 
-/// What one step came to: a posting, nothing yet, or a cap in the way.
+/// The result of one step: a posting, nothing yet, or a cap in the way.
 type Step = std::result::Result<Option<i64>, Blocked>;
 
 /// Draws the amount from the eligible lots in drawdown order.
@@ -69,12 +69,12 @@ fn stops(drawing: &Drawing<'_>, now: DateTime<Utc>) -> Option<Drawn> {
     drawing.is_due(now).then_some(Drawn::Due)
 }
 
-/// What comes next.
+/// The next thing to do.
 enum Next {
     Drawn(Drawn),
     /// Nothing is held: this slot of a lot is worth waiting for.
     WaitFor(i64, i16),
-    /// What was seen has changed.
+    /// Something that was seen has changed.
     LookAgain,
 }
 

@@ -33,7 +33,7 @@ const MAX_PASSED_OVER: u32 = 4;
 /// How many steps from group to group a search takes at most; then SQL searches.
 const MAX_GROUPS: u32 = 16;
 
-/// What was found without SQL.
+/// The result of a search without SQL.
 enum Found {
     Head(Head),
     /// Nothing of this owner is usable.

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::server::{heap, invalidation};
 use crate::store::debits::eligible::{Eligibility, Head};
 
-/// So many are remembered; then the memory starts anew.
+/// How many head lots one backend remembers at most; then the memory starts anew.
 const MAX_REMEMBERED: usize = 4096;
 
 /// A lot that was the first from `since` on, until it expires.

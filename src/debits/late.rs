@@ -2,7 +2,7 @@
 //!
 //! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit follows it
 //! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
-//! What the expired lots do not cover is drawn as if the usage were of now.
+//! The part that expired lots do not cover is drawn as if the usage were of now.
 
 use chrono::{DateTime, Utc};
 
@@ -31,7 +31,7 @@ use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 pub fn instant(occurred_at: Option<DateTime<Utc>>, context: &Context) -> Option<DateTime<Utc>> {
     let at = occurred_at.filter(|_| context.late_usage != LateUsage::Current)?;
     let now = clock::now();
-    // What happened since the transaction began is usage of now.
+    // Usage since the transaction began is usage of now.
     (clock::of_now(at, now) < now).then_some(at)
 }
 
@@ -40,7 +40,7 @@ pub fn instant(occurred_at: Option<DateTime<Utc>>, context: &Context) -> Option<
 /// # Errors
 /// 55000 where late usage is rejected; what a debit raises.
 pub fn draw(drawing: &Drawing<'_>, policy: LateUsage, at: DateTime<Utc>) -> Result<Option<Outcome>> {
-    // What expired lots lost is only known once the account's schedules are settled.
+    // The losses of expired lots are known only once the account's schedules are settled.
     if drawing.is_due(clock::now()) {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
 fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
     let mut insufficient = None;
     let posted = subtransaction::attempt(|| {
-        // Whoever makes a cap and counts what was spent does not see to the expired lots.
+        // A transaction that makes a cap and counts what was spent does not see to the expired lots.
         arrival::let_in(drawing.eligible.account);
         whole::gather(drawing.caps, drawing.counted(Amount::ZERO), drawing.decimals);
         let losses = lock_losses(&[(drawing.eligible, at)]).remove(0);
@@ -132,7 +132,7 @@ fn count_lapsed(
     None
 }
 
-/// Which expiries pay what of an amount: lot by lot in drawdown order, and of a lot what it lost first.
+/// The amounts that expiries pay: lot by lot in drawdown order, and of a lot its earliest loss first.
 fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
     let of_lot =
         |losses: &[Lapsed]| Source { available: losses.iter().map(|loss| loss.source.available).sum(), ..losses[0].source };
@@ -151,7 +151,7 @@ fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
     parts
 }
 
-/// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
+/// The lines for the part that expired lots pay, and for the rest: a charge's quantity is divided like its price.
 pub fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
     let rest = amount.checked_sub(lapsed).expect("a part of the amount");
     match line.usage {

@@ -1,4 +1,4 @@
-//! What changes credits. Each operation is a file; all of them obey one order of locks:
+//! The operations that change credits by usage. Each operation is a file; all of them obey one order of locks:
 //!
 //! 1. the idempotency keys, by account and key;
 //! 2. the counters of a charge's periods;

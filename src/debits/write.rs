@@ -17,11 +17,11 @@ use crate::values;
 /// An amount that a debit takes from a lot.
 #[derive(Clone, Copy, Debug)]
 pub struct Taking<'a> {
-    /// What the ledger says of the debit.
+    /// The values that the line has besides lot and amount.
     pub line: DebitLine<'a>,
     /// The lot that pays.
     pub lot: i64,
-    /// What is taken from it; positive.
+    /// The amount that is taken from the lot; positive.
     pub amount: Amount,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,

@@ -16,7 +16,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// So many times the length; `None` when that is beyond any calendar.
+    /// The length, `number` times; `None` when that is beyond any calendar.
     pub fn times(self, number: i64) -> Option<Span> {
         let of = |part: i32| i32::try_from(i64::from(part).checked_mul(number)?).ok();
         Some(Span { months: of(self.months)?, days: of(self.days)?, microseconds: self.microseconds.checked_mul(number)? })

@@ -46,7 +46,7 @@ impl fmt::Display for Rounding {
 /// How the amounts of a unit are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Precision {
-    /// So many decimals.
+    /// The number of decimals.
     pub decimals: u32,
     /// How a computed amount gets there.
     pub rounding: Rounding,

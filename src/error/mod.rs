@@ -31,7 +31,7 @@ pub use rates::*;
 pub use schedules::*;
 pub use true_ups::*;
 
-/// What an operation returns that can be refused.
+/// The result of an operation that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
 
 fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {

@@ -18,7 +18,7 @@ use crate::store::Snapshot;
 use crate::store::ledger::accounts::{self, AccountTerms, Context, Member};
 use crate::store::rates::units;
 
-/// So many contexts are remembered; then the memory starts anew.
+/// How many contexts one backend remembers at most; then the memory starts anew.
 const MAX_REMEMBERED: usize = 4096;
 
 /// Account, unit and member as they were asked for.
@@ -121,7 +121,7 @@ pub fn find_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) 
     Ok(context)
 }
 
-/// What was found, with the policy that counts for the member now.
+/// The context that was found, with the policy that counts for the member now.
 fn checked(account: &str, member: Option<&str>, found: Option<Context>, snapshot: Snapshot) -> Result<Context> {
     let context = found.ok_or_else(|| error::unknown_account(account))?;
     if context.decimals.is_none() {

@@ -1,8 +1,8 @@
 //! Usage of a period that was closed by a true-up: it is recorded in the period that is open, and refers to the closed one. A closed
 //! period is never opened again.
 //!
-//! Who dates something in the past shares the account's closing lock until the transaction ends, and who closes a period takes it alone:
-//! nothing can get into a period while it is being closed. What happens now needs no lock.
+//! A transaction that dates something in the past shares the account's closing lock until it ends, and one that closes a period takes the
+//! lock exclusively: nothing can get into a period while it is being closed. Usage of now needs no lock.
 
 use chrono::{DateTime, Utc};
 
@@ -56,7 +56,7 @@ pub fn record_adjustment(account: &str, lot: i64, corrected_at: DateTime<Utc>, p
     }
 }
 
-/// What happened since the transaction began is of now.
+/// An event since the transaction began is of now.
 pub fn is_past(at: DateTime<Utc>) -> bool {
     let now = clock::now();
     clock::of_now(at, now) < now

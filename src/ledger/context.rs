@@ -10,15 +10,14 @@ use crate::server::heap::{self, read};
 use crate::store::ledger::accounts::{Context, Member, late_usage_of_name, pooling_of_name};
 use crate::store::{Column, Parameter, Snapshot};
 
-/// What a debit needs to know of a unit.
+/// The facts about a unit that a debit needs.
 #[derive(Clone, Debug)]
 pub struct Unit {
     pub decimals: u32,
     pub currency: Option<String>,
 }
 
-/// What [`crate::store::ledger::accounts::context`] finds, or `Err` when the tables are not as this extension made them. Of the units,
-/// which are few, those that `remembered` knows are not read.
+/// The same as [`crate::store::ledger::accounts::context`], or `Err` when the tables are not as this extension made them. Units are few: those that `remembered` knows are not read.
 pub fn read(
     account: &str,
     unit: Option<&str>,

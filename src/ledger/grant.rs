@@ -18,7 +18,7 @@ use crate::store::ledger::lots::{self, NewLot};
 pub const DEFAULT_PRIORITY: i32 = 50;
 pub const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
 
-/// What is to be granted, as the caller said it.
+/// A request to grant, as the caller said it.
 #[derive(Clone, Debug, Default)]
 pub struct Grant<'a> {
     pub account: &'a str,

@@ -1,7 +1,6 @@
 //! Slots, of lots and of caps alike: which one to try first, which one to wait for, and how one is divided.
 //!
-//! What lies in one row is queued for. So what is left of a lot, and what may still be used of a cap, lies in several slots: each backend
-//! begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
+//! Debits queue for what lies in one row. So the remainder of a lot, and the headroom of a cap, lies in several slots: each backend begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::layout;
@@ -11,7 +10,7 @@ use crate::settings;
 /// How many free slots may turn out too short before all are looked at in one statement: each costs a lock and a look.
 const MAX_SHORT_SLOTS: u32 = 2;
 
-/// What came of trying one slot.
+/// The result of trying one slot.
 pub enum Tried<T> {
     Taken(T),
     /// Somebody else holds it.
@@ -20,7 +19,7 @@ pub enum Tried<T> {
     TooShort,
 }
 
-/// What came of looking for a free slot.
+/// The result of looking for a free slot.
 pub enum Search<T> {
     Taken(T),
     /// Others hold all of them.
@@ -32,7 +31,7 @@ pub enum Search<T> {
 /// Tries slots, from `first` on, until one has enough.
 ///
 /// # Errors
-/// What `attempt` returns as an error ends the search.
+/// An error of `attempt` ends the search.
 pub fn search<T, E>(slots: i16, first: i16, mut attempt: impl FnMut(i16) -> Result<Tried<T>, E>) -> Result<Search<T>, E> {
     let mut short = 0;
     for step in 0..slots {

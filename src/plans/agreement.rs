@@ -1,4 +1,4 @@
-//! What was agreed with an account about a plan.
+//! The terms that were agreed with an account about a plan.
 
 use chrono::{DateTime, Utc};
 
@@ -72,7 +72,7 @@ fn check_price(new: &NewAgreement<'_>, now: DateTime<Utc>) -> Result<()> {
     if agreed.is_excused || terms.flags_only {
         return Ok(());
     }
-    // What it commits to buy in its first year says what a credit will cost; a bundle is as large as it is.
+    // The commitment of the first year says what a credit will cost; a bundle is as large as it is.
     let committed = new.committed_quantity.as_ref().and_then(|years| years.first().copied());
     let bundle = tier.map(|tier| tier.from).filter(|from| from.is_positive());
     let quantity = bundle.or(committed).unwrap_or(Amount::from_nanos(1_000_000_000).expect("one credit"));

@@ -28,7 +28,7 @@ pub enum Lots {
     One,
     /// One for each band of the price list, with what the band cost.
     Bands,
-    /// So many equal ones, each a length of time after the one before: the billing period of the tier, unless given.
+    /// A number of equal lots, each a length of time after the one before: the billing period of the tier, unless given.
     Instalments(i32, Option<Interval>),
 }
 

@@ -76,7 +76,7 @@ fn unit_of(plan: &str) -> Result<String> {
 
 fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
-    // What the schedules of the plan that is left were to bring up to now, they bring.
+    // The schedules of the plan that is left bring what they were to bring up to now.
     named::come_to_plan(request.plan);
     if plan_schedules::gives_to_seats(request.plan) {
         seats::keep_newcomers_out(&[request.account])?;
@@ -133,7 +133,7 @@ struct Renewals {
 }
 
 impl Renewals {
-    /// What they come to.
+    /// The credits and the money that they come to.
     ///
     /// # Errors
     /// 55000 in two currencies: one row cannot say both.
@@ -162,7 +162,7 @@ struct Begun {
     terms: Terms,
 }
 
-/// What a change moved.
+/// The credits and the money that a change moved.
 #[derive(Default)]
 struct Effect {
     bought: Moved,
@@ -258,7 +258,7 @@ impl Step<'_> {
         subscriptions::terms(self.request.account, agreement, tier_version, effective_at)
     }
 
-    /// What was asked for, what the tier says, what it was, or a month.
+    /// The billing period: the one that was asked for, the tier's, the current one, or a month.
     fn billing_period(&self, terms: &Terms, current: Option<BillingPeriod>) -> BillingPeriod {
         self.request.billing_period.or(terms.billing_period).or(current).unwrap_or(BillingPeriod::Month)
     }

@@ -17,7 +17,7 @@ use crate::store::debits::eligible;
 use crate::store::ledger::entries;
 use crate::store::pools::transfers;
 
-/// Whose seats are rebalanced, and by which usage.
+/// The seats that are rebalanced, and the usage that decides.
 #[derive(Clone, Copy, Debug)]
 pub struct Rebalance<'a> {
     pub account: &'a str,
@@ -27,7 +27,7 @@ pub struct Rebalance<'a> {
     pub metadata: Option<&'a str>,
 }
 
-/// What would be transferred, as the calling query sees it.
+/// The transfers that would be made, as the calling query sees it.
 pub fn preview(request: Rebalance<'_>) -> Vec<Move> {
     plan(request, Snapshot::OfCaller)
 }

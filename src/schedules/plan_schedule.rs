@@ -1,8 +1,8 @@
-//! What a plan grants to the accounts on it: each has a schedule of its own from when it comes to the plan until it leaves.
+//! The schedules that a plan grants: each account has one of its own, from when it comes to the plan until it leaves.
 //!
-//! An account's schedules follow from its subscriptions ([`follow`]), whoever changes what. A plan's schedule is declared and ended
+//! An account's schedules follow from its subscriptions ([`follow`]), whatever function changes them. A plan's schedule is declared and ended
 //! while nobody can come to the plan, and with the rows of all accounts on it locked, so that none is missed and none is left over.
-//! Who changes the plan of an account takes the plan's lock before the account's row, as here.
+//! A call that changes the plan of an account takes the plan's lock before the account's row, as here.
 
 use chrono::{DateTime, Utc};
 
@@ -17,8 +17,7 @@ use crate::store::schedules::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
 use crate::store::{Snapshot, plans};
 
-/// So many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in the server's
-/// lock table.
+/// How many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in the server's lock table.
 const MAX_ACCOUNTS_OF_SEATS: usize = 1000;
 
 /// Declares what every account on the plan is granted, those that are on it already included; the schedule's id.
@@ -109,7 +108,7 @@ fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<Strin
 
 /// Makes the account's schedules what its subscriptions come to at an instant, with its row locked; what is to be said about it.
 ///
-/// What is due then is issued if nobody holds a lot that it ends; otherwise at the next touch.
+/// Lots that are due then are issued if nobody holds a lot that ends with them; otherwise at the next touch.
 pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     let accounts = [account.to_owned()];
     let moved = plan_schedules::adjust(&accounts, now);

@@ -20,13 +20,13 @@ use crate::store::ledger::accounts;
 use crate::store::schedules::{self, NewSchedule, Schedule};
 use crate::store::true_ups::true_up;
 
-/// So many periods are looked through at most: between the start of a schedule and now, say.
+/// How many periods are looked through at most, for example between the start of a schedule and now.
 const MAX_PERIODS: i64 = 10_000;
 
 /// The shortest period.
 const SHORTEST: i64 = 3_600_000_000;
 
-/// What is declared of a schedule beside the values that are stored as they are.
+/// The declaration of a schedule, beside the values that are stored as they are.
 #[derive(Clone, Copy)]
 pub struct Declared<'a> {
     pub rollover: Option<&'a Rollover>,
@@ -62,7 +62,7 @@ pub fn declare(
     if new.per_member {
         seats::keep_newcomers_out(&[new.account])?;
     }
-    // What was due before is issued by the schedules that were there.
+    // The schedules that were there issue first what was due before.
     refresh::first_touch(new.account)?;
     account::lock(new.account);
     let now = clock::now();

@@ -1,4 +1,4 @@
-//! What time it is: the real time at the moment of asking, or `credit.clock`.
+//! The time: the real time at the moment of asking, or `credit.clock`.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};

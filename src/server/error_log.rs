@@ -130,7 +130,7 @@ unsafe extern "C-unwind" fn give_back(error: *mut pg_sys::ErrorData) {
 }
 
 impl Noted {
-    /// What is to be noted of an error.
+    /// The facts of an error that are noted.
     ///
     /// # Safety
     /// The texts of the error are null or end with a zero byte.

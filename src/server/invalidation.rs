@@ -70,7 +70,7 @@ impl Watched {
             let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
             self.uncertain_in.fetch_max(current, Ordering::Relaxed);
         }
-        // What was read before anybody listened may be out of date.
+        // A value that was read before anybody listened may be out of date.
         for (known, relation) in self.relations.iter().zip(relations) {
             if known.swap(relation.to_u32(), Ordering::Relaxed) != relation.to_u32() {
                 self.count_change();

@@ -68,7 +68,7 @@ pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Resu
 struct Begun {
     /// Where the caller allocates.
     context: pg_sys::MemoryContext,
-    /// What owns the resources of the caller.
+    /// The owner of the caller's resources.
     owner: pg_sys::ResourceOwner,
 }
 

@@ -28,8 +28,7 @@ impl Place {
     }
 }
 
-/// What a query sees. Two that are equal see the same rows: transactions that have ended stay so, and with the same `end` no
-/// transaction can begin to count, only stop running.
+/// The view that a query has of the rows. Two that are equal show the same rows: transactions that have ended stay so, and with the same `end` no transaction can begin to count, only stop running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
     begin: pg_sys::TransactionId,
@@ -39,7 +38,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// What the calling query sees; `None` when no query runs.
+    /// The view of the calling query; `None` when no query runs.
     pub fn of_caller() -> Option<Sight> {
         // SAFETY: the server looks at a variable of this backend.
         if !unsafe { pg_sys::ActiveSnapshotSet() } {
@@ -56,7 +55,7 @@ thread_local! {
     static REMEMBERED: Cell<Option<(Sight, i64)>> = const { Cell::new(None) };
 }
 
-/// What `find` returns, asked once for a query and then remembered: a scan may ask for it at every row.
+/// The result of `find`, asked once for a query and then remembered: a scan may ask for it at every row.
 pub fn once_per_query(find: impl FnOnce() -> i64) -> i64 {
     let sight = Sight::of_caller();
     match (sight, REMEMBERED.get()) {

@@ -14,10 +14,10 @@ use crate::server::connection;
 use crate::text_array::TextArray;
 use crate::values;
 
-/// What a statement sees.
+/// The rows that a statement sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
-    /// What the calling query sees: for readers, also on a standby.
+    /// The rows that the calling query sees: for readers, also on a standby.
     OfCaller,
     /// All that is committed now (READ COMMITTED) and all that this transaction wrote.
     Fresh,
@@ -25,7 +25,7 @@ pub enum Snapshot {
     Latest,
 }
 
-/// What the planner must avoid.
+/// The methods that the planner must avoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Planning {
     /// The planner avoids nothing.
@@ -187,7 +187,7 @@ impl Drop for Planner {
     }
 }
 
-/// What a statement returned.
+/// The rows that a statement returned.
 pub struct Rows {
     table: *mut pg_sys::SPITupleTable,
     processed: usize,

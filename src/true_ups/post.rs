@@ -29,7 +29,7 @@ use crate::true_ups::statement;
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// So many expired lots are swept at a time.
+/// How many expired lots are swept at a time.
 const LOTS_AT_A_TIME: i32 = 1000;
 
 /// Closes a period of the accounts that are named, or of all that have a commitment; a period that is closed already stays as it is.
@@ -68,8 +68,7 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     statements.into_iter().map(close_now).collect()
 }
 
-/// Who began before the end of the period and goes on. A transaction gives its locks back a moment before the server stops listing it, so
-/// one that is listed is looked for again.
+/// A writing transaction that began before the end of the period and goes on. A transaction gives its locks back a moment before the server stops listing it, so one that is listed is looked for again.
 fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     for _ in 0..LOOKS {
         let found = closed_periods::older_writer(to);

@@ -42,7 +42,7 @@ pub(super) struct Losses {
 pub(super) struct Attempt<'a> {
     pub(super) items: &'a [Debit<'a>],
     pub(super) contexts: &'a [Rc<Context>],
-    /// What the contexts were read under.
+    /// The generation under which the contexts were read.
     generation: u64,
     lots_of_each: i32,
     claims: &'a Claims,
@@ -58,7 +58,7 @@ pub(super) struct Attempt<'a> {
     pub(super) read_too_few: bool,
     /// Items with members who were registered for them now.
     pub(super) registered: BTreeSet<usize>,
-    /// What this attempt and those before it learned.
+    /// The judgements of this attempt and of those before it.
     pub(super) judgements: Judgements,
 }
 
@@ -190,7 +190,7 @@ impl<'a> Attempt<'a> {
         groups
     }
 
-    /// What the lots of all groups hold, in one statement, in drawdown order.
+    /// Reads what the lots of all groups hold, in one statement, in drawdown order.
     pub(super) fn read_lots(&mut self, groups: &ByAccount<'a, Group<'a>>) -> ByAccount<'a, Vec<OwnedLot>> {
         self.read_in_part.clear();
         let mut owners = BTreeSet::new();

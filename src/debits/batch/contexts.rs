@@ -24,7 +24,7 @@ pub fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
 /// a wait must not spend.
 ///
 /// # Errors
-/// What no longer allows an item.
+/// The reason why a context no longer allows an item.
 pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u64) -> Result<bool> {
     if invalidation::generation() == generation {
         return Ok(true);

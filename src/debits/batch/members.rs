@@ -19,7 +19,7 @@ use crate::server::locks::arrival;
 use crate::store::debits::eligible::OwnedLot;
 use crate::store::ledger::accounts::{self, Context};
 
-/// What attempts have learned about items of newcomers.
+/// The knowledge that attempts have gained about items of newcomers.
 #[derive(Default)]
 pub struct Judgements {
     /// Somebody was registered for them, and then they did not fit.

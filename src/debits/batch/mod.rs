@@ -37,13 +37,13 @@ pub mod outcome;
 /// So often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
 
-/// So many lots of each owner are read at first; ten times as many when they did not suffice.
+/// How many lots of each owner are read at first; ten times as many when they did not suffice.
 const LOTS_AT_FIRST: i32 = 1000;
 
 /// Debits each item in turn; one outcome per item.
 ///
 /// # Errors
-/// What a single debit raises, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
+/// The errors of a single debit, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
     run(items, mode, None, None).map(|ended| ended.outcomes)
 }
@@ -151,7 +151,7 @@ fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claim
         if !closed_until.get(item.account).is_some_and(may_be_closed) && !backdating::is_doubtful(item.occurred_at) {
             return Ok(None);
         }
-        // What a key stands for already is not written again.
+        // An item whose key already stands for a debit is not written again.
         if claims.is_known(index) {
             return Ok(None);
         }

@@ -24,7 +24,7 @@ impl Every {
         [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year].into_iter().find(|every| every.name() == name)
     }
 
-    /// What SQL calls it.
+    /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Every::Day => "day",
@@ -47,7 +47,7 @@ impl Every {
     }
 }
 
-/// What time a limit is for.
+/// The time that a limit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// Each period of the calendar.
@@ -89,7 +89,7 @@ impl fmt::Display for Over {
     }
 }
 
-/// What a cap says, within one scope and unit.
+/// A cap's limit, within one scope and unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     pub amount: Amount,
@@ -231,7 +231,7 @@ mod tests {
             let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
             let spread = spread(of(limit), of(used), of(debit), slots, first, 9).unwrap();
             prop_assert_eq!(spread.iter().copied().sum::<Amount>(), of(limit));
-            // Whoever gathered the headroom finds enough of it in the first slot, where all is counted that was used.
+            // A debit that gathered the headroom finds enough of it in the first slot, where all that was used is counted.
             let own = spread[first as usize].nanos() - used;
             prop_assert!(own >= debit.min(limit - used));
         }

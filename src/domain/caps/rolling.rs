@@ -44,7 +44,7 @@ impl Window {
         self.seconds / whole(DAY).or(whole(HOUR)).or(whole(MINUTE)).unwrap_or(STEPS[0])
     }
 
-    /// What counts at an instant: the step that runs, and those before it of which a part still lies in the window.
+    /// The time that counts at an instant: the step that runs, and those before it of which a part still lies in the window.
     pub fn period(self, anchor: DateTime<Utc>, at: DateTime<Utc>) -> Period {
         let step = TimeDelta::seconds(self.step_seconds());
         let micros = self.step_seconds() * 1_000_000;

@@ -1,4 +1,4 @@
-//! What a slot of a cap has counted: one number for a period of the calendar, one for each step of a rolling window.
+//! The count of a slot of a cap: one number for a period of the calendar, one for each step of a rolling window.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -21,7 +21,7 @@ impl Period {
     }
 }
 
-/// What was used, and when.
+/// The amount that was used, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The period that `used` belongs to; of a rolling window it is all there is since then.
@@ -41,7 +41,7 @@ pub enum Ahead {
     Astray,
 }
 
-/// What of a limit will be there again, and when.
+/// Headroom that a limit will have again, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relief {
     pub at: DateTime<Utc>,
@@ -54,7 +54,7 @@ impl Tally {
         Tally { since: period.kept_from(), used: Amount::ZERO, steps: period.step.map(|_| Vec::new()) }
     }
 
-    /// What was used in each of these steps, in any order.
+    /// The tally of the use in each of these steps, in any order.
     pub fn of_steps(period: Period, steps: impl Iterator<Item = (DateTime<Utc>, Amount)>) -> Tally {
         let mut tally = Tally::new(period);
         steps.for_each(|(step, amount)| tally.add(step, amount));
@@ -90,7 +90,7 @@ impl Tally {
         sum
     }
 
-    /// What counts in a period.
+    /// The amount that counts in a period.
     pub fn used_in(&self, period: Period) -> Amount {
         let steps = self.steps.iter().flatten();
         match period.step {
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(tally.used_in(day(1)), of(5));
         tally.give_back(day(1), day(1), of(4));
         assert_eq!(tally.used_in(day(1)), of(1));
-        // What another slot counted in the day before is nothing now.
+        // The other slot's count of the day before is nothing now.
         let before = Tally { since: minute(0), used: of(7), steps: None };
         assert_eq!(Tally::sum([&tally, &before].into_iter(), day(1)).used, of(1));
     }

@@ -6,17 +6,17 @@ use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact::{self, Fraction, MAX_RATE_DECIMALS, Precision, Rounding};
 use crate::domain::ledger::lot_price::LotPrice;
 
-/// What a lot gives.
+/// The credits that a lot gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// What is taken: above zero, at most what the lot held.
+    /// The amount that is taken: above zero, at most what the lot held.
     pub amount: Amount,
-    /// What the lot held before.
+    /// The amount that the lot held before.
     pub held: Amount,
     pub price: LotPrice,
 }
 
-/// What is opened for it.
+/// A lot that is opened for the conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Got {
     /// The amount in the new unit, above zero.

@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(price(lot("10", "5", "-4"), "3", "3"), "1.5");
     }
 
-    /// What happens to a lot.
+    /// An event in the life of a lot.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         /// A debit, or a correction of debits, of at most this amount.
@@ -181,7 +181,7 @@ mod tests {
                 let left = price.stretch(nanos(held), nanos(held)).unwrap().nanos();
                 prop_assert!(handed_on + left <= paid, "{handed_on} handed on and {left} left of {paid}");
                 if gained == 0 && !adjusted {
-                    // What was used at the cost basis, what was handed on and what is left: the price, but for what is cut.
+                    // The price is the sum of what was used at the cost basis, what was handed on and what is left, but for what is cut.
                     let short = paid * granted - (debited * paid + (handed_on + left) * granted);
                     prop_assert!(short.abs() <= 40 * granted, "{debited} used, {handed_on} handed on and {left} left of {paid}");
                 }

@@ -71,7 +71,7 @@ pub struct Decimals {
     pub currency: u32,
 }
 
-/// What a period came to so far: what was granted less what was returned, and what was charged less what was paid back.
+/// The credits and the money of a period so far: grants less returns, and charges less what was paid back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Credits.
@@ -80,8 +80,7 @@ pub struct Moved {
     pub charged: Amount,
 }
 
-/// What all plans of a period together entitle to until it ends: credits rounded down to the unit, and money rounded once to the
-/// currency, half to even.
+/// The credits and the money that all plans of a period together entitle to until it ends: credits rounded down to the unit, and money rounded once to the currency, half to even.
 pub fn entitlement(segments: &[Segment], days: i32, decimals: Decimals) -> Moved {
     assert!(days > 0 && segments.windows(2).all(|pair| pair[0].days_left >= pair[1].days_left));
     let part = |of: fn(&Segment) -> Amount, decimals, rounding| {
@@ -110,7 +109,7 @@ pub fn overpaid(entitled: Moved, moved: Moved) -> Amount {
     above(moved.charged, entitled.charged)
 }
 
-/// What was granted and charged that the period does not come to any more.
+/// The grants and charges that the period does not come to any more.
 pub fn excess(entitled: Moved, moved: Moved) -> Moved {
     Moved { granted: above(moved.granted, entitled.granted), charged: above(moved.charged, entitled.charged) }
 }
@@ -122,9 +121,9 @@ fn above(one: Amount, other: Amount) -> Amount {
 /// A lot of which something is returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Returnable {
-    /// What it was granted with.
+    /// The amount that the lot was granted with.
     pub granted: Amount,
-    /// What was paid for that.
+    /// The price that was paid for that.
     pub paid: Amount,
     /// How much of it was returned before.
     pub before: Amount,
@@ -150,8 +149,7 @@ impl Returnable {
         Moved { granted, charged: self.paid_back(granted, decimals.currency) }
     }
 
-    /// What is paid back for credits: their cost basis, to the last decimal of the currency. It never rounds up, and what is returned of
-    /// a lot in parts comes to the same as at once; all of it is what was paid.
+    /// The money that is paid back for credits: their cost basis, to the last decimal of the currency. It never rounds up. Returns of a lot in parts come to the same as at once; the return of all of it comes to what was paid.
     fn paid_back(&self, returned: Amount, currency_decimals: u32) -> Amount {
         let after = self.before.checked_add(returned).expect("a part of what was granted");
         assert!(after <= self.granted, "more than was granted is returned");
@@ -165,7 +163,7 @@ impl Returnable {
     }
 }
 
-/// What a commitment is worth: so many periods at their price.
+/// The worth of a commitment: a number of periods at their price.
 pub fn commitment(price: Amount, periods: i64) -> Fraction {
     Fraction::from(price).times(&Fraction::whole(periods))
 }
@@ -215,7 +213,7 @@ mod tests {
         let entitled = entitlement(&chain, 30, DECIMALS);
         assert_eq!(entitled, moved("200", "2"));
         assert_eq!(outstanding(entitled, moved("200", "2")), Moved::default());
-        // What was spent was kept, and is not granted again.
+        // Credits that were spent were kept, and are not granted again.
         assert_eq!(outstanding(entitled, moved("300", "3")), Moved::default());
     }
 

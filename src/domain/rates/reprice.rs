@@ -11,7 +11,7 @@ pub const CREDIT_DECIMALS: u32 = 9;
 /// Margins and changes are shown with so many decimals.
 const SHARE_DECIMALS: u32 = 6;
 
-/// Who keeps the difference.
+/// The side that keeps the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// The customer: price and cost move together, the margin stays the same share of the price.

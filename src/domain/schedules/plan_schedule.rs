@@ -96,7 +96,7 @@ fn is_positive(fraction: &Fraction) -> bool {
     fraction > &Fraction::zero()
 }
 
-/// Whose credits of which unit: the pool's, or those that a seat brings.
+/// The owner and the unit of credits: the pool's, or those that a seat brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// The unit of the credits.

@@ -31,7 +31,7 @@ pub trait Columns: Copy + 'static {
     const TABLE: &'static CStr;
     /// The columns in the order of the enumeration.
     const ALL: &'static [Column];
-    /// Which of them this is.
+    /// The column's place in [`Columns::ALL`].
     fn index(self) -> usize;
 }
 

@@ -1,6 +1,6 @@
 //! Where rows were found: a row that is updated in place is found again at the same place, without an index.
 //!
-//! What is remembered is only a guess. The page must still be in the buffer it was in, and the row there must have the key;
+//! A remembered place is only a guess. The page must still be in the buffer it was in, and the row there must have the key;
 //! otherwise the index says where it is.
 
 use std::cell::RefCell;
@@ -75,7 +75,7 @@ impl<T: Columns> Table<T> {
         crate::server::heap::equals(self.positions.of(column) as i16 + 1, function, value)
     }
 
-    /// What a row has in its columns.
+    /// The row's values by the table's columns.
     pub fn row<'a>(&'a self, found: &'a Found) -> Row<'a, T> {
         Row { values: &found.values, positions: &self.positions }
     }

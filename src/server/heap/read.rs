@@ -95,8 +95,7 @@ impl<T> Drop for Scan<T> {
     }
 }
 
-/// What `take` makes of the row of this key, which is the whole key of a unique index. `None` when there is no such row, `Err` when
-/// the table is not as this extension made it.
+/// Applies `take` to the row of this key, which is the whole key of a unique index. `None` when there is no such row, `Err` when the table is not as this extension made it.
 pub fn by_key<T: Columns, R>(
     choose: impl Fn(&Relations) -> Indexed<T>,
     key: &mut [pg_sys::ScanKeyData],

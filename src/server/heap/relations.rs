@@ -135,7 +135,7 @@ pub struct Standing {
     pub table: &'static CStr,
     /// Whether debits write the table, or only read it.
     pub is_written: bool,
-    /// What is in the way; `None` when nothing is.
+    /// The first obstacle; `None` when there is none.
     pub obstacle: Option<Obstacle>,
 }
 
@@ -177,8 +177,7 @@ fn id(name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"credit".as_ptr(), false)) }
 }
 
-/// What `look` makes of a table that is open while it looks. The lock is kept to the end of the transaction. Raises an error when the
-/// table is not there.
+/// Opens a table and applies `look` to it. The lock is kept to the end of the transaction. Raises an error when the table is not there.
 fn with_table<R>(table: pg_sys::Oid, lock: u32, look: impl FnOnce(pg_sys::Relation) -> R) -> R {
     // SAFETY: the server raises an error for an id that is no table. After an error it closes what is open.
     let relation = unsafe { pg_sys::table_open(table, lock as i32) };

@@ -16,23 +16,25 @@ use pgrx::pg_sys;
 
 use crate::server::locks::{Acquired, Space, acquire, hash_of_name};
 
-/// So many accounts' own locks a transaction shares: as many as a transaction has places in the lock table by default; and so many where it
-/// has some alone, since another one that has may be in the way of the lock of all.
+/// How many accounts' own locks a transaction shares at most; then it shares the lock of all accounts. It is the number of places that a
+/// transaction has in the lock table by default (`max_locks_per_transaction`).
 const MAX_ACCOUNTS: u32 = 64;
+
+/// How many it shares at most where it has exclusive locks: another transaction that has some may be in the way of the lock of all.
 const MAX_ACCOUNTS_BESIDE: u32 = 2000;
 
 /// How many accounts' own locks the running transaction took. Those that a savepoint gave back count too.
 static SHARED: AtomicU32 = AtomicU32::new(0);
 
-/// Whether the running transaction has a lock alone, or had one before it went back to a savepoint.
+/// Whether the running transaction has an exclusive lock, or had one before it went back to a savepoint.
 static KEEPS_OUT: AtomicBool = AtomicBool::new(false);
 
-/// Until the transaction ends nobody makes a cap for the account, nor declares what seats get; waits for whoever does.
+/// Until the transaction ends nobody makes a cap for the account, nor declares what seats get; waits for transactions that do.
 pub fn let_in(account: &str) {
     share(account, false);
 }
 
-/// The same, unless somebody does; whether lots may come.
+/// The same without waiting; whether lots may come.
 pub fn let_in_if_free(account: &str) -> bool {
     share(account, true)
 }

@@ -54,7 +54,7 @@ fn tag(space: Space, id: u64) -> pg_sys::LOCKTAG {
     }
 }
 
-/// What came of asking for a lock.
+/// The result of asking for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acquired {
     /// It is new to this transaction.

@@ -1,4 +1,4 @@
-//! What departments used in a period, and what was granted to their members.
+//! The credits that departments used in a period, and those that were granted to their members.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT4OID, TEXTOID, TIMESTAMPTZOID};
@@ -55,7 +55,7 @@ static BY_DEPARTMENT: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 
-/// What a department used, and what for.
+/// The use of a department for an operation.
 pub struct Line {
     /// `None` for usage that no department is named for.
     pub department: Option<String>,
@@ -67,7 +67,7 @@ pub struct Line {
     pub overage: AnyNumeric,
 }
 
-/// What each department of an account used and was granted from `begin` until `end`; of the first `depth` levels of their names.
+/// The use and the grants of each department of an account from `begin` until `end`; of the first `depth` levels of their names.
 pub fn by_department(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>, depth: Option<i32>) -> Vec<Line> {
     let rows = BY_DEPARTMENT.read(&[&account, &unit, &begin, &end, &depth]);
     let line = |row: Row<'_>| Line {

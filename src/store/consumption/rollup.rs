@@ -11,7 +11,7 @@ static WATERMARK: Statement = Statement::new(
     &[],
 );
 
-// Not TRUNCATE: whoever looks at an older snapshot goes on with what was there.
+// Not TRUNCATE: a transaction with an older snapshot still sees what was there.
 static FORGET: Statement = Statement::new("WITH lots AS (DELETE FROM credit.rollup_lot) DELETE FROM credit.rollup", &[]);
 
 static SEEN: Statement = Statement::new("SELECT rolled_to, system_identifier, database FROM credit.rollup_watermark", &[]);
@@ -32,8 +32,7 @@ static DUE: Statement = Statement::in_stretches(
     &[INT8OID, INT8OID],
 );
 
-// Who takes an id holds a lock on the sequence until the transaction ends, and who has a transaction id one on that. Between the two there
-// is a moment.
+// A transaction that takes an id holds a lock on the sequence until it ends, and one with a transaction id a lock on that. Between the two there is a moment.
 static ANY_WITHOUT_ID: Statement = Statement::new(
     "SELECT EXISTS (SELECT FROM pg_locks s
          WHERE s.locktype = 'relation' AND s.relation = 'credit.posting_id'::regclass AND s.mode = 'RowExclusiveLock' AND s.granted
@@ -101,7 +100,7 @@ pub struct Watermark {
     pub rolled_to: i64,
     /// Up to this one it can be: no line of it can come any more.
     pub final_to: i64,
-    /// What is final next.
+    /// The line that becomes final next.
     pub mark: Option<Mark>,
     /// Where this is true.
     pub place: Place,

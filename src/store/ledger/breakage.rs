@@ -199,7 +199,7 @@ fn run_any(statement: &Statement, late: &[LateUsage<'_>], now: DateTime<Utc>) ->
     statement.run(&[&first.account, &first.unit, &now, &members, &operations, &pools, &instants])
 }
 
-/// What a lot lost at one time and nobody took back yet.
+/// A loss of a lot at one time that nobody took back yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Lapsed {
     /// The posting of its expiry.
@@ -207,7 +207,7 @@ pub struct Lapsed {
     pub source: Source,
 }
 
-/// What the lots that would have paid lost within the grace, in drawdown order, locked.
+/// The losses within the grace of the lots that would have paid, in drawdown order, locked.
 pub fn lapsed(lateness: Lateness<'_>) -> Vec<Lapsed> {
     run(&LAPSED, lateness).iter().map(|row| Lapsed { posting: row.get(9), source: source_of_row(&row) }).collect()
 }

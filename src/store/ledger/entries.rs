@@ -32,7 +32,7 @@ static TAKE: Statement = Statement::by_index(
     ],
 );
 
-// What ends a lot's life is the lot owner's.
+// A line that ends a lot's life belongs to the lot's owner.
 // Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it.
 static VOID: Statement = Statement::by_index(
     "WITH RECURSIVE descent AS (
@@ -91,7 +91,7 @@ static NEXT_POSTINGS: Statement = Statement::new("SELECT nextval('credit.posting
 
 static NEXT_POSTING: Statement = Statement::new("SELECT nextval('credit.posting_id')", &[]);
 
-/// What every line of a debit says besides its lot and amount.
+/// The values that every line of a debit has besides its lot and amount.
 #[derive(Clone, Copy, Debug)]
 pub struct DebitLine<'a> {
     pub account: &'a str,
@@ -101,7 +101,7 @@ pub struct DebitLine<'a> {
     /// When the usage happened; when it is recorded unless said otherwise.
     pub occurred_at: Option<DateTime<Utc>>,
     pub metadata: Option<&'a str>,
-    /// What was charged for, when the amount is a price.
+    /// The usage that was charged for, when the amount is a price.
     pub usage: Option<Usage<'a>>,
 }
 
@@ -183,7 +183,7 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     assert_eq!(written.count(), lines.len(), "the lines of debits");
 }
 
-/// So many posting ids nobody else has, in ascending order.
+/// A number of posting ids that nobody else has, in ascending order.
 pub fn next_postings(count: usize) -> Vec<i64> {
     sequences::check_once();
     let postings: Vec<i64> = NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect();
@@ -191,14 +191,14 @@ pub fn next_postings(count: usize) -> Vec<i64> {
     postings
 }
 
-/// What a void takes out of a lot.
+/// The amount that a void takes out of a lot.
 #[derive(Clone, Copy, Debug)]
 pub struct Voided {
     /// All that was left.
     pub amount: Amount,
     /// How much of it the lot was granted with.
     pub granted: Amount,
-    /// What that had cost.
+    /// The price of that amount.
     pub paid: Amount,
 }
 

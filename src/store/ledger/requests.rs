@@ -61,7 +61,7 @@ pub fn take_back(account: &str, key: &str) {
     TAKE_BACK.run(&[&account, &key]);
 }
 
-/// What a request under a key returned that posted nothing: the id of no posting.
+/// The result of a request under a key that posted nothing: the id of no posting.
 pub const NOTHING: i64 = 0;
 
 /// Records that what this transaction claimed the key for posted nothing.

@@ -1,4 +1,4 @@
-//! What a forecast of expiry starts from: the lots as they are, and what was used lately.
+//! The start of a forecast of expiry: the lots as they are, and the use of late.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INTERVALOID, TEXTOID, TIMESTAMPTZOID};
@@ -66,7 +66,7 @@ fn priced_of_row(row: Row<'_>) -> Priced {
     Priced { lot, price, currency: row.optional(10) }
 }
 
-/// What was debited after `begin` and up to `end`, by member and operation.
+/// The debits after `begin` and up to `end`, by member and operation.
 pub fn usage(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<Usage> {
     let rows = USAGE.read(&[&account, &unit, &begin, &end]);
     rows.iter()

@@ -70,7 +70,7 @@ static RUNS_DUE: Statement = Statement::new(
     &[INT4OID],
 );
 
-/// What a step would find: how much, counted up to a limit, `None` when that is not counted; and since when the oldest of it is due.
+/// The work that a step would find: how much, counted up to a limit, `None` when that is not counted; and since when the oldest of it is due.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     pub count: Option<i64>,

@@ -109,7 +109,7 @@ pub struct Plan {
     /// The tier that is reached depends on all that was bought in the commitment year.
     pub is_cumulative: bool,
     pub floor_margin: Option<Decimal>,
-    /// What is below the floor is only flagged.
+    /// Whether a price below the floor is only flagged.
     pub flags_only: bool,
 }
 
@@ -135,7 +135,7 @@ pub fn share(plan: &str) -> bool {
     SHARE.run(&[&plan]).count() == 1
 }
 
-/// What a plan is created with or changed to; `None` keeps what is there.
+/// The terms that a plan is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct PlanTerms<'a> {
     pub unit: Option<&'a str>,
@@ -180,7 +180,7 @@ pub fn add_price(plan: &str, from: DateTime<Utc>, list_price: Decimal, now: Date
     ADD_PRICE.run(&[&plan, &from, &list_price, &now]);
 }
 
-/// What one credit costs the provider when so many are bought.
+/// The provider's cost of one credit when `quantity` is bought.
 pub fn unit_cost(plan: &str, quantity: Amount, at: DateTime<Utc>, snapshot: Snapshot) -> Option<Decimal> {
     COST.execute(snapshot, &[&plan, &quantity, &at]).first().map(|row| row.get(1))
 }
@@ -241,7 +241,7 @@ pub fn end_tier(version: i64, at: DateTime<Utc>) {
     assert_eq!(END_TIER.run(&[&version, &at]).count(), 1, "tier version {version} to end");
 }
 
-/// What a version of a tier says besides its price.
+/// The terms of a version of a tier besides its price.
 #[derive(Clone, Copy)]
 pub struct TierTerms<'a> {
     pub billing_period: Option<&'a str>,

@@ -51,8 +51,7 @@ static DUE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// What a part of a period costs has no price for one credit: that of the subscription is for a whole one. Where the account's row is
-// locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
+// A part of a period has no price for one credit: that of the subscription is for a whole period. Where the account's row is locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
 static BUY: Statement = Statement::new(
     "WITH bought AS (
          INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity,
@@ -138,7 +137,7 @@ static CHANGED: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-/// What a period came to so far.
+/// The credits and the money of a period so far.
 pub fn moved(account: &str, origin: i64, period: &Period) -> Moved {
     let rows = MOVED.run(&[&account, &origin, &period.starts_at]);
     let row = rows.first().expect("one row");
@@ -276,7 +275,7 @@ pub fn next_change() -> i64 {
     NEXT_CHANGE.run(&[]).first().expect("one row").get(1)
 }
 
-/// What a change did, as it is to be written.
+/// The effects of a change, as they are to be written.
 pub struct NewChange<'a> {
     pub account: &'a str,
     pub change: i64,
@@ -333,7 +332,7 @@ pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
     ]);
 }
 
-/// What a change did. Money has all the decimals of its currency.
+/// The effects of a change. Money has all the decimals of its currency.
 pub struct Changed {
     pub from_plan: Option<String>,
     pub to_plan: String,

@@ -39,7 +39,7 @@ static END: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID],
 );
 
-// What was announced and does not come has ended when it was to begin.
+// A version that was announced and does not come has ended when it was to begin.
 static DROP_ANNOUNCED: Statement = Statement::new(
     "UPDATE credit.subscription SET ended_at = effective_at
      WHERE account = $1 AND unit = $2 AND effective_at > $3 AND ended_at IS DISTINCT FROM effective_at",
@@ -63,7 +63,7 @@ static ADD: Statement = Statement::new(
     ],
 );
 
-// What the tier or the agreement says besides a price. The years of an agreed commitment count from when the agreement begins.
+// The terms of the tier or the agreement besides a price. The years of an agreed commitment count from when the agreement begins.
 static TERMS: Statement = Statement::new(
     "SELECT t.billing_period, CASE
              WHEN g.committed_quantity IS NULL AND g.committed_money IS NULL THEN credit.add_interval($4, t.commitment, a.time_zone)
@@ -141,7 +141,7 @@ static PERIODS_BETWEEN: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// Which plans a period saw, each with the days that were left when it began.
+// The plans that a period saw, each with the days that were left when it began.
 static SEGMENTS: Statement = Statement::new(
     "SELECT LEAST($5, GREATEST(0, ($4 AT TIME ZONE a.time_zone)::date - (GREATEST(s.effective_at, $3) AT TIME ZONE a.time_zone)::date)),
          s.quantity, s.price
@@ -278,7 +278,7 @@ pub fn add(new: &NewSubscription<'_>, now: DateTime<Utc>) {
     assert_eq!(written.count(), 1, "subscription {} to write", new.subscription);
 }
 
-/// What a tier or an agreement says besides its price.
+/// The terms of a tier or an agreement besides its price.
 pub struct Terms {
     pub billing_period: Option<BillingPeriod>,
     pub committed_until: Option<DateTime<Utc>>,

@@ -40,7 +40,7 @@ static CARD_OF_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-// The notice is a promise to customers everywhere, so its days are not those of whoever's session publishes.
+// The notice is a promise to customers everywhere, so its days are not those of the session that publishes.
 macro_rules! notice_until {
     () => {
         "GREATEST(credit.add_interval($2, notice, 'UTC'), notice_kept_until), COALESCE(notice_kept_until > $2, false)"
@@ -155,7 +155,7 @@ pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
     published_of_rows(READ.read(&[&card, &now]))
 }
 
-/// What a card is created with or changed to; `None` keeps what is there.
+/// The terms that a card is created with or changed to; `None` keeps what is there.
 pub struct CardTerms<'a> {
     pub unit: Option<&'a str>,
     pub is_default: Option<bool>,

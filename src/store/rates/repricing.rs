@@ -66,7 +66,7 @@ pub fn in_force(card: &str, operation: &str, dimensions: &Dimensions, at: DateTi
     rows.first().map(|row| Priced { unit_cost: row.optional(1), rate: terms_of_row(&row, 2) })
 }
 
-/// What one of a unit is worth in money now.
+/// The worth of one of a unit in money now.
 pub fn fiat_per_credit(unit: &str) -> Option<Decimal> {
     FIAT_PER_CREDIT.run(&[&unit]).first().and_then(|row| row.optional(1))
 }
@@ -82,7 +82,7 @@ pub fn as_it_will_be(card: &str) -> Vec<Offer> {
     rows.iter().map(offer).collect()
 }
 
-/// What a card priced in the last days, by account and in the order of use; with what came before in the same year if asked for.
+/// The usage that a card priced in the last days, by account and in the order of use; with what came before in the same year if asked for.
 pub fn usage(card: &str, days: i32, account: Option<&str>, with_earlier: bool) -> Vec<Use> {
     let rows = USAGE.read(&[&card, &days, &account, &with_earlier]);
     let usage = |row: Row<'_>| Use {

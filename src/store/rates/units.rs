@@ -68,7 +68,7 @@ pub fn is_in_use(unit: &str) -> bool {
     IN_USE.run(&[&unit]).first().expect("one row").get(1)
 }
 
-/// What a unit is created with or changed to; `None` keeps what is there.
+/// The terms that a unit is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Debug)]
 pub struct UnitTerms<'a> {
     pub decimals: Option<i16>,
@@ -97,7 +97,7 @@ pub fn change(unit: &str, terms: UnitTerms<'_>) {
     assert_eq!(CHANGE.run(&[&unit, &terms.decimals, &terms.rounding, &terms.currency]).count(), 1, "unit {unit} to change");
 }
 
-/// What a credit of the unit is worth, from when on.
+/// The values of a credit of the unit, each from an instant on.
 pub fn values(unit: &str) -> Vec<(DateTime<Utc>, Decimal)> {
     VALUES.run(&[&unit]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }

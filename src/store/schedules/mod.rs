@@ -203,7 +203,7 @@ static SETTLE: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-/// What decides about a schedule's lots.
+/// The terms that decide about a schedule's lots.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub id: i64,
@@ -211,7 +211,7 @@ pub struct Schedule {
     pub category: String,
     pub priority: i16,
     pub per_member: bool,
-    /// What seats bring is the pool's.
+    /// Whether the credits that seats bring are the pool's.
     pub into_pool: bool,
     pub recorded_at: DateTime<Utc>,
     /// The plan's schedule that it comes from.

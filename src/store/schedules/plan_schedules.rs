@@ -10,9 +10,7 @@ use crate::store::schedules::NewSchedule;
 use crate::store::statement::{Rows, Snapshot, Statement};
 use crate::values;
 
-/// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
-/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an
-/// account that comes to a plan within one gets its days' part.
+/// The schedules that the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an account that comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (
@@ -132,7 +130,7 @@ static ADJUST: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
-// What an account had of a plan before it left it. A schedule that ended where it began brought nothing.
+// The schedules that an account had of a plan before it left it. A schedule that ended where it began brought nothing.
 static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
@@ -203,7 +201,7 @@ static ALL_ACCOUNTS: Statement = Statement::new(
     &[],
 );
 
-/// What a plan is to grant, beside the terms of a schedule.
+/// The terms of a schedule that a plan is to grant, beside those that every schedule has.
 #[derive(Clone, Copy)]
 pub struct OfPlan<'a> {
     pub plan: &'a str,
@@ -246,7 +244,7 @@ pub fn add(id: i64, of: OfPlan<'_>, new: &NewSchedule<'_>, now: DateTime<Utc>) {
     ]);
 }
 
-/// What was declared under a key, with its fingerprint.
+/// The schedule that was declared under a key, with its fingerprint.
 pub fn of_key(plan: &str, key: &str) -> Option<(i64, Vec<u8>)> {
     OF_KEY.run(&[&plan, &key]).first().map(|row| (row.get(1), row.get(2)))
 }
@@ -285,7 +283,7 @@ pub struct Missing {
     pub periods: Option<i32>,
     /// It comes to the plan then; otherwise the plan begins to grant it then.
     pub comes: bool,
-    /// What it had before it left the plan.
+    /// The schedule that it had before it left the plan.
     pub before: Option<Before>,
 }
 

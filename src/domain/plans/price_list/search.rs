@@ -10,7 +10,7 @@ pub struct NextTier {
     pub tier: usize,
     /// How many more credits reach it.
     pub more: Amount,
-    /// What the quantity that reaches it costs.
+    /// The price of the quantity that reaches it.
     pub total: Amount,
 }
 

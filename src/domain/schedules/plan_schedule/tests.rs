@@ -1,4 +1,4 @@
-//! What plans may bring in all, whatever an account changes.
+//! Tests of the most that plans may bring in all, whatever an account changes.
 
 use super::*;
 use crate::domain::calendar::tests::{Ahead, date};

@@ -44,7 +44,7 @@ static VIOLATIONS: Scoped = Scoped::new(
     &[TEXTOID, TEXTARRAYOID, INT4ARRAYOID],
 );
 
-/// What is wrong with prices and currencies, of one account or of all.
+/// The violations in prices and currencies, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
     let named: Vec<String> = CURRENCIES.read(account, &[&account]).iter().map(|row| row.get(1)).collect();
     let known = named.into_iter().filter_map(|code| currency::decimals(&code).map(|decimals| (code, decimals as i32)));
