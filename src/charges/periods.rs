@@ -9,7 +9,8 @@ use crate::domain::amount::Amount;
 use crate::error::Result;
 use crate::store::rates::{self, Period};
 
-/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in each.
+/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in
+/// each.
 ///
 /// # Errors
 /// A charge that cannot be priced is passed over: [`charge::charge`] raises the error for it.

@@ -1,8 +1,9 @@
 //! Debits that no single slot covers: lots are collected in drawdown order until they cover the amount.
 //!
-//! A lot that is emptied is locked whole. Of the last lot one slot suffices, if one that nobody holds covers what is still missing:
-//! a debit that goes from one lot to the next then keeps others from one slot of the next lot, not from all of it, however long its
-//! transaction lasts. That slot is only tried for, after everything that may be waited for, so no wait can depend on it.
+//! A lot that is emptied is locked whole. Of the last lot one slot suffices, if one that nobody holds covers what is still
+//! missing: a debit that goes from one lot to the next then keeps others from one slot of the next lot, not from all of it,
+//! however long its transaction lasts. That slot is only tried for, after everything that may be waited for, so no wait can
+//! depend on it.
 
 use std::iter::zip;
 
@@ -132,8 +133,8 @@ pub fn lock_share_if_free(account: &str, source: Source, uncovered: Amount) -> O
     Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
 }
 
-/// Locks a slot that covers the amount and that nobody holds, the own one first; does not wait. With the lock held the slot is read
-/// again: a lot whose slot holds something is open.
+/// Locks a slot that covers the amount and that nobody holds, the own one first; does not wait. With the lock held the slot is
+/// read again: a lot whose slot holds something is open.
 fn lock_covering_slot(account: &str, lot: i64, amount: Amount) -> Option<i16> {
     let amounts = slots::slots(account, lot);
     let own = striping::own_slot(amounts.len() as i16) as usize;

@@ -95,7 +95,8 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let may_be_capped = context.has_caps && entry.kind == "debit";
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in hand.
+        // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in
+        // hand.
         let check = || check_locked(entry, &terms, corrected.as_ref());
         if let Some(stamp) = if may_be_capped { subtransaction::attempt(check)? } else { check()? } {
             return Ok(stamp);

@@ -18,11 +18,17 @@ use crate::store::{Column, Parameter};
 
 /// The keys of the index `credit.lot_drawdown`, counted from 1.
 mod key {
+    /// The account.
     pub const ACCOUNT: i16 = 1;
+    /// The unit.
     pub const UNIT: i16 = 2;
+    /// The member who owns the lot; empty for the pool.
     pub const OWNER: i16 = 3;
+    /// The priority; a lower one pays first.
     pub const PRIORITY: i16 = 4;
+    /// Whether the lot pays for every operation.
     pub const GENERAL: i16 = 5;
+    /// The instant of the expiry; infinity for none.
     pub const EXPIRY: i16 = 6;
 }
 

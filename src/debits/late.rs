@@ -1,8 +1,8 @@
 //! Usage that comes late: after the expiry of a lot which was in force when it happened. Its account says what happens then.
 //!
-//! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit follows it
-//! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
-//! The part that expired lots do not cover is drawn as if the usage were of now.
+//! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit
+//! follows it in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`,
+//! before any lot. The part that expired lots do not cover is drawn as if the usage were of now.
 
 use chrono::{DateTime, Utc};
 
@@ -80,8 +80,8 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         if invalidation::generation() != drawing.generation || drawing.is_due(now) {
             return Ok(None);
         }
-        // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they were taken back
-        // with this one, those who wait for them would go on to wait for the whole transaction.
+        // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they
+        // were taken back with this one, those who wait for them would go on to wait for the whole transaction.
         if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
             insufficient = Some(Outcome::Capped(Box::new(reached)));
             return Ok(None);
@@ -181,8 +181,8 @@ pub fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
     instant(item.occurred_at, context).filter(|_| context.late_usage == LateUsage::Original)
 }
 
-/// Locks the losses of the lots that would have paid several usages of one account and unit, in one order over all of them. Returns, for each
-/// usage, the losses that may pay it, in drawdown order. No lot that is in force may be locked yet.
+/// Locks the losses of the lots that would have paid several usages of one account and unit, in one order over all of them.
+/// Returns, for each usage, the losses that may pay it, in drawdown order. No lot that is in force may be locked yet.
 pub fn lock_losses(late: &[breakage::LateUsage<'_>]) -> Vec<Vec<Lapsed>> {
     let account = late.first().expect("some usage").0.account;
     breakage::unswept(late, clock::now()).into_iter().for_each(|lot| {

@@ -32,7 +32,8 @@ pub struct Taking<'a> {
 /// How many lines are still written by SQL: for so few, setting up a bulk write costs more than it saves.
 const FEW_LINES: usize = 4;
 
-/// Takes the amount from the slot of the lot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
+/// Takes the amount from the slot of the lot whose lock is held and writes the line; the posting, or `None` when the slot holds
+/// less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     sequences::check_once();
     if heap::is_allowed()
@@ -59,8 +60,8 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
         ]
     };
     let is_it = |row: Row<'_, Slot>| {
-        // SAFETY: it is called with the column `account` of credit.slot, a text that is not NULL. The text is compared while the row
-        // is there. The database is UTF8, without which no call of ours runs.
+        // SAFETY: it is called with the column `account` of credit.slot, a text that is not NULL. The text is compared while the
+        // row is there. The database is UTF8, without which no call of ours runs.
         let text = |datum| unsafe { <&str>::from_datum(datum, false) };
         row.get(Slot::Lot).is_some_and(|lot| lot.value() as i64 == taking.lot)
             && row.get(Slot::Slot).is_some_and(|slot| slot.value() as i16 == lock.slot)

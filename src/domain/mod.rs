@@ -1,8 +1,8 @@
 //! The rules of a credit economy, in plain Rust: no PostgreSQL, no clock, no I/O.
 //!
 //! - [`amount`], [`exact`], [`currency`], [`calendar`], [`names`]: numbers, money, time and names
-//! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with credits that
-//!   leave it, corrections, and whether two requests are the same
+//! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with
+//!   credits that leave it, corrections, and whether two requests are the same
 //! - [`debits`]: the debits of a batch, and usage that comes late
 //! - [`rates`]: rates and dimensions, prices by them, the card as a document and as a table, repricing and replay
 //! - [`charges`]: conversion between units

@@ -1,4 +1,5 @@
-//! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first time.
+//! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first
+//! time.
 
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
@@ -17,7 +18,8 @@ pub struct Unit {
     pub currency: Option<String>,
 }
 
-/// The same as [`crate::store::ledger::accounts::context`], or `Err` when the tables are not as this extension made them. Units are few: those that `remembered` knows are not read.
+/// The same as [`crate::store::ledger::accounts::context`], or `Err` when the tables are not as this extension made them. Units
+/// are few: those that `remembered` knows are not read.
 pub fn read(
     account: &str,
     unit: Option<&str>,

@@ -1,6 +1,7 @@
 //! Slots, of lots and of caps alike: which one to try first, which one to wait for, and how one is divided.
 //!
-//! Debits queue for what lies in one row. So the remainder of a lot, and the headroom of a cap, lies in several slots: each backend begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
+//! Debits queue for what lies in one row. So the remainder of a lot, and the headroom of a cap, lies in several slots: each
+//! backend begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::layout;
@@ -62,8 +63,9 @@ pub fn may_grow(slots: i16) -> bool {
     layout::growth(slots, settings::max_slots()) > 0
 }
 
-/// Divides what is left in a slot, so that fewer have to wait: what the slot keeps, and what the slots get that are added to `existing` ones.
-/// They are doubled, as far as each part still serves several debits of `amount`. `None` where that is not worth it.
+/// Divides what is left in a slot, so that fewer have to wait: what the slot keeps, and what the slots get that are added to
+/// `existing` ones. They are doubled, as far as each part still serves several debits of `amount`. `None` where that is not worth
+/// it.
 pub fn division(left: Amount, amount: Amount, existing: i16, decimals: u32) -> Option<(Amount, Vec<Amount>)> {
     let added = layout::growth(existing, settings::max_slots());
     let mut parts = layout::split(left, amount, added, decimals).into_iter();

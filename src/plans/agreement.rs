@@ -17,8 +17,8 @@ use crate::store::rates::rate_cards;
 /// Agrees: the agreement before ends where the new one begins. Its id. `effective_at` of `new` counts if it is given.
 ///
 /// # Errors
-/// P0002 unknown plan, tier or rate card; 22023 what contradicts itself; 55000 in the past, before an agreement that is announced, or
-/// below the floor without a reason.
+/// P0002 unknown plan, tier or rate card; 22023 what contradicts itself; 55000 in the past, before an agreement that is
+/// announced, or below the floor without a reason.
 pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> Result<i64> {
     let terms = plans::plan(new.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(new.plan))?;
     if let Some(card) = new.rate_card.filter(|card| rate_cards::card(card).is_none()) {

@@ -47,8 +47,8 @@ impl GivenBack {
     }
 }
 
-/// Takes back what is unused of the period's own lots, the newest first, as far as credits and money are in excess. Each credit is worth
-/// what it cost.
+/// Takes back what is unused of the period's own lots, the newest first, as far as credits and money are in excess. Each credit
+/// is worth what it cost.
 ///
 /// # Errors
 /// 40001 when the period ended, or a lot expired, while it was waited for.

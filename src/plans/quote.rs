@@ -113,8 +113,8 @@ impl Quoted {
         Quoted { unit_cost: None, margin: None, ..self }
     }
 
-    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be. A reason for the price of
-    /// a tier or an agreement is none for a bonus on top.
+    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be. A reason for the
+    /// price of a tier or an agreement is none for a bonus on top.
     pub fn is_refused(&self) -> bool {
         let is_excused = match (&self.agreement, &self.tier) {
             (Some(agreement), _) if agreement.is_excused => true,

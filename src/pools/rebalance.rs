@@ -38,8 +38,8 @@ fn plan(request: Rebalance<'_>, snapshot: Snapshot) -> Vec<Move> {
     rebalance::plan(&seats, transfers::policy(account, snapshot))
 }
 
-/// Transfers what is planned, all or nothing; each move with its posting. When debits took meanwhile what was to be given, it is planned
-/// anew.
+/// Transfers what is planned, all or nothing; each move with its posting. When debits took meanwhile what was to be given, it is
+/// planned anew.
 ///
 /// # Errors
 /// 55000 when a member becomes inactive meanwhile; 40001 when lots change all the time.

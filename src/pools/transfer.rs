@@ -1,6 +1,7 @@
 //! Transfers: credits go from one owner to another within an account, a member or the pool.
 //!
-//! A transfer takes credits like a debit, in drawdown order. For every lot that gives, the receiver gets one of their own, with the giver as its parent and the same life, category, scope and cost basis.
+//! A transfer takes credits like a debit, in drawdown order. For every lot that gives, the receiver gets one of their own, with
+//! the giver as its parent and the same life, category, scope and cost basis.
 
 use std::rc::Rc;
 
@@ -99,7 +100,8 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is due, or what was seen has changed: then it is to be taken back.
+/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is
+/// due, or what was seen has changed: then it is to be taken back.
 ///
 /// # Errors
 /// As [`try_transfer`].

@@ -104,8 +104,8 @@ impl State {
         self.due_of(until, |_, line| line)
     }
 
-    /// The same without the lots that have expired by then, of which nothing goes on: months of short periods that nobody issued cost a
-    /// reader nothing.
+    /// The same without the lots that have expired by then, of which nothing goes on: months of short periods that nobody issued
+    /// cost a reader nothing.
     pub fn due_for_reader(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
         self.due_of(until, |terms, line| schedule::passing_over_expired(terms, line, until, &self.calendar))
     }
@@ -216,7 +216,8 @@ impl State {
         issued.chain(planned).collect()
     }
 
-    /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.
+    /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked
+    /// at.
     pub fn next_of_members(&self, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let alive = |schedule: &&Schedule| schedule.per_member && schedule.terms.ends_at.is_none_or(|ends_at| ends_at > until);
         let next = |schedule: &Schedule| {
@@ -226,6 +227,7 @@ impl State {
         self.schedules.iter().filter(alive).map(next).min()
     }
 
+    /// The schedule of this id, which must be one of these.
     pub fn schedule(&self, id: i64) -> &Schedule {
         self.schedules.iter().find(|schedule| schedule.id == id).expect("the schedule of a line")
     }

@@ -1,4 +1,5 @@
-//! The lots that are due but not issued, for calls that only read: a reader cannot issue them, and on a standby nobody can. They count as if they were there.
+//! The lots that are due but not issued, for calls that only read: a reader cannot issue them, and on a standby nobody can. They
+//! count as if they were there.
 
 use std::collections::HashMap;
 
@@ -37,7 +38,8 @@ pub struct Pending {
     pub trims: Vec<PendingTrim>,
 }
 
-/// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until then.
+/// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until
+/// then.
 pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     let state = State::read(account, Snapshot::OfCaller);
     let mut pending = Pending::default();

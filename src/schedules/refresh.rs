@@ -1,8 +1,8 @@
 //! Issuing what is due: once, in the order of time, with the dates it was due.
 //!
-//! The account's row is locked while it is refreshed, so two refreshes of an account follow each other, and the second finds nothing to
-//! do. Lots whose end is settled are locked wholly. Nobody waits for a lot while holding the account: a transaction that has debited the
-//! lot may want to refresh the account next.
+//! The account's row is locked while it is refreshed, so two refreshes of an account follow each other, and the second finds
+//! nothing to do. Lots whose end is settled are locked wholly. Nobody waits for a lot while holding the account: a transaction
+//! that has debited the lot may want to refresh the account next.
 
 use std::collections::HashMap;
 

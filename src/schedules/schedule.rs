@@ -193,8 +193,8 @@ pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec
     Ok(schedule::preview(&known.terms, seats, &before, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
 }
 
-/// The earlier grants to the pool, or to the seats that feed it, by plans that the account has left: a plan's schedule brings less by them.
-/// Grants to members themselves differ from one to the other, and are left out.
+/// The earlier grants to the pool, or to the seats that feed it, by plans that the account has left: a plan's schedule brings
+/// less by them. Grants to members themselves differ from one to the other, and are left out.
 pub fn granted_before(account: &str, known: &Schedule, snapshot: Snapshot, now: DateTime<Utc>) -> Vec<Vec<Granted>> {
     if known.of_plan.is_none() || (known.per_member && !known.into_pool) {
         return Vec::new();

@@ -83,8 +83,8 @@ fn actual() -> DateTime<Utc> {
     }
 }
 
-/// The instant that a caller means. SQL's `now()` is the start of the transaction. A caller who says that something is to change at
-/// `now()` means now, not a moment ago: an instant since the transaction began becomes now.
+/// The instant that a caller means. SQL's `now()` is the start of the transaction. A caller who says that something is to change
+/// at `now()` means now, not a moment ago: an instant since the transaction began becomes now.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     // Where the clock was moved on, the books have passed it.
     let is_real = settings::clock().is_none() && NOT_BEFORE.get().is_none_or(|not_before| not_before < now);

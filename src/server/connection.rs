@@ -44,8 +44,8 @@ impl Drop for Within {
 
 /// Whether the procedure that calls this function may commit: not in a transaction block, and not when a function called it.
 pub fn caller_may_commit() -> bool {
-    // SAFETY: the server reads what it keeps of the innermost connection to SPI, which is the procedure's, and allows that there is
-    // none.
+    // SAFETY: the server reads what it keeps of the innermost connection to SPI, which is the procedure's, and allows that there
+    // is none.
     unsafe { pg_sys::SPI_inside_nonatomic_context() }
 }
 
@@ -56,26 +56,28 @@ pub fn connected<T>(work: impl FnOnce() -> T) -> T {
     Spi::connect(|_| error_log::noting(work))
 }
 
-/// Runs `work` for a function that runs as its caller and mostly needs no statement. With the first statement the function connects and
-/// acts as its owner with a pinned search path, as with SECURITY DEFINER and SET search_path. Those would cost a debit a twelfth of its
-/// time from the start. After an error the server restores the caller's identity.
+/// Runs `work` for a function that runs as its caller and mostly needs no statement. With the first statement the function
+/// connects and acts as its owner with a pinned search path, as with SECURITY DEFINER and SET search_path. Those would cost a
+/// debit a twelfth of its time from the start. After an error the server restores the caller's identity.
 pub fn connected_on_demand<T>(work: impl FnOnce() -> T) -> T {
     encoding::require_utf8_or_raise();
     let _within = Within::begin(State::OnDemand);
     let result = error_log::noting(work);
     if let State::Demanded(caller) = STATE.get() {
         caller.restore();
-        // SAFETY: ensure() connected for this call, and connections that were made later have ended. What `work` returned is Rust's
-        // own memory, so it outlives the connection.
+        // SAFETY: ensure() connected for this call, and connections that were made later have ended. What `work` returned is
+        // Rust's own memory, so it outlives the connection.
         unsafe { pg_sys::SPI_finish() };
     }
     result
 }
 
-/// Sees to it that a statement can run. Also called before a subtransaction begins, which must not end a connection made before it.
+/// Sees to it that a statement can run. Also called before a subtransaction begins, which must not end a connection made before
+/// it.
 pub fn ensure() {
     if STATE.get() == State::OnDemand {
-        // SAFETY: functions of ours run in a transaction. connected_on_demand() ends the connection, or the server after an error.
+        // SAFETY: functions of ours run in a transaction. connected_on_demand() ends the connection, or the server after an
+        // error.
         let status = unsafe { pg_sys::SPI_connect() };
         assert_eq!(status, pg_sys::SPI_OK_CONNECT as i32, "a connection to SPI");
         STATE.set(State::Demanded(Identity::become_owner()));

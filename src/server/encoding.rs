@@ -31,8 +31,8 @@ fn is_utf8() -> bool {
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
-/// Raises 0A000 for a database whose encoding is not UTF8, if the library is loaded for a call. While a session begins, or the server
-/// starts, an error would keep everybody out; then calls are refused later.
+/// Raises 0A000 for a database whose encoding is not UTF8, if the library is loaded for a call. While a session begins, or the
+/// server starts, an error would keep everybody out; then calls are refused later.
 pub fn require_utf8_where_used() {
     // SAFETY: these are the server's own variables. They are set before a library is loaded, and this backend has one thread.
     let is_used =
@@ -49,8 +49,8 @@ pub fn require_utf8_or_raise() {
     }
 }
 
-/// Sees to it that in a database whose encoding is not UTF8 every function of the library is refused as the server looks it up, before
-/// pgrx reads an argument. A library that was loaded before there was a database needs it; once per backend.
+/// Sees to it that in a database whose encoding is not UTF8 every function of the library is refused as the server looks it up,
+/// before pgrx reads an argument. A library that was loaded before there was a database needs it; once per backend.
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
         // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hooks are set
@@ -69,8 +69,8 @@ pub fn register() {
 /// # Safety
 /// Only the server calls it, in a transaction, with a function that exists.
 unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
-    // SAFETY: the server calls this in a transaction, with a function that exists. The hook before ours gets the same. Only the one
-    // thread of this backend uses NEXT_NEED.
+    // SAFETY: the server calls this in a transaction, with a function that exists. The hook before ours gets the same. Only the
+    // one thread of this backend uses NEXT_NEED.
     unsafe {
         if !is_utf8() {
             refuse(function);
@@ -79,8 +79,8 @@ unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
     }
 }
 
-/// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked up with
-/// [`look_up`].
+/// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked
+/// up with [`look_up`].
 ///
 /// # Safety
 /// Only the server calls it, in a transaction, with the function that it calls.
@@ -107,7 +107,8 @@ unsafe extern "C-unwind" fn call(
 /// A transaction runs, in which the catalog can be read.
 #[pg_guard]
 unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid) {
-    // SAFETY: the caller vouches for the transaction. The row of the function is held until it has been read, and the name is copied.
+    // SAFETY: the caller vouches for the transaction. The row of the function is held until it has been read, and the name is
+    // copied.
     let library = unsafe {
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as c_int, function.into());
         if row.is_null() {

@@ -1,9 +1,10 @@
 //! The server's log of an error that passes through Rust.
 //!
-//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It carries
-//! the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a deadlock, and the
-//! context, such as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
-//! context, and given back where it is logged: in the DETAIL of the log, which the client does not get.
+//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It
+//! carries the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a
+//! deadlock, and the context, such as the row that was waited for. So both are noted where the error is raised first, by a
+//! callback as those that add to the context, and given back where it is logged: in the DETAIL of the log, which the client does
+//! not get.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -35,8 +36,8 @@ static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
 /// Adds what was noted to what is logged; once per backend.
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
-        // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hook is set once, so
-        // that it does not come to be behind itself.
+        // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hook is set
+        // once, so that it does not come to be behind itself.
         unsafe {
             NEXT = pg_sys::emit_log_hook;
             pg_sys::emit_log_hook = Some(give_back);
@@ -77,8 +78,9 @@ impl Drop for Within {
 /// Only the server calls it, with an error at hand.
 #[pg_guard]
 unsafe extern "C-unwind" fn note(_argument: *mut c_void) {
-    // SAFETY: the server calls this with an error at hand, which it copies into a context that stays. The copy is read and then freed;
-    // it must not lie in the context that errors are made in. The context that was current before is current again afterwards.
+    // SAFETY: the server calls this with an error at hand, which it copies into a context that stays. The copy is read and then
+    // freed; it must not lie in the context that errors are made in. The context that was current before is current again
+    // afterwards.
     unsafe {
         // Nothing can be copied where there is no memory left.
         if pg_sys::geterrcode() == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {

@@ -27,8 +27,8 @@ impl Identity {
     pub fn become_owner() -> Identity {
         let owner = relations::relations().owner;
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
-        // SAFETY: the server writes into variables of ours, and copies both texts, which end with a zero byte. The owner is a role
-        // that exists. `restore`, or the end of the (sub)transaction after an error, ends the new level of settings.
+        // SAFETY: the server writes into variables of ours, and copies both texts, which end with a zero byte. The owner is a
+        // role that exists. `restore`, or the end of the (sub)transaction after an error, ends the new level of settings.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);

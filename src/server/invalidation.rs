@@ -18,11 +18,11 @@ const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 struct Watched {
     /// How many changes this backend has heard of.
     changes: AtomicU64,
-    /// The relation whose invalidation announces a change, and the table itself, which changes when its triggers are switched on or
-    /// off. Zero until something was remembered.
+    /// The relation whose invalidation announces a change, and the table itself, which changes when its triggers are switched on
+    /// or off. Zero until something was remembered.
     relations: [AtomicU32; 2],
-    /// The latest subtransaction that remembered something that the running transaction may have written itself. What it remembered
-    /// is out of date when this subtransaction, or one around it, is rolled back.
+    /// The latest subtransaction that remembered something that the running transaction may have written itself. What it
+    /// remembered is out of date when this subtransaction, or one around it, is rolled back.
     uncertain_in: AtomicU32,
 }
 
@@ -94,8 +94,8 @@ impl Watched {
 
 /// Begins to listen; once per backend.
 pub fn register() {
-    // SAFETY: the functions have the types that the server asks for, and stay: a library is never unloaded. pg_guard turns a panic
-    // in them into an error of the server.
+    // SAFETY: the functions have the types that the server asks for, and stay: a library is never unloaded. pg_guard turns a
+    // panic in them into an error of the server.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0));
         pg_sys::RegisterXactCallback(Some(on_transaction_end), std::ptr::null_mut());
@@ -151,8 +151,8 @@ pub fn generation_of_lots() -> u64 {
     LOTS.generation()
 }
 
-/// Says which relation's invalidation announces changes of accounts, units, members and rate cards. From now on something of them is
-/// remembered.
+/// Says which relation's invalidation announces changes of accounts, units, members and rate cards. From now on something of them
+/// is remembered.
 pub fn watch(relation: pg_sys::Oid) {
     TERMS.watch([relation, relation]);
 }
@@ -164,8 +164,8 @@ pub fn watch_lots() {
 
 /// Tells every backend, when this transaction commits, that accounts, units or members have changed.
 pub fn announce(schema: pg_sys::Oid) {
-    // SAFETY: the name ends with a zero byte. The server looks both up in its catalog, and raises an error for a relation that is not
-    // there. A transaction runs.
+    // SAFETY: the name ends with a zero byte. The server looks both up in its catalog, and raises an error for a relation that is
+    // not there. A transaction runs.
     unsafe {
         let accounts = pg_sys::get_relname_relid(c"account".as_ptr(), schema);
         pg_sys::CacheInvalidateRelcacheByRelid(accounts);

@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::{PgTryBuilder, pg_sys};
 
-/// Calls `ask`, and returns the error that the server raises in it, if it does. The caller raises it again: nothing may go on after it.
+/// Calls `ask`, and returns the error that the server raises in it, if it does. The caller raises it again: nothing may go on
+/// after it.
 pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
     // SAFETY: this is the server's own variable. A backend that runs a function has a current memory context, and one thread.
     let context = unsafe { pg_sys::CurrentMemoryContext };

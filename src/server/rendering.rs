@@ -15,8 +15,8 @@ const SETTINGS: [(&CStr, &CStr); 5] = [
 
 /// Runs `work` with those settings. After an error the server puts the session's own back.
 pub fn with_plain_settings<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: the server begins a level of settings, as for a function with SET clauses. It ends below, or after an error with the
-    // (sub)transaction.
+    // SAFETY: the server begins a level of settings, as for a function with SET clauses. It ends below, or after an error with
+    // the (sub)transaction.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     for (name, value) in SETTINGS {
         // SAFETY: name and value end with a zero byte, and the server copies them. An unknown name or a bad value is an error.

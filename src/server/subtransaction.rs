@@ -36,7 +36,8 @@ where
     result
 }
 
-/// Runs `work`, which only reads, in a subtransaction; `Err` with the message where a value could not be computed (SQLSTATE class 22).
+/// Runs `work`, which only reads, in a subtransaction; `Err` with the message where a value could not be computed (SQLSTATE class
+/// 22).
 pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Result<T, String> {
     const CLASS: i32 = (1 << 12) - 1;
     let begun = Begun::begin();
@@ -63,7 +64,8 @@ pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Resu
     result
 }
 
-/// A subtransaction that has begun, and what was current before it. Exactly one of [`Begun::release`] and [`Begun::roll_back`] ends it.
+/// A subtransaction that has begun, and what was current before it. Exactly one of [`Begun::release`] and [`Begun::roll_back`]
+/// ends it.
 #[derive(Clone, Copy)]
 struct Begun {
     /// Where the caller allocates.
@@ -78,8 +80,8 @@ impl Begun {
         connection::ensure();
         // SAFETY: these are the server's own variables. A function of ours runs with both set, and in one thread.
         let begun = unsafe { Begun { context: pg_sys::CurrentMemoryContext, owner: pg_sys::CurrentResourceOwner } };
-        // SAFETY: functions of ours run in a transaction, and the server allows a null for the name. The context was current until
-        // now, and belongs to what is around the subtransaction.
+        // SAFETY: functions of ours run in a transaction, and the server allows a null for the name. The context was current
+        // until now, and belongs to what is around the subtransaction.
         unsafe {
             pg_sys::BeginInternalSubTransaction(std::ptr::null());
             pg_sys::MemoryContextSwitchTo(begun.context);
@@ -89,8 +91,8 @@ impl Begun {
 
     /// Ends it and takes back its effects.
     fn roll_back(self) {
-        // SAFETY: the subtransaction is the innermost one: every one that began in it has ended. After an error another context may
-        // be current, so the caller's is first: the server frees the one of the subtransaction.
+        // SAFETY: the subtransaction is the innermost one: every one that began in it has ended. After an error another context
+        // may be current, so the caller's is first: the server frees the one of the subtransaction.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.context);
             pg_sys::RollbackAndReleaseCurrentSubTransaction();

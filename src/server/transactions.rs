@@ -28,7 +28,8 @@ impl Place {
     }
 }
 
-/// The view that a query has of the rows. Two that are equal show the same rows: transactions that have ended stay so, and with the same `end` no transaction can begin to count, only stop running.
+/// The view that a query has of the rows. Two that are equal show the same rows: transactions that have ended stay so, and with
+/// the same `end` no transaction can begin to count, only stop running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
     begin: pg_sys::TransactionId,

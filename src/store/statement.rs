@@ -64,8 +64,8 @@ impl Statement {
         Statement { planning: Planning::InStretches, ..Statement::new(sql, types) }
     }
 
-    /// A statement over very many rows, of which the planner expects few because it sees only parameters. The plan has no nested loops
-    /// over them.
+    /// A statement over very many rows, of which the planner expects few because it sees only parameters. The plan has no nested
+    /// loops over them.
     pub const fn in_bulk(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
         Statement { planning: Planning::InBulk, ..Statement::new(sql, types) }
     }
@@ -100,9 +100,9 @@ impl Statement {
         let _planner = Planner::begin(self.planning);
         let read_only = snapshot != Snapshot::Fresh;
         let is_latest = snapshot == Snapshot::Latest;
-        // SAFETY: ensure() has connected to SPI. There is a value and a null flag for each parameter of the plan, and each value is
-        // one of the parameter's type: the types stand beside the SQL text. The pushed snapshot is popped again, or dropped by the
-        // server after an error. What SPI returns is set to null before, and belongs to `Rows` after.
+        // SAFETY: ensure() has connected to SPI. There is a value and a null flag for each parameter of the plan, and each value
+        // is one of the parameter's type: the types stand beside the SQL text. The pushed snapshot is popped again, or dropped by
+        // the server after an error. What SPI returns is set to null before, and belongs to `Rows` after.
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
             if is_latest {
@@ -137,10 +137,10 @@ impl Statement {
     }
 }
 
-/// While it lives, the planner avoids what a statement keeps it from, and the server compiles nothing: a statement is over before its
-/// code would be made, and what the planner avoids and cannot do without has an enormous cost, at which the server would always compile.
-/// The server asks for `jit` when it plans and when it executes, so a plan that was made otherwise is not compiled either. Ends with an
-/// error too.
+/// While it lives, the planner avoids what a statement keeps it from, and the server compiles nothing: a statement is over before
+/// its code would be made, and what the planner avoids and cannot do without has an enormous cost, at which the server would
+/// always compile. The server asks for `jit` when it plans and when it executes, so a plan that was made otherwise is not
+/// compiled either. Ends with an error too.
 struct Planner {
     seqscan: bool,
     bitmapscan: bool,
@@ -214,8 +214,8 @@ impl Rows {
 impl Drop for Rows {
     fn drop(&mut self) {
         if !self.table.is_null() && !std::thread::panicking() {
-            // SAFETY: the table is what SPI returned. It belongs to this alone, and rows borrow from this. After an error the server
-            // has freed it.
+            // SAFETY: the table is what SPI returned. It belongs to this alone, and rows borrow from this. After an error the
+            // server has freed it.
             unsafe { pg_sys::SPI_freetuptable(self.table) };
         }
     }
@@ -237,8 +237,8 @@ impl Row<'_> {
     pub fn optional<T: Column>(&self, column: i32) -> Option<T> {
         let table = self.rows.table;
         let mut is_null = false;
-        // SAFETY: iter() makes rows only where there is a table, and only for the rows that it has. Its description is that of its
-        // rows. For a column that it does not have SPI returns NULL.
+        // SAFETY: iter() makes rows only where there is a table, and only for the rows that it has. Its description is that of
+        // its rows. For a column that it does not have SPI returns NULL.
         let datum = unsafe {
             let tuple = *(*table).vals.add(self.index);
             pg_sys::SPI_getbinval(tuple, (*table).tupdesc, column, &mut is_null)

@@ -89,7 +89,8 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
     })
 }
 
-/// The sums with what is due in the account by now and was not issued yet, counted as if it were; with the part that each schedule brings.
+/// The sums with what is due in the account by now and was not issued yet, counted as if it were; with the part that each
+/// schedule brings.
 fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> (Sums, HashMap<i64, Amount>) {
     let (mut sums, mut brought) = (sums.clone(), HashMap::new());
     if sums.refresh_at.is_none_or(|refresh_at| refresh_at > now) {

@@ -41,8 +41,8 @@ impl FromDatum for JsonText {
         if is_null {
             return None;
         }
-        // SAFETY: the caller vouches that the datum is a jsonb, and it is not NULL. jsonb_out takes one, and returns a text that ends
-        // with a zero byte, which is copied at once.
+        // SAFETY: the caller vouches that the datum is a jsonb, and it is not NULL. jsonb_out takes one, and returns a text that
+        // ends with a zero byte, which is copied at once.
         let text: Option<&CStr> = unsafe { pgrx::direct_function_call(pg_sys::jsonb_out, &[Some(datum)]) };
         text.map(|text| JsonText(text.to_string_lossy().into_owned()))
     }

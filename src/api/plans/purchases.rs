@@ -20,7 +20,8 @@ const INSTALMENTS: std::ops::RangeInclusive<i32> = 2..=120;
 
 /// The price of a quantity, or the quantity that a budget buys; one row.
 ///
-/// Not SECURITY DEFINER: whether costs are shown is decided by the role that calls, which a function that runs as its owner does not see.
+/// Not SECURITY DEFINER: whether costs are shown is decided by the role that calls, which a function that runs as its owner does
+/// not see.
 #[pg_extern(stable, parallel_safe)]
 #[allow(clippy::type_complexity)]
 fn credit_quote(
@@ -56,7 +57,8 @@ fn credit_quote(
     let caller = identity::current_user();
     let quoted = connected_on_demand(|| {
         let quoted = quote::quote(asked, clock::now(), Snapshot::OfCaller)?;
-        // A caller who may only read or spend does not see the provider's cost of a credit, nor anything that it can be computed from.
+        // A caller who may only read or spend does not see the provider's cost of a credit, nor anything that it can be computed
+        // from.
         let quoted = if access::sees_costs(caller) { quoted } else { quoted.without_costs() };
         match quoted.is_refused() {
             true => Err(error::quote_below_floor(asked.plan, &quoted.below_floor())),

@@ -63,6 +63,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
+    /// An attempt that has looked at nothing yet.
     pub(super) fn new(
         items: &'a [Debit<'a>],
         contexts: &'a [Rc<Context>],
@@ -139,7 +140,8 @@ impl<'a> Attempt<'a> {
         Ok(has_written.then_some(outcomes))
     }
 
-    /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not known yet.
+    /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not
+    /// known yet.
     fn lock_losses(&self) -> Option<ByAccount<'a, Losses>> {
         let mut late: ByAccount<'a, Vec<(usize, LateUsage<'a>)>> = ByAccount::new();
         for (index, (item, context)) in self.items.iter().zip(self.contexts).enumerate() {

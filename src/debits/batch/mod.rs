@@ -4,9 +4,9 @@
 //! are written by one statement. Accounts are taken in the order of their names, so two batches cannot deadlock. Where the slots
 //! that are free cover what a lot pays, nothing waits; otherwise the account's lots are locked whole, in drawdown order.
 //!
-//! Keys, what is due and the rows of accounts come before, and are kept. Then one attempt is one subtransaction, with none within it: when
-//! what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay ([`late`]) is drawn with
-//! the rest; what those lots lost is locked before any lot that is in force.
+//! Keys, what is due and the rows of accounts come before, and are kept. Then one attempt is one subtransaction, with none within
+//! it: when what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay
+//! ([`late`]) is drawn with the rest; what those lots lost is locked before any lot that is in force.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -127,7 +127,8 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
     Err(error::too_contended(first.account, MAX_ATTEMPTS))
 }
 
-/// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by them.
+/// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by
+/// them.
 fn account_by_account(items: &[Debit<'_>], mode: Mode) -> Result<Ended> {
     let mut by_account: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {

@@ -67,8 +67,8 @@ impl Over {
         if let Over::Any(window) = self { Some(window) } else { None }
     }
 
-    /// Whether it is longer than another, so that less of a limit makes the other's pointless. A window fits into no period of the
-    /// calendar: it may lie over the end of one.
+    /// Whether it is longer than another, so that less of a limit makes the other's pointless. A window fits into no period of
+    /// the calendar: it may lie over the end of one.
     fn outlasts(self, other: Over) -> bool {
         match (self, other) {
             (Over::Every(longer), Over::Every(shorter)) => longer > shorter,
@@ -133,8 +133,9 @@ impl Limit {
     }
 }
 
-/// Lays a limit out over slots, of which so much was used: the headroom in parts that serve debits of `amount`, the first of them at slot
-/// `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. What each slot may use.
+/// Lays a limit out over slots, of which so much was used: the headroom in parts that serve debits of `amount`, the first of them
+/// at slot `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. What each
+/// slot may use.
 pub fn spread(limit: Amount, used: Amount, amount: Amount, slots: i16, first: i16, decimals: u32) -> Option<Vec<Amount>> {
     let headroom = limit.checked_sub(used)?;
     let parts = crate::domain::ledger::layout::spread(headroom.max(Amount::ZERO), amount, slots, decimals);

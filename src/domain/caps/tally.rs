@@ -6,7 +6,8 @@ use crate::domain::amount::Amount;
 use crate::domain::caps::period::Period;
 use crate::domain::caps::rolling::Window;
 
-/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is shorter.
+/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is
+/// shorter.
 pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 impl Period {
@@ -27,8 +28,8 @@ pub struct Tally {
     /// The period that `used` belongs to; of a rolling window it is all there is since then.
     pub since: DateTime<Utc>,
     pub used: Amount,
-    /// Of a rolling window: when each step began in which something was used, in order, and how much. Of the calendar: the later periods
-    /// in which a clock that was ahead has used something; mostly there are none.
+    /// Of a rolling window: when each step began in which something was used, in order, and how much. Of the calendar: the later
+    /// periods in which a clock that was ahead has used something; mostly there are none.
     pub steps: Option<Vec<(DateTime<Utc>, Amount)>>,
 }
 

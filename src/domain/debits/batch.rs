@@ -95,8 +95,9 @@ struct Lapsed {
     pooled: Amount,
 }
 
-/// Draws a debit that the caps at the positions `counting` count: what it takes is counted in them. If it is usage that came late, the losses
-/// at the positions `paying` pay first, in their order, and lots what those do not cover. How it ends, and what each loss pays.
+/// Draws a debit that the caps at the positions `counting` count: what it takes is counted in them. If it is usage that came
+/// late, the losses at the positions `paying` pay first, in their order, and lots what those do not cover. How it ends, and what
+/// each loss pays.
 pub fn draw_late(
     lots: &mut [BatchLot],
     (losses, paying): (&mut [BatchLoss], &[usize]),
@@ -160,7 +161,8 @@ fn draw_rest(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], d
     drawn
 }
 
-/// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from there.
+/// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from
+/// there.
 pub fn draw(lots: &mut [BatchLot], debit: &BatchDebit<'_>) -> Drawn {
     let mut uncovered = debit.amount;
     let mut paid = Vec::new();

@@ -1,8 +1,8 @@
 //! The credits that will expire unused if usage goes on as it was.
 //!
 //! Every member and operation goes on at its own even pace, and draws from the lots in drawdown order. Between two instants at
-//! which a lot begins or ends nothing changes but what is left, so these stretches are simulated as one debit each. What schedules will
-//! issue until then competes with the lots that are there, and what rolls over is not lost.
+//! which a lot begins or ends nothing changes but what is left, so these stretches are simulated as one debit each. What
+//! schedules will issue until then competes with the lots that are there, and what rolls over is not lost.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,8 @@ pub struct Fate {
     pub lost: Amount,
 }
 
-/// The fate of each lot, in drawdown order. Lots that schedules issue until the last of them expires pay as well, and so does what rolls over. Their own fate is not told.
+/// The fate of each lot, in drawdown order. Lots that schedules issue until the last of them expires pay as well, and so does
+/// what rolls over. Their own fate is not told.
 ///
 /// # Panics
 /// When the window has no length.
@@ -112,7 +113,8 @@ fn end(lot: &Lot) -> Option<DateTime<Utc>> {
 }
 
 impl Pace {
-    /// The part of an amount per window that is used after some time, in billionths: rounded down to what can be debited, so that a stretch takes neither more nor less than its parts.
+    /// The part of an amount per window that is used after some time, in billionths: rounded down to what can be debited, so that
+    /// a stretch takes neither more nor less than its parts.
     fn due(&self, amount: Amount, elapsed: TimeDelta) -> i128 {
         let micros = |length: TimeDelta| i128::from(length.num_microseconds().unwrap_or(i64::MAX));
         let (window, elapsed) = (micros(self.window), micros(elapsed));

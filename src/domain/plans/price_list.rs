@@ -1,7 +1,8 @@
-//! Volume discounts: what a quantity of credits costs by the tiers of a plan, what a budget buys, and what the next tier would cost.
+//! Volume discounts: what a quantity of credits costs by the tiers of a plan, what a budget buys, and what the next tier would
+//! cost.
 //!
-//! The models have the field's names: `volume` (all credits at the price of the tier that is reached), `graduated` (each band at its
-//! own), `package` (bundles of a fixed size) and `stairstep` (one price for a range of quantities).
+//! The models have the field's names: `volume` (all credits at the price of the tier that is reached), `graduated` (each band at
+//! its own), `package` (bundles of a fixed size) and `stairstep` (one price for a range of quantities).
 
 use std::fmt;
 use std::str::FromStr;
@@ -136,7 +137,8 @@ impl PriceList {
         &self.tiers
     }
 
-    /// The price of a quantity above zero when `before` was bought in the same commitment period already: the tier that is reached depends on both. `None` when the total is out of range.
+    /// The price of a quantity above zero when `before` was bought in the same commitment period already: the tier that is
+    /// reached depends on both. `None` when the total is out of range.
     pub fn quote(&self, quantity: Amount, before: Amount) -> Option<Quote> {
         assert!(quantity.is_positive() && before >= Amount::ZERO);
         if self.model == Model::Package {
@@ -195,8 +197,8 @@ impl PriceList {
         self.rounded(exact[0].0, sold, &exact)
     }
 
-    /// As many bundles of a tier as fit, and for the rest smaller ones, or one more of it where that costs no more. So the total never
-    /// falls when the quantity grows.
+    /// As many bundles of a tier as fit, and for the rest smaller ones, or one more of it where that costs no more. So the total
+    /// never falls when the quantity grows.
     fn covering(&self, tier: usize, nanos: i128) -> Vec<(usize, i128)> {
         let size = self.tiers[tier].from.nanos();
         let (whole, rest) = (nanos / size, nanos % size);

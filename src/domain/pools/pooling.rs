@@ -1,7 +1,8 @@
-//! The right to spend the pool: an account's policy, and the rules that override it for departments and members, each from an instant on.
+//! The right to spend the pool: an account's policy, and the rules that override it for departments and members, each from an
+//! instant on.
 //!
-//! A member goes by his own override, else by that of the nearest department above him, else by the account's policy. What an agreement
-//! says is the account's policy while it lasts, unless the account was told otherwise since.
+//! A member goes by his own override, else by that of the nearest department above him, else by the account's policy. What an
+//! agreement says is the account's policy while it lasts, unless the account was told otherwise since.
 
 use std::collections::HashMap;
 
@@ -121,7 +122,8 @@ impl Policy {
         self.rules.contains_key(target)
     }
 
-    /// The policy that counts at an instant for a member of a department, or without a member for those who have no rule of their own.
+    /// The policy that counts at an instant for a member of a department, or without a member for those who have no rule of their
+    /// own.
     pub fn resolve(&self, member: Option<&str>, department: Option<&str>, at: DateTime<Utc>) -> Resolved {
         let mut course = Course { at, from: None, until: None };
         let mut of_target = |target: &Target| self.rules.get(target).and_then(|rules| course.follow(rules));

@@ -1,7 +1,7 @@
 //! Rebalancing: what light users leave unused goes to heavy ones.
 //!
-//! A seat needs what it used in the window that is looked at. A member who holds more gives of the rest, a member who holds less gets what is
-//! missing. The greatest need is covered first, from the greatest surplus: that takes the fewest transfers.
+//! A seat needs what it used in the window that is looked at. A member who holds more gives of the rest, a member who holds less
+//! gets what is missing. The greatest need is covered first, from the greatest surplus: that takes the fewest transfers.
 
 use crate::domain::amount::Amount;
 use crate::domain::pools::transfers::{Owner, Transfers};

@@ -117,8 +117,8 @@ impl Rate {
         self.scope != Scope::Call && !self.tiers.is_empty()
     }
 
-    /// The price of a quantity after `used` of the same period: rounded once, and at least the minimum unless the quantity is zero.
-    /// `None` outside the range of amounts.
+    /// The price of a quantity after `used` of the same period: rounded once, and at least the minimum unless the quantity is
+    /// zero. `None` outside the range of amounts.
     pub fn price(&self, quantity: Amount, used: Amount, precision: Precision) -> Option<Amount> {
         if quantity.is_zero() {
             return Some(Amount::ZERO);

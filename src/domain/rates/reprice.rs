@@ -55,8 +55,8 @@ impl Priced {
     }
 }
 
-/// The rate that follows when the cost becomes `new_cost`. Tiers keep their proportion to the first band; a minimum stays. Credits
-/// are rounded once, half to even.
+/// The rate that follows when the cost becomes `new_cost`. Tiers keep their proportion to the first band; a minimum stays.
+/// Credits are rounded once, half to even.
 pub fn reprice(old: &Priced, new_cost: Decimal, fiat: Option<Decimal>, policy: Policy) -> Result<Priced, RepriceError> {
     let credits = Fraction::from(old.rate.credits);
     let cost = Fraction::from(new_cost);

@@ -1,9 +1,9 @@
 //! The lots that a schedule brings: which are due, with which dates, and which part of their unused credits rolls on.
 //!
-//! One line of a schedule is its account's pool, one member, or the pool that seats feed: then what they bring at one instant is one lot.
-//! A line is computed in the order of time from what was issued before, so
-//! it comes out the same whether it is computed at every boundary or months later: from the boundary on nobody spends before what is
-//! due is there. At one instant unused credits roll before fresh ones are issued.
+//! One line of a schedule is its account's pool, one member, or the pool that seats feed: then what they bring at one instant is
+//! one lot. A line is computed in the order of time from what was issued before, so it comes out the same whether it is computed
+//! at every boundary or months later: from the boundary on nobody spends before what is due is there. At one instant unused
+//! credits roll before fresh ones are issued.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,9 @@ pub struct Due {
     pub next: Option<DateTime<Utc>>,
 }
 
-/// The lots and steps of the line that are due up to an instant. The pool or a member is one seat; where several feed the pool, or none does at present, the line is all of them. `before` has for each seat the amount that the schedules of a plan that was left granted for the same time: by that much less is due. It is empty where nothing was.
+/// The lots and steps of the line that are due up to an instant. The pool or a member is one seat; where several feed the pool,
+/// or none does at present, the line is all of them. `before` has for each seat the amount that the schedules of a plan that was
+/// left granted for the same time: by that much less is due. It is empty where nothing was.
 pub fn due(
     terms: &Terms,
     seats: &[Line],
@@ -190,7 +192,8 @@ pub fn preview(
 }
 
 impl Terms {
-    /// Whether lots are looked at when they end: what is left of them may go on, or their end may come sooner than they were told.
+    /// Whether lots are looked at when they end: what is left of them may go on, or their end may come sooner than they were
+    /// told.
     pub fn settles(&self) -> bool {
         self.rollover.is_some() || self.ends_lots
     }
@@ -205,8 +208,8 @@ impl Terms {
         credits.minus(&known).round(self.precision).expect("a part of an amount")
     }
 
-    /// The days of a period that its amount is for, and the part of the amount for them; a day that has begun counts at the beginning, not
-    /// at the end. Periods within a day count by the time itself.
+    /// The days of a period that its amount is for, and the part of the amount for them; a day that has begun counts at the
+    /// beginning, not at the end. Periods within a day count by the time itself.
     fn prorated(&self, whole: Stretch, from: DateTime<Utc>, calendar: &impl Calendar) -> (Stretch, Fraction) {
         let time = self.time(whole, from);
         let part = (if self.proration.first { time.0 } else { whole.0 }, time.1);

@@ -1,8 +1,8 @@
 //! True-up: a period's commitment against what was consumed in it, and what follows from the difference.
 //!
-//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not due again:
-//! credits that were bought in the period count towards its commitment even where they were not used, and use of bought credits is no
-//! debt, whenever they were bought.
+//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not
+//! due again: credits that were bought in the period count towards its commitment even where they were not used, and use of
+//! bought credits is no debt, whenever they were bought.
 
 use chrono::{DateTime, Utc};
 
@@ -42,7 +42,8 @@ pub struct Facts {
     pub committed: Amount,
     /// The eligible credits that were consumed.
     pub used: Amount,
-    /// The credits that the period before left: an overage above zero, which counts here; a shortfall below it, which adds to the promise.
+    /// The credits that the period before left: an overage above zero, which counts here; a shortfall below it, which adds to the
+    /// promise.
     pub carried_in: Amount,
     /// The credits that were granted for money in it and not taken back, and the rest of that from earlier periods.
     pub prepaid: Amount,
@@ -96,7 +97,8 @@ fn above_zero(amount: Amount) -> Amount {
     amount.max(Amount::ZERO)
 }
 
-/// The part of what is promised for each period of a cycle that falls between two instants: whole periods count whole, parts by time.
+/// The part of what is promised for each period of a cycle that falls between two instants: whole periods count whole, parts by
+/// time.
 pub fn part(
     cycle: Cycle,
     promised: impl Fn(i64) -> Amount,

@@ -1,8 +1,9 @@
-//! The tables that are read and written directly: which columns of them are used, by name and type, and by which indexes rows are found.
+//! The tables that are read and written directly: which columns of them are used, by name and type, and by which indexes rows are
+//! found.
 //!
-//! This is the only place that says so. A column has no fixed position: [`Positions`] has where it stands in the table as it is, so
-//! columns that somebody added or dropped do no harm. A nullable column of our own that debits do not write needs no entry here; one that
-//! they write or read is one more line in its table.
+//! This is the only place that says so. A column has no fixed position: [`Positions`] has where it stands in the table as it is,
+//! so columns that somebody added or dropped do no harm. A nullable column of our own that debits do not write needs no entry
+//! here; one that they write or read is one more line in its table.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;

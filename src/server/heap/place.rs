@@ -48,8 +48,8 @@ thread_local! {
 
 impl<T: Columns> Table<T> {
     /// The row of this key, whose lock the caller holds: nobody else changes it, so its newest committed version, or the one this
-    /// transaction wrote, is the one to change. The place is remembered under `name`. `is_it` says whether a row has the key. `key`
-    /// is made only where the index has to be asked.
+    /// transaction wrote, is the one to change. The place is remembered under `name`. `is_it` says whether a row has the key.
+    /// `key` is made only where the index has to be asked.
     pub fn find<const KEYS: usize>(
         &self,
         index: pg_sys::Oid,
@@ -91,8 +91,8 @@ impl<T: Columns> Table<T> {
 
     fn find_by_index(&self, index: pg_sys::Oid, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
         let count = key.len() as i32;
-        // SAFETY: the table is open, and the index is one of it on plain columns, as the module `relations` checked. The
-        // key lives until the scan ends. The scan goes by the index, which the assertion makes sure of. The index yields places in
+        // SAFETY: the table is open, and the index is one of it on plain columns, as the module `relations` checked. The key
+        // lives until the scan ends. The scan goes by the index, which the assertion makes sure of. The index yields places in
         // pages that the table has, and each buffer that is read stays pinned until version_at() gives it back.
         unsafe {
             let scan = pg_sys::systable_beginscan(

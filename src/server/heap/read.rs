@@ -19,7 +19,8 @@ pub struct Scan<T> {
 }
 
 impl<T: Columns> Scan<T> {
-    /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made it.
+    /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made
+    /// it.
     ///
     /// The index is chosen again with the table's lock held: while the lock was waited for, the index may have been made anew.
     pub fn open(choose: impl Fn(&Relations) -> Indexed<T>) -> Option<Scan<T>> {
@@ -55,8 +56,8 @@ impl<T: Columns> Scan<T> {
     /// The next row. What its values point to is there until the row after it is asked for.
     pub fn next_row(&mut self) -> Option<Row<'_, T>> {
         assert!(!self.scan.is_null(), "a scan that has begun");
-        // SAFETY: the scan has begun, and the slot `row` is one of its table. The values point into the page, which the slot keeps
-        // pinned until the next row, and the borrow of `self` lasts no longer.
+        // SAFETY: the scan has begun, and the slot `row` is one of its table. The values point into the page, which the slot
+        // keeps pinned until the next row, and the borrow of `self` lasts no longer.
         unsafe {
             if !pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.row) {
                 return None;
@@ -95,7 +96,8 @@ impl<T> Drop for Scan<T> {
     }
 }
 
-/// Applies `take` to the row of this key, which is the whole key of a unique index. `None` when there is no such row, `Err` when the table is not as this extension made it.
+/// Applies `take` to the row of this key, which is the whole key of a unique index. `None` when there is no such row, `Err` when
+/// the table is not as this extension made it.
 pub fn by_key<T: Columns, R>(
     choose: impl Fn(&Relations) -> Indexed<T>,
     key: &mut [pg_sys::ScanKeyData],
@@ -106,8 +108,8 @@ pub fn by_key<T: Columns, R>(
     Ok(scan.next_row().map(take))
 }
 
-/// How many rows meet all conditions, up to `most`. Rows that others have written and not committed count too. `None` when the table
-/// is not as this extension made it.
+/// How many rows meet all conditions, up to `most`. Rows that others have written and not committed count too. `None` when the
+/// table is not as this extension made it.
 pub fn count_with_uncommitted<T: Columns>(
     choose: impl Fn(&Relations) -> Indexed<T>,
     conditions: &mut [pg_sys::ScanKeyData],

@@ -16,8 +16,8 @@ const TRIGGERS_OF_SLOT: &[&CStr] = &[c"slot_91_refuse_delete", c"slot_92_refuse_
 const TRIGGERS_OF_ENTRY: &[&CStr] =
     &[c"entry_10_check", c"entry_20_apply", c"entry_90_refuse_update", c"entry_91_refuse_delete", c"entry_92_refuse_truncate"];
 
-/// The lock of a table under which a debit writes it. A debit looks at the table under the same lock, and so waits until others have
-/// changed it.
+/// The lock of a table under which a debit writes it. A debit looks at the table under the same lock, and so waits until others
+/// have changed it.
 const WRITING: u32 = pg_sys::RowExclusiveLock;
 
 /// The lock under which the view `credit.status` looks at it: it does not wait for an index that is being made.
@@ -177,7 +177,8 @@ fn id(name: &CStr) -> pg_sys::Oid {
     unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"credit".as_ptr(), false)) }
 }
 
-/// Opens a table and applies `look` to it. The lock is kept to the end of the transaction. Raises an error when the table is not there.
+/// Opens a table and applies `look` to it. The lock is kept to the end of the transaction. Raises an error when the table is not
+/// there.
 fn with_table<R>(table: pg_sys::Oid, lock: u32, look: impl FnOnce(pg_sys::Relation) -> R) -> R {
     // SAFETY: the server raises an error for an id that is no table. After an error it closes what is open.
     let relation = unsafe { pg_sys::table_open(table, lock as i32) };
@@ -304,14 +305,14 @@ unsafe fn check_triggers(relation: pg_sys::Relation, known: &[&CStr]) -> Result<
     }
 }
 
-/// Checks that all indexes are on plain columns and are checked at once. For others the server's direct insert does not do all that
-/// the executor does.
+/// Checks that all indexes are on plain columns and are checked at once. For others the server's direct insert does not do all
+/// that the executor does.
 ///
 /// # Safety
 /// The relation is open.
 unsafe fn check_indexes(relation: pg_sys::Relation) -> Result<(), Obstacle> {
-    // SAFETY: the caller vouches for the relation. The server opens all its indexes and describes each of the `ri_NumIndices`; they
-    // are open until they are closed below, and a name is copied before.
+    // SAFETY: the caller vouches for the relation. The server opens all its indexes and describes each of the `ri_NumIndices`;
+    // they are open until they are closed below, and a name is copied before.
     unsafe {
         let indexes = pg_sys::CatalogOpenIndexes(relation);
         let state = &*indexes;

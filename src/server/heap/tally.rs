@@ -1,4 +1,5 @@
-//! How often this session read and wrote directly, and how often through SQL: the view `credit.status` says it, and the tests count it.
+//! How often this session read and wrote directly, and how often through SQL: the view `credit.status` says it, and the tests
+//! count it.
 
 use std::cell::Cell;
 

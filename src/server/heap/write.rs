@@ -11,7 +11,8 @@ use crate::server::heap::{deform, form};
 const ROWS_AT_A_TIME: usize = 64;
 
 impl<T: Columns> Table<T> {
-    /// Writes one column of a row that was found, and which no index has. The caller holds what keeps others from changing the row.
+    /// Writes one column of a row that was found, and which no index has. The caller holds what keeps others from changing the
+    /// row.
     pub fn update_column(&self, found: &Found, column: T, value: pg_sys::Datum) {
         let (columns, column) = (found.values.len(), self.positions.of(column));
         let mut values = vec![pg_sys::Datum::from(0); columns];
@@ -20,7 +21,8 @@ impl<T: Columns> Table<T> {
         values[column] = value;
         replaced[column] = true;
         // SAFETY: the table is open for writing, and the row is a copy of one of its rows. The vectors have an element for each
-        // column of it. The caller gives a value of the column's type, and holds the lock under which nobody else changes the row.
+        // column of it. The caller gives a value of the column's type, and holds the lock under which nobody else changes the
+        // row.
         unsafe {
             let description = (*self.relation).rd_att;
             let tuple = pg_sys::heap_modify_tuple(
@@ -103,15 +105,16 @@ impl<T: Columns> Table<T> {
 /// Adds the entry of a row to an index on plain columns, which is what [`relations`](super::relations) allows.
 ///
 /// # Safety
-/// Table and index are open for writing. The row was just written into the table, and has these values in the order of its columns.
+/// Table and index are open for writing. The row was just written into the table, and has these values in the order of its
+/// columns.
 unsafe fn insert_index_entry(
     table: pg_sys::Relation,
     index: pg_sys::Relation,
     tuple: pg_sys::HeapTuple,
     row: &[Option<pg_sys::Datum>],
 ) {
-    // SAFETY: the caller vouches for table, index and row. An index has at most INDEX_MAX_KEYS columns; those of an index on plain
-    // columns are numbers of columns of the table, from 1. The unused rest of the arrays is not read.
+    // SAFETY: the caller vouches for table, index and row. An index has at most INDEX_MAX_KEYS columns; those of an index on
+    // plain columns are numbers of columns of the table, from 1. The unused rest of the arrays is not read.
     unsafe {
         let info = pg_sys::BuildIndexInfo(index);
         // An index that is just being made concurrently is filled by the transaction that makes it, which waits for this one.

@@ -12,8 +12,8 @@ const IMPATIENCE: i32 = 10;
 /// Whether the call that runs is an impatient one.
 static IS_IMPATIENT: AtomicBool = AtomicBool::new(false);
 
-/// A call of a transaction in which an earlier call debited. Only such transactions, and single calls that they meet, can wait in a circle.
-/// An impatient call looks for a deadlock sooner than a single call, so that it is the one that is ended.
+/// A call of a transaction in which an earlier call debited. Only such transactions, and single calls that they meet, can wait in
+/// a circle. An impatient call looks for a deadlock sooner than a single call, so that it is the one that is ended.
 pub struct Impatience {
     timeout: i32,
 }

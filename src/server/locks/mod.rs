@@ -1,5 +1,5 @@
-//! The extension's own locks: heavyweight ones of the server, beside those of tables and rows. They cost no WAL, are seen in `pg_locks`, and
-//! end with the (sub)transaction. Deadlock detection, `lock_timeout` and cancelling work as for every lock.
+//! The extension's own locks: heavyweight ones of the server, beside those of tables and rows. They cost no WAL, are seen in
+//! `pg_locks`, and end with the (sub)transaction. Deadlock detection, `lock_timeout` and cancelling work as for every lock.
 //!
 //! - [`Space`]: all kinds, with their numbers
 //! - [`slot`]: the lock of a slot of a lot or of a cap
@@ -18,8 +18,8 @@ use pgrx::pg_sys;
 
 use crate::domain::ledger::request::Fingerprint;
 
-/// The kinds of locks. Each is a space of its own beside those of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2: ours cannot
-/// collide with them. The view `credit.status` names some of the numbers (`objsubid` in `pg_locks`).
+/// The kinds of locks. Each is a space of its own beside those of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2:
+/// ours cannot collide with them. The view `credit.status` names some of the numbers (`objsubid` in `pg_locks`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(super) enum Space {

@@ -6,8 +6,8 @@ use pgrx::pg_sys;
 
 use crate::server::locks::{Acquired, Space, acquire, hash_of_name};
 
-/// How many locks there are for the names of accounts, and for those of plans: few, so that closing the periods of very many accounts does
-/// not fill the server's lock table. Names that share a number wait for each other, which harms nobody.
+/// How many locks there are for the names of accounts, and for those of plans: few, so that closing the periods of very many
+/// accounts does not fill the server's lock table. Names that share a number wait for each other, which harms nobody.
 const NAMED_LOCKS: u64 = 512;
 
 /// The step of maintenance that adds up consumption: reports may do it too.
@@ -23,8 +23,8 @@ pub fn share_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
     lock_closing(accounts, pg_sys::ShareLock);
 }
 
-/// Takes the locks of closing a period of the accounts exclusively, for a call that closes one. They are taken in one order, so that two
-/// such calls do not deadlock.
+/// Takes the locks of closing a period of the accounts exclusively, for a call that closes one. They are taken in one order, so
+/// that two such calls do not deadlock.
 pub fn acquire_closing<'a>(accounts: impl Iterator<Item = &'a str>) {
     lock_closing(accounts, pg_sys::ExclusiveLock);
 }

@@ -1,8 +1,8 @@
 //! The lock of a slot: its holder may update the slot's row and will not wait for it there.
 //!
 //! A row lock alone will not do. An `UPDATE ... WHERE remaining >= x` that has to wait and then finds too little keeps the row
-//! locked, and a transaction that goes on to another row while it holds that deadlocks sooner or later. So a debit first takes this
-//! lock without waiting; the row behind it is then free. It ends with the (sub)transaction.
+//! locked, and a transaction that goes on to another row while it holds that deadlocks sooner or later. So a debit first takes
+//! this lock without waiting; the row behind it is then free. It ends with the (sub)transaction.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -121,8 +121,8 @@ pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
     assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
 }
 
-/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether it counts a
-/// rolling window.
+/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether
+/// it counts a rolling window.
 pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally, is_rolling: bool) {
     let slots: Vec<i16> = (0..allowances.len() as i16).collect();
     let (steps, used_by_step) = columns(tally);

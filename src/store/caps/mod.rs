@@ -198,7 +198,8 @@ thread_local! {
 /// How many periods one backend remembers at most; then it forgets all of them at once.
 const MOST_PERIODS: usize = 10_000;
 
-/// The periods that were looked up last: the members of an account share its caps, and the calendar is asked once for all of them.
+/// The periods that were looked up last: the members of an account share its caps, and the calendar is asked once for all of
+/// them.
 #[derive(Default)]
 struct Periods {
     /// The generation under which they were looked up: the account's time zone may change.
@@ -276,7 +277,8 @@ pub struct Moving {
     pub anchor: DateTime<Utc>,
 }
 
-/// The caps of a department and of those below it, as they will be below another path. Where that has caps of its own, those stay.
+/// The caps of a department and of those below it, as they will be below another path. Where that has caps of its own, those
+/// stay.
 pub fn moving(account: &str, from: &str, to: &str) -> Vec<Moving> {
     let of_row = |row: Row<'_>| Moving {
         unit: row.get(1),

@@ -6,9 +6,10 @@ use pgrx::prelude::*;
 
 use crate::store::statement::{Row, Statement};
 
-// Whole days are added up already. Of the days that the period cuts, and of what came since, the lines are read: those of a day lie between
-// the first and the last posting that were added to it. Lines of a cut day count with their own share of the price, which may be of thirds:
-// the values are rounded one after the other, each to what the sum up to it has grown by, so that the departments add up to all of it.
+// Whole days are added up already. Of the days that the period cuts, and of what came since, the lines are read: those of a day
+// lie between the first and the last posting that were added to it. Lines of a cut day count with their own share of the price,
+// which may be of thirds: the values are rounded one after the other, each to what the sum up to it has grown by, so that the
+// departments add up to all of it.
 static BY_DEPARTMENT: Statement = Statement::by_index(
     "WITH bound AS (
          SELECT time_zone, ($3 AT TIME ZONE time_zone)::date AS first, ($4 AT TIME ZONE time_zone)::date AS last

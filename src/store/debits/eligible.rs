@@ -285,7 +285,8 @@ pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
     rows.iter().map(lot).collect()
 }
 
-/// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which a call that needs several locks them.
+/// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which a call that
+/// needs several locks them.
 pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str, members: Option<&[&str]>) -> Vec<i64> {
     let members = members.map(<[&str]>::to_vec);
     OPEN_LOTS.execute(snapshot, &[&account, &unit, &members]).iter().map(|row| row.get(1)).collect()

@@ -86,7 +86,8 @@ impl Context {
         self
     }
 
-    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since; a seat changes nothing.
+    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since; a seat
+    /// changes nothing.
     pub fn holds(&self, now: &Context) -> bool {
         let of_account =
             |context: &Context| (context.pooling.pooling, context.require_members, context.self_seating, context.decimals);
@@ -151,7 +152,8 @@ static CHANGE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
 );
 
-// A lock alone would leave no mark: a transaction with an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
+// A lock alone would leave no mark: a transaction with an older snapshot (REPEATABLE READ) would go on with what was bought and
+// agreed then.
 static LOCK: Statement = Statement::by_index("UPDATE credit.account SET created_at = created_at WHERE account = $1", &[TEXTOID]);
 
 static LOCK_IF_FREE: Statement =
@@ -385,8 +387,8 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 
-/// Locks the account's row: its purchases and agreements happen one after the other. Debits wait for it where something is due, or a seat
-/// comes.
+/// Locks the account's row: its purchases and agreements happen one after the other. Debits wait for it where something is due,
+/// or a seat comes.
 pub fn lock(account: &str) {
     LOCK.run(&[&account]);
 }
@@ -477,8 +479,8 @@ pub fn seat_member(account: &str, member: &str, now: DateTime<Utc>) {
     SEAT_MEMBER.run(&[&account, &member, &now]);
 }
 
-/// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about to
-/// register count too.
+/// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about
+/// to register count too.
 pub fn self_registered(account: &str, now: DateTime<Utc>, most: i32) -> i32 {
     let instant = |days| values::timestamptz(now + TimeDelta::days(days)).into_datum().expect("an instant");
     let mut conditions = [

@@ -12,8 +12,8 @@ use crate::domain::ledger::drawdown::Source;
 use crate::store::debits::eligible::{Eligibility, source_of_row};
 use crate::store::statement::{Rows, Statement};
 
-// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit on what
-// is carried before it expires, or when an adjustment added to it.
+// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit
+// on what is carried before it expires, or when an adjustment added to it.
 static EXPIRE: Statement = Statement::by_index(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
@@ -49,8 +49,8 @@ macro_rules! in_drawdown_order {
     };
 }
 
-// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot lost
-// counts from when it lost it, whether or not the lot lives on.
+// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot
+// lost counts from when it lost it, whether or not the lot lives on.
 static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
@@ -179,8 +179,8 @@ fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
 /// A usage, and when it happened.
 pub type LateUsage<'a> = (Eligibility<'a>, DateTime<Utc>);
 
-/// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet; in
-/// drawdown order. Those of schedules are settled by the refresh.
+/// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet;
+/// in drawdown order. Those of schedules are settled by the refresh.
 pub fn unswept(late: &[LateUsage<'_>], now: DateTime<Utc>) -> Vec<i64> {
     run_any(&UNSWEPT, late, now).iter().map(|row| row.get(1)).collect()
 }

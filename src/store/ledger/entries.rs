@@ -213,6 +213,7 @@ pub fn mark_posted(account: &str, posting: i64, line: i32) {
     assert_eq!(MARK_POSTED.run(&[&account, &posting, &line]).count(), 1, "posting {posting} to mark");
 }
 
+/// Whether the account has a posting of this id.
 pub fn posting_exists(account: &str, posting: i64) -> bool {
     POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
 }

@@ -34,7 +34,9 @@ static CLOSE: Statement = Statement::by_index(
 static REOPEN: Statement =
     Statement::by_index("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
-// A lot that rolls over is settled by the refresh of its schedule, not by the sweep. The statement locks what it finds, so that two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any will do, and sorting them would be most of the work.
+// A lot that rolls over is settled by the refresh of its schedule, not by the sweep. The statement locks what it finds, so that
+// two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any
+// will do, and sorting them would be most of the work.
 static DUE: Statement = Statement::by_index(
     "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
          WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
@@ -110,7 +112,8 @@ static APPLY_INSERTED: Statement = Statement::new(
     &[TEXTOID, INT8OID],
 );
 
-// $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is moved ($9).
+// $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is
+// moved ($9).
 static MOVE: Statement = Statement::new(
     "WITH moved AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
@@ -193,6 +196,7 @@ pub struct LotTerms {
     pub applies_to: Option<Vec<String>>,
 }
 
+/// The terms of a lot; `None` when the account has no such lot.
 pub fn terms(account: &str, lot: i64) -> Option<LotTerms> {
     let rows = TERMS.run(&[&account, &lot]);
     rows.first().map(|row| LotTerms { unit: row.get(1), member: row.optional(2), applies_to: row.optional(3) })

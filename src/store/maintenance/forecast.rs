@@ -20,8 +20,8 @@ static LOTS: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve. Credits that
-// were given back of a debit were not used.
+// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve.
+// Credits that were given back of a debit were not used.
 static USAGE: Statement = Statement::new(
     "SELECT e.member, e.operation, LEAST(- sum(e.amount + COALESCE(c.given_back, 0)), 999999999999999.999999999)
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot

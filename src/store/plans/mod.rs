@@ -113,6 +113,7 @@ pub struct Plan {
     pub flags_only: bool,
 }
 
+/// The plan of this name.
 pub fn plan(plan: &str, snapshot: Snapshot) -> Option<Plan> {
     PLAN.execute(snapshot, &[&plan]).first().map(|row| Plan {
         unit: row.get(1),
@@ -167,6 +168,7 @@ pub fn is_settled(plan: &str) -> bool {
     IS_SETTLED.run(&[&plan]).first().expect("one row").get(1)
 }
 
+/// The list price of a plan at an instant.
 pub fn list_price(plan: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Option<Decimal> {
     LIST_PRICE.execute(snapshot, &[&plan, &at]).first().map(|row| row.get(1))
 }
@@ -176,6 +178,7 @@ pub fn last_price_at(plan: &str) -> Option<DateTime<Utc>> {
     LAST_PRICE_AT.run(&[&plan]).first().and_then(|row| row.optional(1))
 }
 
+/// Adds a list price of a plan, from an instant on.
 pub fn add_price(plan: &str, from: DateTime<Utc>, list_price: Decimal, now: DateTime<Utc>) {
     ADD_PRICE.run(&[&plan, &from, &list_price, &now]);
 }
@@ -190,6 +193,7 @@ pub fn cost_is_taken(plan: &str, from_quantity: Amount, at: DateTime<Utc>) -> bo
     COST_IS_TAKEN.run(&[&plan, &from_quantity, &at]).first().expect("one row").get(1)
 }
 
+/// Adds the provider's cost of a credit of a plan, from a quantity on.
 pub fn add_cost(plan: &str, from_quantity: Amount, unit_cost: Decimal, now: DateTime<Utc>) {
     ADD_COST.run(&[&plan, &from_quantity, &now, &unit_cost]);
 }
@@ -237,6 +241,7 @@ pub fn tiers_from(plan: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Vec<Tier
         .collect()
 }
 
+/// Ends a version of a tier.
 pub fn end_tier(version: i64, at: DateTime<Utc>) {
     assert_eq!(END_TIER.run(&[&version, &at]).count(), 1, "tier version {version} to end");
 }
@@ -251,6 +256,7 @@ pub struct TierTerms<'a> {
     pub note: Option<&'a str>,
 }
 
+/// Adds a version of a tier.
 pub fn add_tier(plan: &str, new: &TierVersion, terms: &TierTerms<'_>, now: DateTime<Utc>) {
     let TierTerms { billing_period, commitment, expiry, override_reason, note } = terms;
     ADD_TIER.run(&[
@@ -272,6 +278,7 @@ pub fn add_tier(plan: &str, new: &TierVersion, terms: &TierTerms<'_>, now: DateT
     ]);
 }
 
+/// The next id of a version of a tier.
 pub fn next_tier_id() -> i64 {
     NEXT_TIER_ID.run(&[]).first().expect("one row").get(1)
 }

@@ -24,8 +24,8 @@ static MOVED: Statement = Statement::new(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 
-// The periods that have begun and are not bought, the first one first. A period belongs to the subscription in force when it begins;
-// one whose credits would have expired by now is not bought: nobody could use them.
+// The periods that have begun and are not bought, the first one first. A period belongs to the subscription in force when it
+// begins; one whose credits would have expired by now is not bought: nobody could use them.
 static DUE: Statement = Statement::new(
     concat!(
         "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at, s.currency
@@ -51,7 +51,8 @@ static DUE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// A part of a period has no price for one credit: that of the subscription is for a whole period. Where the account's row is locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
+// A part of a period has no price for one credit: that of the subscription is for a whole period. Where the account's row is
+// locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
 static BUY: Statement = Statement::new(
     "WITH bought AS (
          INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity,
@@ -248,6 +249,7 @@ pub struct Returned<'a> {
     pub metadata: Option<&'a str>,
 }
 
+/// Writes credits that a change of plan took back.
 pub fn add_return(new: &Returned<'_>, now: DateTime<Utc>) {
     let written = RETURN.run(&[
         &new.account,
@@ -301,6 +303,7 @@ pub struct NewChange<'a> {
     pub note: Option<String>,
 }
 
+/// Writes a change of plan.
 pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
     let (renewed_currency, renewed_decimals) = new.renewed_money.clone().unzip();
     ADD_CHANGE.run(&[

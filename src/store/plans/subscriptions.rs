@@ -93,8 +93,8 @@ macro_rules! months_between {
 }
 pub(super) use months_between;
 
-// Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of March.
-// The months between the two give its number, but for a part of a month.
+// Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of
+// March. The months between the two give its number, but for a part of a month.
 static PERIOD: Statement = Statement::new(
     concat!(
         "SELECT period.starts_at, period.ends_at,
@@ -169,7 +169,8 @@ pub struct Subscription {
     pub is_ending: bool,
 }
 
-/// How the periods of a subscription follow each other: each begins `phase` months and any number of billing periods after `anchor`.
+/// How the periods of a subscription follow each other: each begins `phase` months and any number of billing periods after
+/// `anchor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
     pub anchor: DateTime<Utc>,
@@ -250,6 +251,7 @@ pub struct NewSubscription<'a> {
     pub metadata: Option<&'a str>,
 }
 
+/// Writes a version of a subscription.
 pub fn add(new: &NewSubscription<'_>, now: DateTime<Utc>) {
     let written = ADD.run(&[
         &new.account,
@@ -284,6 +286,7 @@ pub struct Terms {
     pub committed_until: Option<DateTime<Utc>>,
 }
 
+/// The terms of an agreement or of a version of a tier, for a subscription that begins at an instant.
 pub fn terms(account: &str, agreement: Option<i64>, tier_version: Option<i64>, effective_at: DateTime<Utc>) -> Terms {
     let rows = TERMS.run(&[&account, &agreement, &tier_version, &effective_at]);
     let row = rows.first().expect("an existing account");

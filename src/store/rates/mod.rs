@@ -156,6 +156,7 @@ pub(super) fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     }
 }
 
+/// The dimensions that a column holds.
 pub(super) fn dimensions(text: &str) -> Dimensions {
     Dimensions::parse(text).expect("dimensions that were checked when they were written")
 }
@@ -301,7 +302,8 @@ pub fn period(counter: Counter<'_>) -> Period {
     Period { account, card, operation, dimensions: dimensions.to_json(), scope, start }
 }
 
-/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction ends.
+/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction
+/// ends.
 fn count(period: &Period, quantity: Amount) -> Amount {
     let Period { account, card, operation, dimensions, scope, start } = period;
     let rows = USE.run(&[account, card, operation, dimensions, scope, start, &quantity]);

@@ -108,6 +108,7 @@ fn card_of_rows(rows: Rows) -> Option<Card> {
     })
 }
 
+/// The card of this name.
 pub fn card(card: &str) -> Option<Card> {
     card_of_rows(CARD.run(&[&card]))
 }
@@ -187,6 +188,7 @@ pub fn other_default_of_unit(unit: &str, card: &str) -> Option<String> {
     DEFAULT_OF_UNIT.run(&[&unit, &card]).first().map(|row| row.get(1))
 }
 
+/// Whether a card has rates, published or not.
 pub fn has_rates(card: &str) -> bool {
     HAS_RATES.run(&[&card]).first().expect("one row").get(1)
 }

@@ -10,7 +10,9 @@ use crate::store::schedules::NewSchedule;
 use crate::store::statement::{Rows, Snapshot, Statement};
 use crate::values;
 
-/// The schedules that the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an account that comes to a plan within one gets its days' part.
+/// The schedules that the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that
+/// brings. Versions of a subscription that follow each other on one plan are one stay. Periods are those of the subscription,
+/// where the plan declares none; an account that comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (
@@ -113,7 +115,8 @@ static SUBSCRIBERS: Statement = Statement::new(
 static GIVES_TO_SEATS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM credit.plan_schedule WHERE plan = $1 AND per_member)", &[TEXTOID]);
 
-// A stay that goes on longer than it seemed takes its end back; one that is not wanted any more ends now, or where it was to begin.
+// A stay that goes on longer than it seemed takes its end back; one that is not wanted any more ends now, or where it was to
+// begin.
 static ADJUST: Statement = Statement::new(
     concat!(
         "WITH ",
@@ -249,6 +252,7 @@ pub fn of_key(plan: &str, key: &str) -> Option<(i64, Vec<u8>)> {
     OF_KEY.run(&[&plan, &key]).first().map(|row| (row.get(1), row.get(2)))
 }
 
+/// Whether the plan has a schedule of this id.
 pub fn exists(plan: &str, schedule: i64) -> bool {
     EXISTS.run(&[&plan, &schedule]).count() == 1
 }

@@ -26,7 +26,9 @@ static ACCOUNTS: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-/// The sums of a period in the ledger. Nothing is recorded before it happened: that lets the index on recorded_at serve. An adjustment corrects usage, and counts as that. Lots that have expired and that nobody swept count as expired, but for those that roll over.
+/// The sums of a period in the ledger. Nothing is recorded before it happened: that lets the index on recorded_at serve. An
+/// adjustment corrects usage, and counts as that. Lots that have expired and that nobody swept count as expired, but for those
+/// that roll over.
 macro_rules! ledger {
     ($lines:literal) => {
         concat!(

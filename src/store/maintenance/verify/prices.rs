@@ -1,4 +1,5 @@
-//! The proof of prices: each is in a currency that exists and can be paid in it. SQL knows no currencies, so it is told of those that occur.
+//! The proof of prices: each is in a currency that exists and can be paid in it. SQL knows no currencies, so it is told of those
+//! that occur.
 
 use pgrx::pg_sys::{INT4ARRAYOID, TEXTARRAYOID, TEXTOID};
 
@@ -17,7 +18,8 @@ static CURRENCIES: Scoped = Scoped::new(
     &[TEXTOID],
 );
 
-// A lot that another one gave (parent), and one that a schedule brought for a part of a period, have a part of a price, which may be finer.
+// A lot that another one gave (parent), and one that a schedule brought for a part of a period, have a part of a price, which may
+// be finer.
 static VIOLATIONS: Scoped = Scoped::new(
     "WITH known AS MATERIALIZED (
          SELECT * FROM unnest($2::text[], $3::integer[]) AS k (currency, decimals)
