@@ -1,4 +1,4 @@
-//! What callers give, checked: names, amounts, instants, lengths of time.
+//! Checks of the arguments that callers give: names, amounts, instants, lengths of time.
 
 use chrono::{DateTime, Datelike, Utc};
 use pgrx::pg_sys::panic::ErrorReport;

@@ -73,10 +73,9 @@ pub fn register() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    // Misspelt settings are an error instead of a silent nothing, and placeholders set without the right are dropped.
-    unsafe {
-        pgrx::pg_sys::MarkGUCPrefixReserved(c"credit".as_ptr());
-    }
+    // From now on a misspelt setting is an error. The server drops placeholders that somebody set without the right to do so.
+    // SAFETY: the prefix ends with a zero byte, and the server copies it. It is called as the library is loaded, in one thread.
+    unsafe { pgrx::pg_sys::MarkGUCPrefixReserved(c"credit".as_ptr()) };
 }
 
 /// `credit.clock`, when it is set to something.

@@ -1,7 +1,7 @@
 //! A `text[]` whose texts are checked.
 //!
-//! pgrx takes the elements of an array as `&str` without a look at their bytes. In a database whose encoding is not UTF8 they need not be
-//! UTF-8, and what reads them then reads past their end.
+//! pgrx takes the elements of an array as `&str` without a look at their bytes. In a database whose encoding is not UTF8 they
+//! need not be UTF-8, and what reads them then reads past their end.
 
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::datum::{Datum, UnboxDatum};
@@ -27,7 +27,8 @@ fn checked(bytes: &[u8]) -> error::Result<String> {
 
 impl FromDatum for TextArray {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, kind: pg_sys::Oid) -> Option<TextArray> {
-        // SAFETY: the caller vouches that it is a text[] or NULL. A text is bytes of any length, which `&[u8]` reads without judging them.
+        // SAFETY: the caller vouches that it is a text[] or NULL. A text is bytes of any length, which `&[u8]` reads without
+        // judging them.
         let elements = unsafe { Array::<'_, &[u8]>::from_polymorphic_datum(datum, is_null, kind) }?;
         let texts: error::Result<_> = elements.iter().map(|bytes| bytes.map(checked).transpose()).collect();
         Some(TextArray(texts.unwrap_or_else(|refusal| {

@@ -67,7 +67,7 @@ fn credit_cap(
     connected(|| change::set(scope, unit, Limit { amount, over, pool, blocks }, anchor))
 }
 
-/// What time the limit is for: a month, unless something else is said.
+/// The time that the limit is for: a month, unless something else is said.
 fn over(account: &str, every: Option<&str>, rolling: Option<Interval>) -> Result<Over> {
     let every_of = |name: &str| Every::of_name(name).ok_or_else(|| error::unknown_option("every", name, Every::NAMES));
     match (every, rolling) {
@@ -91,7 +91,7 @@ fn credit_end_cap(account: Option<&str>, cap: Option<i64>) -> Result<bool> {
     connected(|| change::end(account, cap))
 }
 
-/// What could be debited now, caps applied.
+/// The amount that could be debited now, with caps applied.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_spendable(

@@ -20,7 +20,7 @@ fn credit_rollup(max_postings: default!(Option<i32>, 10000), rebuild: default!(O
     Ok(connected(|| rollup::refresh(limit, rebuild)))
 }
 
-/// What each department used and was granted from an instant until another.
+/// The credits that each department used and was granted from an instant until another.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

@@ -116,7 +116,7 @@ fn credit_schedule(
     }
 }
 
-/// What a schedule is declared with, beside the values that are stored as they are.
+/// The declaration of a schedule, beside the values that are stored as they are.
 struct Request<'a> {
     every: Interval,
     anchor: Option<DateTime<Utc>>,

@@ -234,7 +234,7 @@ fn credit_true_up_settle(account: Option<&str>, true_up: Option<i64>) -> Result<
     })
 }
 
-/// Which statements are asked for.
+/// The statements that are asked for.
 struct Asked<'a> {
     account: Option<&'a str>,
     unit: Option<&'a str>,

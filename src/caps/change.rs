@@ -21,8 +21,8 @@ use crate::store::ledger::accounts::{self, Context};
 /// Makes a cap, or changes the limit of the one there is; its id.
 ///
 /// # Errors
-/// 22023 decimals, or it contradicts another; P0002 unknown account, unit or member; 55000 inactive member, or another anchor; 40001 where
-/// a lot came that the transaction's snapshot does not show.
+/// 22023 decimals, or it contradicts another; P0002 unknown account, unit or member; 55000 inactive member, or another anchor;
+/// 40001 where a lot came that the transaction's snapshot does not show.
 pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Result<i64> {
     let name = scope.account;
     let _movable = closed::go_on(name);
@@ -54,8 +54,8 @@ pub fn set(scope: Scope<'_>, unit: Option<&str>, limit: Limit, anchor: Option<Da
     Ok(cap)
 }
 
-/// Gives a department's caps to the path to which it moves; they count what is spent there. The lock of changing the account's caps is held,
-/// its row not yet.
+/// Gives a department's caps to the path to which it moves; they count what is spent there. The lock of changing the account's
+/// caps is held, its row not yet.
 ///
 /// # Errors
 /// 40001 as where a cap is made.
@@ -72,8 +72,9 @@ pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes a cap that counts what was spent in the running period. No lot comes meanwhile; every debit in flight of a lot has ended once it
-/// is locked, and every later one waits for it and hears of the cap. The account's row comes last: a debit that has a lot may want it.
+/// Makes a cap that counts what was spent in the running period. No lot comes meanwhile; every debit in flight of a lot has ended
+/// once it is locked, and every later one waits for it and hears of the cap. The account's row comes last: a debit that has a lot
+/// may want it.
 ///
 /// # Errors
 /// 40001 where a lot came that the transaction's snapshot does not show.

@@ -1,14 +1,16 @@
 //! Spending caps at the debit.
 //!
-//! A cap's limit lies in slots, as a lot's remaining amount does: a debit counts in one of them that nobody holds and that has headroom
-//! left, and nobody queues for one row. Nothing is waited for while lots are held: a debit that finds a cap in the way gives its
-//! lots back, waits for one slot of the cap holding nothing else of it, and decides again. Only where no slot alone has the headroom
-//! are all caps of the debit locked whole ([`whole`]), in the order of their ids and before any lot, and their limits spread anew.
+//! A cap's limit lies in slots, as a lot's remaining amount does: a debit counts in one of them that nobody holds and that has
+//! headroom left, and nobody queues for one row. Nothing is waited for while lots are held: a debit that finds a cap in the way
+//! gives its lots back, waits for one slot of the cap holding nothing else of it, and decides again. Only where no slot alone has
+//! the headroom are all caps of the debit locked whole ([`whole`]), in the order of their ids and before any lot, and their
+//! limits spread anew.
 //!
 //! A refusal is decided by one statement over what is committed, and only where the credits would suffice.
 //!
-//! A counter never goes back to an earlier period. Where the clock was set back, the debit is dated where the counters stand, up to a day
-//! later than the clock says; counters that stand further ahead are counted anew from the ledger, with the cap locked whole.
+//! A counter never goes back to an earlier period. Where the clock was set back, the debit is dated where the counters stand, up
+//! to a day later than the clock says; counters that stand further ahead are counted anew from the ledger, with the cap locked
+//! whole.
 
 use chrono::{DateTime, Utc};
 
@@ -26,7 +28,7 @@ use crate::values;
 pub mod change;
 pub mod whole;
 
-/// What is to be counted.
+/// An amount that caps are to count.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'a> {
     pub account: &'a str,
@@ -52,7 +54,7 @@ impl Counted<'_> {
 pub struct Blocked {
     /// Its position.
     pub cap: usize,
-    /// What pooled lots would have paid.
+    /// The amount that pooled lots would have paid.
     pub pooled: Amount,
     pub why: Why,
 }
@@ -175,7 +177,7 @@ pub fn reached(snapshot: Snapshot, of: &[Cap], counted: Counted<'_>) -> Option<C
     reached.min_by_key(|reached| reached.headroom)
 }
 
-/// What there is to say of a cap that is reached.
+/// The error's facts about a cap that is reached.
 pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> CapReached {
     let whose = match (&cap.member, &cap.department) {
         (Some(member), _) => format!("member {member}"),

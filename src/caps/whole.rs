@@ -23,7 +23,7 @@ pub struct WholeCap<'a> {
     pub cap: &'a Cap,
     pub limit: Amount,
     pub slots: i16,
-    /// What was used when it was locked.
+    /// The use that the cap had counted when it was locked.
     pub used: Amount,
     pub period: Period,
     tally: Tally,
@@ -73,7 +73,7 @@ fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeC
     whole
 }
 
-/// What all slots of a cap that is locked whole have counted.
+/// The count of all slots of a cap that is locked whole.
 pub struct Counter {
     pub period: Period,
     pub tally: Tally,
@@ -135,7 +135,7 @@ impl WholeCap<'_> {
         self.write(&tally, period, amount, decimals);
     }
 
-    /// What there is to say when it leaves less than is counted.
+    /// The error's facts where the cap leaves less than is counted.
     pub fn refuses(&self, requested: Amount) -> Option<CapReached> {
         let left = self.limit.checked_sub(self.used).unwrap_or_default();
         (self.cap.blocks && left < requested).then(|| self.reached(self.used, requested))
@@ -148,7 +148,7 @@ impl WholeCap<'_> {
         cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
     }
 
-    /// What there is to say when it leaves less than `requested`, and so much is used.
+    /// The error's facts where the cap leaves less than `requested`, with the use `used`.
     pub fn reached(&self, used: Amount, requested: Amount) -> CapReached {
         let mut tally = self.tally.clone();
         tally.count(self.period, used.checked_sub(self.used).unwrap_or_default());

@@ -21,7 +21,7 @@ use crate::store::ledger::requests;
 use crate::store::rates::Period;
 use crate::store::rates::rate_cards::Card;
 
-/// What is to be charged, as the caller said it.
+/// A request to charge, as the caller said it.
 #[derive(Clone, Debug)]
 pub struct Charge<'a> {
     pub account: &'a str,
@@ -37,7 +37,7 @@ pub struct Charge<'a> {
 /// How one charge of a batch ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charged {
-    /// What it costs; `None` for a repetition.
+    /// The price; `None` for a repetition.
     pub amount: Option<Amount>,
     pub posting: Option<i64>,
     pub short: Option<Short>,
@@ -113,7 +113,7 @@ pub fn posted(result: i64) -> Option<i64> {
     (result != requests::NOTHING).then_some(result)
 }
 
-/// What the same request returned before, whatever the rates are now.
+/// The answer that the same request had before, whatever the rates are now.
 pub fn earlier(account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
     keyed.map_or(Ok(None), |keyed| idempotency::repeated(account, keyed))
 }

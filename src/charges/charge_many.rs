@@ -1,10 +1,10 @@
 //! Many charges in one call, with the result of making them one by one in their order.
 //!
-//! Their prices are debited together ([`crate::debits::batch`]). Where a price depends on what the account used before, charges are priced
-//! in turn; then the keys come first and the counters of the periods next, each in one order, so that two batches cannot deadlock
-//! over them. Where a price depends also on which of the charges before it fit, the first guess is that all do. The next guess leaves
-//! out those that then do not fit, until it is right. Debiting them one by one would take lots out of their order, and single debits would
-//! deadlock with that.
+//! Their prices are debited together ([`crate::debits::batch`]). Where a price depends on what the account used before, charges
+//! are priced in turn; then the keys come first and the counters of the periods next, each in one order, so that two batches
+//! cannot deadlock over them. Where a price depends also on which of the charges before it fit, the first guess is that all do.
+//! The next guess leaves out those that then do not fit, until it is right. Debiting them one by one would take lots out of their
+//! order, and single debits would deadlock with that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::iter::zip;
@@ -88,7 +88,7 @@ fn depends_on_order(charges: &[Charge<'_>]) -> bool {
     first_of_its_kind.any(depends)
 }
 
-/// What an item's key says.
+/// The state of an item's key.
 #[derive(Clone, Copy)]
 enum Key {
     /// It has none, or one that is claimed for this posting.
@@ -183,8 +183,8 @@ fn each_in_turn(
     Ok(outcomes)
 }
 
-/// The accounts one by one where the books of some are closed until later than the clock says: the others are not dated by them. Otherwise
-/// all of them at once, `None`. What one account can pay does not depend on the others.
+/// The accounts one by one where the books of some are closed until later than the clock says: the others are not dated by them.
+/// Otherwise all of them at once, `None`. What one account can pay does not depend on the others.
 fn apart<'a>(charges: &[Charge<'a>], now: DateTime<Utc>) -> Vec<Option<&'a str>> {
     let accounts: BTreeSet<&str> = charges.iter().map(|charge| charge.account).collect();
     let is_behind = |account: &&str| {
@@ -242,9 +242,9 @@ impl<'a> Turns<'a> {
         Err(error::too_contended(account, MAX_GUESSES as u32))
     }
 
-    /// Takes over which charges fitted at the prices of a guess that was wrong. That is final up to the first that it was wrong about. Those
-    /// behind it are priced differently now: every second time they are taken to end as that one does (`alike`). Where credits have run out
-    /// and prices fall with what is used, each guess would otherwise find a few more that do not fit.
+    /// Takes over which charges fitted at the prices of a guess that was wrong. That is final up to the first that it was wrong
+    /// about. Those behind it are priced differently now: every second time they are taken to end as that one does (`alike`).
+    /// Where credits have run out and prices fall with what is used, each guess would otherwise find a few more that do not fit.
     fn guess_again(&mut self, found: &[(usize, bool)], alike: bool) {
         let first_wrong = found.iter().position(|(index, fits)| self.fits[*index] != *fits).unwrap_or_default();
         for (number, (index, fits)) in found.iter().enumerate() {

@@ -21,7 +21,7 @@ use crate::store::debits::eligible::{self, Eligibility};
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::{corrections, entries};
 
-/// What is to be converted, as the caller said it.
+/// A request to convert, as the caller said it.
 #[derive(Clone, Copy, Debug)]
 pub struct Convert<'a> {
     pub account: &'a str,
@@ -128,7 +128,7 @@ fn post(request: &Convert<'_>, context: &Context, shares: &[Share<'_>], posting:
     Ok(Some(posting))
 }
 
-/// What the lots give, with what decides the price of it.
+/// The credits that the lots give, with what decides their price.
 fn given(account: &str, paying: &[&Share<'_>]) -> Vec<Given> {
     let lots: Vec<i64> = paying.iter().map(|share| share.source.rank.lot).collect();
     let given = |(share, price): (&&Share<'_>, LotPrice)| Given {

@@ -9,10 +9,11 @@ use crate::domain::amount::Amount;
 use crate::error::Result;
 use crate::store::rates::{self, Period};
 
-/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in each.
+/// Takes the counters of all periods that the charges count to, in one order, before anything else is locked; what was used in
+/// each.
 ///
 /// # Errors
-/// What [`charge::charge`] raises for one that cannot be priced at all is left to it.
+/// A charge that cannot be priced is passed over: [`charge::charge`] raises the error for it.
 pub fn hold_periods(charges: &[&Charge<'_>], now: DateTime<Utc>) -> Result<BTreeMap<Period, Amount>> {
     let mut periods = BTreeSet::new();
     let mut seen = HashSet::new();

@@ -1,16 +1,16 @@
 //! Adding up the ledger, up to a watermark that no transaction can slip past.
 //!
-//! A line takes its posting id before its transaction commits, so what is seen up to some id says nothing of what still comes below it.
-//! Hence the mark: the last id that was taken, and then the next transaction id. Whoever took an id up to the mark has a lower
-//! transaction id; once all of those have ended, the lines up to the mark are final, and only then are they added up. The views take what is
-//! behind the watermark from the ledger, so they never depend on how far this has come.
+//! A line takes its posting id before its transaction commits, so what is seen up to some id says nothing of what still comes
+//! below it. Hence the mark: the last id that was taken, and then the next transaction id. A transaction that took an id up to
+//! the mark has a lower transaction id; once all of those have ended, the lines up to the mark are final, and only then are they
+//! added up. The views take what is behind the watermark from the ledger, so they never depend on how far this has come.
 
 use crate::server::locks::named;
 use crate::server::transactions::{self, Place};
 use crate::store::consumption::rollup::{self, Mark, Watermark};
 use crate::store::maintenance::Due;
 
-/// So many times its limit a batch passes over without finding a line that counts.
+/// How many times its limit a batch passes over at most without finding a line that counts.
 const MOST_IN_VAIN: i64 = 1024;
 
 /// Adds up the lines of at most `limit` postings; how many. 0 when none are final, or while another session is at it. With `anew`

@@ -1,9 +1,9 @@
 //! Drawing where caps count the debit.
 //!
-//! Nothing is waited for while lots are held: a debit that finds a cap in the way gives its lots back, waits for one slot of the cap holding
-//! nothing else of it, and decides again. Only where no slot alone has the headroom are all caps of the debit locked whole
-//! ([`whole`]), in the order of their ids and before any lot, and their limits spread anew. A refusal is decided by one statement over what is
-//! committed, and only where the credits would suffice.
+//! Nothing is waited for while lots are held: a debit that finds a cap in the way gives its lots back, waits for one slot of the
+//! cap holding nothing else of it, and decides again. Only where no slot alone has the headroom are all caps of the debit locked
+//! whole ([`whole`]), in the order of their ids and before any lot, and their limits spread anew. A refusal is decided by one
+//! statement over what is committed, and only where the credits would suffice.
 
 use crate::caps::{self, Blocked, Why, whole};
 use crate::debits::draw;
@@ -21,8 +21,8 @@ use crate::store::caps::cap_slots::{self, CapSlot};
 use crate::store::caps::{self as store, Cap};
 use crate::store::debits::eligible::{self, NO_LOT};
 
-/// Draws the amount from the eligible lots in drawdown order, and counts it to the caps; `None` when the account or the member changed during
-/// a wait, or something of its schedules must be issued first.
+/// Draws the amount from the eligible lots in drawdown order, and counts it to the caps; `None` when the account or the member
+/// changed during a wait, or something of its schedules must be issued first.
 ///
 /// # Errors
 /// 40001 when others overtake it without end.

@@ -1,8 +1,9 @@
 //! Debits that no single slot covers: lots are collected in drawdown order until they cover the amount.
 //!
-//! A lot that is emptied is locked whole. Of the last lot one slot suffices, if one that nobody holds covers what is still missing:
-//! a debit that goes from one lot to the next then keeps others from one slot of the next lot, not from all of it, however long its
-//! transaction lasts. That slot is only tried for, after everything that may be waited for, so no wait can depend on it.
+//! A lot that is emptied is locked whole. Of the last lot one slot suffices, if one that nobody holds covers what is still
+//! missing: a debit that goes from one lot to the next then keeps others from one slot of the next lot, not from all of it,
+//! however long its transaction lasts. That slot is only tried for, after everything that may be waited for, so no wait can
+//! depend on it.
 
 use std::iter::zip;
 
@@ -24,10 +25,10 @@ use crate::store::ledger::entries::{self, BatchLine};
 use crate::store::ledger::lots;
 use crate::store::ledger::slots::{self, Layout, SlotShare};
 
-/// So many lots are looked up at first, then twice as many, so that a debit over very many stays cheap.
+/// How many lots are looked up at first, then twice as many each time, so that a debit over very many stays cheap.
 const LOTS_AT_FIRST: i32 = 64;
 
-/// What a collected lot pays.
+/// The part of a debit that a collected lot pays.
 pub struct Share<'a> {
     pub source: Source,
     pub amount: Amount,
@@ -37,7 +38,7 @@ pub struct Share<'a> {
 /// How the share of one lot is locked.
 pub type LockShare<'a> = fn(&'a str, Source, Amount) -> Option<Share<'a>>;
 
-/// What of a lot is locked.
+/// The part of a lot that is locked.
 enum From<'a> {
     /// All of it.
     Whole(WholeLot<'a>),
@@ -47,10 +48,10 @@ enum From<'a> {
     Nothing,
 }
 
-/// What came of collecting; nothing is held unless it posted.
+/// The result of collecting; nothing is held unless it posted.
 pub enum Collected {
     Posted(i64),
-    /// What was seen has changed.
+    /// Something that was seen has changed.
     Changed,
     /// A cap stood in the way.
     Blocked(Blocked),
@@ -132,8 +133,8 @@ pub fn lock_share_if_free(account: &str, source: Source, uncovered: Amount) -> O
     Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
 }
 
-/// Locks a slot that covers the amount and that nobody holds, the own one first; does not wait. With the lock held the slot is read
-/// again: a lot whose slot holds something is open.
+/// Locks a slot that covers the amount and that nobody holds, the own one first; does not wait. With the lock held the slot is
+/// read again: a lot whose slot holds something is open.
 fn lock_covering_slot(account: &str, lot: i64, amount: Amount) -> Option<i16> {
     let amounts = slots::slots(account, lot);
     let own = striping::own_slot(amounts.len() as i16) as usize;
@@ -211,7 +212,7 @@ pub fn write_slots(shares: &[Share<'_>], account: &str, debit: Amount, decimals:
 }
 
 impl Share<'_> {
-    /// What the lot held before it paid; `None` where not all of it is locked.
+    /// The amount that the lot held before it paid; `None` where not all of it is locked.
     pub fn held(&self) -> Option<Amount> {
         match &self.from {
             From::Whole(whole) => Some(whole.remaining()),
@@ -230,7 +231,7 @@ impl Share<'_> {
     }
 }
 
-/// What is left after the share was paid, spread anew over the lot's slots.
+/// The amount that is left after the share was paid, spread anew over the lot's slots.
 fn layout_after<'a>(whole: &WholeLot<'a>, amount: Amount, debit: Amount, decimals: u32) -> Layout<'a> {
     let left = whole.remaining().checked_sub(amount).expect("a share of what is there");
     let remaining = layout::spread(left, debit, whole.state.slots, decimals);

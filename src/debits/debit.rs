@@ -1,4 +1,5 @@
-//! One debit: the account is found, the key claimed, what is due issued, and the amount drawn; again where what was read has changed.
+//! One debit: the account is found, the key claimed, what is due issued, and the amount drawn; again where what was read has
+//! changed.
 
 use crate::debits::drawing::{Checked, drawing};
 use crate::debits::outcome::{Outcome, Short};
@@ -39,7 +40,8 @@ pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<std::res
 /// Debits, or returns `None` where the credits do not cover it and leaves nothing behind: no key, no member, no lock.
 ///
 /// # Errors
-/// 54000 a cap, which no purchase of credits would help against; P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused.
+/// 54000 a cap, which no purchase of credits would help against; P0002 unknown account, unit, or unregistered member; 55000
+/// inactive member; 22023 decimals; 23505 key reused.
 pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
     let checked = check(request)?;
     // Only a key or a new member is written before the outcome is known.

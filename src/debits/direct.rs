@@ -40,11 +40,11 @@ pub struct InsertedEntry {
     pub corrects: Option<i64>,
 }
 
-/// What the trigger fills in.
+/// The values that the trigger fills in.
 #[derive(Clone, Debug)]
 pub struct Stamp {
     pub posting: i64,
-    /// Whose the line is, and what for: of a correction those of the line that it corrects.
+    /// The use that the line is for; of a correction that of the line it corrects.
     pub usage: Usage,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
@@ -95,7 +95,8 @@ pub fn check_entry(entry: &InsertedEntry) -> Result<Stamp> {
     let may_be_capped = context.has_caps && entry.kind == "debit";
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
-        // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in hand.
+        // No cap comes any more. Which of them count changes with the member's department, and none is waited for with the lot in
+        // hand.
         let check = || check_locked(entry, &terms, corrected.as_ref());
         if let Some(stamp) = if may_be_capped { subtransaction::attempt(check)? } else { check()? } {
             return Ok(stamp);
@@ -111,7 +112,7 @@ fn check_locked(entry: &InsertedEntry, terms: &LotTerms, corrected: Option<&Corr
     let before = account::find(account, Some(&terms.unit), acting)?;
     lock_caps(entry, &before, corrected);
     let whole = whole_lot::lock(account, entry.lot).expect("lots are never deleted");
-    // Who waited may find a member deactivated, or another policy.
+    // While this transaction waited, the member may have been deactivated, or the policy changed.
     let context = account::find(account, Some(&terms.unit), acting)?;
     let member = account::active_member(account, acting, &context, clock::now())?;
     check_kind(entry, terms, &context)?;

@@ -32,7 +32,7 @@ const DEBITS_PER_SWEEP: i64 = 16;
 /// ... if there are at least this many: fewer cost less than closing them.
 const MANY_EXPIRED: i32 = 64;
 
-/// What one step came to: a posting, nothing yet, or a cap in the way.
+/// The result of one step: a posting, nothing yet, or a cap in the way.
 type Step = std::result::Result<Option<i64>, Blocked>;
 
 /// Draws the amount from the eligible lots in drawdown order.
@@ -69,12 +69,12 @@ fn stops(drawing: &Drawing<'_>, now: DateTime<Utc>) -> Option<Drawn> {
     drawing.is_due(now).then_some(Drawn::Due)
 }
 
-/// What comes next.
+/// The next thing to do.
 enum Next {
     Drawn(Drawn),
     /// Nothing is held: this slot of a lot is worth waiting for.
     WaitFor(i64, i16),
-    /// What was seen has changed.
+    /// Something that was seen has changed.
     LookAgain,
 }
 
@@ -101,7 +101,8 @@ fn draw_from_known_head(drawing: &Drawing<'_>, now: DateTime<Utc>) -> Result<Nex
     }
 }
 
-/// Draws from the first lot in drawdown order. `lock` is of the slot that was waited for, `tried` the lot of which others hold all slots.
+/// Draws from the first lot in drawdown order. `lock` is of the slot that was waited for, `tried` the lot of which others hold
+/// all slots.
 fn draw_from_head(drawing: &Drawing<'_>, now: DateTime<Utc>, lock: Option<SlotLock>, tried: Option<Head>) -> Result<Next> {
     let head = head::head(drawing.eligible, now);
     match lock.map_or(Ok(None), |lock| take_after_waiting(drawing, head, lock)) {
@@ -240,8 +241,8 @@ fn take_after_waiting(drawing: &Drawing<'_>, head: Option<Head>, lock: SlotLock)
     Ok(posting)
 }
 
-/// Takes the amount from a slot whose lock is held; a slot that is too short, or whose lot has just expired or may just not be spent any
-/// more, is given back.
+/// Takes the amount from a slot whose lock is held; a slot that is too short, or whose lot has just expired or may just not be
+/// spent any more, is given back.
 fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Step {
     let taken = take_held(drawing, head, &lock);
     match taken {
@@ -255,7 +256,8 @@ fn take(drawing: &Drawing<'_>, head: Head, lock: SlotLock) -> Step {
 }
 
 fn take_held(drawing: &Drawing<'_>, head: Head, lock: &SlotLock) -> Step {
-    // A transaction that adds a cap holds all slots while it counts what was spent: with the lock held this is known or was counted.
+    // A transaction that adds a cap holds all slots while it counts what was spent: with the lock held this is known or was
+    // counted.
     if invalidation::generation() != drawing.generation {
         return Ok(None);
     }

@@ -25,7 +25,7 @@ pub struct Drawing<'a> {
     pub decimals: u32,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,
-    /// What the account and the member were read under.
+    /// The generation under which the account and the member were read.
     pub generation: u64,
     /// From this instant on something of the account's schedules must be issued first.
     pub refresh_at: Option<DateTime<Utc>>,
@@ -35,7 +35,7 @@ pub struct Drawing<'a> {
     pub caps: &'a [Cap],
 }
 
-/// What came of drawing from the lots.
+/// The result of drawing from the lots.
 #[derive(Debug)]
 pub enum Drawn {
     /// It ended.
@@ -54,7 +54,7 @@ impl Drawing<'_> {
         self.refresh_at.is_some_and(|refresh_at| refresh_at <= now) || !self.pooling.holds(now)
     }
 
-    /// What caps count of it when pooled lots pay so much.
+    /// The amounts that caps count of the debit when pooled lots pay `pooled`.
     pub fn counted(&self, pooled: Amount) -> Counted<'_> {
         Counted { account: self.eligible.account, operation: self.eligible.operation, amount: self.amount, pooled }
     }

@@ -18,22 +18,28 @@ use crate::store::{Column, Parameter};
 
 /// The keys of the index `credit.lot_drawdown`, counted from 1.
 mod key {
+    /// The account.
     pub const ACCOUNT: i16 = 1;
+    /// The unit.
     pub const UNIT: i16 = 2;
+    /// The member who owns the lot; empty for the pool.
     pub const OWNER: i16 = 3;
+    /// The priority; a lower one pays first.
     pub const PRIORITY: i16 = 4;
+    /// Whether the lot pays for every operation.
     pub const GENERAL: i16 = 5;
+    /// The instant of the expiry; infinity for none.
     pub const EXPIRY: i16 = 6;
 }
 
-/// So many lots are passed over at most that are not yet in effect or pay for other operations; SQL passes over more of them
-/// faster, within the index.
+/// How many lots are passed over at most because they are not yet in effect or pay for other operations. SQL passes over more of
+/// them faster, within the index.
 const MAX_PASSED_OVER: u32 = 4;
 
-/// So many groups with expired lots are left behind at most.
+/// How many steps from group to group a search takes at most; then SQL searches.
 const MAX_GROUPS: u32 = 16;
 
-/// What was found without SQL.
+/// The result of a search without SQL.
 enum Found {
     Head(Head),
     /// Nothing of this owner is usable.
@@ -147,6 +153,7 @@ impl Search<'_> {
     /// Goes on to the first lot that is usable or expired.
     fn go_on(&mut self) -> Reached {
         while let Some(row) = self.scan.next_row() {
+            // SAFETY: it is called with columns of credit.lot that are instants.
             let instant = |column| row.get(column).map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) });
             let number = |column| row.get(column).map_or(0, |datum| datum.value() as i64);
             let expires_at = instant(Lot::ExpiresAt);
@@ -170,7 +177,7 @@ impl Search<'_> {
 
 fn pays_for(operation: Option<&str>, applies_to: Option<pg_sys::Datum>) -> bool {
     let Some(operations) = applies_to else { return true };
-    // SAFETY: the column is an array of texts.
+    // SAFETY: the column `applies_to` of credit.lot is a text[], and the value is not NULL.
     let operations = unsafe { Vec::<String>::from_datum(operations, false) }.unwrap_or_default();
     operation.is_some_and(|operation| operations.iter().any(|known| known == operation))
 }

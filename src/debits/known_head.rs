@@ -1,9 +1,9 @@
 //! The lot that paid last: a debit tries it before it asks the index for the first one.
 //!
-//! It is remembered only where nothing but the passing of its own expiry and the arrival of another lot can make another the first:
-//! no lot stood before it, expired or not yet in effect or for other operations. Lots that are added or opened again are announced
-//! ([`crate::server::invalidation`]). A lot that was closed holds nothing, so the debit finds out by itself, as it does when others
-//! hold all the slots it knows of; then it asks the index.
+//! It is remembered only where nothing but the passing of its own expiry and the arrival of another lot can make another the
+//! first: no lot stood before it, expired or not yet in effect or for other operations. Lots that are added or opened again are
+//! announced ([`crate::server::invalidation`]). A lot that was closed holds nothing, so the debit finds out by itself, as it does
+//! when others hold all the slots it knows of; then it asks the index.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::server::{heap, invalidation};
 use crate::store::debits::eligible::{Eligibility, Head};
 
-/// So many are remembered; then the memory starts anew.
+/// How many head lots one backend remembers at most; then the memory starts anew.
 const MAX_REMEMBERED: usize = 4096;
 
 /// A lot that was the first from `since` on, until it expires.

@@ -1,8 +1,8 @@
 //! Usage that comes late: after the expiry of a lot which was in force when it happened. Its account says what happens then.
 //!
-//! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit follows it
-//! in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`, before any lot.
-//! What the expired lots do not cover is drawn as if the usage were of now.
+//! Where the expired lots pay, they pay with what they lost: the expiry is taken back by an entry that names it, and the debit
+//! follows it in the same posting. A lot stays closed and empty through that; what is locked is its row in `credit.breakage`,
+//! before any lot. The part that expired lots do not cover is drawn as if the usage were of now.
 
 use chrono::{DateTime, Utc};
 
@@ -31,7 +31,7 @@ use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 pub fn instant(occurred_at: Option<DateTime<Utc>>, context: &Context) -> Option<DateTime<Utc>> {
     let at = occurred_at.filter(|_| context.late_usage != LateUsage::Current)?;
     let now = clock::now();
-    // What happened since the transaction began is usage of now.
+    // Usage since the transaction began is usage of now.
     (clock::of_now(at, now) < now).then_some(at)
 }
 
@@ -40,7 +40,7 @@ pub fn instant(occurred_at: Option<DateTime<Utc>>, context: &Context) -> Option<
 /// # Errors
 /// 55000 where late usage is rejected; what a debit raises.
 pub fn draw(drawing: &Drawing<'_>, policy: LateUsage, at: DateTime<Utc>) -> Result<Option<Outcome>> {
-    // What expired lots lost is only known once the account's schedules are settled.
+    // The losses of expired lots are known only once the account's schedules are settled.
     if drawing.is_due(clock::now()) {
         return Ok(None);
     }
@@ -67,7 +67,7 @@ fn check_in_time(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Result<()> {
 fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<Outcome>> {
     let mut insufficient = None;
     let posted = subtransaction::attempt(|| {
-        // Whoever makes a cap and counts what was spent does not see to the expired lots.
+        // A transaction that makes a cap and counts what was spent does not see to the expired lots.
         arrival::let_in(drawing.eligible.account);
         whole::gather(drawing.caps, drawing.counted(Amount::ZERO), drawing.decimals);
         let losses = lock_losses(&[(drawing.eligible, at)]).remove(0);
@@ -80,8 +80,8 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         if invalidation::generation() != drawing.generation || drawing.is_due(now) {
             return Ok(None);
         }
-        // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they were taken back
-        // with this one, those who wait for them would go on to wait for the whole transaction.
+        // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they
+        // were taken back with this one, those who wait for them would go on to wait for the whole transaction.
         if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
             insufficient = Some(Outcome::Capped(Box::new(reached)));
             return Ok(None);
@@ -132,7 +132,7 @@ fn count_lapsed(
     None
 }
 
-/// Which expiries pay what of an amount: lot by lot in drawdown order, and of a lot what it lost first.
+/// The amounts that expiries pay: lot by lot in drawdown order, and of a lot its earliest loss first.
 fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
     let of_lot =
         |losses: &[Lapsed]| Source { available: losses.iter().map(|loss| loss.source.available).sum(), ..losses[0].source };
@@ -151,7 +151,7 @@ fn parts(lapsed: &[Lapsed], amount: Amount) -> Vec<TakenBack> {
     parts
 }
 
-/// What is said of the part that expired lots pay, and of the rest: a charge's quantity is divided like its price.
+/// The lines for the part that expired lots pay, and for the rest: a charge's quantity is divided like its price.
 pub fn split_line<'a>(line: DebitLine<'a>, lapsed: Amount, amount: Amount) -> [DebitLine<'a>; 2] {
     let rest = amount.checked_sub(lapsed).expect("a part of the amount");
     match line.usage {
@@ -181,8 +181,8 @@ pub fn original(item: &Debit<'_>, context: &Context) -> Option<DateTime<Utc>> {
     instant(item.occurred_at, context).filter(|_| context.late_usage == LateUsage::Original)
 }
 
-/// Locks the losses of the lots that would have paid several usages of one account and unit, in one order over all of them. Returns, for each
-/// usage, the losses that may pay it, in drawdown order. No lot that is in force may be locked yet.
+/// Locks the losses of the lots that would have paid several usages of one account and unit, in one order over all of them.
+/// Returns, for each usage, the losses that may pay it, in drawdown order. No lot that is in force may be locked yet.
 pub fn lock_losses(late: &[breakage::LateUsage<'_>]) -> Vec<Vec<Lapsed>> {
     let account = late.first().expect("some usage").0.account;
     breakage::unswept(late, clock::now()).into_iter().for_each(|lot| {

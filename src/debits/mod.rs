@@ -1,12 +1,13 @@
-//! What changes credits. Each operation is a file; all of them obey one order of locks:
+//! The operations that change credits by usage. Each operation is a file; all of them obey one order of locks:
 //!
 //! 1. the idempotency keys, by account and key;
 //! 2. the counters of a charge's periods;
 //! 3. where something is dated in the past, the account's lock against closing a period ([`closed`]);
-//! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps ([`crate::server::locks::arrival`]);
+//! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps
+//!    ([`crate::server::locks::arrival`]);
 //! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 6. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only tried for,
-//!    whatever is held;
+//! 6. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only
+//!    tried for, whatever is held;
 //! 7. for late usage, what expired lots lost, in drawdown order ([`late`]);
 //! 8. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
@@ -14,13 +15,13 @@
 //!
 //! A call for several accounts ([`batch`]) takes each of these for all of them, in the order of their names, before the next.
 //!
-//! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a transaction that
-//! waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is taken back. So keys and accounts'
-//! rows come before.
-//! No lot is waited for that has expired: late usage may have it in hand and go on to those in force.
+//! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a
+//! transaction that waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is
+//! taken back. So keys and accounts' rows come before. No lot is waited for that has expired: late usage may have it in hand and
+//! go on to those in force.
 //!
-//! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back ([`correction`]) is written
-//! with the lot of the line in hand.
+//! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back
+//! ([`correction`]) is written with the lot of the line in hand.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 

@@ -14,7 +14,7 @@ pub enum Outcome {
     Capped(Box<CapReached>),
 }
 
-/// What a debit that did not fit lacked.
+/// The reason why a debit did not fit, and how much it lacked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Short {
     pub shortfall: Amount,

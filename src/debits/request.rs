@@ -1,4 +1,4 @@
-//! What is to be debited, as the caller said it.
+//! A request to debit, as the caller said it.
 
 use chrono::{DateTime, Utc};
 
@@ -21,14 +21,14 @@ pub struct Debit<'a> {
     /// The posting id, when the caller has claimed a key for it already.
     pub posting: Option<i64>,
     pub metadata: Option<&'a str>,
-    /// What it is the price of, for a charge.
+    /// The usage that the amount is the price of, for a charge.
     pub usage: Option<Usage<'a>>,
     /// Its number among what the caller gave, where that is not its number in the batch.
     pub item: Option<usize>,
 }
 
 impl<'a> Debit<'a> {
-    /// Which lots may pay for it.
+    /// The conditions on the lots that may pay for it.
     pub fn eligible(&self, context: &'a Context) -> Eligibility<'a> {
         Eligibility {
             account: self.account,
@@ -39,7 +39,7 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// What every line of the debit says; the department is the member's of now.
+    /// The values that every line of the debit has; the department is the one that the member has now.
     pub fn line(&self, member: Option<&'a Member>) -> DebitLine<'a> {
         DebitLine {
             account: self.account,

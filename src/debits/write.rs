@@ -14,21 +14,26 @@ use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::{Column, Parameter};
 use crate::values;
 
-/// What is taken, from where.
+/// An amount that a debit takes from a lot.
 #[derive(Clone, Copy, Debug)]
 pub struct Taking<'a> {
+    /// The values that the line has besides lot and amount.
     pub line: DebitLine<'a>,
+    /// The lot that pays.
     pub lot: i64,
+    /// The amount that is taken from the lot; positive.
     pub amount: Amount,
     /// The posting id, when a key has claimed one already.
     pub posting: Option<i64>,
+    /// The instant at which the line is recorded.
     pub now: DateTime<Utc>,
 }
 
-/// So few lines are written by SQL: setting up a bulk write costs more than it saves.
+/// How many lines are still written by SQL: for so few, setting up a bulk write costs more than it saves.
 const FEW_LINES: usize = 4;
 
-/// Takes the amount from the slot of the lot whose lock is held and writes the line; the posting, or `None` when the slot holds less.
+/// Takes the amount from the slot of the lot whose lock is held and writes the line; the posting, or `None` when the slot holds
+/// less.
 pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     sequences::check_once();
     if heap::is_allowed()
@@ -43,7 +48,7 @@ pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     Some(posting)
 }
 
-/// What `entries::take` does in SQL. The lock sees to it that nobody else changes the row meanwhile.
+/// The same as `entries::take`, without SQL. The lock sees to it that nobody else changes the row meanwhile.
 fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<Slot>, Table<Entry>)) -> Option<i64> {
     let account = taking.line.account;
     let relations = relations::relations();
@@ -55,12 +60,15 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
         ]
     };
     let is_it = |row: Row<'_, Slot>| {
+        // SAFETY: it is called with the column `account` of credit.slot, a text that is not NULL. The text is compared while the
+        // row is there. The database is UTF8, without which no call of ours runs.
         let text = |datum| unsafe { <&str>::from_datum(datum, false) };
         row.get(Slot::Lot).is_some_and(|lot| lot.value() as i64 == taking.lot)
             && row.get(Slot::Slot).is_some_and(|slot| slot.value() as i16 == lock.slot)
             && row.get(Slot::Account).and_then(text) == Some(account)
     };
     let found = slots.find(relations.slot.index, (taking.lot, lock.slot), key, is_it)?;
+    // SAFETY: the column `remaining` of credit.slot is a numeric, and the value is not NULL.
     let remaining = unsafe { Amount::from_sql(slots.row(&found).get(Slot::Remaining)?) };
     let left = remaining.checked_sub(taking.amount).filter(|left| *left >= Amount::ZERO)?;
     slots.update_column(&found, Slot::Remaining, left.to_datum()?);

@@ -1,5 +1,6 @@
-//! When periods begin: period n at the anchor plus n times the length, counted from the original anchor, so that the 31st of January
-//! is followed by the last of February and the 31st of March. What a month or a day is on an account's calendar, the server knows.
+//! When periods begin: period n at the anchor plus n times the length, counted from the original anchor, so that the 31st of
+//! January is followed by the last of February and the 31st of March. What a month or a day is on an account's calendar, the
+//! server knows.
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +17,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// So many times the length; `None` when that is beyond any calendar.
+    /// The length, `number` times; `None` when that is beyond any calendar.
     pub fn times(self, number: i64) -> Option<Span> {
         let of = |part: i32| i32::try_from(i64::from(part).checked_mul(number)?).ok();
         Some(Span { months: of(self.months)?, days: of(self.days)?, microseconds: self.microseconds.checked_mul(number)? })
@@ -53,7 +54,8 @@ impl Cycle {
         calendar.add(self.anchor, self.every.times(number).expect("a period within the calendar"))
     }
 
-    /// The number of the period that contains the instant. One without a length, on a day that a time zone left out, contains none.
+    /// The number of the period that contains the instant. One without a length, on a day that a time zone left out, contains
+    /// none.
     pub fn containing(&self, calendar: &impl Calendar, at: DateTime<Utc>) -> i64 {
         let distance = (at - self.anchor).num_microseconds().expect("instants within the calendar");
         let mut number = distance.div_euclid(self.every.mean_microseconds());
@@ -74,6 +76,7 @@ pub mod tests {
     use proptest::prelude::*;
 
     impl Span {
+        /// A length of whole months.
         pub fn of_months(months: i32) -> Span {
             Span { months, ..Span::default() }
         }
@@ -96,6 +99,7 @@ pub mod tests {
         }
     }
 
+    /// Midnight of a date, in UTC.
     pub fn date(year: i32, month: u32, day: u32) -> DateTime<Utc> {
         NaiveDate::from_ymd_opt(year, month, day).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc()
     }

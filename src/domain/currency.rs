@@ -15,8 +15,8 @@ pub enum CurrencyError {
     TooManyDecimals(u32),
 }
 
-/// How many decimals the money of a currency has: none for JPY, two for USD, three for KWD. `None` for a code that is no currency, or
-/// one that is never paid with (XAU, XXX).
+/// How many decimals the money of a currency has: none for JPY, two for USD, three for KWD. `None` for a code that is no
+/// currency, or one that is never paid with (XAU, XXX).
 pub fn decimals(code: &str) -> Option<u32> {
     Currency::from_code(code).and_then(|currency| currency.exponent()).map(u32::from)
 }
@@ -29,8 +29,8 @@ pub fn check(code: &str) -> Result<u32, CurrencyError> {
     decimals(code).ok_or(CurrencyError::Unknown)
 }
 
-/// Checks money that a caller names: it can be paid in that currency. Money that is computed from it, such as the part of a price that goes along
-/// with a part of a lot, may be finer.
+/// Checks money that a caller names: it can be paid in that currency. Money that is computed from it, such as the part of a price
+/// that goes along with a part of a lot, may be finer.
 pub fn check_money(money: Amount, code: &str) -> Result<(), CurrencyError> {
     let decimals = check(code)?;
     money.within(decimals).map(drop).map_err(|_| CurrencyError::TooManyDecimals(decimals))
@@ -62,7 +62,8 @@ mod tests {
         assert_eq!(check("1", "ABC"), Err(CurrencyError::Unknown));
     }
 
-    /// Units and lots that exist name them, and a dump must be restored: a currency that was known stays known, also when it is retired.
+    /// Units and lots that exist name them, and a dump must be restored: a currency that was known stays known, also when it is
+    /// retired.
     #[test]
     fn a_currency_that_was_known_stays_known() {
         let known = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY \

@@ -46,7 +46,7 @@ impl fmt::Display for Rounding {
 /// How the amounts of a unit are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Precision {
-    /// So many decimals.
+    /// The number of decimals.
     pub decimals: u32,
     /// How a computed amount gets there.
     pub rounding: Rounding,
@@ -220,8 +220,8 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
     if decimal.is_sign_negative() && !decimal.is_zero() { Err(DecimalError::Negative) } else { Ok(decimal.normalize()) }
 }
 
-/// Splits a whole by weights, in steps of the last of so many decimals: the parts add up to it exactly. Each gets its share rounded
-/// down, and the steps that are left over go to the largest remainders, the first of equal ones (the method of Hamilton).
+/// Splits a whole by weights, in steps of the last of so many decimals: the parts add up to it exactly. Each gets its share
+/// rounded down, and the steps that are left over go to the largest remainders, the first of equal ones (the method of Hamilton).
 pub fn split(whole: Amount, weights: &[Amount], decimals: u32) -> Vec<Amount> {
     assert!(whole >= Amount::ZERO && weights.iter().all(|weight| *weight >= Amount::ZERO) && decimals <= MAX_DECIMALS);
     let total: BigInt = weights.iter().map(|weight| BigInt::from(weight.nanos())).sum();

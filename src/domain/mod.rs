@@ -1,16 +1,17 @@
 //! The rules of a credit economy, in plain Rust: no PostgreSQL, no clock, no I/O.
 //!
-//! What a number may be ([`amount`]), what a lot's terms may say ([`terms`]), which lot pays first ([`drawdown`], [`batch`]),
-//! how a lot's remaining amount is laid out over its slots ([`layout`]), when two requests are the same ([`request`]), what an
-//! operation costs ([`rate`], [`dimensions`]) and how that is computed ([`exact`]), what credits cost ([`price_list`], [`currency`]),
-//! what a subscription grants and charges when its plan changes ([`subscription`]),
-//! what credits of one unit become in another ([`conversion`]), which part of a lot's price goes along with credits that leave it ([`lot_price`]),
-//! what a debit gets back ([`correction`]), which rate follows from a new cost ([`reprice`]) and what would have
-//! been paid by it ([`replay`]), what a schedule brings ([`calendar`], [`schedule`], [`rollover`]) and how much of it is left
-//! after changes of plan ([`plan_schedule`]), how a card is written as a document
-//! ([`document`]) and a table for people ([`markdown`]), and what will expire unused ([`forecast`]); what happens to usage that comes
-//! late ([`late`]), who may spend the pool ([`pooling`], [`department`]), what limits spending ([`cap`], [`rolling`], [`tally`]), who may give credits to whom
-//! ([`transfers`], [`rebalance`]), and what a commitment comes to ([`true_up`]).
+//! - [`amount`], [`exact`], [`currency`], [`calendar`], [`names`]: numbers, money, time and names
+//! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with
+//!   credits that leave it, corrections, and whether two requests are the same
+//! - [`debits`]: the debits of a batch, and usage that comes late
+//! - [`rates`]: rates and dimensions, prices by them, the card as a document and as a table, repricing and replay
+//! - [`charges`]: conversion between units
+//! - [`plans`]: price lists, and the grants and charges of a subscription whose plan changes
+//! - [`schedules`]: the lots of a schedule, rollover, and the schedules of a plan after changes of plan
+//! - [`pools`]: the right to spend the pool, departments, transfers and rebalancing
+//! - [`caps`]: limits on spending
+//! - [`true_ups`]: the result of a commitment
+//! - [`maintenance`]: the forecast of credits that will expire unused
 
 pub mod amount;
 pub mod calendar;

@@ -12,11 +12,11 @@ use crate::error::{invalid, not_found, older_snapshot, plain, report, wrong_stat
 #[derive(Clone, Debug)]
 pub struct CapReached {
     pub cap: i64,
-    /// Whose cap it is: `department eng`.
+    /// The owner of the cap: `department eng`.
     pub whose: String,
-    /// What of it is limited: ` on chat`, ` from the pool`.
+    /// The part that is limited: ` on chat`, ` from the pool`.
     pub of_what: String,
-    /// What time it is for.
+    /// The time that the limit is for.
     pub over: Over,
     pub limit: Amount,
     pub used: Amount,
@@ -30,7 +30,7 @@ pub struct CapReached {
 }
 
 impl CapReached {
-    /// What the cap does not leave of what was requested.
+    /// The part of the request that the cap does not leave.
     pub fn shortfall(&self) -> Amount {
         self.requested.checked_sub(self.headroom).unwrap_or_default()
     }

@@ -31,7 +31,7 @@ pub use rates::*;
 pub use schedules::*;
 pub use true_ups::*;
 
-/// What an operation returns that can be refused.
+/// The result of an operation that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
 
 fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
@@ -237,7 +237,7 @@ pub fn invalid_batch(argument: &str, value: i32) -> ErrorReport {
     invalid(
         format!("{argument} must be between 1 and 10000, not {value}"),
         format!("argument={argument} value={value}"),
-        "It bounds how much one call does; call again for more.",
+        "It limits the work of one call; call again for more.",
     )
 }
 
@@ -302,7 +302,7 @@ pub fn invalid_items(problem: &str) -> ErrorReport {
 
 /// 22023: one of the items is no debit.
 pub fn invalid_item(problem: &str) -> ErrorReport {
-    // Where it is in the text of the item, nobody sees.
+    // The caller does not see the position within the text of the item.
     let problem = problem.split(" at line ").next().unwrap_or(problem);
     invalid(
         format!("an item is not a debit: {problem}"),
@@ -514,7 +514,7 @@ pub fn unit_in_use(unit: &str) -> ErrorReport {
 pub fn immutable(table: &str, operation: &str) -> ErrorReport {
     let (rule, hint) = match table {
         "credit.rate" | "credit.rate_card" | "credit.unit_value" => (
-            "what was published never changes",
+            "a published row never changes",
             "Publish a new version with credit_rate() and credit_publish(), or a new value with credit_unit().",
         ),
         _ => (
@@ -536,7 +536,7 @@ pub fn immutable(table: &str, operation: &str) -> ErrorReport {
 pub fn too_contended(account: &str, attempts: u32) -> ErrorReport {
     report(
         PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
-        format!("the credits of account \"{account}\" kept changing while they were to be debited"),
+        format!("the credits of account \"{account}\" kept changing while a debit tried to take them"),
         format!("account={account} attempts={attempts}", account = plain(account)),
         "Try the transaction again.",
     )

@@ -54,7 +54,7 @@ pub fn two_targets() -> ErrorReport {
     invalid(
         "member and department must not both be given",
         "argument=department",
-        "Say it of the member, or of the department with all below it; without either it is said of the account.",
+        "Name the member, or the department with all departments below it. Without either, the rule is for the account.",
     )
 }
 
@@ -63,7 +63,7 @@ pub fn pooling_of_the_past(account: &str, at: DateTime<Utc>, now: DateTime<Utc>)
     invalid(
         format!("the pooling of account \"{account}\" cannot change for {}, which has passed", at.to_rfc3339()),
         format!("argument=effective_at account={} value={} now={}", plain(account), at.to_rfc3339(), now.to_rfc3339()),
-        "Leave effective_at out (NULL) for now, or name an instant to come: what was spent was spent by what counted then.",
+        "Leave effective_at out (NULL) for now, or name a later instant: past spending followed the policy of its time.",
     )
 }
 
@@ -81,7 +81,7 @@ pub fn department_below_itself(account: &str, from: &str, to: &str) -> ErrorRepo
     invalid(
         format!("department \"{from}\" of account \"{account}\" cannot move to \"{to}\", which is itself or lies below it"),
         format!("argument=to_department account={} from={} to={}", plain(account), plain(from), plain(to)),
-        "Move it to a path beside or above, and what shall stay below it one by one.",
+        "Move it to a path beside or above it, and move the departments below it one by one.",
     )
 }
 

@@ -142,7 +142,7 @@ pub fn schedule_end_passed(account: &str, schedule: i64, ends_at: DateTime<Utc>,
     wrong_state(
         format!("schedule {schedule} cannot end in the past"),
         format!("account={} schedule={schedule} ends_at={} now={}", plain(account), ends_at.to_rfc3339(), now.to_rfc3339()),
-        "What was due was issued. End it now, and void what should not be there.",
+        "Credits that were due are issued already. End the schedule now, and void lots that should not be there.",
     )
 }
 
@@ -160,7 +160,7 @@ pub fn plan_schedule_end_passed(plan: &str, schedule: i64, ends_at: DateTime<Utc
     wrong_state(
         format!("schedule {schedule} of plan \"{plan}\" cannot end in the past"),
         format!("plan={} schedule={schedule} ends_at={} now={}", plain(plan), ends_at.to_rfc3339(), now.to_rfc3339()),
-        "What was due was issued. End it now.",
+        "Credits that were due are issued already. End the schedule now.",
     )
 }
 
@@ -214,7 +214,7 @@ pub fn notice_of_unseated(account: &str, members: i64) {
 /// 22023: the pool is to be fed by seats that get nothing.
 pub fn pool_without_seats() -> ErrorReport {
     invalid(
-        "into_pool says where the amount of each seat goes, and without per_member there is none",
+        "into_pool needs per_member: it says where the amount of each seat goes",
         "argument=into_pool",
         "Leave into_pool out: without per_member the amount is the pool's. Or add per_member => true.",
     )
@@ -223,7 +223,7 @@ pub fn pool_without_seats() -> ErrorReport {
 /// 22023: a leaver's part of the pool.
 pub fn leaver_of_pool(on_leave: &str) -> ErrorReport {
     invalid(
-        "what a seat brought to the pool stays there when its member leaves",
+        "credits that a seat brought to the pool stay there when its member leaves",
         format!("argument=on_leave value={on_leave}"),
         "Leave on_leave out, or say keep: from the next period on the seat brings nothing.",
     )

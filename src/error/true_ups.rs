@@ -63,7 +63,7 @@ pub fn no_true_up_terms(account: &str, unit: &str) -> ErrorReport {
 /// 55000: a commitment in money, and no price of a credit.
 pub fn commitment_without_price(account: &str, agreement: i64) -> ErrorReport {
     wrong_state(
-        format!("agreement {agreement} of account \"{account}\" commits money, and says no price of a credit"),
+        format!("agreement {agreement} of account \"{account}\" commits money and has no price of a credit"),
         format!("account={} agreement={agreement}", plain(account)),
         "Agree on a unit_price, or declare the commitment in credits with credit_true_up_terms(commitment => ...).",
     )

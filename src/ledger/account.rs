@@ -18,7 +18,7 @@ use crate::store::Snapshot;
 use crate::store::ledger::accounts::{self, AccountTerms, Context, Member};
 use crate::store::rates::units;
 
-/// So many contexts are remembered; then the memory starts anew.
+/// How many contexts one backend remembers at most; then the memory starts anew.
 const MAX_REMEMBERED: usize = 4096;
 
 /// Account, unit and member as they were asked for.
@@ -35,8 +35,8 @@ struct Remembered {
 thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 
-    /// The rules such as EST5EDT that are names of time zones, once one was asked for: a handful of names. To find them the server reads
-    /// hundreds of files, so it is asked once for all of them, and what is not among them costs nothing either.
+    /// The rules such as EST5EDT that are names of time zones, once one was asked for: a handful of names. To find them the
+    /// server reads hundreds of files, so it is asked once for all of them, and what is not among them costs nothing either.
     static LISTED_RULES: OnceCell<HashSet<String>> = const { OnceCell::new() };
 }
 
@@ -104,7 +104,8 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
     Ok(context)
 }
 
-/// Forgets what was remembered of the account, so that it is read again: it said that something is due which may have been issued.
+/// Forgets what was remembered of the account, so that it is read again: it said that something is due which may have been
+/// issued.
 pub fn forget(account: &str, unit: Option<&str>, member: Option<&str>) {
     REMEMBERED.with_borrow_mut(|remembered| remembered.contexts.remove(&text((account, unit, member))));
 }
@@ -121,7 +122,7 @@ pub fn find_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) 
     Ok(context)
 }
 
-/// What was found, with the policy that counts for the member now.
+/// The context that was found, with the policy that counts for the member now.
 fn checked(account: &str, member: Option<&str>, found: Option<Context>, snapshot: Snapshot) -> Result<Context> {
     let context = found.ok_or_else(|| error::unknown_account(account))?;
     if context.decimals.is_none() {
@@ -180,8 +181,8 @@ pub fn check_member(account: &str, member: Option<&str>, context: &Context) -> R
     }
 }
 
-/// Checks that the server knows a time zone under just this name. Rules of which it has no file, such as UTC+3, are none: their sign means
-/// the contrary of what most people take it for.
+/// Checks that the server knows a time zone under just this name. Rules of which it has no file, such as UTC+3, are none: their
+/// sign means the contrary of what most people take it for.
 ///
 /// # Errors
 /// 22023.
@@ -209,16 +210,16 @@ pub fn has_seats(account: &str) -> bool {
     !invalidation::sees_latest() || accounts::has_seats(account)
 }
 
-/// Before caps and lots, for a newcomer, with a seat or without: locks the account's row if its schedules give to seats. It comes before the
-/// member's row everywhere, and a call that holds a lot must not wait for it. With an older snapshot, which may not show such a schedule, it
-/// locks the row in any case: the transaction that declared one has changed it (40001).
+/// Before caps and lots, for a newcomer, with a seat or without: locks the account's row if its schedules give to seats. It comes
+/// before the member's row everywhere, and a call that holds a lot must not wait for it. With an older snapshot, which may not
+/// show such a schedule, it locks the row in any case: the transaction that declared one has changed it (40001).
 pub fn make_room_for_seat(account: &str) {
     arrival::let_in(account);
     if invalidation::sees_latest() { accounts::lock_for_seat(account) } else { accounts::lock_row(account) }
 }
 
-/// The registered member; one that is named for the first time is registered, without a department. A seat is written for them where the
-/// account gives one to whom a debit names.
+/// The registered member; one that is named for the first time is registered, without a department. A seat is written for them
+/// where the account gives one to whom a debit names.
 ///
 /// # Errors
 /// As [`check_member`], and 54000 where debits registered too many today.
@@ -253,8 +254,8 @@ pub fn register_newcomer(account: &str, member: &str, context: &Context, registe
     Ok(())
 }
 
-/// Registers the member whom a direct insert into the ledger names, as [`active_member`] does, for a caller that has taken nothing from a
-/// lot yet: a seat is written at once.
+/// Registers the member whom a direct insert into the ledger names, as [`active_member`] does, for a caller that has taken
+/// nothing from a lot yet: a seat is written at once.
 ///
 /// # Errors
 /// As [`active_member`].

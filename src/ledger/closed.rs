@@ -1,8 +1,8 @@
-//! Usage of a period that was closed by a true-up: it is recorded in the period that is open, and refers to the closed one. A closed
-//! period is never opened again.
+//! Usage of a period that was closed by a true-up: it is recorded in the period that is open, and refers to the closed one. A
+//! closed period is never opened again.
 //!
-//! Who dates something in the past shares the account's closing lock until the transaction ends, and who closes a period takes it alone:
-//! nothing can get into a period while it is being closed. What happens now needs no lock.
+//! A transaction that dates something in the past shares the account's closing lock until it ends, and one that closes a period
+//! takes the lock exclusively: nothing can get into a period while it is being closed. Usage of now needs no lock.
 
 use chrono::{DateTime, Utc};
 
@@ -15,8 +15,8 @@ use crate::store::Snapshot;
 use crate::store::ledger::{accounts, lots};
 use crate::store::true_ups::closed_periods::{self, Closed};
 
-/// As long as what this returns lives, everything is dated where the account's closed periods end, or later: a clock that was set back must
-/// not write into them.
+/// As long as what this returns lives, everything is dated where the account's closed periods end, or later: a clock that was set
+/// back must not write into them.
 pub fn go_on(account: &str) -> Movable {
     go_on_from(accounts::closed_until(account, true))
 }
@@ -30,7 +30,8 @@ pub fn go_on_from(closed_until: Option<DateTime<Utc>>) -> Movable {
     movable
 }
 
-/// Until the transaction ends nobody closes a period of the account, if the instant is in the past: before anything of the account is locked.
+/// Until the transaction ends nobody closes a period of the account, if the instant is in the past: before anything of the
+/// account is locked.
 pub fn keep_open(account: &str, at: Option<DateTime<Utc>>) {
     if at.is_some_and(is_past) {
         named::share_closing(std::iter::once(account));
@@ -56,7 +57,7 @@ pub fn record_adjustment(account: &str, lot: i64, corrected_at: DateTime<Utc>, p
     }
 }
 
-/// What happened since the transaction began is of now.
+/// An event since the transaction began is of now.
 pub fn is_past(at: DateTime<Utc>) -> bool {
     let now = clock::now();
     clock::of_now(at, now) < now

@@ -1,4 +1,5 @@
-//! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first time.
+//! An account with its unit and member, read without the executor: a backend that debits many accounts meets each for a first
+//! time.
 
 use chrono::{DateTime, Utc};
 use pgrx::{FromDatum, pg_sys};
@@ -10,15 +11,15 @@ use crate::server::heap::{self, read};
 use crate::store::ledger::accounts::{Context, Member, late_usage_of_name, pooling_of_name};
 use crate::store::{Column, Parameter, Snapshot};
 
-/// What a debit needs to know of a unit.
+/// The facts about a unit that a debit needs.
 #[derive(Clone, Debug)]
 pub struct Unit {
     pub decimals: u32,
     pub currency: Option<String>,
 }
 
-/// What [`crate::store::ledger::accounts::context`] finds, or `Err` when the tables are not as this extension made them. Of the units,
-/// which are few, those that `remembered` knows are not read.
+/// The same as [`crate::store::ledger::accounts::context`], or `Err` when the tables are not as this extension made them. Units
+/// are few: those that `remembered` knows are not read.
 pub fn read(
     account: &str,
     unit: Option<&str>,
@@ -38,9 +39,8 @@ pub fn read(
             decimals: None,
             currency: None,
             member: None,
-            // SAFETY: both columns are instants in a row of credit.account.
-            refresh_at: row.get(layout::Account::RefreshAt).map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
-            closed_until: row.get(layout::Account::ClosedUntil).map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) }),
+            refresh_at: instant(row, layout::Account::RefreshAt),
+            closed_until: instant(row, layout::Account::ClosedUntil),
             late_usage: late_usage_of_name(&text(row, layout::Account::LateUsage).expect("an account has a policy")),
             has_caps: flag(row, layout::Account::HasCaps),
             caps: Vec::new(),
@@ -86,7 +86,14 @@ fn by_text<T: Columns, R>(
     read::by_key(choose, &mut key, take)
 }
 
+/// An instant, in one of the columns of credit.account that are instants.
+fn instant(row: Row<'_, layout::Account>, column: layout::Account) -> Option<DateTime<Utc>> {
+    // SAFETY: callers name a column that is a timestamptz by the layout, which was checked against the table; it is not NULL.
+    row.get(column).map(|datum| unsafe { DateTime::<Utc>::from_sql(datum) })
+}
+
 fn text<T: Columns>(row: Row<'_, T>, column: T) -> Option<String> {
+    // SAFETY: callers name a column that is a text by the layout, which was checked against the table. The text is copied.
     row.get(column).and_then(|datum| unsafe { String::from_datum(datum, false) })
 }
 

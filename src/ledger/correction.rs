@@ -1,7 +1,8 @@
 //! Corrections of debits: an entry that names a posting gives back what a lot paid for it, or takes again what was given back.
 //!
-//! `credit.correction` says how much was given back of a line, and `credit.lot_gain` how much came back to a lot. Both are written with the
-//! lot in hand, all of it: two corrections of a line follow each other, and no lock is added to those that a debit takes.
+//! `credit.correction` says how much was given back of a line, and `credit.lot_gain` how much came back to a lot. Both are
+//! written with the lot in hand, all of it: two corrections of a line follow each other, and no lock is added to those that a
+//! debit takes.
 
 use chrono::{DateTime, Utc};
 

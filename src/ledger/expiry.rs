@@ -36,7 +36,7 @@ pub fn expire_if_many(account: &str, many: i32) {
     }
 }
 
-/// Posts the expiry of one lot, if it is due and nobody did yet, waiting for whoever holds the lot.
+/// Posts the expiry of one lot, if it is due and nobody did yet; waits until the lot is free.
 pub fn expire_waiting(account: &str, lot: i64) -> Option<Expired> {
     expire_locked(whole_lot::lock(account, lot).filter(|whole| !whole.state.closed)?)
 }

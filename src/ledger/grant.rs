@@ -14,11 +14,13 @@ use crate::server::locks::arrival;
 use crate::store::ledger::accounts;
 use crate::store::ledger::lots::{self, NewLot};
 
-/// The default of a lot's priority, and its range.
+/// The priority of a lot, unless another one is given.
 pub const DEFAULT_PRIORITY: i32 = 50;
+
+/// The priorities that a lot may have.
 pub const PRIORITIES: std::ops::RangeInclusive<i32> = 0..=1000;
 
-/// What is to be granted, as the caller said it.
+/// A request to grant, as the caller said it.
 #[derive(Clone, Debug, Default)]
 pub struct Grant<'a> {
     pub account: &'a str,

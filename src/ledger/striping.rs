@@ -1,7 +1,7 @@
 //! Slots, of lots and of caps alike: which one to try first, which one to wait for, and how one is divided.
 //!
-//! What lies in one row is queued for. So what is left of a lot, and what may still be used of a cap, lies in several slots: each backend
-//! begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
+//! Debits queue for what lies in one row. So the remainder of a lot, and the headroom of a cap, lies in several slots: each
+//! backend begins with its own, goes on to one that nobody holds, and adds slots where it had to wait.
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::layout;
@@ -11,7 +11,7 @@ use crate::settings;
 /// How many free slots may turn out too short before all are looked at in one statement: each costs a lock and a look.
 const MAX_SHORT_SLOTS: u32 = 2;
 
-/// What came of trying one slot.
+/// The result of trying one slot.
 pub enum Tried<T> {
     Taken(T),
     /// Somebody else holds it.
@@ -20,7 +20,7 @@ pub enum Tried<T> {
     TooShort,
 }
 
-/// What came of looking for a free slot.
+/// The result of looking for a free slot.
 pub enum Search<T> {
     Taken(T),
     /// Others hold all of them.
@@ -32,7 +32,7 @@ pub enum Search<T> {
 /// Tries slots, from `first` on, until one has enough.
 ///
 /// # Errors
-/// What `attempt` returns as an error ends the search.
+/// An error of `attempt` ends the search.
 pub fn search<T, E>(slots: i16, first: i16, mut attempt: impl FnMut(i16) -> Result<Tried<T>, E>) -> Result<Search<T>, E> {
     let mut short = 0;
     for step in 0..slots {
@@ -63,8 +63,9 @@ pub fn may_grow(slots: i16) -> bool {
     layout::growth(slots, settings::max_slots()) > 0
 }
 
-/// Divides what is left in a slot, so that fewer have to wait: what the slot keeps, and what the slots get that are added to `existing` ones.
-/// They are doubled, as far as each part still serves several debits of `amount`. `None` where that is not worth it.
+/// Divides what is left in a slot, so that fewer have to wait: what the slot keeps, and what the slots get that are added to
+/// `existing` ones. They are doubled, as far as each part still serves several debits of `amount`. `None` where that is not worth
+/// it.
 pub fn division(left: Amount, amount: Amount, existing: i16, decimals: u32) -> Option<(Amount, Vec<Amount>)> {
     let added = layout::growth(existing, settings::max_slots());
     let mut parts = layout::split(left, amount, added, decimals).into_iter();

@@ -49,7 +49,7 @@ fn read(account: &str, lot: i64, state: Locked) -> WholeLot<'_> {
 }
 
 impl WholeLot<'_> {
-    /// What is left of the lot.
+    /// The amount that is left of the lot.
     pub fn remaining(&self) -> Amount {
         self.slots.iter().copied().sum()
     }

@@ -1,4 +1,4 @@
-//! What takes a lot's remainder out before it is used: voiding it, or moving it to a lot with another expiry.
+//! Operations that take out a lot's remainder before it is used: voiding it, or moving it to a lot with another expiry.
 
 use chrono::{DateTime, Utc};
 

@@ -20,7 +20,7 @@ pub fn maintain(max_rows: i32) -> Vec<(Step, i64)> {
     Step::ALL.into_iter().map(one_batch).collect()
 }
 
-/// What each step would find now.
+/// The work that each step would find now.
 pub fn due() -> Vec<(Step, Due)> {
     Step::ALL.map(|step| (step, step.due())).to_vec()
 }

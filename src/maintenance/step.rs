@@ -11,7 +11,7 @@ use crate::settings;
 use crate::store::ledger::requests;
 use crate::store::maintenance::{self, Due};
 
-/// What is due of a step is counted up to this: whether it is more makes no difference to who looks.
+/// How much due work of a step is counted at most: a reader of the view does not need to know by how much it is more.
 const MOST_COUNTED: i32 = 10_000;
 
 /// A step of maintenance. Those that issue or carry over credits belong before the one that posts what has lapsed.
@@ -32,7 +32,7 @@ impl Step {
     pub const ALL: [Step; 6] =
         [Step::RefreshSchedules, Step::ExpireLots, Step::CloseEmptyLots, Step::RollUp, Step::ForgetKeys, Step::ForgetRuns];
 
-    /// What the log calls it.
+    /// The name in the log.
     pub fn name(self) -> &'static str {
         match self {
             Step::RefreshSchedules => "refresh schedules",
@@ -56,7 +56,7 @@ impl Step {
         }
     }
 
-    /// What the step would find now, as the calling query sees it.
+    /// The work that the step would find now, as the calling query sees it.
     pub fn due(self) -> Due {
         let now = clock::now();
         match self {

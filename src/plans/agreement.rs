@@ -1,4 +1,4 @@
-//! What was agreed with an account about a plan.
+//! The terms that were agreed with an account about a plan.
 
 use chrono::{DateTime, Utc};
 
@@ -17,8 +17,8 @@ use crate::store::rates::rate_cards;
 /// Agrees: the agreement before ends where the new one begins. Its id. `effective_at` of `new` counts if it is given.
 ///
 /// # Errors
-/// P0002 unknown plan, tier or rate card; 22023 what contradicts itself; 55000 in the past, before an agreement that is announced, or
-/// below the floor without a reason.
+/// P0002 unknown plan, tier or rate card; 22023 what contradicts itself; 55000 in the past, before an agreement that is
+/// announced, or below the floor without a reason.
 pub fn save(mut new: NewAgreement<'_>, effective_at: Option<DateTime<Utc>>) -> Result<i64> {
     let terms = plans::plan(new.plan, Snapshot::Fresh).ok_or_else(|| error::unknown_plan(new.plan))?;
     if let Some(card) = new.rate_card.filter(|card| rate_cards::card(card).is_none()) {
@@ -72,7 +72,7 @@ fn check_price(new: &NewAgreement<'_>, now: DateTime<Utc>) -> Result<()> {
     if agreed.is_excused || terms.flags_only {
         return Ok(());
     }
-    // What it commits to buy in its first year says what a credit will cost; a bundle is as large as it is.
+    // The commitment of the first year says what a credit will cost; a bundle is as large as it is.
     let committed = new.committed_quantity.as_ref().and_then(|years| years.first().copied());
     let bundle = tier.map(|tier| tier.from).filter(|from| from.is_positive());
     let quantity = bundle.or(committed).unwrap_or(Amount::from_nanos(1_000_000_000).expect("one credit"));

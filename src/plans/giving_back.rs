@@ -14,7 +14,7 @@ use crate::store::plans::subscription_moves as moves;
 use crate::store::plans::subscription_moves::{PeriodLot, Returned};
 use crate::store::plans::subscriptions::Period;
 
-/// What is to be taken back at most, and by what.
+/// The most that is to be taken back, and the change that takes it.
 pub struct Taking<'a> {
     pub account: &'a str,
     pub origin: i64,
@@ -26,7 +26,7 @@ pub struct Taking<'a> {
     pub metadata: Option<&'a str>,
 }
 
-/// What was taken back: credits, and the money for them; and what was in excess and stays.
+/// The credits that were taken back, and the money for them; and the excess that stays.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GivenBack {
     pub returned: Amount,
@@ -38,7 +38,7 @@ pub struct GivenBack {
 }
 
 impl GivenBack {
-    /// What the customer should know of it.
+    /// Notes for the customer.
     pub fn notes(&self) -> Vec<String> {
         let used = (self.used, "credits were used already and are not paid back");
         let kept = (self.kept, "credits stay: the price does not fall by what they cost");
@@ -47,8 +47,8 @@ impl GivenBack {
     }
 }
 
-/// Takes back what is unused of the period's own lots, the newest first, as far as credits and money are in excess. Each credit is worth
-/// what it cost.
+/// Takes back what is unused of the period's own lots, the newest first, as far as credits and money are in excess. Each credit
+/// is worth what it cost.
 ///
 /// # Errors
 /// 40001 when the period ended, or a lot expired, while it was waited for.

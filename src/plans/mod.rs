@@ -8,9 +8,9 @@
 //! - [`subscription`]: the plan that an account is on, and its changes; [`giving_back`]: what they take back
 //! - [`renewal`]: each period of a subscription is bought once
 //!
-//! A purchase and an agreement lock the account's row, then the plan for reading: what an account bought so far, and what was agreed
-//! with it, does not change between the quote and the purchase. What subscribes, changes or renews does the same, and locks the lots of
-//! which it takes something back after that.
+//! A purchase and an agreement lock the account's row, then the plan for reading: what an account bought so far, and what was
+//! agreed with it, does not change between the quote and the purchase. What subscribes, changes or renews does the same, and
+//! locks the lots of which it takes something back after that.
 
 pub mod agreement;
 pub mod giving_back;

@@ -15,8 +15,8 @@ use crate::store::rates::{rate_cards, units};
 /// Creates a plan or changes what is given of it; another list price is another version of it.
 ///
 /// # Errors
-/// 22023 a new plan without unit, currency or list price, or an unknown currency; P0002 unknown unit or rate card; 55000 another unit,
-/// currency or model once the plan has tiers.
+/// 22023 a new plan without unit, currency or list price, or an unknown currency; P0002 unknown unit or rate card; 55000 another
+/// unit, currency or model once the plan has tiers.
 pub fn save(plan: &str, terms: &PlanTerms<'_>, list_price: Option<Decimal>) -> Result<()> {
     let now = clock::now();
     check_names(terms, now)?;
@@ -91,8 +91,8 @@ pub struct Tier<'a> {
 /// Makes a version of a tier, which ends the one before; its id.
 ///
 /// # Errors
-/// P0002 unknown plan; 22023 tiers that leave a gap or overlap, a flat fee that cannot be paid; 55000 in the past, or after a version that is announced, or below the
-/// floor without a reason.
+/// P0002 unknown plan; 22023 tiers that leave a gap or overlap, a flat fee that cannot be paid; 55000 in the past, or after a
+/// version that is announced, or below the floor without a reason.
 pub fn save_tier(tier: &Tier<'_>) -> Result<i64> {
     let (now, from) = locked(tier.plan, tier.effective_at)?;
     let plan = plans::plan(tier.plan, Snapshot::Fresh).expect("a locked plan");

@@ -28,7 +28,7 @@ pub enum Lots {
     One,
     /// One for each band of the price list, with what the band cost.
     Bands,
-    /// So many equal ones, each a length of time after the one before: the billing period of the tier, unless given.
+    /// A number of equal lots, each a length of time after the one before: the billing period of the tier, unless given.
     Instalments(i32, Option<Interval>),
 }
 
@@ -55,8 +55,8 @@ pub struct Purchase<'a> {
 /// Buys; the first lot's id, or that of the same purchase made before under the same key.
 ///
 /// # Errors
-/// As [`quote::quote`]; 22023 so few that nothing is left of their price when it is rounded; 55000 below the floor without a reason, or
-/// nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
+/// As [`quote::quote`]; 22023 so few that nothing is left of their price when it is rounded; 55000 below the floor without a
+/// reason, or nothing left of the period; P0002 no period to prorate by; 23505 key reused; P0002 and 55000 for the member.
 pub fn purchase(request: &Purchase<'_>) -> Result<i64> {
     let account = request.account;
     let lot = lots::next_id();

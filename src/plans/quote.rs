@@ -1,4 +1,4 @@
-//! What a quantity of credits costs an account by a plan and what was agreed with it, or what a budget buys.
+//! The price of a quantity of credits for an account, by a plan and its agreement; or the quantity that a budget buys.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -16,7 +16,7 @@ use crate::store::plans::{self, Plan, TierVersion};
 /// A discount that is computed has so many decimals.
 const DISCOUNT_DECIMALS: u32 = 6;
 
-/// What is asked for.
+/// The request for a quote.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     pub plan: &'a str,
@@ -43,12 +43,12 @@ pub struct Next {
     pub tier: String,
     /// How many more credits reach it.
     pub more: Amount,
-    /// What one credit costs there; `None` where only the flat price counts.
+    /// The price of one credit there; `None` where only the flat price counts.
     pub unit_price: Option<Decimal>,
     pub total: Amount,
 }
 
-/// What it costs, and why.
+/// The price, and how it comes about.
 #[derive(Clone, Debug)]
 pub struct Quoted {
     pub plan: Plan,
@@ -67,9 +67,9 @@ pub struct Quoted {
     /// More that costs less: the quantity and its total.
     pub cheaper: Option<(Amount, Amount)>,
     pub next: Option<Next>,
-    /// What one credit costs the provider, if that is known.
+    /// The provider's cost of one credit, if that is known.
     pub unit_cost: Option<Decimal>,
-    /// So many credits come on top of it.
+    /// The credits that come on top of the quantity.
     pub bonus: Option<Amount>,
     /// The part of the total that is left after costs, if they are known.
     pub margin: Option<Fraction>,
@@ -78,7 +78,7 @@ pub struct Quoted {
 }
 
 impl Quoted {
-    /// What one credit costs on average, as precisely as a price is written.
+    /// The average price of one credit, as precisely as a price is written.
     pub fn effective_price(&self) -> Option<Decimal> {
         let price = Fraction::from(self.total).over(&Fraction::from(self.quantity))?;
         price.round_decimal(MAX_RATE_DECIMALS, Rounding::HalfEven).or_else(|| price.round_decimal(9, Rounding::HalfEven))
@@ -89,7 +89,7 @@ impl Quoted {
         self.margin.as_ref()?.times(&Fraction::whole(100)).round_decimal(2, Rounding::HalfEven)
     }
 
-    /// What there is to say when it is refused.
+    /// The error's facts when it is refused.
     pub fn below_floor(&self) -> BelowFloor {
         BelowFloor {
             quantity: self.quantity,
@@ -113,8 +113,8 @@ impl Quoted {
         Quoted { unit_cost: None, margin: None, ..self }
     }
 
-    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be. A reason for the price of
-    /// a tier or an agreement is none for a bonus on top.
+    /// Whether it must not be sold at this price: below the floor, and nobody recorded a reason why it may be. A reason for the
+    /// price of a tier or an agreement is none for a bonus on top.
     pub fn is_refused(&self) -> bool {
         let is_excused = match (&self.agreement, &self.tier) {
             (Some(agreement), _) if agreement.is_excused => true,
@@ -186,11 +186,11 @@ struct Ladder {
     list: PriceList,
     /// From this quantity on there is a price by agreement only.
     negotiated_from: Option<Amount>,
-    /// What was bought before in the same commitment year.
+    /// The quantity that was bought before in the same commitment year.
     before: Amount,
 }
 
-/// What a quantity costs, or what a budget buys.
+/// The price of a quantity, or the quantity that a budget buys.
 ///
 /// # Errors
 /// 22023 neither or both of quantity and budget, another currency, a budget that buys nothing; P0002 unknown plan; 55000 no price

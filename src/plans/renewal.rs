@@ -42,7 +42,8 @@ pub fn renew(name: &str, unit: Option<&str>, at: Option<DateTime<Utc>>) -> Resul
     Ok(due(name, unit, until, now, None))
 }
 
-/// Lets the books of an account whose row is locked go on where its subscriptions were written last, if the clock was set back since.
+/// Lets the books of an account whose row is locked go on where its subscriptions were written last, if the clock was set back
+/// since.
 ///
 /// # Errors
 /// 55000 where it is further behind than that explains.
@@ -95,8 +96,8 @@ pub fn buy(bought: &Bought<'_>, effective_at: DateTime<Utc>, now: DateTime<Utc>)
     purchase::grant(bought.account, purchase, effective_at, now);
 }
 
-/// Ends the subscription of an account in a unit with the last period that was bought, and drops what is announced; when it ends. It buys
-/// nothing: of a subscription that nobody renewed the end has passed.
+/// Ends the subscription of an account in a unit with the last period that was bought, and drops what is announced; when it ends.
+/// It buys nothing: of a subscription that nobody renewed the end has passed.
 ///
 /// # Errors
 /// P0002 unknown account, or no subscription; 55000 before its commitment ends without a reason.

@@ -17,8 +17,8 @@ pub struct Bounds {
     pub enterprise: Amount,
 }
 
-/// Installs the plan: Starter at the list price and Growth 12 % below it, both billed by the month; Scale 25 % below it, billed by the
-/// year; Enterprise by agreement. Growth and Scale commit for a year.
+/// Installs the plan: Starter at the list price and Growth 12 % below it, both billed by the month; Scale 25 % below it, billed
+/// by the year; Enterprise by agreement. Growth and Scale commit for a year.
 ///
 /// # Errors
 /// 22023 bounds that do not ascend; as [`plan::save`] and [`plan::save_tier`].

@@ -1,8 +1,9 @@
 //! Subscriptions: the first one of an account, and its changes, with what they charge, grant, and pay back.
 //!
-//! Lots keep their cost basis, always. A dearer plan takes effect at once: it grants and charges what the days that are left entitle to
-//! besides what was granted and charged for the period already. A cheaper one waits for the end of the period; asked for at once it
-//! takes back what is unused of what the period does not come to any more, at its cost basis. A preview is a change that is undone.
+//! Lots keep their cost basis, always. A dearer plan takes effect at once: it grants and charges what the days that are left
+//! entitle to besides what was granted and charged for the period already. A cheaper one waits for the end of the period; asked
+//! for at once it takes back what is unused of what the period does not come to any more, at its cost basis. A preview is a
+//! change that is undone.
 
 use chrono::{DateTime, Utc};
 
@@ -45,8 +46,8 @@ pub struct Change<'a> {
 /// Changes the plan of an account, or begins its first subscription; what that did, or would do.
 ///
 /// # Errors
-/// As [`quote::quote`]; 22023 no quantity for the first one; 55000 before a commitment ends, at another instant than now or the end of
-/// the period, or where nothing changes; 23505 key reused; 40001 as [`seats::keep_newcomers_out`].
+/// As [`quote::quote`]; 22023 no quantity for the first one; 55000 before a commitment ends, at another instant than now or the
+/// end of the period, or where nothing changes; 23505 key reused; 40001 as [`seats::keep_newcomers_out`].
 pub fn change(request: &Change<'_>) -> Result<Changed> {
     if request.preview {
         return preview(request);
@@ -76,7 +77,7 @@ fn unit_of(plan: &str) -> Result<String> {
 
 fn apply(request: &Change<'_>, change: i64) -> Result<Changed> {
     account::find_or_create(request.account, Some(&unit_of(request.plan)?), None, clock::now())?;
-    // What the schedules of the plan that is left were to bring up to now, they bring.
+    // The schedules of the plan that is left bring what they were to bring up to now.
     named::come_to_plan(request.plan);
     if plan_schedules::gives_to_seats(request.plan) {
         seats::keep_newcomers_out(&[request.account])?;
@@ -133,7 +134,7 @@ struct Renewals {
 }
 
 impl Renewals {
-    /// What they come to.
+    /// The credits and the money that they come to.
     ///
     /// # Errors
     /// 55000 in two currencies: one row cannot say both.
@@ -162,7 +163,7 @@ struct Begun {
     terms: Terms,
 }
 
-/// What a change moved.
+/// The credits and the money that a change moved.
 #[derive(Default)]
 struct Effect {
     bought: Moved,
@@ -226,7 +227,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether a change takes effect at once where nobody said when: it costs more for the same time, or no less for as much and more.
+    /// Whether a change takes effect at once where nobody said when: it costs more for the same time, or no less for as much and
+    /// more.
     fn goes_up(&self, current: &Subscription, billing_period: BillingPeriod) -> bool {
         let (new, old) = ((self.quoted.total, billing_period), (current.price, current.cycle.billing_period));
         let is_as_dear = !rules::is_dearer(old, new) && billing_period == current.cycle.billing_period;
@@ -258,7 +260,7 @@ impl Step<'_> {
         subscriptions::terms(self.request.account, agreement, tier_version, effective_at)
     }
 
-    /// What was asked for, what the tier says, what it was, or a month.
+    /// The billing period: the one that was asked for, the tier's, the current one, or a month.
     fn billing_period(&self, terms: &Terms, current: Option<BillingPeriod>) -> BillingPeriod {
         self.request.billing_period.or(terms.billing_period).or(current).unwrap_or(BillingPeriod::Month)
     }

@@ -101,7 +101,7 @@ pub fn move_department(account: &str, from: &str, to: &str) -> Result<i64> {
     Ok(departments::move_members(account, from, to))
 }
 
-/// What a member could spend at the instant of a change, without it and with it.
+/// The credits that a member could spend at the instant of a change, without it and with it.
 pub struct Effect {
     /// `None` for the pool, that debits without a member spend.
     pub seat: Option<Seat>,
@@ -109,7 +109,7 @@ pub struct Effect {
     pub spendable: [Amount; 2],
 }
 
-/// What a change would mean for each member and the pool, in a unit, as the calling query sees the account.
+/// The effects of a change on each member and the pool, in a unit, as the calling query sees the account.
 ///
 /// # Errors
 /// 22023 in the past.
@@ -153,7 +153,7 @@ pub fn apply(account: &str, context: &Context, usage: &mut [Usage], now: DateTim
     }
 }
 
-/// What each owner's lots hold that are in force at an instant, with what is due and not issued; the pool is ''.
+/// The credits that each owner's lots in force at an instant hold, with what is due and not issued; the pool is ''.
 fn held(account: &str, unit: &str, at: DateTime<Utc>) -> HashMap<String, Amount> {
     let mut held = store::held(account, unit, at);
     let pending = pending::at(account, unit, at);

@@ -17,7 +17,7 @@ use crate::store::debits::eligible;
 use crate::store::ledger::entries;
 use crate::store::pools::transfers;
 
-/// Whose seats are rebalanced, and by which usage.
+/// The seats that are rebalanced, and the usage that decides.
 #[derive(Clone, Copy, Debug)]
 pub struct Rebalance<'a> {
     pub account: &'a str,
@@ -27,7 +27,7 @@ pub struct Rebalance<'a> {
     pub metadata: Option<&'a str>,
 }
 
-/// What would be transferred, as the calling query sees it.
+/// The transfers that would be made, as the calling query sees it.
 pub fn preview(request: Rebalance<'_>) -> Vec<Move> {
     plan(request, Snapshot::OfCaller)
 }
@@ -38,8 +38,8 @@ fn plan(request: Rebalance<'_>, snapshot: Snapshot) -> Vec<Move> {
     rebalance::plan(&seats, transfers::policy(account, snapshot))
 }
 
-/// Transfers what is planned, all or nothing; each move with its posting. When debits took meanwhile what was to be given, it is planned
-/// anew.
+/// Transfers what is planned, all or nothing; each move with its posting. When debits took meanwhile what was to be given, it is
+/// planned anew.
 ///
 /// # Errors
 /// 55000 when a member becomes inactive meanwhile; 40001 when lots change all the time.

@@ -1,7 +1,7 @@
 //! Transfers: credits go from one owner to another within an account, a member or the pool.
 //!
-//! What is moved is taken like a debit takes it, in drawdown order; of every lot that gives, the receiver gets one of their own, with the
-//! giver as its parent and the same life, category, scope and cost basis.
+//! A transfer takes credits like a debit, in drawdown order. For every lot that gives, the receiver gets one of their own, with
+//! the giver as its parent and the same life, category, scope and cost basis.
 
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ use crate::store::ledger::slots::{self, Layout};
 use crate::store::ledger::{corrections, entries, lots};
 use crate::store::pools::transfers::{self, Part};
 
-/// What is to be transferred, as the caller said it. An owner is a member, or the pool.
+/// A request to transfer, as the caller said it. An owner is a member, or the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer<'a> {
     pub account: &'a str,
@@ -100,7 +100,8 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is due, or what was seen has changed: then it is to be taken back.
+/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is
+/// due, or what was seen has changed: then it is to be taken back.
 ///
 /// # Errors
 /// As [`try_transfer`].
@@ -153,7 +154,7 @@ fn give_in_order<'a>(
     let Some(shares) = collect::lock_shares(eligible(request, giver), request.amount, lock) else {
         return Ok(None);
     };
-    // Which of its credits a lot gives that something came back to, shows only in all of it.
+    // Only the whole of a lot shows which of its credits it gives when a correction gave some back to it.
     if shares.iter().any(Share::is_of_slot) && corrections::any_gain(request.account) {
         return Ok(None);
     }

@@ -69,7 +69,7 @@ pub struct Prepared<'a> {
 /// P0002 unknown card; 22023 for terms that make no sense.
 pub fn prepare(prepared: &Prepared<'_>) -> Result<i64> {
     let now = clock::now();
-    // What is being published must not be replaced meanwhile.
+    // A draft that is being published must not be replaced meanwhile.
     rate_cards::lock(prepared.card, now).ok_or_else(|| error::unknown_card(prepared.card))?;
     let card = rate_cards::card(prepared.card).expect("a locked card");
     if let Some(terms) = &prepared.terms {

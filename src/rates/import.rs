@@ -13,8 +13,8 @@ use crate::store::rates::rate_cards::CardTerms;
 use crate::store::rates::units::{self, UnitTerms};
 use crate::store::rates::{self, conversion_table, repricing};
 
-/// Makes the card of the document, or changes it, and prepares the rates that differ from those in force; how many. Rates that the
-/// document does not name stay.
+/// Makes the card of the document, or changes it, and prepares the rates that differ from those in force; how many. Rates that
+/// the document does not name stay.
 ///
 /// # Errors
 /// 55000 for a unit that is another here, or drafts of something else when publishing; what preparing and publishing refuse.

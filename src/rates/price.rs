@@ -15,10 +15,10 @@ use crate::server::{clock, invalidation};
 use crate::store::rates::rate_cards::{self, Card};
 use crate::store::rates::{self, Counter, Period, Version};
 
-/// So many accounts' cards, and so many operations' versions, are remembered; then the memory starts anew.
+/// How many accounts' cards, and how many operations' versions, one backend remembers at most; then the memory starts anew.
 const MAX_REMEMBERED: usize = 16_384;
 
-/// What is to be priced.
+/// A usage that is to be priced.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage<'a> {
     pub account: Option<&'a str>,
@@ -48,8 +48,8 @@ thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 }
 
-/// Remembers what is read now for what is asked later, until something changes. What a transaction cannot see the latest of is read
-/// each time.
+/// Remembers what is read now for what is asked later, until something changes. What a transaction cannot see the latest of is
+/// read each time.
 fn remembered<T>(
     name: String,
     map: fn(&mut Remembered) -> &mut HashMap<String, Rc<T>>,

@@ -24,12 +24,12 @@ pub struct Publication<'a> {
     pub supersede: bool,
 }
 
-/// What a draft changes.
+/// The change that a draft makes.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub draft: Draft,
     pub effective_at: DateTime<Utc>,
-    /// What the same usage is charged by until then; `None` where there is no rate.
+    /// The rate by which the same usage is charged until then; `None` where there is none.
     pub before: Option<Rate>,
     pub after: Option<Rate>,
     /// Some quantity costs more than it would have within the notice, or than before.
@@ -88,7 +88,7 @@ pub fn publish(publication: Publication<'_>) -> Result<i32> {
     Ok(changes.len() as i32)
 }
 
-/// What publishing the drafts would change, as the calling query sees it, and until when notice has to be given.
+/// The changes that publishing the drafts would make, as the calling query sees it, and until when notice has to be given.
 ///
 /// # Errors
 /// As [`publish`], but for the notice.
@@ -109,7 +109,7 @@ fn of_now(mut drafts: Vec<Draft>, now: DateTime<Utc>) -> Vec<Draft> {
     drafts
 }
 
-/// What each operation's versions become.
+/// The versions that each operation comes to have.
 fn plan(
     publication: Publication<'_>,
     drafts: &[Draft],

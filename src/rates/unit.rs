@@ -20,7 +20,8 @@ pub struct Unit<'a> {
 /// Creates a unit or changes what is given of it.
 ///
 /// # Errors
-/// 22023 a value without a currency, or a currency that does not exist; 55000 for what a unit in use cannot become, or a value that would rewrite the past.
+/// 22023 a value without a currency, or a currency that does not exist; 55000 for what a unit in use cannot become, or a value
+/// that would rewrite the past.
 pub fn save(request: Unit<'_>) -> Result<()> {
     let Unit { unit, terms, fiat_per_credit, effective_at, note } = request;
     crate::arguments::optional_currency(terms.currency)?;

@@ -1,4 +1,4 @@
-//! What an account's schedules bring, line by line.
+//! The lots that an account's schedules bring, line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::store::schedules::{self, HeldRow, IssuedLast, LineRow, Schedule};
 /// The priorities that a lot may have.
 const PRIORITIES: std::ops::RangeInclusive<i16> = 0..=1000;
 
-/// What an account's schedules are and have issued, as one snapshot shows it.
+/// An account's schedules and the lots that they have issued, as one snapshot shows them.
 pub struct State {
     pub schedules: Vec<Schedule>,
     pub lines: Vec<OwnerLine>,
@@ -34,16 +34,16 @@ pub struct OwnerLine {
     pub owner: String,
     /// The owner's own, or those that feed the pool.
     pub seats: Vec<Line>,
-    /// Whose seats they are.
+    /// The members whose seats they are.
     members: Vec<String>,
 }
 
-/// What is due of one line of a schedule.
+/// The lots that are due of one line of a schedule.
 pub struct LineDue<'a> {
     pub schedule: &'a Schedule,
     /// Empty for the pool.
     pub member: &'a str,
-    /// Whose seats feed the pool, where they do.
+    /// The members whose seats feed the pool, where they do.
     pub seats: &'a [String],
     /// The earlier grants to each seat by plans that the account has left; empty where there are none.
     pub before: Vec<Vec<Granted>>,
@@ -57,7 +57,7 @@ impl State {
         let rows = schedules::lines(account, snapshot);
         let schedules = schedules::schedules(account, snapshot);
         let mut lines = owner_lines(&schedules, rows);
-        // Whoever gave up the seat gets nothing, but what is held still ends.
+        // A member who gave up the seat gets nothing new, but what they hold still ends.
         let known: BTreeSet<_> = lines.iter().map(|line| (line.schedule, line.owner.clone())).collect();
         let given_up: BTreeSet<_> =
             held.iter().map(|row| (row.schedule, row.member.clone())).filter(|line| !known.contains(line)).collect();
@@ -80,7 +80,7 @@ impl State {
         self.due(now).into_iter().find(|line| line.schedule.id == schedule).map_or_else(Vec::new, |line| line.before)
     }
 
-    /// What the schedules in a unit have before them, line by line, from what was issued.
+    /// The lines of the schedules in a unit, with what was issued.
     pub fn issuing(&self, unit: &str, now: DateTime<Utc>) -> Vec<Issuing<'_>> {
         let mut before: Vec<_> = self.due(now).into_iter().map(|line| line.before).collect();
         let line = |(index, OwnerLine { schedule, owner, seats, .. }): (usize, &OwnerLine)| {
@@ -99,13 +99,13 @@ impl State {
         self.lines.iter().enumerate().filter_map(line).collect()
     }
 
-    /// What is due up to an instant.
+    /// The lots that are due up to an instant.
     pub fn due(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
         self.due_of(until, |_, line| line)
     }
 
-    /// The same without the lots that have expired by then, of which nothing goes on: months of short periods that nobody issued cost a
-    /// reader nothing.
+    /// The same without the lots that have expired by then, of which nothing goes on: months of short periods that nobody issued
+    /// cost a reader nothing.
     pub fn due_for_reader(&self, until: DateTime<Utc>) -> Vec<LineDue<'_>> {
         self.due_of(until, |terms, line| schedule::passing_over_expired(terms, line, until, &self.calendar))
     }
@@ -216,7 +216,8 @@ impl State {
         issued.chain(planned).collect()
     }
 
-    /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked at.
+    /// When a period of a schedule of members begins next: there may be none, but an account that has such a schedule is looked
+    /// at.
     pub fn next_of_members(&self, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let alive = |schedule: &&Schedule| schedule.per_member && schedule.terms.ends_at.is_none_or(|ends_at| ends_at > until);
         let next = |schedule: &Schedule| {
@@ -226,6 +227,7 @@ impl State {
         self.schedules.iter().filter(alive).map(next).min()
     }
 
+    /// The schedule of this id, which must be one of these.
     pub fn schedule(&self, id: i64) -> &Schedule {
         self.schedules.iter().find(|schedule| schedule.id == id).expect("the schedule of a line")
     }
@@ -238,7 +240,7 @@ impl State {
 }
 
 impl OwnerLine {
-    /// Whose credits a seat brings.
+    /// The owner and the unit of the credits that the seat at this position brings.
     fn seat(&self, seat: usize, schedule: &Schedule) -> Seat {
         let member = self.members.get(seat).unwrap_or(&self.owner).clone();
         Seat { unit: schedule.unit.clone(), member }
@@ -270,7 +272,7 @@ impl LineDue<'_> {
         priority(self.schedule, rolled)
     }
 
-    /// What each seat brought to a lot, where seats feed the pool.
+    /// The credits that each seat brought to a lot, where seats feed the pool.
     pub fn seats_of(&self, lot: usize) -> Vec<(&str, Amount)> {
         let part = |(seat, amount): &(usize, Amount)| Some((self.seats.get(*seat)?.as_str(), *amount));
         self.due.parts[lot].iter().filter_map(part).collect()

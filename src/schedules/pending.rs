@@ -1,4 +1,5 @@
-//! What is due but not issued, for who only reads: a reader cannot issue it, and on a standby nobody can. It counts as if it were there.
+//! The lots that are due but not issued, for calls that only read: a reader cannot issue them, and on a standby nobody can. They
+//! count as if they were there.
 
 use std::collections::HashMap;
 
@@ -23,25 +24,26 @@ pub struct PendingLot {
     pub available: Amount,
 }
 
-/// What a limit on carried credits takes from a lot that is in the ledger, or the end of its schedule.
+/// The credits that a limit on carried credits, or the end of its schedule, takes from a lot that is in the ledger.
 pub struct PendingTrim {
     pub member: String,
     pub lot: i64,
     pub amount: Amount,
 }
 
-/// What is due of an account and unit by an instant and not issued.
+/// The lots of an account and unit that are due by an instant and not issued, and the credits that are then taken.
 #[derive(Default)]
 pub struct Pending {
     pub lots: Vec<PendingLot>,
     pub trims: Vec<PendingTrim>,
 }
 
-/// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until then.
+/// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until
+/// then.
 pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     let state = State::read(account, Snapshot::OfCaller);
     let mut pending = Pending::default();
-    // What happens later does not matter, nor do lots that nobody will look at again.
+    // Later events do not matter, nor do lots that nobody will look at again.
     let due = state.due_for_reader(at);
     for line in due.iter().filter(|line| line.schedule.unit == unit) {
         let lapsed = lapsed(line, at);
@@ -71,7 +73,7 @@ pub fn check_distance(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> R
     })
 }
 
-/// What planned lots have lost by an instant at which they live on.
+/// The losses of planned lots by an instant at which they live on.
 fn lapsed(line: &LineDue<'_>, at: DateTime<Utc>) -> HashMap<usize, Amount> {
     let mut lapsed = HashMap::new();
     for step in &line.due.steps {

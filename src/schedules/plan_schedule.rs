@@ -1,8 +1,8 @@
-//! What a plan grants to the accounts on it: each has a schedule of its own from when it comes to the plan until it leaves.
+//! The schedules that a plan grants: each account has one of its own, from when it comes to the plan until it leaves.
 //!
-//! An account's schedules follow from its subscriptions ([`follow`]), whoever changes what. A plan's schedule is declared and ended
-//! while nobody can come to the plan, and with the rows of all accounts on it locked, so that none is missed and none is left over.
-//! Who changes the plan of an account takes the plan's lock before the account's row, as here.
+//! An account's schedules follow from its subscriptions ([`follow`]), whatever function changes them. A plan's schedule is
+//! declared and ended while nobody can come to the plan, and with the rows of all accounts on it locked, so that none is missed
+//! and none is left over. A call that changes the plan of an account takes the plan's lock before the account's row, as here.
 
 use chrono::{DateTime, Utc};
 
@@ -17,8 +17,8 @@ use crate::store::schedules::plan_schedules::{self, Beginning, Missing, OfPlan};
 use crate::store::schedules::{self, NewSchedule};
 use crate::store::{Snapshot, plans};
 
-/// So many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in the server's
-/// lock table.
+/// How many accounts a plan has at most where a declaration waits for members who are taking their seats. Each takes a place in
+/// the server's lock table.
 const MAX_ACCOUNTS_OF_SEATS: usize = 1000;
 
 /// Declares what every account on the plan is granted, those that are on it already included; the schedule's id.
@@ -83,8 +83,8 @@ pub fn end(plan: &str, schedule: i64, ends_at: Option<DateTime<Utc>>) -> Result<
     Ok(())
 }
 
-/// The accounts on the plan, with their rows locked, and what was due up to now issued: an end does not take that away. Where seats get
-/// something, no member comes to them meanwhile, as far as the plan does not have very many accounts.
+/// The accounts on the plan, with their rows locked, and what was due up to now issued: an end does not take that away. Where
+/// seats get something, no member comes to them meanwhile, as far as the plan does not have very many accounts.
 ///
 /// # Errors
 /// 40001 where somebody came to the plan, or took a seat, after this transaction's snapshot was taken.
@@ -109,7 +109,7 @@ fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<Strin
 
 /// Makes the account's schedules what its subscriptions come to at an instant, with its row locked; what is to be said about it.
 ///
-/// What is due then is issued if nobody holds a lot that it ends; otherwise at the next touch.
+/// Lots that are due then are issued if nobody holds a lot that ends with them; otherwise at the next touch.
 pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     let accounts = [account.to_owned()];
     let moved = plan_schedules::adjust(&accounts, now);
@@ -127,8 +127,9 @@ pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {
     [counted(missing.len() as i64, "begin"), counted(moved, "get another end")].into_iter().flatten().collect()
 }
 
-/// The anchor that the periods of a schedule are counted from, and how many periods there are. An account that comes back to a plan within a
-/// period that it had of it goes on with the periods that are left, this one included: what was granted of that period is not granted again.
+/// The anchor that the periods of a schedule are counted from, and how many periods there are. An account that comes back to a
+/// plan within a period that it had of it goes on with the periods that are left, this one included: what was granted of that
+/// period is not granted again.
 fn beginning(missing: &Missing, calendar: &AccountCalendar) -> Beginning {
     let anew = Beginning { anchor: missing.anchor, periods: missing.periods };
     let Some(before) = missing.before else { return anew };

@@ -1,8 +1,8 @@
 //! Issuing what is due: once, in the order of time, with the dates it was due.
 //!
-//! The account's row is locked while it is refreshed, so two refreshes of an account follow each other, and the second finds nothing to
-//! do. Lots whose end is settled are locked wholly. Nobody waits for a lot while holding the account: a transaction that has debited the
-//! lot may want to refresh the account next.
+//! The account's row is locked while it is refreshed, so two refreshes of an account follow each other, and the second finds
+//! nothing to do. Lots whose end is settled are locked wholly. Nobody waits for a lot while holding the account: a transaction
+//! that has debited the lot may want to refresh the account next.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use crate::store::ledger::slots::{self, Layout};
 use crate::store::ledger::{accounts, breakage, corrections};
 use crate::store::schedules::{self, HeldRow};
 
-/// Issues what is due now, waiting for whoever is just doing it.
+/// Issues what is due now; waits for another session that is just doing it.
 ///
 /// # Errors
 /// 40001 when lots change all the time.
@@ -82,7 +82,7 @@ fn wait_for_lots(account: &str) -> Result<bool> {
 
 /// Waits until nobody holds the lot, and lets it go again.
 pub fn wait_for_lot(account: &str, lot: i64, slots: i16) -> Result<()> {
-    // The slots before the row: whoever holds one may want to lock the row next.
+    // The slots are locked before the row: a session that holds one may want to lock the row next.
     (0..slots).for_each(|slot| SlotLock::acquire(Striped::Lot(lot), slot).release());
     subtransaction::attempt(|| {
         lots::lock(account, lot);

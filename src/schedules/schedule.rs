@@ -20,13 +20,13 @@ use crate::store::ledger::accounts;
 use crate::store::schedules::{self, NewSchedule, Schedule};
 use crate::store::true_ups::true_up;
 
-/// So many periods are looked through at most: between the start of a schedule and now, say.
+/// How many periods are looked through at most, for example between the start of a schedule and now.
 const MAX_PERIODS: i64 = 10_000;
 
 /// The shortest period.
 const SHORTEST: i64 = 3_600_000_000;
 
-/// What is declared of a schedule beside the values that are stored as they are.
+/// The declaration of a schedule, beside the values that are stored as they are.
 #[derive(Clone, Copy)]
 pub struct Declared<'a> {
     pub rollover: Option<&'a Rollover>,
@@ -62,7 +62,7 @@ pub fn declare(
     if new.per_member {
         seats::keep_newcomers_out(&[new.account])?;
     }
-    // What was due before is issued by the schedules that were there.
+    // The schedules that were there issue first what was due before.
     refresh::first_touch(new.account)?;
     account::lock(new.account);
     let now = clock::now();
@@ -193,8 +193,8 @@ pub fn preview(account: &str, schedule: i64, until: DateTime<Utc>) -> Result<Vec
     Ok(schedule::preview(&known.terms, seats, &before, until, &AccountCalendar::of(account, Snapshot::OfCaller)))
 }
 
-/// The earlier grants to the pool, or to the seats that feed it, by plans that the account has left: a plan's schedule brings less by them.
-/// Grants to members themselves differ from one to the other, and are left out.
+/// The earlier grants to the pool, or to the seats that feed it, by plans that the account has left: a plan's schedule brings
+/// less by them. Grants to members themselves differ from one to the other, and are left out.
 pub fn granted_before(account: &str, known: &Schedule, snapshot: Snapshot, now: DateTime<Utc>) -> Vec<Vec<Granted>> {
     if known.of_plan.is_none() || (known.per_member && !known.into_pool) {
         return Vec::new();

@@ -21,8 +21,8 @@ pub struct Change<'a> {
     pub terms: MemberTerms<'a>,
 }
 
-/// Registers or changes the member, and gives them a seat if they are active and have none. First, all that was due up to now is issued; then a
-/// leaver's lots end as their schedules say, and a newcomer's seat gets what is due.
+/// Registers or changes the member, and gives them a seat if they are active and have none. First, all that was due up to now is
+/// issued; then a leaver's lots end as their schedules say, and a newcomer's seat gets what is due.
 ///
 /// # Errors
 /// As [`refresh::first_touch`].
@@ -49,7 +49,8 @@ pub fn save(change: Change<'_>, before: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Until the transaction ends nobody takes a seat of the accounts, which are given in the order of their names, and all who took one are seen.
+/// Until the transaction ends nobody takes a seat of the accounts, which are given in the order of their names, and all who took
+/// one are seen.
 ///
 /// # Errors
 /// 40001 where somebody took one after this transaction's snapshot was taken.
@@ -65,8 +66,8 @@ pub fn keep_newcomers_out(accounts: &[&str]) -> Result<()> {
     }
 }
 
-/// Deactivates the member and ends their lots, also those of a schedule that has ended. It waits for a call that holds a lot, but not while
-/// it holds the account: a transaction that debits before a boundary and after it would wait for that.
+/// Deactivates the member and ends their lots, also those of a schedule that has ended. It waits for a call that holds a lot, but
+/// not while it holds the account: a transaction that debits before a boundary and after it would wait for that.
 fn leave(change: Change<'_>) -> Result<()> {
     let Change { account, member, terms } = change;
     for _ in 0..MAX_ATTEMPTS {

@@ -1,4 +1,4 @@
-//! What time it is: the real time at the moment of asking, or `credit.clock`.
+//! The time: the real time at the moment of asking, or `credit.clock`.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
@@ -12,11 +12,11 @@ use crate::domain::caps::tally;
 use crate::settings;
 use crate::values;
 
-/// How far a clock may be set back, so that the books go on where they are until it is there again.
+/// How far a clock may be set back at most: the books then go on at the latest instant written, until the clock is there again.
 pub const MOST_SET_BACK: TimeDelta = tally::MOST_AHEAD;
 
 thread_local! {
-    /// Before this it is not, for what runs now: the books of an account were written until then.
+    /// For the call that runs now it is not earlier than this: the books of an account were written until then.
     static NOT_BEFORE: Cell<Option<DateTime<Utc>>> = const { Cell::new(None) };
 
     /// The last text of `credit.clock` and the instant it means, so that a debit does not parse it again.
@@ -47,7 +47,7 @@ pub fn move_to(at: DateTime<Utc>) {
     NOT_BEFORE.set(NOT_BEFORE.get().max(Some(at)));
 }
 
-/// The same to where something was written last, unless that is later than a clock that was set back explains.
+/// Moves the clock on to where something was written last, unless that is more than [`MOST_SET_BACK`] ahead.
 pub fn move_to_if_near(written: Option<DateTime<Utc>>) {
     if let Some(written) = written.filter(|written| *written - now() <= MOST_SET_BACK) {
         move_to(written);
@@ -70,6 +70,7 @@ pub fn not_before_moved(now: DateTime<Utc>) -> DateTime<Utc> {
 /// The time by the server's clock, or by `credit.clock`, though it was moved on.
 fn actual() -> DateTime<Utc> {
     match settings::clock() {
+        // SAFETY: the server asks the operating system for the time.
         None => values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTimestamp() }).expect("the present is in range"),
         Some(text) => PARSED.with_borrow_mut(|parsed| match parsed {
             Some((known, instant)) if *known == text => *instant,
@@ -82,10 +83,9 @@ fn actual() -> DateTime<Utc> {
     }
 }
 
-/// The instant that a caller means by one of the running transaction that has passed: SQL's `now()` is the transaction's start, and
-/// a caller who says that something is to change at `now()` means now, not a moment ago.
+/// The instant that a caller means. SQL's `now()` is the start of the transaction. A caller who says that something is to change
+/// at `now()` means now, not a moment ago: an instant since the transaction began becomes now.
 pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    let began = || values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
     // Where the clock was moved on, the books have passed it.
     let is_real = settings::clock().is_none() && NOT_BEFORE.get().is_none_or(|not_before| not_before < now);
     let is_of_transaction = at < now && is_real && began().is_some_and(|began| at >= began);
@@ -94,8 +94,13 @@ pub fn of_now(at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// When the running transaction began, if that was before an instant. Not where `credit.clock` says what time it is.
 pub fn began_before(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let began = || values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
     if settings::clock().is_none() { began().filter(|began| *began < at) } else { None }
+}
+
+/// When the running transaction began.
+fn began() -> Option<DateTime<Utc>> {
+    // SAFETY: the server reads a variable of this backend.
+    values::instant_from_microseconds(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() })
 }
 
 fn parse(text: &CStr) -> DateTime<Utc> {

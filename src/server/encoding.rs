@@ -27,14 +27,14 @@ pub fn require_utf8() -> error::Result<()> {
 }
 
 fn is_utf8() -> bool {
-    // SAFETY: it reads a value that the server sets when a session connects to its database.
+    // SAFETY: the server reads a value that it set when this session connected to its database.
     unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
 }
 
-/// The same where the library is loaded for a call. While a session begins, or the server starts, an error would keep everybody out, and
-/// calls are refused later.
+/// Raises 0A000 for a database whose encoding is not UTF8, if the library is loaded for a call. While a session begins, or the
+/// server starts, an error would keep everybody out; then calls are refused later.
 pub fn require_utf8_where_used() {
-    // SAFETY: both are the server's own variables, set before a library is loaded.
+    // SAFETY: these are the server's own variables. They are set before a library is loaded, and this backend has one thread.
     let is_used =
         unsafe { pg_sys::MyDatabaseId != pg_sys::InvalidOid && pg_sys::Mode == pg_sys::ProcessingMode::NormalProcessing };
     if is_used {
@@ -42,18 +42,19 @@ pub fn require_utf8_where_used() {
     }
 }
 
-/// The same, raised.
+/// Raises 0A000 for a database whose encoding is not UTF8.
 pub fn require_utf8_or_raise() {
     if let Err(refusal) = require_utf8() {
         refusal.report(PgLogLevel::ERROR);
     }
 }
 
-/// In a database whose encoding is not UTF8 every function of the library is refused as the server looks it up, before pgrx reads an argument.
-/// That is for libraries that were loaded before there was a database; once per backend.
+/// Sees to it that in a database whose encoding is not UTF8 every function of the library is refused as the server looks it up,
+/// before pgrx reads an argument. A library that was loaded before there was a database needs it; once per backend.
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
-        // SAFETY: a backend has one thread, and the hooks are set once.
+        // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hooks are set
+        // once, so that none of ours comes to be behind itself.
         unsafe {
             NEXT_NEED = pg_sys::needs_fmgr_hook;
             pg_sys::needs_fmgr_hook = Some(look_up);
@@ -64,8 +65,12 @@ pub fn register() {
 }
 
 /// Called by the server as it looks a function up; whether some hook follows its calls.
+///
+/// # Safety
+/// Only the server calls it, in a transaction, with a function that exists.
 unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
-    // SAFETY: the server calls this in a transaction, with a function that exists; the hook before ours gets the same.
+    // SAFETY: the server calls this in a transaction, with a function that exists. The hook before ours gets the same. Only the
+    // one thread of this backend uses NEXT_NEED.
     unsafe {
         if !is_utf8() {
             refuse(function);
@@ -74,14 +79,18 @@ unsafe extern "C-unwind" fn look_up(function: pg_sys::Oid) -> bool {
     }
 }
 
-/// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked up with
-/// [`look_up`].
+/// Called by the server before and after a call of a function that changes the role or a setting: such a function is not looked
+/// up with [`look_up`].
+///
+/// # Safety
+/// Only the server calls it, in a transaction, with the function that it calls.
 unsafe extern "C-unwind" fn call(
     event: pg_sys::FmgrHookEventType::Type,
     function: *mut pg_sys::FmgrInfo,
     argument: *mut pg_sys::Datum,
 ) {
-    // SAFETY: as for look_up(). The server passes the function that it calls.
+    // SAFETY: the server calls this in a transaction, and the function that it passes lives as long as its call. The hook before
+    // ours gets the same. Only the one thread of this backend uses NEXT_CALL.
     unsafe {
         if !is_utf8() && event == pg_sys::FmgrHookEventType::FHET_START {
             refuse((*function).fn_oid);
@@ -93,9 +102,13 @@ unsafe extern "C-unwind" fn call(
 }
 
 /// Raises 0A000 for a function of this library.
+///
+/// # Safety
+/// A transaction runs, in which the catalog can be read.
 #[pg_guard]
 unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid) {
-    // SAFETY: the server calls the hooks in a transaction. The row of the function is held until it has been read.
+    // SAFETY: the caller vouches for the transaction. The row of the function is held until it has been read, and the name is
+    // copied.
     let library = unsafe {
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as c_int, function.into());
         if row.is_null() {
@@ -116,6 +129,6 @@ unsafe extern "C-unwind" fn refuse(function: pg_sys::Oid) {
 }
 
 fn name() -> String {
-    // SAFETY: the server returns the name of a known encoding, which stays.
+    // SAFETY: the server returns a constant text that ends with a zero byte.
     unsafe { CStr::from_ptr(pg_sys::GetDatabaseEncodingName()) }.to_string_lossy().into_owned()
 }

@@ -1,9 +1,10 @@
 //! The server's log of an error that passes through Rust.
 //!
-//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It carries
-//! the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a deadlock, and the
-//! context, such as the row that was waited for. So both are noted where the error is raised first, by a callback as those that add to the
-//! context, and given back where it is logged: in the DETAIL of the log, which the client does not get.
+//! pgrx catches every error of the server that is raised below us, carries it through Rust as a panic, and raises it anew. It
+//! carries the code, the message, DETAIL and HINT. It loses the detail that is meant for the log alone, such as the queries of a
+//! deadlock, and the context, such as the row that was waited for. So both are noted where the error is raised first, by a
+//! callback as those that add to the context, and given back where it is logged: in the DETAIL of the log, which the client does
+//! not get.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -35,7 +36,8 @@ static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
 /// Adds what was noted to what is logged; once per backend.
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
-        // SAFETY: a backend has one thread, and the hook is set once.
+        // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hook is set
+        // once, so that it does not come to be behind itself.
         unsafe {
             NEXT = pg_sys::emit_log_hook;
             pg_sys::emit_log_hook = Some(give_back);
@@ -45,10 +47,11 @@ pub fn register() {
 
 /// Runs `work`, and notes what an error in it would lose.
 pub fn noting<T>(work: impl FnOnce() -> T) -> T {
-    // Of an error that somebody caught.
+    // Forgets an error that somebody caught.
     NOTED.take();
     let mut callback = pg_sys::ErrorContextCallback { previous: ptr::null_mut(), callback: Some(note), arg: ptr::null_mut() };
-    // SAFETY: the callback lies on the stack of this function, which takes it away however `work` ends.
+    // SAFETY: the callback lies on the stack of this function. `Within` takes it off the server's list before this function ends,
+    // whether `work` returns or panics.
     unsafe {
         callback.previous = pg_sys::error_context_stack;
         let _within = Within { previous: callback.previous };
@@ -64,15 +67,20 @@ struct Within {
 
 impl Drop for Within {
     fn drop(&mut self) {
-        // SAFETY: what was there before outlives what was added.
+        // SAFETY: what was on the list before belongs to callers that still run.
         unsafe { pg_sys::error_context_stack = self.previous };
     }
 }
 
 /// Called by the server as it raises an error, or says something less.
+///
+/// # Safety
+/// Only the server calls it, with an error at hand.
 #[pg_guard]
 unsafe extern "C-unwind" fn note(_argument: *mut c_void) {
-    // SAFETY: the server calls this with an error at hand. A copy must not lie in the context that errors are made in.
+    // SAFETY: the server calls this with an error at hand, which it copies into a context that stays. The copy is read and then
+    // freed; it must not lie in the context that errors are made in. The context that was current before is current again
+    // afterwards.
     unsafe {
         // Nothing can be copied where there is no memory left.
         if pg_sys::geterrcode() == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32 {
@@ -95,9 +103,13 @@ unsafe extern "C-unwind" fn note(_argument: *mut c_void) {
 }
 
 /// Called by the server with what it is about to log.
+///
+/// # Safety
+/// Only the server calls it, with an error that nobody else uses meanwhile.
 #[pg_guard]
 unsafe extern "C-unwind" fn give_back(error: *mut pg_sys::ErrorData) {
-    // SAFETY: the error is the server's until this returns, and so is what is allocated in its context, which is the current one.
+    // SAFETY: the error is valid until this returns. What is allocated lies in the current context, in which errors are made, and
+    // lives as long as the error. Only the one thread of this backend uses NEXT, which gets the same error.
     unsafe {
         let logged = &mut *error;
         if logged.elevel == PgLogLevel::ERROR as i32
@@ -120,8 +132,12 @@ unsafe extern "C-unwind" fn give_back(error: *mut pg_sys::ErrorData) {
 }
 
 impl Noted {
-    /// SAFETY: the texts of the error end with a zero byte, or are not there.
+    /// The facts of an error that are noted.
+    ///
+    /// # Safety
+    /// The texts of the error are null or end with a zero byte.
     unsafe fn of(error: &pg_sys::ErrorData) -> Noted {
+        // SAFETY: the caller vouches for the texts.
         unsafe {
             Noted {
                 code: error.sqlerrcode,
@@ -163,7 +179,7 @@ impl Noted {
 /// # Safety
 /// `of` is null or points to a text that ends with a zero byte.
 unsafe fn text(of: *const c_char) -> Option<String> {
-    // SAFETY: it is not null here, and the caller vouches for the rest.
+    // SAFETY: it is not null here, and the caller vouches that the text ends with a zero byte.
     (!of.is_null()).then(|| unsafe { CStr::from_ptr(of) }.to_string_lossy().into_owned())
 }
 

@@ -1,4 +1,4 @@
-//! On whose behalf a function acts: that of its caller, or of who owns the ledger.
+//! The role as which a function acts: that of its caller, or the owner of the ledger.
 
 use pgrx::pg_sys;
 
@@ -9,11 +9,11 @@ const SEARCH_PATH: &std::ffi::CStr = c"pg_catalog, credit, pg_temp";
 
 /// The role as which a function runs: its caller's, unless it runs as its owner.
 pub fn current_user() -> pg_sys::Oid {
-    // SAFETY: it reads what the server keeps for the session.
+    // SAFETY: the server reads a variable of this backend, which is set while a function runs.
     unsafe { pg_sys::GetUserId() }
 }
 
-/// Who a function acted for before it became the owner, and under which settings.
+/// The role and the settings under which a function ran before it became the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     user: pg_sys::Oid,
@@ -27,6 +27,8 @@ impl Identity {
     pub fn become_owner() -> Identity {
         let owner = relations::relations().owner;
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        // SAFETY: the server writes into variables of ours, and copies both texts, which end with a zero byte. The owner is a
+        // role that exists. `restore`, or the end of the (sub)transaction after an error, ends the new level of settings.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             pg_sys::SetUserIdAndSecContext(owner, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
@@ -47,6 +49,7 @@ impl Identity {
 
     /// Acts as before again.
     pub fn restore(self) {
+        // SAFETY: the level was begun by become_owner(), and those that began in it have ended. The role is the one before.
         unsafe {
             pg_sys::AtEOXact_GUC(true, self.settings);
             pg_sys::SetUserIdAndSecContext(self.user, self.context);

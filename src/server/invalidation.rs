@@ -11,18 +11,18 @@ use pgrx::prelude::*;
 use crate::server::heap::relations;
 use crate::server::locks;
 
-/// The id of none, `InvalidSubTransactionId` in the server.
+/// The id of no subtransaction, `InvalidSubTransactionId` in the server.
 const NO_SUBTRANSACTION: pg_sys::SubTransactionId = 0;
 
-/// Something that is remembered, and the relations whose invalidation stands for a change of it.
+/// A kind of thing that is remembered, and the relations whose invalidation stands for a change of it.
 struct Watched {
-    /// The changes this backend has heard of.
+    /// How many changes this backend has heard of.
     changes: AtomicU64,
-    /// The relation that is announced, and the table itself, which whoever switches its triggers on or off changes; once something was
-    /// remembered.
+    /// The relation whose invalidation announces a change, and the table itself, which changes when its triggers are switched on
+    /// or off. Zero until something was remembered.
     relations: [AtomicU32; 2],
-    /// The latest subtransaction that remembered something that the running transaction may have written itself: it ends with a
-    /// rollback of that, or of one around it.
+    /// The latest subtransaction that remembered something that the running transaction may have written itself. What it
+    /// remembered is out of date when this subtransaction, or one around it, is rolled back.
     uncertain_in: AtomicU32,
 }
 
@@ -58,16 +58,19 @@ impl Watched {
 
     fn generation(&self) -> u64 {
         // Not only at the start of a transaction: a member who is deactivated must stop spending in a long one too.
+        // SAFETY: functions of ours run in a transaction, where the server may read the catalog as it takes the messages in.
         unsafe { pg_sys::AcceptInvalidationMessages() };
         self.changes.load(Ordering::Relaxed)
     }
 
     fn watch(&self, relations: [pg_sys::Oid; 2]) {
+        // SAFETY: the server reads a variable of this backend.
         if unsafe { pg_sys::GetTopTransactionIdIfAny() } != pg_sys::InvalidTransactionId {
+            // SAFETY: the server reads a variable of this backend.
             let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
             self.uncertain_in.fetch_max(current, Ordering::Relaxed);
         }
-        // What was read before anybody listened may be out of date.
+        // A value that was read before anybody listened may be out of date.
         for (known, relation) in self.relations.iter().zip(relations) {
             if known.swap(relation.to_u32(), Ordering::Relaxed) != relation.to_u32() {
                 self.count_change();
@@ -89,8 +92,10 @@ impl Watched {
     }
 }
 
-/// Listens; once per backend.
+/// Begins to listen; once per backend.
 pub fn register() {
+    // SAFETY: the functions have the types that the server asks for, and stay: a library is never unloaded. pg_guard turns a
+    // panic in them into an error of the server.
     unsafe {
         pg_sys::CacheRegisterRelcacheCallback(Some(on_invalidation), pg_sys::Datum::from(0));
         pg_sys::RegisterXactCallback(Some(on_transaction_end), std::ptr::null_mut());
@@ -146,8 +151,8 @@ pub fn generation_of_lots() -> u64 {
     LOTS.generation()
 }
 
-/// Says which relation's invalidation counts, and that something of accounts, units, members or rate cards is remembered from
-/// now on.
+/// Says which relation's invalidation announces changes of accounts, units, members and rate cards. From now on something of them
+/// is remembered.
 pub fn watch(relation: pg_sys::Oid) {
     TERMS.watch([relation, relation]);
 }
@@ -159,6 +164,8 @@ pub fn watch_lots() {
 
 /// Tells every backend, when this transaction commits, that accounts, units or members have changed.
 pub fn announce(schema: pg_sys::Oid) {
+    // SAFETY: the name ends with a zero byte. The server looks both up in its catalog, and raises an error for a relation that is
+    // not there. A transaction runs.
     unsafe {
         let accounts = pg_sys::get_relname_relid(c"account".as_ptr(), schema);
         pg_sys::CacheInvalidateRelcacheByRelid(accounts);
@@ -168,8 +175,10 @@ pub fn announce(schema: pg_sys::Oid) {
 /// Tells every backend, when this transaction commits, that lots were added or opened again, and this one at once.
 pub fn announce_lots() {
     LOTS.count_change();
+    // SAFETY: the server reads a variable of this backend.
     let current = unsafe { pg_sys::GetCurrentSubTransactionId() };
     if ANNOUNCED_IN.load(Ordering::Relaxed) != current {
+        // SAFETY: the server looks the relation up, and raises an error when it is not there. A transaction runs.
         unsafe { pg_sys::CacheInvalidateRelcacheByRelid(relations::lot_announcement()) };
         ANNOUNCED_IN.store(current, Ordering::Relaxed);
     }
@@ -177,5 +186,6 @@ pub fn announce_lots() {
 
 /// Whether each statement sees what is committed by then, so that what it read is worth remembering.
 pub fn sees_latest() -> bool {
+    // SAFETY: this is the server's own variable, and this backend has one thread.
     unsafe { pg_sys::XactIsoLevel < pg_sys::XACT_REPEATABLE_READ as i32 }
 }

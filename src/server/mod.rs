@@ -1,4 +1,4 @@
-//! What pg_credit uses of the server it runs in, beyond SQL.
+//! The parts of the server that pg_credit uses beyond SQL.
 
 pub mod backend;
 pub mod clock;

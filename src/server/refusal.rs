@@ -5,9 +5,10 @@ use std::panic::AssertUnwindSafe;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport};
 use pgrx::{PgTryBuilder, pg_sys};
 
-/// What `ask` returns, or the error that the server raises. The caller raises it: nothing may go on after it.
+/// Calls `ask`, and returns the error that the server raises in it, if it does. The caller raises it again: nothing may go on
+/// after it.
 pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
-    // SAFETY: a backend that runs a function has a current memory context, and one thread.
+    // SAFETY: this is the server's own variable. A backend that runs a function has a current memory context, and one thread.
     let context = unsafe { pg_sys::CurrentMemoryContext };
     let mut answer = None;
     let refused = PgTryBuilder::new(AssertUnwindSafe(|| {
@@ -16,7 +17,7 @@ pub fn of_server<T>(ask: impl FnOnce() -> T) -> Result<T, ErrorReport> {
     }))
     .catch_others(|error| match error {
         CaughtError::PostgresError(raised) => {
-            // SAFETY: it was the current one before, and the caller is in it.
+            // SAFETY: the context was current when this was called, and the caller still runs in it.
             unsafe { pg_sys::MemoryContextSwitchTo(context) };
             let report = ErrorReport::new(raised.sql_error_code(), raised.message().to_owned(), "pg_credit");
             let report = match raised.detail() {

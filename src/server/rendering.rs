@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-/// What the server consults when it writes an expression as text.
+/// The settings that the server consults when it writes an expression as text.
 const SETTINGS: [(&CStr, &CStr); 5] = [
     (c"datestyle", c"ISO, YMD"),
     (c"intervalstyle", c"postgres"),
@@ -15,9 +15,11 @@ const SETTINGS: [(&CStr, &CStr); 5] = [
 
 /// Runs `work` with those settings. After an error the server puts the session's own back.
 pub fn with_plain_settings<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: as the server does for a function with SET clauses.
+    // SAFETY: the server begins a level of settings, as for a function with SET clauses. It ends below, or after an error with
+    // the (sub)transaction.
     let level = unsafe { pg_sys::NewGUCNestLevel() };
     for (name, value) in SETTINGS {
+        // SAFETY: name and value end with a zero byte, and the server copies them. An unknown name or a bad value is an error.
         unsafe {
             pg_sys::set_config_option(
                 name.as_ptr(),
@@ -32,7 +34,7 @@ pub fn with_plain_settings<T>(work: impl FnOnce() -> T) -> T {
         }
     }
     let result = work();
-    // SAFETY: the level that was begun above.
+    // SAFETY: the level was begun above, and those that began in `work` have ended.
     unsafe { pg_sys::AtEOXact_GUC(true, level) };
     result
 }

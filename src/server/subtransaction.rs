@@ -18,44 +18,32 @@ where
     T: UnwindSafe + RefUnwindSafe,
     E: UnwindSafe + RefUnwindSafe,
 {
-    connection::ensure();
-    let before = unsafe { State::save() };
-    unsafe {
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        // Results must outlive the subtransaction, so they are allocated where the caller allocates.
-        pg_sys::MemoryContextSwitchTo(before.context);
-    }
+    let begun = Begun::begin();
     let result = PgTryBuilder::new(AssertUnwindSafe(attempt))
         .catch_others(|error| {
-            unsafe { before.roll_back() };
+            begun.roll_back();
             error.rethrow()
         })
         .catch_rust_panic(|error| {
-            unsafe { before.roll_back() };
+            begun.roll_back();
             error.rethrow()
         })
         .execute();
     match result {
-        Ok(Some(_)) => unsafe { before.release() },
-        _ => unsafe { before.roll_back() },
+        Ok(Some(_)) => begun.release(),
+        _ => begun.roll_back(),
     }
     result
 }
 
-/// Runs `work`, which only reads, in a subtransaction; `Err` with the message where a value could not be computed (SQLSTATE class 22).
+/// Runs `work`, which only reads, in a subtransaction; `Err` with the message where a value could not be computed (SQLSTATE class
+/// 22).
 pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Result<T, String> {
     const CLASS: i32 = (1 << 12) - 1;
-    connection::ensure();
-    // SAFETY: as in attempt(): the subtransaction ends in every case, and what the caller had is restored.
-    let before = unsafe { State::save() };
-    unsafe {
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(before.context);
-    }
+    let begun = Begun::begin();
     let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(work())))
         .catch_others(|error| {
-            // SAFETY: see above.
-            unsafe { before.roll_back() };
+            begun.roll_back();
             match &error {
                 CaughtError::PostgresError(report)
                     if report.sql_error_code() as i32 & CLASS == PgSqlErrorCode::ERRCODE_DATA_EXCEPTION as i32 =>
@@ -66,46 +54,62 @@ pub fn computed<T: UnwindSafe + RefUnwindSafe>(work: impl FnOnce() -> T) -> Resu
             }
         })
         .catch_rust_panic(|error| {
-            // SAFETY: see above.
-            unsafe { before.roll_back() };
+            begun.roll_back();
             error.rethrow()
         })
         .execute();
     if result.is_ok() {
-        // SAFETY: see above.
-        unsafe { before.release() };
+        begun.release();
     }
     result
 }
 
-/// Where the caller allocates and who owns its resources.
+/// A subtransaction that has begun, and what was current before it. Exactly one of [`Begun::release`] and [`Begun::roll_back`]
+/// ends it.
 #[derive(Clone, Copy)]
-struct State {
+struct Begun {
+    /// Where the caller allocates.
     context: pg_sys::MemoryContext,
+    /// The owner of the caller's resources.
     owner: pg_sys::ResourceOwner,
 }
 
-impl State {
-    unsafe fn save() -> State {
-        unsafe { State { context: pg_sys::CurrentMemoryContext, owner: pg_sys::CurrentResourceOwner } }
+impl Begun {
+    /// Begins a subtransaction. Results must outlive it, so they are allocated where the caller allocates.
+    fn begin() -> Begun {
+        connection::ensure();
+        // SAFETY: these are the server's own variables. A function of ours runs with both set, and in one thread.
+        let begun = unsafe { Begun { context: pg_sys::CurrentMemoryContext, owner: pg_sys::CurrentResourceOwner } };
+        // SAFETY: functions of ours run in a transaction, and the server allows a null for the name. The context was current
+        // until now, and belongs to what is around the subtransaction.
+        unsafe {
+            pg_sys::BeginInternalSubTransaction(std::ptr::null());
+            pg_sys::MemoryContextSwitchTo(begun.context);
+        }
+        begun
     }
 
-    unsafe fn roll_back(self) {
+    /// Ends it and takes back its effects.
+    fn roll_back(self) {
+        // SAFETY: the subtransaction is the innermost one: every one that began in it has ended. After an error another context
+        // may be current, so the caller's is first: the server frees the one of the subtransaction.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.context);
             pg_sys::RollbackAndReleaseCurrentSubTransaction();
-            self.restore();
         }
+        self.restore();
     }
 
-    unsafe fn release(self) {
-        unsafe {
-            pg_sys::ReleaseCurrentSubTransaction();
-            self.restore();
-        }
+    /// Ends it and keeps its effects.
+    fn release(self) {
+        // SAFETY: the subtransaction is the innermost one, and nothing in it has failed.
+        unsafe { pg_sys::ReleaseCurrentSubTransaction() };
+        self.restore();
     }
 
-    unsafe fn restore(self) {
+    /// Makes current again what was current before.
+    fn restore(self) {
+        // SAFETY: both belong to the caller, and are older than the subtransaction that has just ended, so they are still there.
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.context);
             pg_sys::CurrentResourceOwner = self.owner;

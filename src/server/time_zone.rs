@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 /// Room that the server has for a name, with the zero behind it.
 const MAX_LENGTH: usize = 256;
 
-/// What the server makes of a name.
+/// The meaning of a name to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeZone {
     /// A zone of this name, as it is spelt.

@@ -14,10 +14,10 @@ use crate::server::connection;
 use crate::text_array::TextArray;
 use crate::values;
 
-/// What a statement sees.
+/// The rows that a statement sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshot {
-    /// What the calling query sees: for readers, also on a standby.
+    /// The rows that the calling query sees: for readers, also on a standby.
     OfCaller,
     /// All that is committed now (READ COMMITTED) and all that this transaction wrote.
     Fresh,
@@ -25,16 +25,16 @@ pub enum Snapshot {
     Latest,
 }
 
-/// What the planner is kept from.
+/// The methods that the planner must avoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Planning {
-    /// Nothing.
+    /// The planner avoids nothing.
     Free,
-    /// Everything but an index's order.
+    /// The planner avoids everything but the order of an index.
     ByIndex,
-    /// Reading all of a table.
+    /// The planner avoids reading all of a table.
     InStretches,
-    /// Nested loops.
+    /// The planner avoids nested loops.
     InBulk,
 }
 
@@ -64,12 +64,13 @@ impl Statement {
         Statement { planning: Planning::InStretches, ..Statement::new(sql, types) }
     }
 
-    /// A statement over very many rows of which the planner, who sees only parameters, expects a few: it shall not loop over them.
+    /// A statement over very many rows, of which the planner expects few because it sees only parameters. The plan has no nested
+    /// loops over them.
     pub const fn in_bulk(sql: &'static str, types: &'static [pg_sys::Oid]) -> Statement {
         Statement { planning: Planning::InBulk, ..Statement::new(sql, types) }
     }
 
-    /// A statement whose text is made of a written one when it is prepared.
+    /// A statement whose text is edited when it is prepared.
     pub const fn edited(sql: &'static str, types: &'static [pg_sys::Oid], edit: fn(&str) -> String) -> Statement {
         Statement { edit: Some(edit), ..Statement::new(sql, types) }
     }
@@ -97,10 +98,13 @@ impl Statement {
         let mut values: Vec<_> = data.iter().map(|datum| datum.unwrap_or(pg_sys::Datum::from(0))).collect();
         let nulls: Vec<_> = data.iter().map(|datum| if datum.is_some() { b' ' } else { b'n' } as c_char).collect();
         let _planner = Planner::begin(self.planning);
+        let read_only = snapshot != Snapshot::Fresh;
+        let is_latest = snapshot == Snapshot::Latest;
+        // SAFETY: ensure() has connected to SPI. There is a value and a null flag for each parameter of the plan, and each value
+        // is one of the parameter's type: the types stand beside the SQL text. The pushed snapshot is popped again, or dropped by
+        // the server after an error. What SPI returns is set to null before, and belongs to `Rows` after.
         unsafe {
             pg_sys::SPI_tuptable = std::ptr::null_mut();
-            let read_only = snapshot != Snapshot::Fresh;
-            let is_latest = snapshot == Snapshot::Latest;
             if is_latest {
                 pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
             }
@@ -122,21 +126,21 @@ impl Statement {
         let text = self.edit.map_or_else(|| self.sql.to_owned(), |edit| edit(self.sql));
         let sql = CString::new(text).expect("SQL without NUL");
         let mut types = self.types.to_vec();
-        unsafe {
-            let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
-            let plan = pg_sys::SPI_prepare_cursor(sql.as_ptr(), types.len() as i32, types.as_mut_ptr(), options);
-            assert!(!plan.is_null(), "SPI could not prepare: {}", self.sql);
-            pg_sys::SPI_keepplan(plan);
-            self.plan.store(plan, Ordering::Relaxed);
-            plan
-        }
+        let options = pg_sys::CURSOR_OPT_GENERIC_PLAN as i32;
+        // SAFETY: the caller has connected to SPI. The text ends with a zero byte, and the server copies text and types.
+        let plan = unsafe { pg_sys::SPI_prepare_cursor(sql.as_ptr(), types.len() as i32, types.as_mut_ptr(), options) };
+        assert!(!plan.is_null(), "SPI could not prepare: {}", self.sql);
+        // SAFETY: the plan has just been made. From now on it is kept for as long as the backend lives.
+        unsafe { pg_sys::SPI_keepplan(plan) };
+        self.plan.store(plan, Ordering::Relaxed);
+        plan
     }
 }
 
-/// While it lives, the planner avoids what a statement keeps it from, and the server compiles nothing: a statement is over before its
-/// code would be made, and what the planner avoids and cannot do without has an enormous cost, at which the server would always compile.
-/// The server asks for `jit` when it plans and when it executes, so a plan that was made otherwise is not compiled either. Ends with an
-/// error too.
+/// While it lives, the planner avoids what a statement keeps it from, and the server compiles nothing: a statement is over before
+/// its code would be made, and what the planner avoids and cannot do without has an enormous cost, at which the server would
+/// always compile. The server asks for `jit` when it plans and when it executes, so a plan that was made otherwise is not
+/// compiled either. Ends with an error too.
 struct Planner {
     seqscan: bool,
     bitmapscan: bool,
@@ -147,7 +151,7 @@ struct Planner {
 
 impl Planner {
     fn begin(planning: Planning) -> Planner {
-        // SAFETY: these are settings of this backend, which has one thread.
+        // SAFETY: these are the server's own variables for settings, and this backend has one thread.
         unsafe {
             let before = Planner {
                 seqscan: pg_sys::enable_seqscan,
@@ -172,7 +176,7 @@ impl Planner {
 
 impl Drop for Planner {
     fn drop(&mut self) {
-        // SAFETY: as in begin().
+        // SAFETY: these are the server's own variables for settings, and this backend has one thread.
         unsafe {
             pg_sys::enable_seqscan = self.seqscan;
             pg_sys::enable_bitmapscan = self.bitmapscan;
@@ -183,7 +187,7 @@ impl Drop for Planner {
     }
 }
 
-/// What a statement returned.
+/// The rows that a statement returned.
 pub struct Rows {
     table: *mut pg_sys::SPITupleTable,
     processed: usize,
@@ -210,6 +214,8 @@ impl Rows {
 impl Drop for Rows {
     fn drop(&mut self) {
         if !self.table.is_null() && !std::thread::panicking() {
+            // SAFETY: the table is what SPI returned. It belongs to this alone, and rows borrow from this. After an error the
+            // server has freed it.
             unsafe { pg_sys::SPI_freetuptable(self.table) };
         }
     }
@@ -229,13 +235,16 @@ impl Row<'_> {
 
     /// A column that may be NULL.
     pub fn optional<T: Column>(&self, column: i32) -> Option<T> {
-        unsafe {
-            let table = self.rows.table;
+        let table = self.rows.table;
+        let mut is_null = false;
+        // SAFETY: iter() makes rows only where there is a table, and only for the rows that it has. Its description is that of
+        // its rows. For a column that it does not have SPI returns NULL.
+        let datum = unsafe {
             let tuple = *(*table).vals.add(self.index);
-            let mut is_null = false;
-            let datum = pg_sys::SPI_getbinval(tuple, (*table).tupdesc, column, &mut is_null);
-            (!is_null).then(|| T::from_sql(datum))
-        }
+            pg_sys::SPI_getbinval(tuple, (*table).tupdesc, column, &mut is_null)
+        };
+        // SAFETY: the value is not NULL. It has the column's type, which the caller reads as the statement's SQL text says.
+        (!is_null).then(|| unsafe { T::from_sql(datum) })
     }
 }
 
@@ -255,7 +264,7 @@ pub trait Column: Sized {
     /// The value of a datum that is not NULL, in Rust's own memory.
     ///
     /// # Safety
-    /// The datum must be of the SQL type that the implementation reads.
+    /// The datum must be of the SQL type that the implementation reads, and not NULL.
     unsafe fn from_sql(datum: pg_sys::Datum) -> Self;
 }
 
@@ -273,6 +282,7 @@ impl Parameter for Amount {
 
 impl Column for Amount {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Amount {
+        // SAFETY: the caller vouches that the datum is a numeric and not NULL.
         let numeric = unsafe { AnyNumeric::from_datum(datum, false) }.expect("a numeric");
         Amount::parse(numeric.normalize()).expect("an amount within its limits")
     }
@@ -280,6 +290,7 @@ impl Column for Amount {
 
 impl Column for Vec<Amount> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<Amount> {
+        // SAFETY: the caller vouches that the datum is a numeric[] and not NULL.
         let numerics: Vec<AnyNumeric> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
         numerics.iter().map(|numeric| Amount::parse(numeric.normalize()).expect("an amount within its limits")).collect()
     }
@@ -305,6 +316,7 @@ impl Parameter for Decimal {
 
 impl Column for Decimal {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Decimal {
+        // SAFETY: the caller vouches that the datum is a numeric and not NULL.
         let numeric = unsafe { AnyNumeric::from_datum(datum, false) }.expect("a numeric");
         exact::parse_decimal(numeric.normalize()).expect("a number that was checked when it was written")
     }
@@ -318,6 +330,7 @@ impl Parameter for &[Decimal] {
 
 impl Column for Vec<Decimal> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<Decimal> {
+        // SAFETY: the caller vouches that the datum is a numeric[] and not NULL.
         let numerics: Vec<AnyNumeric> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
         let decimal = |numeric: &AnyNumeric| exact::parse_decimal(numeric.normalize()).expect("a number that was checked");
         numerics.iter().map(decimal).collect()
@@ -344,6 +357,7 @@ impl Parameter for Vec<DateTime<Utc>> {
 
 impl Column for Vec<DateTime<Utc>> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<DateTime<Utc>> {
+        // SAFETY: the caller vouches that the datum is a timestamptz[] and not NULL.
         let instants: Vec<TimestampWithTimeZone> = unsafe { FromDatum::from_datum(datum, false) }.expect("an array");
         let instant =
             |instant: TimestampWithTimeZone| values::instant_from_microseconds(instant.into()).expect("a finite instant");
@@ -353,7 +367,7 @@ impl Column for Vec<DateTime<Utc>> {
 
 impl Column for Vec<String> {
     unsafe fn from_sql(datum: pg_sys::Datum) -> Vec<String> {
-        // SAFETY: the caller vouches that the column is a text[] and not NULL.
+        // SAFETY: the caller vouches that the datum is a text[] and not NULL.
         let texts = unsafe { TextArray::from_datum(datum, false) }.expect("an array");
         texts.0.into_iter().map(|text| text.expect("a text that is not NULL")).collect()
     }
@@ -369,6 +383,7 @@ macro_rules! through_pgrx {
         })+
         $(impl Column for $column {
             unsafe fn from_sql(datum: pg_sys::Datum) -> $column {
+                // SAFETY: the caller vouches that the datum is of the type that pgrx reads as this one, and not NULL.
                 unsafe { FromDatum::from_datum(datum, false) }.expect("a value that is not NULL")
             }
         })+

@@ -4,7 +4,7 @@
 //! - [`promise`]: what was promised for it, and at what price
 //! - [`post`]: closing it, with what follows
 //!
-//! What comes late for a closed period is in [`crate::debits::closed`].
+//! Usage that comes late for a closed period is in [`crate::debits::closed`].
 
 pub mod period;
 pub mod post;

@@ -1,8 +1,8 @@
-//! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing that is
-//! dated in the period can be written: see [`crate::debits::closed`].
+//! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing
+//! that is dated in the period can be written: see [`crate::debits::closed`].
 //!
-//! The closing lock comes first, then what is due is settled, account by account. A transaction that began before the period's end
-//! may still add to it, so the period is not closed before that has ended.
+//! The closing lock comes first, then what is due is settled, account by account. A transaction that began before the period's
+//! end may still add to it, so the period is not closed before that has ended.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,14 +29,15 @@ use crate::true_ups::statement;
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// So many expired lots are swept at a time.
+/// How many expired lots are swept at a time.
 const LOTS_AT_A_TIME: i32 = 1000;
 
-/// Closes a period of the accounts that are named, or of all that have a commitment; a period that is closed already stays as it is.
+/// Closes a period of the accounts that are named, or of all that have a commitment; a period that is closed already stays as it
+/// is.
 ///
 /// # Errors
-/// 22023 a period without length; 55000 it has not ended, overlaps or leaves a gap, or somebody still writes into it; 25001 at another
-/// isolation level than READ COMMITTED; P0002 unknown account.
+/// 22023 a period without length; 55000 it has not ended, overlaps or leaves a gap, or somebody still writes into it; 25001 at
+/// another isolation level than READ COMMITTED; P0002 unknown account.
 pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<TrueUp>> {
     let period = Period { from, to, snapshot: Snapshot::Fresh };
     let now = clock::now();
@@ -47,7 +48,9 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
         return Err(error::needs_read_committed());
     }
     if let Some(since) = clock::began_before(to) {
-        return Err(error::period_still_written(to, unsafe { pgrx::pg_sys::MyProcPid }, since));
+        // SAFETY: the server sets its variable when the backend starts, and does not change it.
+        let own = unsafe { pgrx::pg_sys::MyProcPid };
+        return Err(error::period_still_written(to, own, since));
     }
     let accounts = store::accounts(named, unit, from, to, Snapshot::Fresh);
     // First of all: usage of the past takes its share of this lock before anything of the account.
@@ -66,8 +69,8 @@ pub fn post(named: Option<&[&str]>, unit: Option<&str>, from: DateTime<Utc>, to:
     statements.into_iter().map(close_now).collect()
 }
 
-/// Who began before the end of the period and goes on. A transaction gives its locks back a moment before the server stops listing it, so
-/// one that is listed is looked for again.
+/// A writing transaction that began before the end of the period and goes on. A transaction gives its locks back a moment before
+/// the server stops listing it, so one that is listed is looked for again.
 fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     for _ in 0..LOOKS {
         let found = closed_periods::older_writer(to);
@@ -78,8 +81,8 @@ fn lasting_writer(to: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     closed_periods::older_writer(to)
 }
 
-/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for a transaction that holds such a lot, but not
-/// while it holds the account or another such lot.
+/// Issues what the account's schedules brought, locks its row, and posts what expired. It waits for a transaction that holds such
+/// a lot, but not while it holds the account or another such lot.
 fn settle_what_is_due(account: &str) -> Result<()> {
     arrival::let_in(account);
     for _ in 0..MAX_ATTEMPTS {

@@ -1,4 +1,4 @@
-//! What was promised for a period: as it was declared, or by agreements, or by what schedules grant.
+//! The promise for a period: as it was declared, or by agreements, or by what schedules grant.
 
 use std::collections::HashMap;
 
@@ -41,7 +41,7 @@ struct Source {
     price: Option<(Fraction, String)>,
 }
 
-/// What was promised to be used of an account's credits in the period.
+/// The use of an account's credits that was promised for the period.
 ///
 /// # Errors
 /// 55000 a commitment in money without a price; 22003.
@@ -144,7 +144,7 @@ fn agreed_price(account: &str, commitment: &Commitment, from: DateTime<Utc>, per
     Ok(Some(price.map_or_else(|| Fraction::from(list_price), Fraction::from)))
 }
 
-/// What the schedules grant for the periods that begin then, issued or not.
+/// The amounts that the schedules grant for the periods that begin then, issued or not.
 fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &HashMap<i64, Amount>) -> Result<Vec<Source>> {
     let Period { from, to, snapshot } = period;
     let prices = store::schedule_prices(&sums.account, &sums.unit, snapshot);
@@ -169,7 +169,7 @@ fn scheduled(sums: &Sums, period: Period, calendar: &AccountCalendar, brought: &
     schedules::schedules(&sums.account, snapshot).into_iter().filter(reaches).map(source).collect()
 }
 
-/// What a credit of the account's schedules costs, the mean of them; `None` where they cost nothing, or different money.
+/// The mean price of a credit of the account's schedules; `None` where they cost nothing, or different money.
 fn price_of_schedules(sums: &Sums, period: Period) -> Option<(Fraction, String)> {
     let prices = store::schedule_prices(&sums.account, &sums.unit, period.snapshot);
     let currency = prices.first()?.currency.clone();

@@ -1,4 +1,4 @@
-//! What a period comes to. A closed one is shown as it was closed.
+//! The statement of a period. A closed one is shown as it was closed.
 
 use std::collections::HashMap;
 
@@ -89,7 +89,8 @@ fn statement(sums: &Sums, period: Period, now: DateTime<Utc>) -> Result<TrueUp> 
     })
 }
 
-/// What is due in the account by now and was not issued yet, counted as if it were; with what of it each schedule brings.
+/// The sums with what is due in the account by now and was not issued yet, counted as if it were; with the part that each
+/// schedule brings.
 fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> (Sums, HashMap<i64, Amount>) {
     let (mut sums, mut brought) = (sums.clone(), HashMap::new());
     if sums.refresh_at.is_none_or(|refresh_at| refresh_at > now) {
@@ -123,7 +124,7 @@ fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> (Sums, H
                 _ => {}
             }
         }
-        // Without a rollover the end of a lot is no step: whoever sweeps it posts its expiry.
+        // Without a rollover the end of a lot is no step: the sweep posts its expiry.
         let lapsed = line.due.lots.iter().filter(|_| line.schedule.terms.rollover.is_none());
         for planned in lapsed {
             if planned.expires_at.is_some_and(|at| at <= now && counts(at)) {
@@ -134,7 +135,7 @@ fn with_what_is_due(sums: &Sums, period: Period, now: DateTime<Utc>) -> (Sums, H
     (sums, brought)
 }
 
-/// What the difference costs.
+/// The price of the difference.
 struct Money {
     price: Option<Fraction>,
     overage_price: Option<Fraction>,

@@ -1,5 +1,7 @@
 //! Values of the server as ours, and ours as the server's: numbers, instants, lengths of time.
 
+use std::ffi::CStr;
+
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 use rust_decimal::Decimal;
@@ -20,6 +22,7 @@ pub fn numeric_of_decimal(decimal: Decimal) -> AnyNumeric {
 
 /// The amount as a numeric.
 pub fn numeric(amount: Amount) -> AnyNumeric {
+    // SAFETY: the datum is the numeric that was just made.
     unsafe { AnyNumeric::from_datum(numeric_datum(amount), false) }.expect("a value that is not NULL")
 }
 
@@ -43,6 +46,7 @@ pub fn money(amount: Amount, decimals: u32) -> AnyNumeric {
 pub fn numeric_datum(amount: Amount) -> pg_sys::Datum {
     let (digits, decimals) = amount.digits();
     match i64::try_from(digits) {
+        // SAFETY: the server makes a numeric of any whole number and so few decimals, and returns one that is not null.
         Ok(digits) => unsafe { pg_sys::Datum::from(pg_sys::int64_div_fast_to_numeric(digits, decimals as i32)) },
         Err(_) => numeric_of_text(&amount.to_string()).into_datum().expect("a value that is not NULL"),
     }
@@ -78,29 +82,33 @@ pub fn timestamptz(instant: DateTime<Utc>) -> TimestampWithTimeZone {
 /// A JSON text as a jsonb.
 pub fn jsonb(text: &str) -> Option<pg_sys::Datum> {
     let text = std::ffi::CString::new(text).expect("JSON without NUL");
+    // SAFETY: jsonb_in takes a text that ends with a zero byte, and copies what it needs.
     unsafe { pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
+}
+
+/// The arguments of a type's input function: the text, the element's type, which no type here has, and no modifier.
+fn of_input(text: &CStr) -> [Option<pg_sys::Datum>; 3] {
+    [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()]
 }
 
 /// The numeric that a text says, as a cast in SQL reads it: raises 22P02.
 pub fn numeric_of_text(text: &str) -> AnyNumeric {
     let text = std::ffi::CString::new(text).unwrap_or_default();
-    let arguments =
-        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
-    unsafe { pgrx::direct_function_call(pg_sys::numeric_in, &arguments) }.expect("numeric_in returns a value or an error")
+    // SAFETY: numeric_in takes a text that ends with a zero byte, an id that it ignores, and a modifier; -1 is none.
+    unsafe { pgrx::direct_function_call(pg_sys::numeric_in, &of_input(&text)) }.expect("numeric_in returns a value or an error")
 }
 
 /// The length of time that a text says, as a cast in SQL reads it: raises 22007.
 pub fn interval_of_text(text: &str) -> Interval {
     let text = std::ffi::CString::new(text).unwrap_or_default();
-    let arguments =
-        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
-    unsafe { pgrx::direct_function_call(pg_sys::interval_in, &arguments) }.expect("interval_in returns a value or an error")
+    // SAFETY: interval_in takes a text that ends with a zero byte, an id that it ignores, and a modifier; -1 is none.
+    unsafe { pgrx::direct_function_call(pg_sys::interval_in, &of_input(&text)) }.expect("interval_in returns a value or an error")
 }
 
 /// The instant that a text says, as a cast in SQL reads it: raises 22007.
 pub fn timestamptz_of_text(text: &str) -> TimestampWithTimeZone {
     let text = std::ffi::CString::new(text).unwrap_or_default();
-    let arguments =
-        [Some(pg_sys::Datum::from(text.as_ptr())), Some(pg_sys::Datum::from(pg_sys::InvalidOid)), (-1_i32).into_datum()];
-    unsafe { pgrx::direct_function_call(pg_sys::timestamptz_in, &arguments) }.expect("timestamptz_in returns a value or an error")
+    // SAFETY: timestamptz_in takes a text that ends with a zero byte, an id that it ignores, and a modifier; -1 is none.
+    unsafe { pgrx::direct_function_call(pg_sys::timestamptz_in, &of_input(&text)) }
+        .expect("timestamptz_in returns a value or an error")
 }

@@ -16,7 +16,8 @@ fn guards() -> TableIterator<
     TableIterator::new(guards.into_iter().map(|guard| (guard.kind, guard.object, guard.expected, guard.found)))
 }
 
-/// Switches the triggers of the extension on as they were installed: after a restore that switched them off and on. How many were not.
+/// Switches the triggers of the extension on as they were installed: after a restore that switched them off and on. How many were
+/// not.
 ///
 /// Not SECURITY DEFINER: only the owner of the tables may.
 #[pg_extern(volatile, parallel_unsafe)]

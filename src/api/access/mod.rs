@@ -24,8 +24,8 @@ fn credit_allow(role: Option<&str>, level: Option<&str>) -> Result<()> {
     })
 }
 
-/// Takes a level from a role again. Privileges that another level of the role grants too stay. A name that was recorded may be that of a role that has
-/// another name now, or is gone.
+/// Takes a level from a role again. Privileges that another level of the role grants too stay. A name that was recorded may be
+/// that of a role that has another name now, or is gone.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_disallow(role: Option<&str>, level: Option<&str>) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::text_array::TextArray;
 use crate::values;
 use crate::values::json::JsonText;
 
-/// What a quantity costs, without charging it.
+/// The price of a quantity, without charging it.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_price(
@@ -104,7 +104,7 @@ fn credit_charge_request(
 /// One request has so many operations at most.
 const MAX_OPERATIONS: usize = 1000;
 
-/// What a charge's arguments say.
+/// The charge that a function's arguments describe.
 ///
 /// # Errors
 /// 22023, 22003.
@@ -135,7 +135,7 @@ pub fn request<'a>(
     Ok(request)
 }
 
-/// What was asked, not what it cost: a repetition is one whatever the rates are by then.
+/// The fingerprint covers the request, not its price: a repetition is one whatever the rates are by then.
 fn with_charge(fingerprint: Fingerprint, charge: &Charge<'_>) -> Fingerprint {
     fingerprint
         .with("account", Some(charge.account))

@@ -49,7 +49,7 @@ fn credit_try_debit(
     connected_on_demand(|| debit::try_debit(request))
 }
 
-/// What a debit's arguments say.
+/// The debit that a function's arguments describe.
 ///
 /// # Errors
 /// 22023, 22003.

@@ -203,7 +203,7 @@ fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
-/// What happens when an item does not fit.
+/// The mode by its name: it says what happens when an item does not fit.
 ///
 /// # Errors
 /// 22023.

@@ -30,8 +30,8 @@ pub fn positive(argument: &str, value: Option<&AnyNumeric>, account: &str, unit:
     })
 }
 
-/// Money that may be left out. One with too many decimals is told at once how many the currency has: the one that is named, or that of
-/// the unit.
+/// Money that may be left out. One with too many decimals is told at once how many the currency has: the one that is named, or
+/// that of the unit.
 ///
 /// # Errors
 /// 22023 and 22003 as [`arguments::amount`].

@@ -17,13 +17,13 @@ use crate::store::ledger::balances::{self, Scope};
 use crate::store::{Snapshot, connected};
 use crate::values;
 
-/// So many lots are explained at most; an account with more is not explained to people anyway.
+/// How many lots are explained at most. People do not read an explanation of more.
 const MAX_EXPLAINED_LOTS: i32 = 100_000;
 
 /// Lots that are due and not issued have no ids yet; these are beyond all that there can be.
 const FIRST_PENDING: i64 = 1 << 53;
 
-/// What is usable now, or was as of an instant.
+/// The credits that are usable now, or were as of an instant.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_balance(
@@ -60,7 +60,7 @@ fn credit_balance(
     })
 }
 
-/// What could be debited now, of a member's own lots and of the pool's; without a member of the pool's alone.
+/// The credits that could be debited now, of a member's own lots and of the pool's; without a member, of the pool's alone.
 pub fn own_and_pooled(account: &str, member: Option<&str>, operation: Option<&str>, context: &Context) -> [Amount; 2] {
     let now = clock::now();
     let pays = context.pool_pays(member);
@@ -74,7 +74,7 @@ pub fn own_and_pooled(account: &str, member: Option<&str>, operation: Option<&st
     [of(false), of(true)]
 }
 
-/// What is due by an instant and not issued yet, and what would be taken when it is.
+/// The lots that are due by an instant and not issued yet, and the credits that would be taken when they are.
 fn pending(scope: Scope<'_>, context: &Context, at: DateTime<Utc>) -> Vec<Amount> {
     if !context.is_due(at) {
         return Vec::new();
@@ -100,7 +100,7 @@ type Step = (
     AnyNumeric,
 );
 
-/// Which lots would pay, in order, without debiting.
+/// The lots that would pay, in order, without debiting.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

@@ -149,7 +149,7 @@ fn dimensions(row: &Old<'_>) -> error::Result<Option<Dimensions>> {
     arguments::dimensions(column::<JsonText>(row, "dimensions").as_ref())
 }
 
-/// That the metadata is an object, and not too long.
+/// Checks that the metadata is an object, and not too long.
 fn check_metadata(row: &PgHeapTuple<'_, impl WhoAllocated>) -> error::Result<()> {
     arguments::metadata(column::<JsonText>(row, "metadata"))?;
     match column::<JsonB>(row, "metadata") {

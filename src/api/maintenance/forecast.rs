@@ -17,7 +17,7 @@ use crate::store::maintenance::forecast::Priced;
 use crate::store::{Snapshot, connected};
 use crate::values;
 
-/// What becomes of a lot that expires.
+/// The columns of a row about a lot that expires.
 type Line = (
     i64,
     Option<String>,
@@ -31,7 +31,7 @@ type Line = (
     Option<String>,
 );
 
-/// What each lot that expires will have lost by then, if usage goes on as it was; the earliest first.
+/// The credits that each lot will have lost when it expires, if usage goes on as it was; the earliest lot first.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

@@ -1,4 +1,4 @@
-//! What the view `credit.status` asks the library: how the tables of debits stand, which way this session took, what is due.
+//! The functions behind the view `credit.status`: how the tables of debits stand, which way this session took, what is due.
 
 use pgrx::prelude::*;
 
@@ -34,7 +34,7 @@ fn direct_steps() -> TableIterator<'static, (name!(step, String), name!(directly
     TableIterator::new(tally::Step::ALL.map(row))
 }
 
-/// What each step of maintenance would find, counted up to a limit, and since when the oldest of it is due.
+/// The work that each step of maintenance would find, counted up to a limit, and since when the oldest of it is due.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn maintenance_due()

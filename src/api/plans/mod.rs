@@ -16,7 +16,7 @@ use crate::store::connected;
 use crate::store::plans::agreements::NewAgreement;
 use crate::store::plans::{PlanTerms, TierTerms};
 
-/// So many decimals of a price, and of a discount, make a product that is exact.
+/// How many decimals a price or a discount has at most: with so many, the product of the two is exact.
 const PRICE_DECIMALS: u32 = 12;
 const FRACTION_DECIMALS: u32 = 6;
 
@@ -245,7 +245,7 @@ fn credit_agreement(
     connected(|| agreements::save(new, effective_at))
 }
 
-/// What is committed in each year.
+/// The commitment of each year.
 fn years(argument: &str, values: Option<Vec<Option<AnyNumeric>>>) -> Result<Option<Vec<Amount>>> {
     let Some(values) = values else { return Ok(None) };
     let amount = |value: &Option<AnyNumeric>| {

@@ -18,9 +18,10 @@ use crate::values::json::JsonText;
 /// The most instalments of a purchase.
 const INSTALMENTS: std::ops::RangeInclusive<i32> = 2..=120;
 
-/// What a quantity costs, or what a budget buys; one row.
+/// The price of a quantity, or the quantity that a budget buys; one row.
 ///
-/// Not SECURITY DEFINER: whether costs are shown is decided by the role that calls, which a function that runs as its owner does not see.
+/// Not SECURITY DEFINER: whether costs are shown is decided by the role that calls, which a function that runs as its owner does
+/// not see.
 #[pg_extern(stable, parallel_safe)]
 #[allow(clippy::type_complexity)]
 fn credit_quote(
@@ -56,7 +57,8 @@ fn credit_quote(
     let caller = identity::current_user();
     let quoted = connected_on_demand(|| {
         let quoted = quote::quote(asked, clock::now(), Snapshot::OfCaller)?;
-        // What a credit costs the provider is not for whoever may only read or spend, nor is what it can be computed from.
+        // A caller who may only read or spend does not see the provider's cost of a credit, nor anything that it can be computed
+        // from.
         let quoted = if access::sees_costs(caller) { quoted } else { quoted.without_costs() };
         match quoted.is_refused() {
             true => Err(error::quote_below_floor(asked.plan, &quoted.below_floor())),
@@ -113,7 +115,7 @@ fn lines(quoted: &Quoted) -> String {
     format!("[{}]", quoted.lines.iter().map(line).collect::<Vec<_>>().join(", "))
 }
 
-/// What a buyer or a seller should know before this is taken.
+/// A warning to a buyer or a seller, before the quote is taken.
 fn warning(quoted: &Quoted) -> Option<String> {
     let cheaper = quoted.cheaper.map(|(quantity, total)| {
         let total = values::money_text(total, quoted.currency_decimals);

@@ -30,7 +30,7 @@ fn credit_pooling(
     })
 }
 
-/// What credit_pooling() would mean: a row for each member, and one without a member for the pool.
+/// The effects that credit_pooling() would have: a row for each member, and one without a member for the pool.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

@@ -40,7 +40,7 @@ fn credit_rebalance(
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
-/// What credit_rebalance() would transfer.
+/// The transfers that credit_rebalance() would make.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_rebalance_preview(
@@ -59,7 +59,7 @@ fn credit_rebalance_preview(
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
-/// What is to be rebalanced, by the usage of a window that ends now.
+/// A request to rebalance by the usage of a window that ends now.
 fn request<'a>(account: &'a str, context: &'a Context, burn_window: Interval) -> Result<Rebalance<'a>> {
     let now = clock::now();
     let begin = forecast::begin_of_window(account, now, burn_window);

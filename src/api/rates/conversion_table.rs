@@ -44,7 +44,7 @@ fn credit_import_rate_card(document: Option<JsonText>, publish: default!(Option<
     connected(|| import::import(&document, notice.expect("a notice that was given"), publish))
 }
 
-/// What a credit is worth, where that is known, and the table.
+/// The page: the worth of a credit, where that is known, and the table.
 fn page(unit: &CardUnit, rates: &[PublishedRate]) -> String {
     let worth = match (&unit.currency, &unit.fiat_per_credit) {
         (Some(currency), Some(fiat)) => format!("1 {} = {fiat} {currency}\n\n", markdown::escape(&unit.unit)),

@@ -128,7 +128,7 @@ fn credit_publish(
     connected(|| publish::publish(publication))
 }
 
-/// What publishing would change: a row for each prepared rate.
+/// The changes that publishing would make: a row for each prepared rate.
 #[pg_extern(security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

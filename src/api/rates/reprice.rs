@@ -103,8 +103,8 @@ fn policy_of(name: &str, target_margin: Option<AnyNumeric>) -> Result<Policy> {
     }
 }
 
-/// Replays the usage of all accounts of the last days by the card as it will be once its drafts are published. They are meant by leaving
-/// the account out, so a NULL of a join never means them.
+/// Replays the usage of all accounts of the last days by the card as it will be once its drafts are published. They are meant by
+/// leaving the account out, so a NULL of a join never means them.
 #[pg_extern(name = "credit_reprice_preview", security_definer, stable, parallel_safe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 #[allow(clippy::type_complexity)]

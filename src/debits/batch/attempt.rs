@@ -42,7 +42,7 @@ pub(super) struct Losses {
 pub(super) struct Attempt<'a> {
     pub(super) items: &'a [Debit<'a>],
     pub(super) contexts: &'a [Rc<Context>],
-    /// What the contexts were read under.
+    /// The generation under which the contexts were read.
     generation: u64,
     lots_of_each: i32,
     claims: &'a Claims,
@@ -58,11 +58,12 @@ pub(super) struct Attempt<'a> {
     pub(super) read_too_few: bool,
     /// Items with members who were registered for them now.
     pub(super) registered: BTreeSet<usize>,
-    /// What this attempt and those before it learned.
+    /// The judgements of this attempt and of those before it.
     pub(super) judgements: Judgements,
 }
 
 impl<'a> Attempt<'a> {
+    /// An attempt that has looked at nothing yet.
     pub(super) fn new(
         items: &'a [Debit<'a>],
         contexts: &'a [Rc<Context>],
@@ -139,7 +140,8 @@ impl<'a> Attempt<'a> {
         Ok(has_written.then_some(outcomes))
     }
 
-    /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not known yet.
+    /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not
+    /// known yet.
     fn lock_losses(&self) -> Option<ByAccount<'a, Losses>> {
         let mut late: ByAccount<'a, Vec<(usize, LateUsage<'a>)>> = ByAccount::new();
         for (index, (item, context)) in self.items.iter().zip(self.contexts).enumerate() {
@@ -190,7 +192,7 @@ impl<'a> Attempt<'a> {
         groups
     }
 
-    /// What the lots of all groups hold, in one statement, in drawdown order.
+    /// Reads what the lots of all groups hold, in one statement, in drawdown order.
     pub(super) fn read_lots(&mut self, groups: &ByAccount<'a, Group<'a>>) -> ByAccount<'a, Vec<OwnedLot>> {
         self.read_in_part.clear();
         let mut owners = BTreeSet::new();

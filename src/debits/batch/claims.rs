@@ -23,8 +23,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Claims every key for its item's posting, in the order of accounts and keys, so that two batches cannot deadlock. Nothing else is
-    /// held yet: others wait for what this one locks with a key in hand.
+    /// Claims every key for its item's posting, in the order of accounts and keys, so that two batches cannot deadlock. Nothing
+    /// else is held yet: others wait for what this one locks with a key in hand.
     ///
     /// # Errors
     /// 23505 for a key that was used for another request.

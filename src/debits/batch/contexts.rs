@@ -20,11 +20,11 @@ pub fn contexts(items: &[Debit<'_>]) -> Result<Vec<Rc<Context>>> {
     items.iter().enumerate().map(|(index, item)| check(item).map_err(|refusal| in_item(items, index, refusal))).collect()
 }
 
-/// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was deactivated during
-/// a wait must not spend.
+/// Whether accounts and members are still as they were read, now that nothing is waited for any more. A member who was
+/// deactivated during a wait must not spend.
 ///
 /// # Errors
-/// What no longer allows an item.
+/// The reason why a context no longer allows an item.
 pub fn contexts_hold(items: &[Debit<'_>], before: &[Rc<Context>], generation: u64) -> Result<bool> {
     if invalidation::generation() == generation {
         return Ok(true);

@@ -51,7 +51,7 @@ struct Draws {
     taken_back: Vec<(usize, Vec<TakenBack>)>,
 }
 
-/// What a group takes.
+/// All that a group takes.
 #[derive(Default)]
 pub struct Taken<'a> {
     /// How each debit ended, by its position in the batch.
@@ -62,9 +62,9 @@ pub struct Taken<'a> {
     pub caps_used: Vec<Amount>,
     /// The parts that expired lots pay, by the debit's position in the batch.
     pub taken_back: Vec<(usize, Vec<TakenBack>)>,
-    /// What is taken from slots whose locks are held.
+    /// The amounts that are taken from slots whose locks are held.
     pub shares: Vec<SlotShare<'a>>,
-    /// What the slots of lots locked whole hold afterwards.
+    /// The amounts that the slots of lots locked whole hold afterwards.
     pub layouts: Vec<(i64, Vec<Amount>)>,
     /// Lots that hold nothing afterwards.
     pub closed: Vec<i64>,
@@ -196,7 +196,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// What lots locked whole hold after the draws: laid out anew, and closed where nothing is left.
+    /// The amounts that lots locked whole hold after the draws: laid out anew, and closed where nothing is left.
     fn taken_from_whole_lots(
         &self,
         drawn: Vec<(usize, Drawn)>,
@@ -221,7 +221,7 @@ impl<'a> Group<'a> {
 }
 
 impl Taken<'_> {
-    /// What expired lots pay of a debit.
+    /// The part of a debit that expired lots pay.
     pub fn taken_back(&self, index: usize) -> &[TakenBack] {
         let position = self.taken_back.binary_search_by_key(&index, |(known, _)| *known);
         position.map_or(&[], |position| &self.taken_back[position].1)

@@ -1,5 +1,5 @@
-//! Members whom a batch names for the first time. They are registered before caps and lots are locked, account by account and member by
-//! member, as single debits do it: nobody waits for a member while they hold what the other needs.
+//! Members whom a batch names for the first time. They are registered before caps and lots are locked, account by account and
+//! member by member, as single debits do it: nobody waits for a member while they hold what the other needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::zip;
@@ -19,12 +19,13 @@ use crate::server::locks::arrival;
 use crate::store::debits::eligible::OwnedLot;
 use crate::store::ledger::accounts::{self, Context};
 
-/// What attempts have learned about items of newcomers.
+/// The knowledge that attempts have gained about items of newcomers.
 #[derive(Default)]
 pub struct Judgements {
     /// Somebody was registered for them, and then they did not fit.
     misjudged: BTreeSet<usize>,
-    /// They fit only since caps refused others, or since something changed: whom they name is to be registered before the caps are locked.
+    /// They fit only since caps refused others, or since something changed: whom they name is to be registered before the caps
+    /// are locked.
     overlooked: BTreeSet<usize>,
 }
 
@@ -50,13 +51,14 @@ pub struct Held {
     rows: bool,
 }
 
-/// Before anything else of the accounts is locked: issues what is due, and makes room for the seats of newcomers; account by account. Also where
-/// expired lots may pay: what they lost is only known once the schedules are settled. Whether the accounts are to be read again.
+/// Before anything else of the accounts is locked: issues what is due, and makes room for the seats of newcomers; account by
+/// account. Also where expired lots may pay: what they lost is only known once the schedules are settled. Whether the accounts
+/// are to be read again.
 ///
-/// The first time that the row of an account is needed, the rows of all are locked, in the order of their names: any of them may be needed
-/// the next time. The same holds for the locks against new caps. They are held to the end of the transaction, not taken back with an attempt:
-/// a transaction that waits for a row that was locked in a subtransaction within one that is taken back goes on waiting for all of ours, and
-/// is first in the row's queue then.
+/// The first time that the row of an account is needed, the rows of all are locked, in the order of their names: any of them may
+/// be needed the next time. The same holds for the locks against new caps. They are held to the end of the transaction, not taken
+/// back with an attempt: a transaction that waits for a row that was locked in a subtransaction within one that is taken back
+/// goes on waiting for all of ours, and is first in the row's queue then.
 pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mut Held) -> Result<bool> {
     let now = clock::now();
     let (mut due, mut settled, mut seated) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -130,8 +132,8 @@ fn is_new(item: &Debit<'_>, context: &Context) -> bool {
 }
 
 impl<'a> Attempt<'a> {
-    /// Registers newcomers for items that fit as the lots look, or as caps left it in an earlier attempt. Where that did not leave it after
-    /// all, it is not tried again.
+    /// Registers newcomers for items that fit as the lots look, or as caps left it in an earlier attempt. Where that did not
+    /// leave it after all, it is not tried again.
     pub(super) fn register_early(&mut self) -> Result<()> {
         if !zip(self.items, self.contexts).any(|(item, context)| is_new(item, context)) {
             return Ok(());
@@ -146,8 +148,8 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Whether no item fits, as the caps leave it, whose newcomer is not registered. Those that do are to be tried again with them registered
-    /// before: whom they name is not waited for with caps in hand.
+    /// Whether no item fits, as the caps leave it, whose newcomer is not registered. Those that do are to be tried again with
+    /// them registered before: whom they name is not waited for with caps in hand.
     pub(super) fn is_complete(&mut self, groups: &ByAccount<'a, Group<'a>>, lots: &ByAccount<'a, Vec<OwnedLot>>) -> bool {
         let overlooked = self.fitting(groups, lots);
         let is_complete = overlooked.is_empty();

@@ -4,9 +4,9 @@
 //! are written by one statement. Accounts are taken in the order of their names, so two batches cannot deadlock. Where the slots
 //! that are free cover what a lot pays, nothing waits; otherwise the account's lots are locked whole, in drawdown order.
 //!
-//! Keys, what is due and the rows of accounts come before, and are kept. Then one attempt is one subtransaction, with none within it: when
-//! what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay ([`late`]) is drawn with
-//! the rest; what those lots lost is locked before any lot that is in force.
+//! Keys, what is due and the rows of accounts come before, and are kept. Then one attempt is one subtransaction, with none within
+//! it: when what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay
+//! ([`late`]) is drawn with the rest; what those lots lost is locked before any lot that is in force.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -37,13 +37,13 @@ pub mod outcome;
 /// So often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
 
-/// So many lots of each owner are read at first; ten times as many when they did not suffice.
+/// How many lots of each owner are read at first; ten times as many when they did not suffice.
 const LOTS_AT_FIRST: i32 = 1000;
 
 /// Debits each item in turn; one outcome per item.
 ///
 /// # Errors
-/// What a single debit raises, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
+/// The errors of a single debit, with `item=` in the DETAIL; 23514 in mode [`Mode::All`] for the first that does not fit.
 pub fn debit_many(items: &[Debit<'_>], mode: Mode) -> Result<Vec<ItemOutcome>> {
     run(items, mode, None, None).map(|ended| ended.outcomes)
 }
@@ -127,7 +127,8 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
     Err(error::too_contended(first.account, MAX_ATTEMPTS))
 }
 
-/// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by them.
+/// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by
+/// them.
 fn account_by_account(items: &[Debit<'_>], mode: Mode) -> Result<Ended> {
     let mut by_account: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -151,7 +152,7 @@ fn corrections<'a>(items: &[Debit<'a>], contexts: &[Rc<Context>], claims: &Claim
         if !closed_until.get(item.account).is_some_and(may_be_closed) && !backdating::is_doubtful(item.occurred_at) {
             return Ok(None);
         }
-        // What a key stands for already is not written again.
+        // An item whose key already stands for a debit is not written again.
         if claims.is_known(index) {
             return Ok(None);
         }

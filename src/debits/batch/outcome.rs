@@ -6,7 +6,7 @@ use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
 use crate::error;
 
-/// What happens when a debit does not fit.
+/// The modes of a batch: they say what happens when a debit does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing is debited at all.

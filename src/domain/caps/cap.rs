@@ -24,7 +24,7 @@ impl Every {
         [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year].into_iter().find(|every| every.name() == name)
     }
 
-    /// What SQL calls it.
+    /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Every::Day => "day",
@@ -47,7 +47,7 @@ impl Every {
     }
 }
 
-/// What time a limit is for.
+/// The time that a limit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// Each period of the calendar.
@@ -67,8 +67,8 @@ impl Over {
         if let Over::Any(window) = self { Some(window) } else { None }
     }
 
-    /// Whether it is longer than another, so that less of a limit makes the other's pointless. A window fits into no period of the
-    /// calendar: it may lie over the end of one.
+    /// Whether it is longer than another, so that less of a limit makes the other's pointless. A window fits into no period of
+    /// the calendar: it may lie over the end of one.
     fn outlasts(self, other: Over) -> bool {
         match (self, other) {
             (Over::Every(longer), Over::Every(shorter)) => longer > shorter,
@@ -89,7 +89,7 @@ impl fmt::Display for Over {
     }
 }
 
-/// What a cap says, within one scope and unit.
+/// A cap's limit, within one scope and unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     pub amount: Amount,
@@ -133,8 +133,9 @@ impl Limit {
     }
 }
 
-/// Lays a limit out over slots, of which so much was used: the headroom in parts that serve debits of `amount`, the first of them at slot
-/// `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. What each slot may use.
+/// Lays a limit out over slots, of which so much was used: the headroom in parts that serve debits of `amount`, the first of them
+/// at slot `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. What each
+/// slot may use.
 pub fn spread(limit: Amount, used: Amount, amount: Amount, slots: i16, first: i16, decimals: u32) -> Option<Vec<Amount>> {
     let headroom = limit.checked_sub(used)?;
     let parts = crate::domain::ledger::layout::spread(headroom.max(Amount::ZERO), amount, slots, decimals);
@@ -231,7 +232,7 @@ mod tests {
             let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
             let spread = spread(of(limit), of(used), of(debit), slots, first, 9).unwrap();
             prop_assert_eq!(spread.iter().copied().sum::<Amount>(), of(limit));
-            // Whoever gathered the headroom finds enough of it in the first slot, where all is counted that was used.
+            // A debit that gathered the headroom finds enough of it in the first slot, where all that was used is counted.
             let own = spread[first as usize].nanos() - used;
             prop_assert!(own >= debit.min(limit - used));
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-/// What counts at an instant: what was debited from `starts_at` on, as long as it is before `ends_at`.
+/// The time whose debits count at an instant: from `starts_at` on, as long as it is before `ends_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     pub starts_at: DateTime<Utc>,

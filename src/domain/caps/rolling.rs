@@ -1,7 +1,7 @@
 //! Rolling windows: any stretch of time of one length, whenever it begins.
 //!
-//! Time is cut into steps, and what is debited counts until the whole of its step lies outside the window. So no window of that length ever
-//! sees more than the limit, and a debit counts at most one step longer than the window.
+//! Time is cut into steps, and what is debited counts until the whole of its step lies outside the window. So no window of that
+//! length ever sees more than the limit, and a debit counts at most one step longer than the window.
 
 use std::fmt;
 
@@ -16,7 +16,8 @@ const DAY: i64 = 24 * HOUR;
 /// The longest window.
 const MAX_SECONDS: i64 = 3660 * DAY;
 
-/// Into so many steps a window may be cut; of those the first that makes them whole days, else hours, else minutes, else the first.
+/// Into so many steps a window may be cut; of those the first that makes them whole days, else hours, else minutes, else the
+/// first.
 const STEPS: [i64; 3] = [30, 28, 24];
 
 /// The length of a rolling window: whole minutes, in which a day has 24 hours.
@@ -44,7 +45,7 @@ impl Window {
         self.seconds / whole(DAY).or(whole(HOUR)).or(whole(MINUTE)).unwrap_or(STEPS[0])
     }
 
-    /// What counts at an instant: the step that runs, and those before it of which a part still lies in the window.
+    /// The time that counts at an instant: the step that runs, and those before it of which a part still lies in the window.
     pub fn period(self, anchor: DateTime<Utc>, at: DateTime<Utc>) -> Period {
         let step = TimeDelta::seconds(self.step_seconds());
         let micros = self.step_seconds() * 1_000_000;

@@ -1,4 +1,4 @@
-//! What a slot of a cap has counted: one number for a period of the calendar, one for each step of a rolling window.
+//! The count of a slot of a cap: one number for a period of the calendar, one for each step of a rolling window.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,7 +6,8 @@ use crate::domain::amount::Amount;
 use crate::domain::caps::period::Period;
 use crate::domain::caps::rolling::Window;
 
-/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is shorter.
+/// How far a clock may have been ahead, so that the counters wait for it when it is put right: a day, or a rolling window that is
+/// shorter.
 pub const MOST_AHEAD: TimeDelta = TimeDelta::days(1);
 
 impl Period {
@@ -21,14 +22,14 @@ impl Period {
     }
 }
 
-/// What was used, and when.
+/// The amount that was used, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The period that `used` belongs to; of a rolling window it is all there is since then.
     pub since: DateTime<Utc>,
     pub used: Amount,
-    /// Of a rolling window: when each step began in which something was used, in order, and how much. Of the calendar: the later periods
-    /// in which a clock that was ahead has used something; mostly there are none.
+    /// Of a rolling window: when each step began in which something was used, in order, and how much. Of the calendar: the later
+    /// periods in which a clock that was ahead has used something; mostly there are none.
     pub steps: Option<Vec<(DateTime<Utc>, Amount)>>,
 }
 
@@ -41,7 +42,7 @@ pub enum Ahead {
     Astray,
 }
 
-/// What of a limit will be there again, and when.
+/// Headroom that a limit will have again, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relief {
     pub at: DateTime<Utc>,
@@ -54,7 +55,7 @@ impl Tally {
         Tally { since: period.kept_from(), used: Amount::ZERO, steps: period.step.map(|_| Vec::new()) }
     }
 
-    /// What was used in each of these steps, in any order.
+    /// The tally of the use in each of these steps, in any order.
     pub fn of_steps(period: Period, steps: impl Iterator<Item = (DateTime<Utc>, Amount)>) -> Tally {
         let mut tally = Tally::new(period);
         steps.for_each(|(step, amount)| tally.add(step, amount));
@@ -90,7 +91,7 @@ impl Tally {
         sum
     }
 
-    /// What counts in a period.
+    /// The amount that counts in a period.
     pub fn used_in(&self, period: Period) -> Amount {
         let steps = self.steps.iter().flatten();
         match period.step {
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(tally.used_in(day(1)), of(5));
         tally.give_back(day(1), day(1), of(4));
         assert_eq!(tally.used_in(day(1)), of(1));
-        // What another slot counted in the day before is nothing now.
+        // The other slot's count of the day before is nothing now.
         let before = Tally { since: minute(0), used: of(7), steps: None };
         assert_eq!(Tally::sum([&tally, &before].into_iter(), day(1)).used, of(1));
     }

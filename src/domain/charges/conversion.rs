@@ -1,4 +1,5 @@
-//! Conversions of credits of one unit into another: amounts cut once as a whole, and the price of what is taken, to the last decimal.
+//! Conversions of credits of one unit into another: amounts cut once as a whole, and the price of what is taken, to the last
+//! decimal.
 
 use rust_decimal::Decimal;
 
@@ -6,17 +7,17 @@ use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact::{self, Fraction, MAX_RATE_DECIMALS, Precision, Rounding};
 use crate::domain::ledger::lot_price::LotPrice;
 
-/// What a lot gives.
+/// The credits that a lot gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// What is taken: above zero, at most what the lot held.
+    /// The amount that is taken: above zero, at most what the lot held.
     pub amount: Amount,
-    /// What the lot held before.
+    /// The amount that the lot held before.
     pub held: Amount,
     pub price: LotPrice,
 }
 
-/// What is opened for it.
+/// A lot that is opened for the conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Got {
     /// The amount in the new unit, above zero.
@@ -34,9 +35,9 @@ pub enum ConversionError {
     OutOfRange,
 }
 
-/// Converts the amounts that lots give, at a rate of the new unit for one of the old. The whole is cut once to the decimals of the new unit,
-/// whatever that unit's rounding is: rounded up, it would be more than was given, and more with each way there and back. Its parts add up
-/// to it.
+/// Converts the amounts that lots give, at a rate of the new unit for one of the old. The whole is cut once to the decimals of
+/// the new unit, whatever that unit's rounding is: rounded up, it would be more than was given, and more with each way there and
+/// back. Its parts add up to it.
 ///
 /// Every lot that gives gets at least the smallest amount, so that no price is lost: where its share would be nothing, one step
 /// is taken from the largest.
@@ -165,8 +166,8 @@ mod tests {
             prop_assert_eq!(carried, paid);
         }
 
-        /// Through any units, with any decimals, and back to the first: nobody gains, whatever they take along the way and in how many
-        /// lots. Units have values, so the rates of a way that ends where it began multiply to one.
+        /// Through any units, with any decimals, and back to the first: nobody gains, whatever they take along the way and in how
+        /// many lots. Units have values, so the rates of a way that ends where it began multiply to one.
         #[test]
         fn no_way_there_and_back_gains(
             units in prop::collection::vec((1_i64..1_000_000, 1_i64..1_000_000, 0_u32..10), 2..6),

@@ -12,18 +12,18 @@ pub struct BatchLot {
     pub owner: Option<String>,
     /// The operations it is limited to.
     pub applies_to: Option<Vec<String>>,
-    /// What it has.
+    /// The amount that it has.
     pub available: Amount,
 }
 
 /// One of the debits.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchDebit<'a> {
-    /// Who uses the credits.
+    /// The member who uses the credits.
     pub member: Option<&'a str>,
     /// Whether pooled lots pay too.
     pub pool: bool,
-    /// What for.
+    /// The operation that uses the credits.
     pub operation: Option<&'a str>,
     /// How much.
     pub amount: Amount,
@@ -32,20 +32,20 @@ pub struct BatchDebit<'a> {
 /// How a debit ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drawn {
-    /// What each lot pays, by its position, in drawdown order.
+    /// The amount that each lot pays, by the lot's position, in drawdown order.
     Paid(Vec<(usize, Amount)>),
     /// It does not fit and takes nothing.
     Short {
-        /// What it could have had.
+        /// The amount that it could have had.
         available: Amount,
     },
     /// The credits are there, but a cap leaves less; it takes nothing.
     Capped {
         /// The id of the cap that leaves least.
         cap: i64,
-        /// What it counts of the debit.
+        /// The amount of the debit that the cap counts.
         requested: Amount,
-        /// What was used of it by then.
+        /// The amount that was used of the cap by then.
         used: Amount,
     },
 }
@@ -58,7 +58,7 @@ pub struct BatchCap {
     pub limit: Option<Amount>,
     /// Only what pooled lots pay counts.
     pub pool: bool,
-    /// What is used of it.
+    /// The amount that is used of the cap.
     pub used: Amount,
 }
 
@@ -95,8 +95,9 @@ struct Lapsed {
     pooled: Amount,
 }
 
-/// Draws a debit that the caps at the positions `counting` count: what it takes is counted in them. If it is usage that came late, the losses
-/// at the positions `paying` pay first, in their order, and lots what those do not cover. How it ends, and what each loss pays.
+/// Draws a debit that the caps at the positions `counting` count: what it takes is counted in them. If it is usage that came
+/// late, the losses at the positions `paying` pay first, in their order, and lots what those do not cover. How it ends, and what
+/// each loss pays.
 pub fn draw_late(
     lots: &mut [BatchLot],
     (losses, paying): (&mut [BatchLoss], &[usize]),
@@ -160,7 +161,8 @@ fn draw_rest(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], d
     drawn
 }
 
-/// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from there.
+/// Debits from lots in drawdown order, and leaves in the lots what they have then: the next debit of the batch goes on from
+/// there.
 pub fn draw(lots: &mut [BatchLot], debit: &BatchDebit<'_>) -> Drawn {
     let mut uncovered = debit.amount;
     let mut paid = Vec::new();

@@ -11,7 +11,7 @@ pub struct TooLate {
     pub accepted_until: DateTime<Utc>,
 }
 
-/// What an account says shall happen to it.
+/// The treatment of usage that comes late, as an account says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LateUsage {
     /// It is refused.
@@ -30,7 +30,7 @@ impl LateUsage {
     /// All names in SQL, for people.
     pub const NAMES: &'static str = "reject, current, original";
 
-    /// What a name in SQL means.
+    /// The treatment that a name in SQL means.
     pub fn of_name(name: &str) -> Option<LateUsage> {
         LateUsage::ALL.into_iter().find(|(_, known)| *known == name).map(|(policy, _)| policy)
     }

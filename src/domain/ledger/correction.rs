@@ -1,8 +1,9 @@
 //! Corrections of a debit: which of its lines gets something back, and how much at most.
 //!
-//! A correction names a posting and a lot. The lines that the lot paid of that posting are one usage, or several that the correction tells
-//! apart by member, operation or dimensions; it gets their member, department, operation, dimensions and rate. Of the lines of one usage the
-//! first is filled first. A line never gets back more than it took, and nothing that was not given back is taken again.
+//! A correction names a posting and a lot. The lines that the lot paid of that posting are one usage, or several that the
+//! correction tells apart by member, operation or dimensions; it gets their member, department, operation, dimensions and rate.
+//! Of the lines of one usage the first is filled first. A line never gets back more than it took, and nothing that was not given
+//! back is taken again.
 
 use crate::domain::amount::Amount;
 use crate::domain::rates::dimensions::Dimensions;
@@ -112,7 +113,8 @@ pub fn usage<'a>(lines: &'a [Line], named: Named<'_>) -> Result<&'a Usage, Corre
     }
 }
 
-/// How a correction of a usage falls on its lines. A quantity is given back with a positive amount, and taken again with a negative one.
+/// How a correction of a usage falls on its lines. A quantity is given back with a positive amount, and taken again with a
+/// negative one.
 ///
 /// # Errors
 /// [`CorrectionError::Amount`] and [`CorrectionError::Quantity`].
@@ -129,7 +131,8 @@ pub fn parts(lines: &[Line], lot: i64, usage: &Usage, amount: Amount, quantity: 
     Ok(parts.filter(|part| !part.amount.is_zero() || !part.quantity.is_zero()).collect())
 }
 
-/// Gives back from the first on, or takes again from the last on, within the bounds; what the bounds come to, where that is too much.
+/// Gives back from the first on, or takes again from the last on, within the bounds; what the bounds come to, where that is too
+/// much.
 fn fill(bounds: &[Bound], amount: Amount) -> Result<Vec<Amount>, Bound> {
     let mut filled = vec![Amount::ZERO; bounds.len()];
     let mut rest = amount;

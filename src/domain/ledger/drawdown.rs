@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
 
-/// What decides a lot's place in the drawdown order, most important first. Lower draws earlier.
+/// The criteria of a lot's place in the drawdown order, most important first. Lower draws earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     /// The lot belongs to nobody in particular: members' own lots (`false`) come first.
@@ -48,27 +48,27 @@ impl Rank {
 pub struct Source {
     /// The lot's place in the order.
     pub rank: Rank,
-    /// What it has left.
+    /// The amount that it has left.
     pub available: Amount,
 }
 
-/// What one lot pays.
+/// The part that one lot pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     /// The lot.
     pub lot: i64,
-    /// What it had before.
+    /// The amount that it had before.
     pub available: Amount,
-    /// What it pays: above zero, at most what it had.
+    /// The amount that it pays: above zero, at most what it had.
     pub amount: Amount,
-    /// What of the requested amount is still uncovered after it.
+    /// The part of the requested amount that is still uncovered after it.
     pub uncovered: Amount,
 }
 
-/// Who pays what of `amount`; the last draw's `uncovered` is zero when the sources cover it.
+/// The draws that pay `amount`; the last draw's `uncovered` is zero when the sources cover it.
 ///
 /// # Panics
-/// When the sources are not in drawdown order or one is below zero: whoever read them broke an invariant.
+/// When the sources are not in drawdown order or one is below zero: the code that read them broke an invariant.
 pub fn plan(sources: &[Source], amount: Amount) -> Vec<Draw> {
     assert!(sources.windows(2).all(|pair| pair[0].rank < pair[1].rank), "lots out of drawdown order");
     let mut uncovered = amount;

@@ -1,9 +1,10 @@
 //! The part of a lot's price that goes along with credits that leave it.
 //!
-//! A lot's price lies along the credits that it was granted with, from the first to the last. Credits that adjustments added beyond that carry no
-//! price, and leave last. A move, a transfer or a rollover takes its share of the price, cut to nine decimals. A conversion, which gives the
-//! new lot a cost basis of its own, takes the price of its stretch, so that the whole price goes along in whatever pieces the lot is
-//! converted. Where something came back to the lot, a stretch may leave it twice: then no more goes along than was not handed on before.
+//! A lot's price lies along the credits that it was granted with, from the first to the last. Credits that adjustments added
+//! beyond that carry no price, and leave last. A move, a transfer or a rollover takes its share of the price, cut to nine
+//! decimals. A conversion, which gives the new lot a cost basis of its own, takes the price of its stretch, so that the whole
+//! price goes along in whatever pieces the lot is converted. Where something came back to the lot, a stretch may leave it twice:
+//! then no more goes along than was not handed on before.
 
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact::{Fraction, Precision, Rounding};
@@ -17,7 +18,8 @@ pub struct LotPrice {
     pub paid: Option<Amount>,
     /// The credits that adjustments added without correcting a debit, less those that they took.
     pub gained: Amount,
-    /// How much of the price it handed on before. It only counts where something came back to the lot, and may be left at zero else.
+    /// How much of the price it handed on before. It only counts where something came back to the lot, and may be left at zero
+    /// else.
     pub handed_on: Amount,
 }
 
@@ -28,12 +30,14 @@ impl LotPrice {
         held.checked_sub(gained).unwrap_or_default().max(Amount::ZERO).min(self.granted)
     }
 
-    /// The share of the price that goes along with `amount` that leaves the lot while it holds `held`: never more than what is left of it.
+    /// The share of the price that goes along with `amount` that leaves the lot while it holds `held`: never more than what is
+    /// left of it.
     pub fn share(&self, held: Amount, amount: Amount) -> Option<Amount> {
         Some(self.up_to(amount.min(self.original(held)), self.paid?))
     }
 
-    /// Whether credits without a price are among `amount` that leaves the lot while it holds `held`: what they go to costs less a credit.
+    /// Whether credits without a price are among `amount` that leaves the lot while it holds `held`: what they go to costs less a
+    /// credit.
     pub fn is_diluted(&self, held: Amount, amount: Amount) -> bool {
         self.gained.is_positive() && amount > self.original(held)
     }
@@ -122,7 +126,7 @@ mod tests {
         assert_eq!(price(lot("10", "5", "-4"), "3", "3"), "1.5");
     }
 
-    /// What happens to a lot.
+    /// An event in the life of a lot.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         /// A debit, or a correction of debits, of at most this amount.
@@ -145,7 +149,8 @@ mod tests {
     }
 
     proptest! {
-        /// The parts that a lot hands on and what its originals left are worth never come to more than its price, whatever happens to it.
+        /// The parts that a lot hands on and what its originals left are worth never come to more than its price, whatever
+        /// happens to it.
         #[test]
         fn the_parts_of_a_lot_never_cost_more_than_the_lot(
             granted in 1_i128..50_000_000_000, paid in 0_i128..10_i128.pow(20), events in prop::collection::vec(event(), 1..40),
@@ -181,7 +186,8 @@ mod tests {
                 let left = price.stretch(nanos(held), nanos(held)).unwrap().nanos();
                 prop_assert!(handed_on + left <= paid, "{handed_on} handed on and {left} left of {paid}");
                 if gained == 0 && !adjusted {
-                    // What was used at the cost basis, what was handed on and what is left: the price, but for what is cut.
+                    // The price is the sum of what was used at the cost basis, what was handed on and what is left, but for what
+                    // is cut.
                     let short = paid * granted - (debited * paid + (handed_on + left) * granted);
                     prop_assert!(short.abs() <= 40 * granted, "{debited} used, {handed_on} handed on and {left} left of {paid}");
                 }

@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 
 /// Collects a call's function name and arguments into a fingerprint.
 ///
-/// Arguments that were not given do not count, so an argument added by a later version changes no stored fingerprint. `metadata` is
-/// no part of it: a retry often says when it was made, or which one it is.
-/// Every value is written with its length, so no two different calls write the same bytes.
+/// Arguments that were not given do not count, so an argument added by a later version changes no stored fingerprint. `metadata`
+/// is no part of it: a retry often says when it was made, or which one it is. Every value is written with its length, so no two
+/// different calls write the same bytes.
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {

@@ -1,4 +1,4 @@
-//! What the terms of a lot may say.
+//! The terms that a lot may have.
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,7 +88,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// What was paid for a lot.
+/// The price that was paid for a lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     /// The money, at least zero.
@@ -108,7 +108,7 @@ pub struct Terms {
     pub effective_at: DateTime<Utc>,
     /// From this instant on it is not usable any more.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What was paid, if that is known.
+    /// The price that was paid, if that is known.
     pub price: Option<Price>,
 }
 

@@ -1,8 +1,8 @@
-//! What will expire unused if credits go on being used as they were.
+//! The credits that will expire unused if usage goes on as it was.
 //!
 //! Every member and operation goes on at its own even pace, and draws from the lots in drawdown order. Between two instants at
-//! which a lot begins or ends nothing changes but what is left, so these stretches are simulated as one debit each. What schedules will
-//! issue until then competes with the lots that are there, and what rolls over is not lost.
+//! which a lot begins or ends nothing changes but what is left, so these stretches are simulated as one debit each. What
+//! schedules will issue until then competes with the lots that are there, and what rolls over is not lost.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ use crate::domain::schedules::schedule::{self, Held, Line, LotId, Planned, Step,
 #[derive(Clone, Debug)]
 pub struct Lot {
     pub rank: Rank,
-    /// Whose it is; `None` for the pool.
+    /// The member who owns the lot; `None` for the pool.
     pub member: Option<String>,
     /// The operations it pays for; `None` for all.
     pub applies_to: Option<Vec<String>>,
     pub remaining: Amount,
 }
 
-/// What one member used for one operation in the time that is looked at.
+/// The use of one member for one operation in the time that is looked at.
 #[derive(Clone, Debug)]
 pub struct Usage {
     pub member: Option<String>,
@@ -35,7 +35,7 @@ pub struct Usage {
     pub per_seat: bool,
 }
 
-/// What the usage is carried on by.
+/// The rate at which usage is carried on.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// How long the usage took.
@@ -48,7 +48,7 @@ pub struct Pace {
 #[derive(Clone, Debug)]
 pub struct Issuing<'a> {
     pub terms: &'a Terms,
-    /// Whose lots it brings; `None` for the pool.
+    /// The member whose lots it brings; `None` for the pool.
     pub member: Option<String>,
     /// Its seats: one, or those that feed the pool.
     pub seats: Vec<Line>,
@@ -60,19 +60,19 @@ pub struct Issuing<'a> {
     pub priorities: [i16; 2],
 }
 
-/// What becomes of a lot until it expires; of one that never does, until the last other one has.
+/// The fate of a lot until it expires; of a lot that never expires, until the last other one has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate {
     pub lot: i64,
     pub used: Amount,
-    /// What of it goes on as another lot.
+    /// The amount that goes on as another lot.
     pub rolled: Amount,
-    /// What it loses by its expiry.
+    /// The amount that is lost by the expiry.
     pub lost: Amount,
 }
 
-/// What becomes of each lot, in drawdown order. What schedules issue until the last of them expires is drawn on as well, and what rolls
-/// over goes on being drawn: their own fate is not told.
+/// The fate of each lot, in drawdown order. Lots that schedules issue until the last of them expires pay as well, and so does
+/// what rolls over. Their own fate is not told.
 ///
 /// # Panics
 /// When the window has no length.
@@ -113,8 +113,8 @@ fn end(lot: &Lot) -> Option<DateTime<Utc>> {
 }
 
 impl Pace {
-    /// What is used of an amount per window after so long, in billionths: rounded down to what can be debited, so that a stretch
-    /// takes neither more nor less than its parts.
+    /// The part of an amount per window that is used after some time, in billionths: rounded down to what can be debited, so that
+    /// a stretch takes neither more nor less than its parts.
     fn due(&self, amount: Amount, elapsed: TimeDelta) -> i128 {
         let micros = |length: TimeDelta| i128::from(length.num_microseconds().unwrap_or(i64::MAX));
         let (window, elapsed) = (micros(self.window), micros(elapsed));
@@ -126,7 +126,7 @@ impl Pace {
     }
 }
 
-/// What became of a lot so far, in billionths.
+/// The fate of a lot so far, in billionths.
 #[derive(Clone, Copy, Debug, Default)]
 struct Course {
     left: i128,
@@ -192,7 +192,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// What happens at an instant: schedules roll over and issue, then lots expire.
+    /// The events at an instant: schedules roll over and issue, then lots expire.
     fn turn(&mut self, at: DateTime<Utc>, calendar: &impl Calendar) {
         for index in 0..self.lines.len() {
             if self.lines[index].1.is_some_and(|next| next <= at) {
@@ -211,7 +211,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// What the line's schedule does up to an instant, by its own rules.
+    /// The line's schedule does up to an instant what its own rules say.
     fn issue(&mut self, index: usize, at: DateTime<Utc>, calendar: &impl Calendar) {
         let Issuing { terms, member, mut seats, before, mut held, is_paid, priorities } = self.lines[index].0.clone();
         for lot in &mut held {

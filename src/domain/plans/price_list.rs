@@ -1,7 +1,8 @@
-//! Volume discounts: what a quantity of credits costs by the tiers of a plan, what a budget buys, and what the next tier would cost.
+//! Volume discounts: what a quantity of credits costs by the tiers of a plan, what a budget buys, and what the next tier would
+//! cost.
 //!
-//! The models have the field's names: `volume` (all credits at the price of the tier that is reached), `graduated` (each band at its
-//! own), `package` (bundles of a fixed size) and `stairstep` (one price for a range of quantities).
+//! The models have the field's names: `volume` (all credits at the price of the tier that is reached), `graduated` (each band at
+//! its own), `package` (bundles of a fixed size) and `stairstep` (one price for a range of quantities).
 
 use std::fmt;
 use std::str::FromStr;
@@ -93,12 +94,12 @@ pub struct Line {
     pub amount: Amount,
 }
 
-/// What a quantity costs.
+/// The price of a quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// The tier that is reached.
     pub tier: usize,
-    /// What is sold: what was asked for, or whole bundles.
+    /// The quantity that is sold: the one that was asked for, or whole bundles.
     pub quantity: Amount,
     /// Rounded once, to the currency's decimals.
     pub total: Amount,
@@ -136,8 +137,8 @@ impl PriceList {
         &self.tiers
     }
 
-    /// What a quantity above zero costs when `before` was bought in the same commitment period already: the tier that is reached
-    /// depends on both. `None` when the total is out of range.
+    /// The price of a quantity above zero when `before` was bought in the same commitment period already: the tier that is
+    /// reached depends on both. `None` when the total is out of range.
     pub fn quote(&self, quantity: Amount, before: Amount) -> Option<Quote> {
         assert!(quantity.is_positive() && before >= Amount::ZERO);
         if self.model == Model::Package {
@@ -168,7 +169,7 @@ impl PriceList {
         Fraction::from(self.tiers[tier].unit_price).times(quantity).plus(&self.flat(tier))
     }
 
-    /// Each band between two quantities, with its price; a band's flat price is for whoever enters it.
+    /// Each band between two quantities, with its price; a band's flat price is due when the quantity enters it.
     fn bands(&self, from: Amount, to: Amount) -> Vec<(usize, Amount, Fraction)> {
         let mut bands = Vec::new();
         for (position, tier) in self.tiers.iter().enumerate() {
@@ -196,8 +197,8 @@ impl PriceList {
         self.rounded(exact[0].0, sold, &exact)
     }
 
-    /// As many bundles of a tier as fit, and for the rest smaller ones, or one more of it where that costs no more. So the total never
-    /// falls when the quantity grows.
+    /// As many bundles of a tier as fit, and for the rest smaller ones, or one more of it where that costs no more. So the total
+    /// never falls when the quantity grows.
     fn covering(&self, tier: usize, nanos: i128) -> Vec<(usize, i128)> {
         let size = self.tiers[tier].from.nanos();
         let (whole, rest) = (nanos / size, nanos % size);
@@ -354,7 +355,7 @@ mod tests {
         let whole = PriceList::new(Model::Volume, vec![tier("a", "0", "3", None)], 0, 2).unwrap();
         assert_eq!(whole.buys(amount("2.99"), Amount::ZERO), None);
         assert_eq!(whole.buys(amount("7"), Amount::ZERO), Some(amount("2")));
-        // What has no end, or costs nothing, has no most.
+        // A tier that has no end, or costs nothing, has no greatest quantity.
         let step = PriceList::new(Model::Stairstep, vec![tier("a", "0", "0", Some("5"))], 0, 2).unwrap();
         assert_eq!([step.buys(amount("4.99"), Amount::ZERO), step.buys(amount("5"), Amount::ZERO)], [None, None]);
         let free = PriceList::new(Model::Volume, vec![tier("a", "0", "0", None)], 6, 2).unwrap();

@@ -1,7 +1,9 @@
-//! Subscriptions: what a billing period entitles to when the plan changes within it, what is charged for it, and what is paid back.
+//! Subscriptions: what a billing period entitles to when the plan changes within it, what is charged for it, and what is paid
+//! back.
 //!
-//! A period entitles to the allowance of each plan for the days on which it was held. That is one sum over all plans of the period, so
-//! going back and forth grants nothing twice. Days are counted on the account's calendar; of several changes on one day the last counts.
+//! A period entitles to the allowance of each plan for the days on which it was held. That is one sum over all plans of the
+//! period, so going back and forth grants nothing twice. Days are counted on the account's calendar; of several changes on one
+//! day the last counts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -71,7 +73,7 @@ pub struct Decimals {
     pub currency: u32,
 }
 
-/// What a period came to so far: what was granted less what was returned, and what was charged less what was paid back.
+/// The credits and the money of a period so far: grants less returns, and charges less what was paid back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Credits.
@@ -80,8 +82,8 @@ pub struct Moved {
     pub charged: Amount,
 }
 
-/// What all plans of a period together entitle to until it ends: credits rounded down to the unit, and money rounded once to the
-/// currency, half to even.
+/// The credits and the money that all plans of a period together entitle to until it ends: credits rounded down to the unit, and
+/// money rounded once to the currency, half to even.
 pub fn entitlement(segments: &[Segment], days: i32, decimals: Decimals) -> Moved {
     assert!(days > 0 && segments.windows(2).all(|pair| pair[0].days_left >= pair[1].days_left));
     let part = |of: fn(&Segment) -> Amount, decimals, rounding| {
@@ -99,8 +101,8 @@ pub fn entitlement(segments: &[Segment], days: i32, decimals: Decimals) -> Moved
     }
 }
 
-/// The credits that are still to be granted, and the money to be charged. The days of a dearer plan are charged also where it grants no more
-/// credits of its own: the account has all else that it brings, its schedules and its features, from then on.
+/// The credits that are still to be granted, and the money to be charged. The days of a dearer plan are charged also where it
+/// grants no more credits of its own: the account has all else that it brings, its schedules and its features, from then on.
 pub fn outstanding(entitled: Moved, moved: Moved) -> Moved {
     Moved { granted: above(entitled.granted, moved.granted), charged: above(entitled.charged, moved.charged) }
 }
@@ -110,7 +112,7 @@ pub fn overpaid(entitled: Moved, moved: Moved) -> Amount {
     above(moved.charged, entitled.charged)
 }
 
-/// What was granted and charged that the period does not come to any more.
+/// The grants and charges that the period does not come to any more.
 pub fn excess(entitled: Moved, moved: Moved) -> Moved {
     Moved { granted: above(moved.granted, entitled.granted), charged: above(moved.charged, entitled.charged) }
 }
@@ -122,9 +124,9 @@ fn above(one: Amount, other: Amount) -> Amount {
 /// A lot of which something is returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Returnable {
-    /// What it was granted with.
+    /// The amount that the lot was granted with.
     pub granted: Amount,
-    /// What was paid for that.
+    /// The price that was paid for that.
     pub paid: Amount,
     /// How much of it was returned before.
     pub before: Amount,
@@ -133,8 +135,8 @@ pub struct Returnable {
 }
 
 impl Returnable {
-    /// How much of the excess is returned of the lot, and what is paid back for it: no more than is unused, and no more money than is
-    /// in excess. A smaller plan at a similar price would pay back its price otherwise.
+    /// How much of the excess is returned of the lot, and what is paid back for it: no more than is unused, and no more money
+    /// than is in excess. A smaller plan at a similar price would pay back its price otherwise.
     pub fn returns(&self, excess: Moved, decimals: Decimals) -> Moved {
         // Credits that an adjustment added were not bought.
         let of_grant = self.granted.checked_sub(self.before).expect("a part of what was granted");
@@ -150,8 +152,8 @@ impl Returnable {
         Moved { granted, charged: self.paid_back(granted, decimals.currency) }
     }
 
-    /// What is paid back for credits: their cost basis, to the last decimal of the currency. It never rounds up, and what is returned of
-    /// a lot in parts comes to the same as at once; all of it is what was paid.
+    /// The money that is paid back for credits: their cost basis, to the last decimal of the currency. It never rounds up.
+    /// Returns of a lot in parts come to the same as at once; the return of all of it comes to what was paid.
     fn paid_back(&self, returned: Amount, currency_decimals: u32) -> Amount {
         let after = self.before.checked_add(returned).expect("a part of what was granted");
         assert!(after <= self.granted, "more than was granted is returned");
@@ -165,7 +167,7 @@ impl Returnable {
     }
 }
 
-/// What a commitment is worth: so many periods at their price.
+/// The worth of a commitment: a number of periods at their price.
 pub fn commitment(price: Amount, periods: i64) -> Fraction {
     Fraction::from(price).times(&Fraction::whole(periods))
 }
@@ -215,7 +217,7 @@ mod tests {
         let entitled = entitlement(&chain, 30, DECIMALS);
         assert_eq!(entitled, moved("200", "2"));
         assert_eq!(outstanding(entitled, moved("200", "2")), Moved::default());
-        // What was spent was kept, and is not granted again.
+        // Credits that were spent were kept, and are not granted again.
         assert_eq!(outstanding(entitled, moved("300", "3")), Moved::default());
     }
 
@@ -255,7 +257,8 @@ mod tests {
         assert!(is_dearer((amount("11"), month), (amount("120"), year)));
     }
 
-    /// A change of plan, so many days after the one before: its allowance, its price, and how much of what is left is spent before it.
+    /// A change of plan, so many days after the one before: its allowance, its price, and how much of what is left is spent
+    /// before it.
     type Change = (i32, i64, i64, u8);
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Departments: a tree by path. `eng/ml` lies below `eng`, whether or not anybody belongs to `eng` itself.
 
-/// What separates the levels of a path.
+/// The character between the levels of a path.
 pub const SEPARATOR: char = '/';
 
 /// The rule that a path breaks, to complete "must …"; `None` for one that is well-formed.

@@ -1,7 +1,8 @@
-//! Who may spend the pool: an account's policy, and what overrides it for departments and members, each rule from an instant on.
+//! The right to spend the pool: an account's policy, and the rules that override it for departments and members, each from an
+//! instant on.
 //!
-//! A member goes by his own override, else by that of the nearest department above him, else by the account's policy. What an agreement
-//! says is the account's policy while it lasts, unless the account was told otherwise since.
+//! A member goes by his own override, else by that of the nearest department above him, else by the account's policy. What an
+//! agreement says is the account's policy while it lasts, unless the account was told otherwise since.
 
 use std::collections::HashMap;
 
@@ -31,7 +32,7 @@ impl Pooling {
         }
     }
 
-    /// What SQL calls it.
+    /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Pooling::Pooled => "pooled",
@@ -40,7 +41,7 @@ impl Pooling {
     }
 }
 
-/// Whom a rule is for.
+/// The target of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// All members.
@@ -53,10 +54,10 @@ pub enum Target {
     Member(String),
 }
 
-/// What counts for its target from an instant on.
+/// A rule, which counts for its target from an instant on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Whom it is for.
+    /// The members that the rule is for.
     pub target: Target,
     /// From when on; `None` for what was there before the first change.
     pub effective_at: Option<DateTime<Utc>>,
@@ -64,10 +65,10 @@ pub struct Rule {
     pub pooling: Option<Pooling>,
 }
 
-/// What counts at an instant, and between which instants nothing else does.
+/// The policy that counts at an instant, and the instants between which no other does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// What counts.
+    /// The policy that counts.
     pub pooling: Pooling,
     /// Since when; `None` since ever.
     pub from: Option<DateTime<Utc>>,
@@ -93,7 +94,7 @@ type Since = (Option<DateTime<Utc>>, usize);
 /// All the rules of an account that somebody may go by.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// What counts where no rule for the account does.
+    /// The policy that counts where no rule for the account does.
     base: Pooling,
     /// How many rules were made.
     made: usize,
@@ -121,7 +122,8 @@ impl Policy {
         self.rules.contains_key(target)
     }
 
-    /// What counts at an instant for a member of a department, or without a member for those of whom nothing special is said.
+    /// The policy that counts at an instant for a member of a department, or without a member for those who have no rule of their
+    /// own.
     pub fn resolve(&self, member: Option<&str>, department: Option<&str>, at: DateTime<Utc>) -> Resolved {
         let mut course = Course { at, from: None, until: None };
         let mut of_target = |target: &Target| self.rules.get(target).and_then(|rules| course.follow(rules));
@@ -145,7 +147,7 @@ struct Course {
 }
 
 impl Course {
-    /// What a target's rules say at the instant, and since when.
+    /// The policy of a target's rules at the instant, and since when it counts.
     fn follow(&mut self, rules: &[(Since, Option<Pooling>)]) -> Option<(Since, Pooling)> {
         let next =
             rules.partition_point(|((effective_at, _), _)| effective_at.is_none_or(|effective_at| effective_at <= self.at));

@@ -1,7 +1,7 @@
 //! Rebalancing: what light users leave unused goes to heavy ones.
 //!
-//! A seat needs what it used in the window that is looked at. Whoever holds more gives of the rest, whoever holds less gets what is
-//! missing. The greatest need is covered first, from the greatest surplus: that takes the fewest transfers.
+//! A seat needs what it used in the window that is looked at. A member who holds more gives of the rest, a member who holds less
+//! gets what is missing. The greatest need is covered first, from the greatest surplus: that takes the fewest transfers.
 
 use crate::domain::amount::Amount;
 use crate::domain::pools::transfers::{Owner, Transfers};
@@ -13,20 +13,20 @@ pub struct Seat {
     pub member: String,
     /// The department he belongs to.
     pub department: Option<String>,
-    /// Whoever left needs nothing, and gives all he has.
+    /// Whether the member still has a seat. A member who left needs nothing, and gives all that they have.
     pub active: bool,
-    /// What he holds of his own.
+    /// The credits that the member holds of their own.
     pub held: Amount,
-    /// What he used in the window.
+    /// The credits that the member used in the window.
     pub used: Amount,
 }
 
-/// What one member gives to another.
+/// A transfer from one member to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Who gives.
+    /// The member who gives.
     pub from: String,
-    /// Who gets it.
+    /// The member who gets it.
     pub to: String,
     /// Above zero.
     pub amount: Amount,

@@ -1,6 +1,6 @@
 //! Between whom an account lets credits be transferred.
 
-/// Who may give to whom.
+/// The transfers that an account allows between members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfers {
     /// Anybody to anybody.
@@ -37,7 +37,7 @@ impl Transfers {
         }
     }
 
-    /// What SQL calls it.
+    /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {
             Transfers::Free => "free",

@@ -1,4 +1,4 @@
-//! What distinguishes the uses of one operation (model, region, quality), and which of several rates applies.
+//! The values that distinguish the uses of one operation (model, region, quality), and which of several rates applies.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

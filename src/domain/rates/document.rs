@@ -27,7 +27,7 @@ pub struct Document {
     pub note: Option<String>,
     /// The notice, as SQL writes an interval.
     pub notice: String,
-    /// What it charges in.
+    /// The unit that the card charges in.
     pub unit: UnitDocument,
     /// Its rates.
     pub rates: Vec<RateDocument>,
@@ -45,7 +45,7 @@ pub struct UnitDocument {
     pub rounding: String,
     /// The currency of its value.
     pub currency: Option<String>,
-    /// What a credit is worth; not there for money.
+    /// The worth of a credit; not there for money.
     #[serde(default, deserialize_with = "optional_decimal")]
     pub fiat_per_credit: Option<Decimal>,
 }
@@ -54,13 +54,13 @@ pub struct UnitDocument {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawRate")]
 pub struct RateDocument {
-    /// What is charged for.
+    /// The operation that is charged for.
     pub operation: String,
-    /// Which usages of it.
+    /// The usages of the operation that the rate is for.
     pub dimensions: Dimensions,
     /// The price.
     pub rate: Rate,
-    /// What it costs the seller.
+    /// The seller's cost of one.
     pub unit_cost: Option<Decimal>,
     /// Anything said about it.
     pub note: Option<String>,
@@ -128,7 +128,7 @@ impl Document {
     /// Reads a document.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A text that says what is wrong with the document.
     pub fn parse(json: &str) -> Result<Document, String> {
         let document: Document = serde_json::from_str(json).map_err(|broken| broken.to_string())?;
         if document.format != FORMAT {

@@ -1,4 +1,4 @@
-//! What an operation costs: a rate, the price of a quantity by it, and whether one rate is worse than another.
+//! The price of an operation: a rate, the price of a quantity by it, and whether one rate is worse than another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,7 +62,7 @@ pub struct Rate {
     pub minimum: Option<Decimal>,
     /// Graduated: each band of the quantity costs its own rate. Ascending.
     pub tiers: Vec<Tier>,
-    /// What the tiers are counted over.
+    /// The usage that the tiers are counted over.
     pub scope: Scope,
 }
 
@@ -117,8 +117,8 @@ impl Rate {
         self.scope != Scope::Call && !self.tiers.is_empty()
     }
 
-    /// What a quantity costs after `used` of the same period: rounded once, and at least the minimum unless the quantity is zero.
-    /// `None` outside the range of amounts.
+    /// The price of a quantity after `used` of the same period: rounded once, and at least the minimum unless the quantity is
+    /// zero. `None` outside the range of amounts.
     pub fn price(&self, quantity: Amount, used: Amount, precision: Precision) -> Option<Amount> {
         if quantity.is_zero() {
             return Some(Amount::ZERO);
@@ -305,7 +305,7 @@ mod tests {
         assert!(linear("0.9", "100").is_worse_than(&tiered(Scope::Call), true));
         assert!(tiered(Scope::Month).is_worse_than(&tiered(Scope::Call), true));
         assert!(!linear("0.1", "100").is_worse_than(&tiered(Scope::Month), true));
-        // Who had reached the cheap band begins again in the dear one.
+        // An account that had reached the cheap band begins again in the dear one.
         assert!(!tiered(Scope::Month).is_worse_than(&tiered(Scope::Month), true));
         assert!(tiered(Scope::Month).is_worse_than(&tiered(Scope::Month), false));
     }

@@ -10,9 +10,9 @@ use crate::domain::rates::rate::{Rate, Scope};
 /// A rate of the card that is tried.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// What is charged for.
+    /// The operation that is charged for.
     pub operation: String,
-    /// Which usages of it.
+    /// The usages of the operation that the rate is for.
     pub dimensions: Dimensions,
     /// Its price.
     pub rate: Rate,
@@ -21,15 +21,15 @@ pub struct Offer {
 /// A quantity that was used and charged.
 #[derive(Clone, Debug)]
 pub struct Use {
-    /// Who used it.
+    /// The account that used it.
     pub account: String,
-    /// What.
+    /// The operation that was used.
     pub operation: String,
     /// With which dimensions.
     pub dimensions: Dimensions,
     /// How much of it.
     pub quantity: Amount,
-    /// What was charged for it.
+    /// The amount that was charged for it.
     pub charged: Amount,
     /// The local day, month, quarter and year.
     pub periods: [String; 4],
@@ -37,14 +37,14 @@ pub struct Use {
     pub counts: bool,
 }
 
-/// What an account was charged, and what it would have been.
+/// The amount that an account was charged, and the amount that it would have been charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// All that was charged.
     pub charged: Amount,
-    /// What would have been charged, for what there is a rate for.
+    /// The amount that would have been charged, for usage that has a rate.
     pub would_be: Amount,
-    /// What was charged for usage without a rate on the card that is tried.
+    /// The amount that was charged for usage without a rate on the card that is tried.
     pub unpriced: Amount,
 }
 

@@ -11,7 +11,7 @@ pub const CREDIT_DECIMALS: u32 = 9;
 /// Margins and changes are shown with so many decimals.
 const SHARE_DECIMALS: u32 = 6;
 
-/// Who keeps the difference.
+/// The side that keeps the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// The customer: price and cost move together, the margin stays the same share of the price.
@@ -55,8 +55,8 @@ impl Priced {
     }
 }
 
-/// The rate that follows when the cost becomes `new_cost`. Tiers keep their proportion to the first band; a minimum stays. Credits
-/// are rounded once, half to even.
+/// The rate that follows when the cost becomes `new_cost`. Tiers keep their proportion to the first band; a minimum stays.
+/// Credits are rounded once, half to even.
 pub fn reprice(old: &Priced, new_cost: Decimal, fiat: Option<Decimal>, policy: Policy) -> Result<Priced, RepriceError> {
     let credits = Fraction::from(old.rate.credits);
     let cost = Fraction::from(new_cost);

@@ -1,8 +1,10 @@
-//! Credits that schedules of plans bring where an account changes its plan: each day's credits once, by the best plan that brought them.
+//! Credits that schedules of plans bring where an account changes its plan: each day's credits once, by the best plan that
+//! brought them.
 //!
-//! A plan's schedule grants its amount for a whole period when that begins. An account that leaves the plan within the period keeps the
-//! credits of the days that are left, as far as they did not lapse. These days are granted already: a schedule of the next plan brings less
-//! for them by that. So an upgrade brings the difference for the days that are left, and going back and forth brings nothing.
+//! A plan's schedule grants its amount for a whole period when that begins. An account that leaves the plan within the period
+//! keeps the credits of the days that are left, as far as they did not lapse. These days are granted already: a schedule of the
+//! next plan brings less for them by that. So an upgrade brings the difference for the days that are left, and going back and
+//! forth brings nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -96,7 +98,7 @@ fn is_positive(fraction: &Fraction) -> bool {
     fraction > &Fraction::zero()
 }
 
-/// Whose credits of which unit: the pool's, or those that a seat brings.
+/// The owner and the unit of credits: the pool's, or those that a seat brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
     /// The unit of the credits.

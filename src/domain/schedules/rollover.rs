@@ -1,4 +1,4 @@
-//! What of a lot's unused part goes on when its time is up.
+//! The part of a lot's unused credits that goes on when the lot's time is up.
 
 use rust_decimal::Decimal;
 
@@ -13,7 +13,7 @@ pub enum Drawn {
     Last,
 }
 
-/// What a schedule declares about its unused credits. What is not said is no limit.
+/// A schedule's terms for its unused credits. A limit that is not declared is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollover {
     /// This part of what is unused rolls.
@@ -97,7 +97,7 @@ pub struct Unused {
     pub period: i64,
     /// How often it was rolled.
     pub rolled: i32,
-    /// What was issued for that period.
+    /// The amount that was issued for that period.
     pub original: Amount,
     pub remaining: Amount,
     /// Its time is up.

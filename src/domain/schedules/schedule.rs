@@ -1,9 +1,9 @@
-//! What a schedule brings: which lots are due, with which dates, and what of their unused part rolls on.
+//! The lots that a schedule brings: which are due, with which dates, and which part of their unused credits rolls on.
 //!
-//! One line of a schedule is its account's pool, one member, or the pool that seats feed: then what they bring at one instant is one lot.
-//! A line is computed in the order of time from what was issued before, so
-//! it comes out the same whether it is computed at every boundary or months later: from the boundary on nobody spends before what is
-//! due is there. At one instant unused credits roll before fresh ones are issued.
+//! One line of a schedule is its account's pool, one member, or the pool that seats feed: then what they bring at one instant is
+//! one lot. A line is computed in the order of time from what was issued before, so it comes out the same whether it is computed
+//! at every boundary or months later: from the boundary on nobody spends before what is due is there. At one instant unused
+//! credits roll before fresh ones are issued.
 
 use std::collections::BTreeMap;
 
@@ -30,21 +30,21 @@ pub enum Validity {
     Until(DateTime<Utc>),
 }
 
-/// Which incomplete periods get a part of the amount only, by the days of theirs.
+/// The incomplete periods that get only a part of the amount, by their days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proration {
     pub first: bool,
     pub last: bool,
 }
 
-/// What was declared.
+/// The terms that were declared.
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub cycle: Cycle,
     pub amount: Amount,
     pub starts_at: DateTime<Utc>,
     pub ends_at: Option<DateTime<Utc>>,
-    /// So many periods, counted from the one that contains `starts_at`.
+    /// The number of periods, counted from the one that contains `starts_at`.
     pub periods: Option<i32>,
     pub validity: Validity,
     pub proration: Proration,
@@ -86,7 +86,7 @@ pub struct Planned {
     pub period: i64,
     pub rolled: i32,
     pub granted: Amount,
-    /// What was issued for the period.
+    /// The amount that was issued for the period.
     pub original: Amount,
     pub effective_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
@@ -94,7 +94,7 @@ pub struct Planned {
     pub parent: Option<LotId>,
 }
 
-/// What happens, in the order of time.
+/// The events of a line, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The planned lot comes to be, from its parent if it has one.
@@ -103,20 +103,20 @@ pub enum Step {
     Lapse { lot: LotId, amount: Amount, at: DateTime<Utc>, ends: bool },
 }
 
-/// What is due of a line.
+/// The lots and steps that are due of a line.
 #[derive(Clone, Debug, Default)]
 pub struct Due {
     pub lots: Vec<Planned>,
     pub steps: Vec<Step>,
-    /// What each seat brought to each of the lots, by the seats' positions; nothing for one that was rolled.
+    /// The amount that each seat brought to each of the lots, by the seats' positions; nothing for a lot that was rolled.
     pub parts: Vec<Vec<(usize, Amount)>>,
     /// When there is more to do.
     pub next: Option<DateTime<Utc>>,
 }
 
-/// What is due of the line up to an instant. The pool or a member is one seat; where several feed the pool, or none does at present, the
-/// line is all of them. `before` says for each seat what it was granted for the same time by the schedules of a plan that was left: so
-/// much less is due. It is empty where nothing was.
+/// The lots and steps of the line that are due up to an instant. The pool or a member is one seat; where several feed the pool,
+/// or none does at present, the line is all of them. `before` has for each seat the amount that the schedules of a plan that was
+/// left granted for the same time: by that much less is due. It is empty where nothing was.
 pub fn due(
     terms: &Terms,
     seats: &[Line],
@@ -137,7 +137,7 @@ pub fn due(
             work.due.next = [issue, end].into_iter().flatten().min();
             return work.due;
         };
-        // What is unused rolls before fresh credits come.
+        // Unused credits roll before fresh credits come.
         let brought = if end == Some(at) { None } else { fresh.remove(&at) };
         match brought {
             Some(brought) => {
@@ -151,7 +151,7 @@ pub fn due(
     }
 }
 
-/// What seats bring next, by when they do.
+/// The next credits of the seats, by when they come.
 type Fresh = BTreeMap<DateTime<Utc>, Vec<(usize, Planned)>>;
 
 fn add(fresh: &mut Fresh, seat: usize, planned: Option<Planned>) {
@@ -169,7 +169,7 @@ pub fn passing_over_expired(terms: &Terms, line: Line, at: DateTime<Utc>, calend
         Validity::PeriodEnd => terms.cycle.containing(calendar, at) - 1,
         Validity::Periods(periods) => terms.cycle.containing(calendar, at) - i64::from(periods),
         Validity::After(Span { months, days, microseconds }) => {
-            // Which months are taken away makes a difference of a few days, which another length and a week make up for.
+            // A few days depend on which months are taken away; another length and a week make up for them.
             let back = Span { months: -months, days: -days - 7, microseconds: -microseconds };
             terms.cycle.containing(calendar, calendar.add(at, back)) - 1
         }
@@ -192,7 +192,8 @@ pub fn preview(
 }
 
 impl Terms {
-    /// Whether lots are looked at when they end: what is left of them may go on, or their end may come sooner than they were told.
+    /// Whether lots are looked at when they end: what is left of them may go on, or their end may come sooner than they were
+    /// told.
     pub fn settles(&self) -> bool {
         self.rollover.is_some() || self.ends_lots
     }
@@ -207,8 +208,8 @@ impl Terms {
         credits.minus(&known).round(self.precision).expect("a part of an amount")
     }
 
-    /// The days of a period that its amount is for, and the part of the amount for them; a day that has begun counts at the beginning, not
-    /// at the end. Periods within a day count by the time itself.
+    /// The days of a period that its amount is for, and the part of the amount for them; a day that has begun counts at the
+    /// beginning, not at the end. Periods within a day count by the time itself.
     fn prorated(&self, whole: Stretch, from: DateTime<Utc>, calendar: &impl Calendar) -> (Stretch, Fraction) {
         let time = self.time(whole, from);
         let part = (if self.proration.first { time.0 } else { whole.0 }, time.1);
@@ -270,7 +271,7 @@ struct Work<'a, C> {
 }
 
 impl<C: Calendar> Work<'_, C> {
-    /// What a seat brings first that was not issued yet.
+    /// The first credits of a seat that were not issued yet.
     fn first(&self, seat: usize) -> Option<Planned> {
         let line = self.seats[seat];
         let since = line.since?.max(self.terms.starts_at);
@@ -282,7 +283,7 @@ impl<C: Calendar> Work<'_, C> {
         self.from(seat, period + 1)
     }
 
-    /// What it brings in this period or in the next in which it does.
+    /// The credits of a seat in this period, or in the next in which it brings some.
     fn from(&self, seat: usize, mut period: i64) -> Option<Planned> {
         let terms = self.terms;
         let first = terms.cycle.containing(self.calendar, terms.starts_at);
@@ -325,7 +326,7 @@ impl<C: Calendar> Work<'_, C> {
         lives.then_some(Planned { period, rolled: 0, granted, original: granted, effective_at, expires_at, parent: None })
     }
 
-    /// What seats bring at one instant is one lot, unless it is more than a lot can hold.
+    /// The credits that seats bring at one instant are one lot, unless they are more than a lot can hold.
     fn begin_together(&mut self, brought: &[(usize, Planned)]) {
         let mut rest = brought;
         while let [(_, first), ..] = rest {

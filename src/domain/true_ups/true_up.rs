@@ -1,8 +1,8 @@
 //! True-up: a period's commitment against what was consumed in it, and what follows from the difference.
 //!
-//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not due again:
-//! credits that were bought in the period count towards its commitment even where they were not used, and use of bought credits is no
-//! debt, whenever they were bought.
+//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not
+//! due again: credits that were bought in the period count towards its commitment even where they were not used, and use of
+//! bought credits is no debt, whenever they were bought.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use crate::domain::amount::Amount;
 use crate::domain::calendar::{Calendar, Cycle};
 use crate::domain::exact::{Fraction, Precision};
 
-/// What becomes of a shortfall or an overage.
+/// The treatment of a shortfall or an overage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Treatment {
     /// It is paid for.
@@ -35,39 +35,40 @@ impl Treatment {
     }
 }
 
-/// What is known of a period, in credits.
+/// The facts of a period, in credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// What was promised for it.
+    /// The credits that were promised for it.
     pub committed: Amount,
-    /// What was consumed of what counts.
+    /// The eligible credits that were consumed.
     pub used: Amount,
-    /// What the period before left: overage above zero, which counts here; a shortfall below it, which adds to what is promised.
+    /// The credits that the period before left: an overage above zero, which counts here; a shortfall below it, which adds to the
+    /// promise.
     pub carried_in: Amount,
-    /// What was granted for money in it and not taken back, and what earlier periods left of that.
+    /// The credits that were granted for money in it and not taken back, and the rest of that from earlier periods.
     pub prepaid: Amount,
-    /// What of the use came out of credits that cost money, whenever they were granted.
+    /// The part of the use that was paid from credits that cost money, whenever they were granted.
     pub used_of_priced: Amount,
 }
 
-/// What follows, in credits.
+/// The result, in credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What is missing to the commitment.
+    /// The credits that are missing to the commitment.
     pub shortfall: Amount,
-    /// What goes beyond it.
+    /// The credits that go beyond it.
     pub overage: Amount,
-    /// What of the shortfall is still to be paid.
+    /// The part of the shortfall that is still to be paid.
     pub shortfall_due: Amount,
-    /// What of the overage is still to be paid.
+    /// The part of the overage that is still to be paid.
     pub overage_due: Amount,
-    /// What the next period gets: see [`Facts::carried_in`].
+    /// The credits that the next period gets: see [`Facts::carried_in`].
     pub carried_forward: Amount,
-    /// What was prepaid and neither used nor needed for the commitment: it counts in the next period.
+    /// The credits that were prepaid and neither used nor needed for the commitment: they count in the next period.
     pub prepaid_left: Amount,
 }
 
-/// What follows from the facts, as it was declared. `None` beyond the range of amounts.
+/// The result of the facts, with the treatments that were declared. `None` beyond the range of amounts.
 pub fn difference(facts: Facts, shortfall: Treatment, overage: Treatment) -> Option<Difference> {
     let Facts { committed, used, carried_in, prepaid, used_of_priced } = facts;
     let counted = used.checked_add(carried_in)?;
@@ -96,7 +97,8 @@ fn above_zero(amount: Amount) -> Amount {
     amount.max(Amount::ZERO)
 }
 
-/// The part of what is promised for each period of a cycle that falls between two instants: whole periods count whole, parts by time.
+/// The part of what is promised for each period of a cycle that falls between two instants: whole periods count whole, parts by
+/// time.
 pub fn part(
     cycle: Cycle,
     promised: impl Fn(i64) -> Amount,
@@ -120,7 +122,7 @@ pub fn part(
     part
 }
 
-/// What credits cost at a price, rounded once.
+/// The price of credits, rounded once.
 pub fn price(parts: &[(Amount, &Fraction)], precision: Precision) -> Option<Amount> {
     parts.iter().fold(Fraction::zero(), |sum, (amount, price)| sum.plus(&Fraction::from(*amount).times(price))).round(precision)
 }
@@ -176,7 +178,7 @@ mod tests {
         // Bought in an earlier period, or granted for the shortfall of one: paid already.
         assert_eq!(of(of_priced(1000, 4000, 0, 0, 4000)), ["0", "3000", "0", "0"]);
         assert_eq!(of(of_priced(1000, 2000, 0, 0, 1000)), ["0", "1000", "0", "0"]);
-        // What was taken back of earlier use pays for nothing.
+        // Usage of earlier periods that was taken back pays for nothing.
         assert_eq!(of(facts(100, -20, 0, 0)), ["120", "0", "120", "0"]);
     }
 
@@ -233,7 +235,7 @@ mod tests {
             prop_assert_eq!(of(from, middle).plus(&of(middle, to)), of(from, to));
         }
 
-        /// What is used and what is missing make up the commitment; what is due is never more than what is missing or beyond.
+        /// The use and the shortfall make up the commitment; never more is due than is missing or beyond.
         #[test]
         fn nothing_is_due_twice(committed in 0..1_000_i64, used in 0..1_000_i64, carried_in in -500..500_i64, prepaid in 0..2_000_i64) {
             let found = difference(facts(committed, used, carried_in, prepaid), Treatment::Due, Treatment::Due).unwrap();

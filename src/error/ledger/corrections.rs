@@ -59,7 +59,7 @@ fn out_of_bound(
     bound: &Bound,
 ) -> ErrorReport {
     let (what, way_out) = match of {
-        "" => ("", "Give back at most what is left. What has nothing to do with a debit is granted: credit_grant()."),
+        "" => ("", "Give back at most what is left. Grant credits that have nothing to do with a debit with credit_grant()."),
         _ => (" quantity", "Give back at most the quantity that is left, and leave quantity out where the debit says none."),
     };
     let numbers = format!(
@@ -78,7 +78,7 @@ fn out_of_bound(
         wrong_state(
             format!("the correction takes more{what} than was given back to lot {lot} of posting {posting}"),
             numbers,
-            "Take at most what was given back. What was charged too little is debited: an entry of the kind debit may name the posting, too.",
+            "Take at most what was given back. Debit what was charged too little: an entry of the kind debit may name the posting, too.",
         )
     }
 }
@@ -106,9 +106,9 @@ pub fn correction_before_debit(
 pub fn adjustment_of_ended_lot(account: &str, lot: i64, ended_at: DateTime<Utc>, is_settled: bool) -> ErrorReport {
     let state = if is_settled { "was settled when its schedule ended" } else { "has expired" };
     wrong_state(
-        format!("lot {lot} of account \"{account}\" {state}: what is adjusted now would be lost"),
+        format!("lot {lot} of account \"{account}\" {state}: an adjustment would be lost"),
         format!("account={} lot={lot} ended_at={}", plain(account), ended_at.to_rfc3339()),
-        "Give it back in a lot of its own: credit_grant(), with the expiry that it shall have.",
+        "Give the credits back in a new lot with credit_grant(), with the expiry that they shall have.",
     )
 }
 

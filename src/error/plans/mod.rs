@@ -234,7 +234,7 @@ pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
     wrong_state(
         format!("the {argument} of plan \"{plan}\" cannot change any more"),
         format!("plan={} argument={argument} value={}", plain(plan), plain(known)),
-        "Its tiers, agreements and purchases are in it; use a new plan.",
+        "Tiers, agreements and purchases of the plan depend on it; use a new plan.",
     )
 }
 
@@ -261,7 +261,7 @@ pub fn below_floor(plan: &str, price: Decimal, cost: Decimal, floor: Decimal) ->
     wrong_state(
         format!("a price of {price} per credit is below the floor margin of plan \"{plan}\""),
         format!("plan={} unit_price={price} unit_cost={cost} floor_margin={floor}", plain(plan)),
-        "Raise the price, or say why it may be so low: override_reason => ...",
+        "Raise the price, or give a reason: override_reason => ...",
     )
 }
 
@@ -306,7 +306,7 @@ pub fn needs_agreement(plan: &str, quantity: Amount, from: Amount) -> ErrorRepor
 /// 55000: what was agreed for the past stays as it was.
 pub fn agreement_in_force(account: &str, plan: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
-        format!("what was agreed with account \"{account}\" about plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
+        format!("the agreement of account \"{account}\" about plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
         format!("account={} plan={} at={} now={}", plain(account), plain(plan), at.to_rfc3339(), now.to_rfc3339()),
         "Agree from now on, or later.",
     )

@@ -54,7 +54,7 @@ pub fn still_committed(account: &str, plan: &str, until: DateTime<Utc>, at: Date
     wrong_state(
         format!("account \"{account}\" is committed to plan \"{plan}\" until {}", until.to_rfc3339()),
         format!("account={} plan={} committed_until={} at={}", plain(account), plain(plan), until.to_rfc3339(), at.to_rfc3339()),
-        "Change to a plan whose commitment is worth what is left of this one, or say why not: override_reason => ...",
+        "Change to a plan whose commitment is worth what is left of this one, or give a reason: override_reason => ...",
     )
 }
 

@@ -57,7 +57,7 @@ pub fn negative_quantity(argument: &str, quantity: &str) -> ErrorReport {
     invalid(
         format!("{argument} must not be negative: {quantity}"),
         format!("argument={argument} value={quantity}"),
-        "Charge what was used; what was charged wrongly is corrected by an adjustment.",
+        "Charge what was used, and correct a wrong charge with an adjustment.",
     )
 }
 
@@ -202,7 +202,7 @@ pub fn second_default_card(unit: &str, other: &str) -> ErrorReport {
     wrong_state(
         format!("card \"{other}\" is the default of unit \"{unit}\" already"),
         format!("unit={} card={}", plain(unit), plain(other)),
-        "Take that from it first: credit_rate_card(..., is_default => false).",
+        "Make that card no default first: credit_rate_card(..., is_default => false).",
     )
 }
 
@@ -211,7 +211,7 @@ pub fn rewrites_history(card: &str, operation: &str, at: DateTime<Utc>, now: Dat
     wrong_state(
         format!("a rate of \"{operation}\" on card \"{card}\" cannot take effect in the past: {}", at.to_rfc3339()),
         format!("card={} operation={} effective_at={} now={}", plain(card), plain(operation), at.to_rfc3339(), now.to_rfc3339()),
-        "What was in force stays as it was. Publish it from now on; only an operation that had no rate since can have one from earlier.",
+        "A rate that was in force stays as it was. Publish from now on. Only an operation without a rate since then can get one from earlier.",
     )
 }
 
@@ -235,6 +235,6 @@ pub fn notice_not_kept(card: &str, operation: &str, at: DateTime<Utc>, earliest:
             at.to_rfc3339(),
             earliest.to_rfc3339()
         ),
-        "Publish it from the earliest instant on, or say why it cannot wait: credit_publish(..., override_reason => ...).",
+        "Publish it from the earliest instant on, or give a reason: credit_publish(..., override_reason => ...).",
     )
 }

@@ -87,7 +87,7 @@ pub fn cannot_reprice(card: &str, operation: &str, broken: RepriceError) -> Erro
             "Use policy 'adjust' with a target_margin, or publish the rate with its unit_cost first.",
         ),
         RepriceError::NoFiatValue => invalid(
-            "a margin cannot be aimed at: the card's unit has no value in money now",
+            "a target margin needs a value: the card's unit has no value in money now",
             detail,
             "Give the unit a value with credit_unit(..., currency => ..., fiat_per_credit => ...).",
         ),

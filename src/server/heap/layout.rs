@@ -1,8 +1,9 @@
-//! The tables that are read and written directly: which columns of them are used, by name and type, and by which indexes rows are found.
+//! The tables that are read and written directly: which columns of them are used, by name and type, and by which indexes rows are
+//! found.
 //!
-//! This is the only place that says so. A column has no fixed position: [`Positions`] has where it stands in the table as it is, so
-//! columns that somebody added or dropped do no harm. A nullable column of our own that debits do not write needs no entry here; one that
-//! they write or read is one more line in its table.
+//! This is the only place that says so. A column has no fixed position: [`Positions`] has where it stands in the table as it is,
+//! so columns that somebody added or dropped do no harm. A nullable column of our own that debits do not write needs no entry
+//! here; one that they write or read is one more line in its table.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -17,6 +18,7 @@ const MAX_COLUMNS: usize = 18;
 /// A column as it must be to be used: a text compares by byte (COLLATE "C").
 #[derive(Debug)]
 pub struct Column {
+    /// The column's name.
     pub name: &'static CStr,
     /// The type; of a domain the one that it is made of.
     kind: pg_sys::Oid,
@@ -24,13 +26,13 @@ pub struct Column {
     is_nullable: bool,
 }
 
-/// A table, by an enumeration of its columns that are used.
+/// A table, described by an enumeration of its columns that are used.
 pub trait Columns: Copy + 'static {
     /// The table's name in the schema `credit`.
     const TABLE: &'static CStr;
     /// The columns in the order of the enumeration.
     const ALL: &'static [Column];
-    /// Which of them this is.
+    /// The column's place in [`Columns::ALL`].
     fn index(self) -> usize;
 }
 
@@ -152,9 +154,11 @@ table! {
     }
 }
 
-/// An index that rows are found by: its keys in their order, `None` for an expression.
+/// An index that rows are found by, with its keys in their order.
 pub struct Index<T: 'static> {
+    /// The index's name in the schema `credit`.
     pub name: &'static CStr,
+    /// Its keys; `None` stands for an expression.
     pub keys: &'static [Option<T>],
 }
 
@@ -190,7 +194,7 @@ pub const DRAWDOWN: Index<Lot> = Index {
 /// The slots of a lot.
 pub const SLOTS: Index<Slot> = Index { name: c"slot_pkey", keys: &[Some(Slot::Account), Some(Slot::Lot), Some(Slot::Slot)] };
 
-/// Where the columns of a table stand that are used, counted from 0.
+/// Where the columns that are used stand in their table, counted from 0.
 #[derive(Debug)]
 pub struct Positions<T> {
     at: [u16; MAX_COLUMNS],
@@ -206,13 +210,13 @@ impl<T> Clone for Positions<T> {
 impl<T> Copy for Positions<T> {}
 
 impl<T: Columns> Positions<T> {
-    /// Finds the columns in the table, or says which is not as it must be.
+    /// Finds the columns in the table, or says which of them is missing or of another type.
     ///
     /// # Safety
-    /// The description is that of an open relation.
+    /// The description is that of a relation that is open until this returns.
     pub(super) unsafe fn find(description: pg_sys::TupleDesc) -> Result<Positions<T>, Obstacle> {
         let mut at = [0; MAX_COLUMNS];
-        // SAFETY: as the caller says.
+        // SAFETY: the caller vouches for the description, and what is returned is used only here.
         let present = unsafe { attributes(description) };
         for (column, at) in T::ALL.iter().zip(&mut at) {
             let place = |attribute: &&pg_sys::FormData_pg_attribute| !attribute.attisdropped && name(attribute) == column.name;
@@ -236,12 +240,12 @@ impl<T: Columns> Positions<T> {
         keys.len() == numbers.len() && keys.iter().zip(numbers).all(|(key, found)| number(key) == *found)
     }
 
-    /// That a row of the columns that are used, without a value for all others, is what SQL would write too.
+    /// Checks that SQL would write the same row: the columns that are used, and NULL in all others.
     ///
     /// # Safety
     /// As of [`Positions::find`].
     pub(super) unsafe fn check_insert(&self, description: pg_sys::TupleDesc) -> Result<(), Obstacle> {
-        // SAFETY: as the caller says.
+        // SAFETY: the caller vouches for the description, and what is returned is used only here.
         let present = unsafe { attributes(description) };
         for (position, attribute) in present.iter().enumerate().filter(|(_, attribute)| !attribute.attisdropped) {
             let used = self.at[..T::ALL.len()].iter().position(|at| usize::from(*at) == position).map(|used| &T::ALL[used]);
@@ -300,19 +304,19 @@ impl<T: Columns> NewRow<T> {
 }
 
 fn name(attribute: &pg_sys::FormData_pg_attribute) -> &CStr {
-    // SAFETY: the server ends every name by a zero.
+    // SAFETY: the server ends every name with a zero byte, and the name lies in the attribute, which is borrowed.
     unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }
 }
 
 fn is_of_type(attribute: &pg_sys::FormData_pg_attribute, kind: pg_sys::Oid) -> bool {
     let is_text = kind == pg_sys::TEXTOID || kind == pg_sys::TEXTARRAYOID;
-    // SAFETY: it reads the catalog of types.
+    // SAFETY: the server looks the type up in its catalog, and raises an error for an unknown one. A transaction runs.
     let found = unsafe { pg_sys::getBaseType(attribute.atttypid) };
     found == kind && (!is_text || attribute.attcollation == pg_sys::C_COLLATION_OID)
 }
 
 fn is_domain(attribute: &pg_sys::FormData_pg_attribute) -> bool {
-    // SAFETY: it reads the catalog of types.
+    // SAFETY: the server looks the type up in its catalog, and raises an error for an unknown one. A transaction runs.
     unsafe { pg_sys::getBaseType(attribute.atttypid) != attribute.atttypid }
 }
 
@@ -321,18 +325,26 @@ fn is_domain(attribute: &pg_sys::FormData_pg_attribute) -> bool {
 /// # Safety
 /// The description is that of an open relation, which outlives what is returned.
 unsafe fn attributes<'a>(description: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData_pg_attribute> {
-    // SAFETY: as the caller says; the positions are below the number of columns.
+    // SAFETY: the caller vouches for the description. The positions are below the number of columns.
     unsafe { (0..(*description).natts).map(|position| &*attribute(description, position)).collect() }
 }
 
+/// A column of a table.
+///
+/// # Safety
+/// The description is that of an open relation, which has a column at the position.
 #[cfg(not(feature = "pg18"))]
 unsafe fn attribute(description: pg_sys::TupleDesc, position: i32) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: the caller asks for a position that the description has.
+    // SAFETY: the caller vouches for the description, and that its array of columns has the position.
     unsafe { (*description).attrs.as_ptr().add(position as usize) }
 }
 
+/// A column of a table.
+///
+/// # Safety
+/// The description is that of an open relation, which has a column at the position.
 #[cfg(feature = "pg18")]
 unsafe fn attribute(description: pg_sys::TupleDesc, position: i32) -> *const pg_sys::FormData_pg_attribute {
-    // SAFETY: as above.
+    // SAFETY: the caller vouches for the description and the position.
     unsafe { pg_sys::TupleDescAttr(description, position) }
 }

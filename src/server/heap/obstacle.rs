@@ -1,4 +1,4 @@
-//! What keeps a table from being read or written directly.
+//! Obstacles to reading or writing a table directly.
 
 use std::ffi::CString;
 use std::fmt;

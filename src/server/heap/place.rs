@@ -1,6 +1,6 @@
 //! Where rows were found: a row that is updated in place is found again at the same place, without an index.
 //!
-//! What is remembered is only a guess. The page must still be in the buffer it was in, and the row there must have the key;
+//! A remembered place is only a guess. The page must still be in the buffer it was in, and the row there must have the key;
 //! otherwise the index says where it is.
 
 use std::cell::RefCell;
@@ -12,7 +12,8 @@ use crate::server::heap::deform;
 use crate::server::heap::layout::{Columns, Row};
 use crate::server::heap::table::Table;
 
-/// So many places are remembered; then the memory starts anew.
+/// How many places one backend remembers at most; then the memory starts anew. A lot has at most 32 slots unless
+/// `credit.max_slots` says otherwise, so this suffices for the slots of hundreds of busy lots.
 const MAX_REMEMBERED: usize = 16_384;
 
 /// A page with less room than this is cleaned of old row versions before a row on it is updated. The server itself would do so at
@@ -21,7 +22,9 @@ const LITTLE_ROOM: usize = pg_sys::BLCKSZ as usize / 10;
 
 /// A row as it was found.
 pub struct Found {
+    /// A copy of the row in the memory context that was current when it was found, which outlives the call that looks for it.
     pub(super) tuple: pg_sys::HeapTuple,
+    /// Its values, which point into the copy.
     pub(super) values: Vec<Option<pg_sys::Datum>>,
 }
 
@@ -32,7 +35,7 @@ struct Place {
     buffer: pg_sys::Buffer,
 }
 
-/// The places of one table's rows, as long as it is stored in the same file.
+/// The places of one table's rows. They are good as long as the table is stored in the same file.
 #[derive(Default)]
 struct Places {
     file: u32,
@@ -45,8 +48,8 @@ thread_local! {
 
 impl<T: Columns> Table<T> {
     /// The row of this key, whose lock the caller holds: nobody else changes it, so its newest committed version, or the one this
-    /// transaction wrote, is the one to change. `name` is what it is remembered under, `is_it` says whether a row is the one; `key`
-    /// is only made where the index has to be asked.
+    /// transaction wrote, is the one to change. The place is remembered under `name`. `is_it` says whether a row has the key.
+    /// `key` is made only where the index has to be asked.
     pub fn find<const KEYS: usize>(
         &self,
         index: pg_sys::Oid,
@@ -54,17 +57,16 @@ impl<T: Columns> Table<T> {
         key: impl FnOnce() -> [pg_sys::ScanKeyData; KEYS],
         is_it: impl Fn(Row<'_, T>) -> bool,
     ) -> Option<Found> {
-        unsafe {
-            let file = file_number(self.relation);
-            if let Some(place) = remembered(file, name)
-                && let Some(found) = self.find_at(place).filter(|found| is_it(self.row(found)))
-            {
-                return Some(found);
-            }
-            let (found, place) = self.find_by_index(index, &mut key())?;
-            remember(file, name, place);
-            Some(found)
+        // SAFETY: the table is open as long as this lives.
+        let file = unsafe { file_number(self.relation) };
+        if let Some(place) = remembered(file, name)
+            && let Some(found) = self.find_at(place).filter(|found| is_it(self.row(found)))
+        {
+            return Some(found);
         }
+        let (found, place) = self.find_by_index(index, &mut key())?;
+        remember(file, name, place);
+        Some(found)
     }
 
     /// A condition `column = value` of the key that [`Table::find`] asks the index for.
@@ -73,23 +75,26 @@ impl<T: Columns> Table<T> {
         crate::server::heap::equals(self.positions.of(column) as i16 + 1, function, value)
     }
 
-    /// What a row has in its columns.
+    /// The row's values by the table's columns.
     pub fn row<'a>(&'a self, found: &'a Found) -> Row<'a, T> {
         Row { values: &found.values, positions: &self.positions }
     }
 
-    unsafe fn find_at(&self, place: Place) -> Option<Found> {
-        unsafe {
-            let block = block_of(&place.tuple);
-            let is_there =
-                pg_sys::ReadRecentBuffer(file_of(self.relation), pg_sys::ForkNumber::MAIN_FORKNUM, block, place.buffer);
-            is_there.then(|| self.version_at(place)).flatten()
-        }
+    fn find_at(&self, place: Place) -> Option<Found> {
+        let block = block_of(&place.tuple);
+        // SAFETY: the table is open. The server pins the buffer only if this page of this file is still in it.
+        let is_there =
+            unsafe { pg_sys::ReadRecentBuffer(file_of(self.relation), pg_sys::ForkNumber::MAIN_FORKNUM, block, place.buffer) };
+        // SAFETY: the buffer is pinned, and its page is the one that the place names.
+        is_there.then(|| unsafe { self.version_at(place) }).flatten()
     }
 
-    unsafe fn find_by_index(&self, index: pg_sys::Oid, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
+    fn find_by_index(&self, index: pg_sys::Oid, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
+        let count = key.len() as i32;
+        // SAFETY: the table is open, and the index is one of it on plain columns, as the module `relations` checked. The key
+        // lives until the scan ends. The scan goes by the index, which the assertion makes sure of. The index yields places in
+        // pages that the table has, and each buffer that is read stays pinned until version_at() gives it back.
         unsafe {
-            let count = key.len() as i32;
             let scan = pg_sys::systable_beginscan(
                 self.relation,
                 index,
@@ -98,6 +103,7 @@ impl<T: Columns> Table<T> {
                 count,
                 key.as_mut_ptr(),
             );
+            assert!(!(*scan).iscan.is_null(), "a scan by the index");
             let mut found = None;
             while found.is_none() {
                 let tuple = pg_sys::index_getnext_tid((*scan).iscan, pg_sys::ScanDirection::ForwardScanDirection);
@@ -114,7 +120,12 @@ impl<T: Columns> Table<T> {
     }
 
     /// The newest version of the row whose first one is there; gives back the pin of the buffer.
+    ///
+    /// # Safety
+    /// The caller has pinned the buffer, and it has the page of this table in which the place is.
     unsafe fn version_at(&self, place: Place) -> Option<Found> {
+        // SAFETY: the table is open, and the caller vouches for the buffer and its pin. The row is read and copied while the page
+        // is locked, and the copy is described by the open table.
         unsafe {
             let Place { tuple: mut first, buffer } = place;
             if pg_sys::PageGetHeapFreeSpace(pg_sys::BufferGetPage(buffer)) < LITTLE_ROOM {
@@ -156,22 +167,42 @@ fn block_of(tuple: &pg_sys::ItemPointerData) -> pg_sys::BlockNumber {
     (u32::from(tuple.ip_blkid.bi_hi) << 16) | u32::from(tuple.ip_blkid.bi_lo)
 }
 
+/// The file that a table is stored in.
+///
+/// # Safety
+/// The relation is open.
 #[cfg(feature = "pg15")]
 unsafe fn file_of(relation: pg_sys::Relation) -> pg_sys::RelFileNode {
+    // SAFETY: the caller vouches that it is open.
     unsafe { (*relation).rd_node }
 }
 
+/// The file that a table is stored in.
+///
+/// # Safety
+/// The relation is open.
 #[cfg(not(feature = "pg15"))]
 unsafe fn file_of(relation: pg_sys::Relation) -> pg_sys::RelFileLocator {
+    // SAFETY: the caller vouches that it is open.
     unsafe { (*relation).rd_locator }
 }
 
+/// The number of the file that a table is stored in.
+///
+/// # Safety
+/// The relation is open.
 #[cfg(feature = "pg15")]
 unsafe fn file_number(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: the caller vouches that it is open.
     unsafe { file_of(relation).relNode.to_u32() }
 }
 
+/// The number of the file that a table is stored in.
+///
+/// # Safety
+/// The relation is open.
 #[cfg(not(feature = "pg15"))]
 unsafe fn file_number(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: the caller vouches that it is open.
     unsafe { file_of(relation).relNumber.to_u32() }
 }

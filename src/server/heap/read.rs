@@ -19,18 +19,23 @@ pub struct Scan<T> {
 }
 
 impl<T: Columns> Scan<T> {
-    /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made it.
+    /// Opens the table that `choose` names; the reading begins with [`Scan::seek`]. `None` when it is not as this extension made
+    /// it.
     ///
-    /// The index is chosen with the table's lock held: whoever had to wait for that may find it made anew.
+    /// The index is chosen again with the table's lock held: while the lock was waited for, the index may have been made anew.
     pub fn open(choose: impl Fn(&Relations) -> Indexed<T>) -> Option<Scan<T>> {
+        let chosen = Some(choose(&relations::relations())).filter(|chosen| chosen.positions.is_some())?;
+        // SAFETY: the server raises an error for a table that is not there.
+        let table = unsafe { pg_sys::table_open(chosen.table, pg_sys::AccessShareLock as i32) };
+        let indexed = choose(&relations::relations());
+        let Some(positions) = indexed.positions.filter(|_| indexed.table == chosen.table) else {
+            // SAFETY: the table was opened above, and is not used any more.
+            unsafe { pg_sys::table_close(table, pg_sys::NoLock as i32) };
+            return None;
+        };
+        // SAFETY: the index is one of the open table, whose lock keeps it. The snapshot is registered, so it outlives what runs
+        // meanwhile. `drop` gives all of them back.
         unsafe {
-            let chosen = Some(choose(&relations::relations())).filter(|chosen| chosen.positions.is_some())?;
-            let table = pg_sys::table_open(chosen.table, pg_sys::AccessShareLock as i32);
-            let indexed = choose(&relations::relations());
-            let Some(positions) = indexed.positions.filter(|_| indexed.table == chosen.table) else {
-                pg_sys::table_close(table, pg_sys::NoLock as i32);
-                return None;
-            };
             let index = pg_sys::index_open(indexed.index, pg_sys::AccessShareLock as i32);
             let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
             let row = pg_sys::table_slot_create(table, std::ptr::null_mut());
@@ -40,6 +45,7 @@ impl<T: Columns> Scan<T> {
 
     /// Goes to the first row that meets all conditions, the columns of which are those of the index, counted from 1.
     pub fn seek(&mut self, conditions: &mut [pg_sys::ScanKeyData]) {
+        // SAFETY: table, index and snapshot are open as long as this lives. The server copies the conditions.
         unsafe {
             self.end();
             self.scan = begin(self.table, self.index, self.snapshot, conditions.len() as i32);
@@ -49,6 +55,9 @@ impl<T: Columns> Scan<T> {
 
     /// The next row. What its values point to is there until the row after it is asked for.
     pub fn next_row(&mut self) -> Option<Row<'_, T>> {
+        assert!(!self.scan.is_null(), "a scan that has begun");
+        // SAFETY: the scan has begun, and the slot `row` is one of its table. The values point into the page, which the slot
+        // keeps pinned until the next row, and the borrow of `self` lasts no longer.
         unsafe {
             if !pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.row) {
                 return None;
@@ -62,8 +71,9 @@ impl<T: Columns> Scan<T> {
 }
 
 impl<T> Scan<T> {
-    unsafe fn end(&mut self) {
+    fn end(&mut self) {
         if !self.scan.is_null() {
+            // SAFETY: the scan was begun by `begin`, is not ended yet, and is forgotten here.
             unsafe { pg_sys::index_endscan(self.scan) };
             self.scan = std::ptr::null_mut();
         }
@@ -74,8 +84,9 @@ impl<T> Drop for Scan<T> {
     fn drop(&mut self) {
         // After an error the server cleans up.
         if !std::thread::panicking() {
+            self.end();
+            // SAFETY: all of them were opened by `open`, and nothing uses them after this.
             unsafe {
-                self.end();
                 pg_sys::ExecDropSingleTupleTableSlot(self.row);
                 pg_sys::UnregisterSnapshot(self.snapshot);
                 pg_sys::index_close(self.index, pg_sys::NoLock as i32);
@@ -85,8 +96,8 @@ impl<T> Drop for Scan<T> {
     }
 }
 
-/// What `take` makes of the row of this key, the whole of a unique one; `None` when there is no such row, `Err` when the table is not
-/// as this extension made it.
+/// Applies `take` to the row of this key, which is the whole key of a unique index. `None` when there is no such row, `Err` when
+/// the table is not as this extension made it.
 pub fn by_key<T: Columns, R>(
     choose: impl Fn(&Relations) -> Indexed<T>,
     key: &mut [pg_sys::ScanKeyData],
@@ -97,8 +108,8 @@ pub fn by_key<T: Columns, R>(
     Ok(scan.next_row().map(take))
 }
 
-/// How many rows meet all conditions, up to `most`, also those that others have written and not committed; `None` when the table is not as
-/// this extension made it.
+/// How many rows meet all conditions, up to `most`. Rows that others have written and not committed count too. `None` when the
+/// table is not as this extension made it.
 pub fn count_with_uncommitted<T: Columns>(
     choose: impl Fn(&Relations) -> Indexed<T>,
     conditions: &mut [pg_sys::ScanKeyData],
@@ -107,7 +118,8 @@ pub fn count_with_uncommitted<T: Columns>(
     let mut scan = Scan::open(choose)?;
     let mut uncommitted = pg_sys::SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..Default::default() };
     let count = conditions.len() as i32;
-    // SAFETY: the snapshot lives as long as the scan, which ends here; table, index and row are those of an open scan.
+    // SAFETY: the snapshot lives as long as the scan, which ends here. Table, index and slot are those of an open scan, which has
+    // not begun to read.
     unsafe {
         scan.scan = begin(scan.table, scan.index, &raw mut uncommitted, count);
         pg_sys::index_rescan(scan.scan, conditions.as_mut_ptr(), count, std::ptr::null_mut(), 0);
@@ -118,6 +130,10 @@ pub fn count_with_uncommitted<T: Columns>(
     }
 }
 
+/// Begins a scan; index_rescan() then says from where.
+///
+/// # Safety
+/// The index is one of the table. Both are open, and the snapshot lives, until the scan ends.
 #[cfg(not(feature = "pg18"))]
 unsafe fn begin(
     table: pg_sys::Relation,
@@ -125,9 +141,14 @@ unsafe fn begin(
     snapshot: pg_sys::Snapshot,
     conditions: i32,
 ) -> pg_sys::IndexScanDesc {
+    // SAFETY: the caller vouches for all of them.
     unsafe { pg_sys::index_beginscan(table, index, snapshot, conditions, 0) }
 }
 
+/// Begins a scan; index_rescan() then says from where.
+///
+/// # Safety
+/// The index is one of the table. Both are open, and the snapshot lives, until the scan ends.
 #[cfg(feature = "pg18")]
 unsafe fn begin(
     table: pg_sys::Relation,
@@ -135,5 +156,6 @@ unsafe fn begin(
     snapshot: pg_sys::Snapshot,
     conditions: i32,
 ) -> pg_sys::IndexScanDesc {
+    // SAFETY: the caller vouches for all of them. No statistics are gathered: the server allows null for them.
     unsafe { pg_sys::index_beginscan(table, index, snapshot, std::ptr::null_mut(), conditions, 0) }
 }

@@ -13,8 +13,8 @@ pub struct Table<T> {
 
 /// Opens slots and ledger because a debit may write them directly, or says that it may not.
 ///
-/// Decided again with their locks held, which keep others from changing them: whoever had to wait for a lock may find that its
-/// holder has added a trigger, column, check or index.
+/// It decides again with the locks of both tables held, which keep others from changing them: while it waited for a lock, the
+/// holder of the lock may have added a trigger, a column, a check or an index.
 pub fn open_for_debit() -> Option<(Table<Slot>, Table<Entry>)> {
     let (slots, ledger) = relations::relations().of_debits()?;
     let (slots, ledger) = (Table::open(slots), Table::open(ledger));
@@ -30,12 +30,14 @@ pub fn open_ledger() -> Option<Table<Entry>> {
 
 impl<T: Columns> Table<T> {
     fn open(writable: Writable<T>) -> Table<T> {
+        // SAFETY: the server raises an error for a table that is not there. What it opens stays open until `drop`.
         let relation = unsafe { pg_sys::table_open(writable.table, pg_sys::RowExclusiveLock as i32) };
         Table { relation, positions: writable.positions }
     }
 
     /// The open table, as it was found now that its lock is held.
     fn still(mut self, now: Writable<T>) -> Option<Table<T>> {
+        // SAFETY: the relation is open as long as this lives.
         let is_the_same = unsafe { (*self.relation).rd_id } == now.table;
         self.positions = now.positions;
         is_the_same.then_some(self)
@@ -45,6 +47,7 @@ impl<T: Columns> Table<T> {
 impl<T> Drop for Table<T> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            // SAFETY: the relation was opened by `open`, and nothing uses it after this. After an error the server closes it.
             unsafe { pg_sys::table_close(self.relation, pg_sys::NoLock as i32) };
         }
     }

@@ -1,8 +1,9 @@
-//! How often this session read and wrote directly, and how often through SQL: the view `credit.status` says it, and the tests count it.
+//! How often this session read and wrote directly, and how often through SQL: the view `credit.status` says it, and the tests
+//! count it.
 
 use std::cell::Cell;
 
-/// What can be done directly or through SQL.
+/// A step that is done directly or through SQL.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     /// Reading an account with its unit and member, which is remembered afterwards.
@@ -19,7 +20,7 @@ impl Step {
     /// All of them.
     pub const ALL: [Step; 4] = [Step::ReadAccount, Step::FindHead, Step::Take, Step::WriteLines];
 
-    /// What reports call it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Step::ReadAccount => "read account",
@@ -49,7 +50,7 @@ pub fn count(step: Step, directly: bool) {
     COUNTS.set(counts);
 }
 
-/// What was counted of a step.
+/// The counts of a step.
 pub fn of(step: Step) -> Count {
     COUNTS.get()[step as usize]
 }

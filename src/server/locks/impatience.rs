@@ -1,4 +1,4 @@
-//! Which transaction is ended where several wait for each other in a circle.
+//! The choice of the transaction that is ended when several wait for each other in a circle.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,8 +12,8 @@ const IMPATIENCE: i32 = 10;
 /// Whether the call that runs is an impatient one.
 static IS_IMPATIENT: AtomicBool = AtomicBool::new(false);
 
-/// A call of a transaction in which an earlier call debited: only such transactions can be in a circle of waits, and single calls that they
-/// meet on the way. It looks for a deadlock sooner than those, so that it is the one that is ended.
+/// A call of a transaction in which an earlier call debited. Only such transactions, and single calls that they meet, can wait in
+/// a circle. An impatient call looks for a deadlock sooner than a single call, so that it is the one that is ended.
 pub struct Impatience {
     timeout: i32,
 }
@@ -24,7 +24,7 @@ impl Impatience {
         if !slot::is_any_kept() || IS_IMPATIENT.swap(true, Ordering::Relaxed) {
             return None;
         }
-        // SAFETY: the server reads it when it begins to wait, in this thread.
+        // SAFETY: this is a setting of this backend, which has one thread. The server reads it when it begins to wait.
         unsafe {
             let timeout = pg_sys::DeadlockTimeout;
             pg_sys::DeadlockTimeout = (timeout / IMPATIENCE).max(1);
@@ -36,7 +36,7 @@ impl Impatience {
 impl Drop for Impatience {
     fn drop(&mut self) {
         IS_IMPATIENT.store(false, Ordering::Relaxed);
-        // SAFETY: as above.
+        // SAFETY: this is a setting of this backend, which has one thread.
         unsafe { pg_sys::DeadlockTimeout = self.timeout };
     }
 }

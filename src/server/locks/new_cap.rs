@@ -1,14 +1,16 @@
 //! Lots that come to an account in the transaction that made a cap for it.
 //!
-//! When a transaction commits, its rows are seen a moment before its announcements are heard. Who debits in that moment would find the lot and
-//! not know of the cap. So the lot's slot stays locked until both are there; who has to wait for it looks at the caps again.
+//! When a transaction commits, its rows are seen a moment before its announcements are heard. A debit in that moment would find
+//! the lot and not know of the cap. So the lot's slot stays locked until both are there; a debit that has to wait for it looks at
+//! the caps again.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::server::locks::slot::{SlotLock, Striped};
 
-/// So many lots are guarded at most: each takes a place in the server's lock table. The cap is known a moment after the commit anyway.
+/// How many lots are guarded at most: each takes a place in the server's lock table. The cap is known a moment after the commit
+/// anyway.
 const MAX_LOTS: usize = 1000;
 
 #[derive(Default)]

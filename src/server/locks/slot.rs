@@ -1,8 +1,8 @@
 //! The lock of a slot: its holder may update the slot's row and will not wait for it there.
 //!
 //! A row lock alone will not do. An `UPDATE ... WHERE remaining >= x` that has to wait and then finds too little keeps the row
-//! locked, and a transaction that goes on to another row while it holds that deadlocks sooner or later. So a debit first takes this
-//! lock without waiting; the row behind it is then free. It ends with the (sub)transaction.
+//! locked, and a transaction that goes on to another row while it holds that deadlocks sooner or later. So a debit first takes
+//! this lock without waiting; the row behind it is then free. It ends with the (sub)transaction.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ const SLOT_BITS: u32 = 10;
 /// Whether the running transaction keeps a slot of a lot, or did before it went back to a savepoint.
 static KEEPS_SLOT: AtomicBool = AtomicBool::new(false);
 
-/// What lies in slots.
+/// The kinds of things that lie in slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Striped {
     Lot(i64),
@@ -42,7 +42,7 @@ impl Striped {
 #[derive(Debug)]
 #[must_use = "a lock that is not released is held until the transaction ends"]
 pub struct SlotLock {
-    /// What the slot belongs to.
+    /// The lot or the cap that the slot belongs to.
     pub of: Striped,
     /// The slot's number.
     pub slot: i16,
@@ -61,7 +61,7 @@ impl SlotLock {
         SlotLock { of, slot }
     }
 
-    /// Gives the lock back: only right when the row was not changed since it was taken.
+    /// Gives the lock back. That is right only when the row was not changed since the lock was taken.
     pub fn release(self) {
         release(self.of.space(), self.of.id(self.slot));
     }

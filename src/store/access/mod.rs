@@ -1,4 +1,5 @@
-//! The table `credit.access_record`, what became of those in it (`credit.access`), and the grants behind each level. The server quotes every name in the statements it builds.
+//! The table `credit.access_record`, what became of those in it (`credit.access`), and the grants behind each level. The server
+//! quotes every name in the statements it builds.
 
 use pgrx::pg_sys::{OIDOID, TEXTOID};
 use pgrx::prelude::*;
@@ -26,7 +27,8 @@ static RECORD: Statement = Statement::new(
     &[TEXTOID, TEXTOID],
 );
 
-// A name that another role has taken over stands for that role from now on; the role that had it before is known by its present name.
+// A name that another role has taken over stands for that role from now on; the role that had it before is known by its present
+// name.
 static FOLLOW: Statement = Statement::new(
     "UPDATE credit.access_record r SET role = a.role_now FROM credit.access a
      WHERE a.role = $1 AND a.state = 'renamed' AND r.role = a.role AND r.level = a.level
@@ -61,10 +63,12 @@ pub fn sees_costs(role: pgrx::pg_sys::Oid) -> bool {
     SEES_COSTS.read(&[&role]).first().expect("one row").get(1)
 }
 
+/// Grants a role the privileges of a level.
 pub fn grant(role: &str, level: &str) {
     run_each(&GRANTS, role, level);
 }
 
+/// Revokes the privileges of a level from a role.
 pub fn revoke(role: &str, level: &str) {
     run_each(&REVOKES, role, level);
 }
@@ -82,14 +86,17 @@ pub fn follow_renamed(role: &str) {
     FOLLOW.run(&[&role]);
 }
 
+/// Records that a role has a level.
 pub fn record(role: &str, level: &str) {
     RECORD.run(&[&role, &level]);
 }
 
+/// Removes the record that a role has a level.
 pub fn forget(role: &str, level: &str) {
     FORGET.run(&[&role, &level]);
 }
 
+/// The levels that are recorded for a role.
 pub fn recorded_levels(role: &str) -> Vec<String> {
     LEVELS.run(&[&role]).iter().map(|row| row.get(1)).collect()
 }
@@ -104,6 +111,7 @@ pub fn is_recorded(role: &str) -> bool {
     IS_RECORDED.run(&[&role]).first().expect("one row").get(1)
 }
 
+/// Whether there is a role of this name.
 pub fn role_exists(role: &str) -> bool {
     ROLE_EXISTS.run(&[&role]).first().expect("one row").get(1)
 }

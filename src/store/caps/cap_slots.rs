@@ -87,7 +87,7 @@ pub struct CapSlot {
 }
 
 impl CapSlot {
-    /// What is left of it in a period.
+    /// The headroom that is left in a period.
     pub fn headroom(&self, period: Period) -> Amount {
         self.allowance.checked_sub(self.tally.used_in(period)).unwrap_or_default()
     }
@@ -121,8 +121,8 @@ pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
     assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
 }
 
-/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether it counts a
-/// rolling window.
+/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether
+/// it counts a rolling window.
 pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally, is_rolling: bool) {
     let slots: Vec<i16> = (0..allowances.len() as i16).collect();
     let (steps, used_by_step) = columns(tally);
@@ -138,7 +138,7 @@ pub fn add_slots(account: &str, cap: i64, existing: i16, allowances: &[Amount], 
     assert_eq!(added.count(), 1, "cap {cap} to widen");
 }
 
-/// What the ledger says was spent of a cap from the beginning of a period on.
+/// The use of a cap since the beginning of a period, as the ledger says.
 pub fn recounted(snapshot: Snapshot, account: &str, cap: i64, period: Period) -> Tally {
     let spent = SPENT_BY_STEP.execute(snapshot, &[&account, &cap, &Tally::new(period).since]);
     Tally::of_ledger(period, spent.iter().map(|row| (row.get(1), row.get(2))))
@@ -152,7 +152,7 @@ pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
     assert_eq!(added.count(), 1, "cap {cap} to begin");
 }
 
-/// What is committed of a cap.
+/// The committed use of a cap.
 #[derive(Clone, Debug)]
 pub struct Counted {
     pub limit: Amount,
@@ -164,18 +164,18 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// What is used.
+    /// The amount that is used.
     pub fn used(&self) -> Amount {
         self.tally.used_in(self.period)
     }
 
-    /// What is left of the limit.
+    /// The part of the limit that is left.
     pub fn headroom(&self) -> Amount {
         self.limit.checked_sub(self.used()).unwrap_or_default().max(Amount::ZERO)
     }
 }
 
-/// What is committed of the caps, seen at one instant, in the order of their ids.
+/// The committed use of the caps, seen at one instant, in the order of their ids.
 pub fn survey(snapshot: Snapshot, account: &str, caps: &[i64]) -> Vec<Counted> {
     SURVEY.execute(snapshot, &[&account, &caps.to_vec()]).iter().map(counted_of_row).collect()
 }

@@ -94,7 +94,7 @@ static TOUCH_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
-// Whoever looks at an older snapshot (REPEATABLE READ) must not debit past a cap that it does not show.
+// A transaction that looks at an older snapshot (REPEATABLE READ) must not debit past a cap that the snapshot does not show.
 static MARK_SLOTS: Statement =
     Statement::by_index("UPDATE credit.slot SET remaining = remaining WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
@@ -111,7 +111,7 @@ pub struct Cap {
     pub blocks: bool,
     /// How many slots it has, as far as was heard.
     pub slots: Cell<i16>,
-    /// What it limits: a member or a department, else the account.
+    /// The member whose spending it limits; without member and department it limits the account's.
     pub member: Option<String>,
     pub department: Option<String>,
     pub over: Over,
@@ -128,7 +128,7 @@ impl Cap {
         self.operation.is_none() || self.operation.as_deref() == operation
     }
 
-    /// What counts at an instant.
+    /// The time that counts at an instant.
     pub fn period(&self, account: &str, at: DateTime<Utc>) -> Period {
         if let Some(window) = self.over.window() {
             return window.period(self.anchor, at);
@@ -141,13 +141,13 @@ impl Cap {
         period
     }
 
-    /// What decides debits: the same cap with the same limit.
+    /// The values that decide debits: the same cap with the same limit.
     pub fn key(&self) -> (i64, Amount) {
         (self.cap, self.limit)
     }
 }
 
-/// What time a limit is for, from its columns.
+/// The time that a limit is for, from its columns.
 fn over_of_row(row: &Row<'_>, every: i32) -> Over {
     match row.optional::<String>(every) {
         Some(every) => Over::Every(Every::of_name(&every).expect("a period that the table allows")),
@@ -177,7 +177,7 @@ pub fn applying(snapshot: Snapshot, account: &str, unit: &str, member: Option<&s
     rows.iter().map(cap).collect()
 }
 
-/// What of a cap counts at an instant.
+/// The time of a cap that counts at an instant.
 pub fn period(account: &str, cap: i64, over: Over, anchor: DateTime<Utc>, at: DateTime<Utc>) -> Period {
     if let Some(window) = over.window() {
         return window.period(anchor, at);
@@ -195,13 +195,14 @@ thread_local! {
     static PERIODS: RefCell<Periods> = RefCell::default();
 }
 
-/// More periods than this are forgotten all at once.
+/// How many periods one backend remembers at most; then it forgets all of them at once.
 const MOST_PERIODS: usize = 10_000;
 
-/// The periods that were looked up last: the members of an account share its caps, and the calendar is asked once for all of them.
+/// The periods that were looked up last: the members of an account share its caps, and the calendar is asked once for all of
+/// them.
 #[derive(Default)]
 struct Periods {
-    /// What they were looked up under: the account's time zone may change.
+    /// The generation under which they were looked up: the account's time zone may change.
     generation: u64,
     of_caps: HashMap<i64, (String, Period)>,
 }
@@ -227,7 +228,7 @@ pub struct Locked {
     pub limit: Amount,
 }
 
-/// Locks a cap's row, waiting for whoever holds it.
+/// Locks a cap's row; waits until it is free.
 pub fn lock(account: &str, cap: i64) -> Option<Locked> {
     let rows = LOCK.run(&[&account, &cap]);
     rows.first().map(|row| Locked { slots: row.get(1), limit: row.get(2) })
@@ -238,7 +239,7 @@ pub fn lock_if_free(account: &str, cap: i64) -> Option<i16> {
     LOCK_IF_FREE.run(&[&account, &cap]).first().map(|row| row.get(1))
 }
 
-/// Whose spending is limited, and in what.
+/// The spending that is limited.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     pub account: &'a str,
@@ -276,7 +277,8 @@ pub struct Moving {
     pub anchor: DateTime<Utc>,
 }
 
-/// The caps of a department and of those below it, as they will be below another path. Where that has caps of its own, those stay.
+/// The caps of a department and of those below it, as they will be below another path. Where that has caps of its own, those
+/// stay.
 pub fn moving(account: &str, from: &str, to: &str) -> Vec<Moving> {
     let of_row = |row: Row<'_>| Moving {
         unit: row.get(1),

@@ -56,7 +56,7 @@ static WRITE: Statement = Statement::new(
     ],
 );
 
-/// What one of each unit is worth, and how many decimals the new one has.
+/// The worth of one of each unit, and how many decimals the new one has.
 pub struct Worth {
     pub from_currency: Option<String>,
     pub from_fiat: Option<Decimal>,
@@ -78,14 +78,14 @@ pub fn worth(from_unit: &str, to_unit: &str) -> Option<Worth> {
     })
 }
 
-/// What a lot gives, and what is opened for it.
+/// The credits that a lot gives, and the lot that is opened for them.
 pub struct Part {
     pub lot: i64,
     pub given: Amount,
     pub got: Got,
 }
 
-/// What a conversion's posting says as a whole.
+/// A conversion's posting as a whole.
 pub struct Conversion<'a> {
     pub account: &'a str,
     pub posting: i64,

@@ -1,4 +1,4 @@
-//! What departments used in a period, and what was granted to their members.
+//! The credits that departments used in a period, and those that were granted to their members.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT4OID, TEXTOID, TIMESTAMPTZOID};
@@ -6,9 +6,10 @@ use pgrx::prelude::*;
 
 use crate::store::statement::{Row, Statement};
 
-// Whole days are added up already. Of the days that the period cuts, and of what came since, the lines are read: those of a day lie between
-// the first and the last posting that were added to it. Lines of a cut day count with their own share of the price, which may be of thirds:
-// the values are rounded one after the other, each to what the sum up to it has grown by, so that the departments add up to all of it.
+// Whole days are added up already. Of the days that the period cuts, and of what came since, the lines are read: those of a day
+// lie between the first and the last posting that were added to it. Lines of a cut day count with their own share of the price,
+// which may be of thirds: the values are rounded one after the other, each to what the sum up to it has grown by, so that the
+// departments add up to all of it.
 static BY_DEPARTMENT: Statement = Statement::by_index(
     "WITH bound AS (
          SELECT time_zone, ($3 AT TIME ZONE time_zone)::date AS first, ($4 AT TIME ZONE time_zone)::date AS last
@@ -55,7 +56,7 @@ static BY_DEPARTMENT: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 
-/// What a department used, and what for.
+/// The use of a department for an operation.
 pub struct Line {
     /// `None` for usage that no department is named for.
     pub department: Option<String>,
@@ -67,7 +68,7 @@ pub struct Line {
     pub overage: AnyNumeric,
 }
 
-/// What each department of an account used and was granted from `begin` until `end`; of the first `depth` levels of their names.
+/// The use and the grants of each department of an account from `begin` until `end`; of the first `depth` levels of their names.
 pub fn by_department(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>, depth: Option<i32>) -> Vec<Line> {
     let rows = BY_DEPARTMENT.read(&[&account, &unit, &begin, &end, &depth]);
     let line = |row: Row<'_>| Line {

@@ -1,4 +1,5 @@
-//! The tables `credit.rollup`, `credit.rollup_lot` and `credit.rollup_watermark`: the ledger added up, how far along each lot, and how far.
+//! The tables `credit.rollup`, `credit.rollup_lot` and `credit.rollup_watermark`: the ledger added up, how far along each lot,
+//! and how far.
 
 use pgrx::pg_sys::{INT8OID, OIDOID, TEXTOID};
 
@@ -11,7 +12,7 @@ static WATERMARK: Statement = Statement::new(
     &[],
 );
 
-// Not TRUNCATE: whoever looks at an older snapshot goes on with what was there.
+// Not TRUNCATE: a transaction with an older snapshot still sees what was there.
 static FORGET: Statement = Statement::new("WITH lots AS (DELETE FROM credit.rollup_lot) DELETE FROM credit.rollup", &[]);
 
 static SEEN: Statement = Statement::new("SELECT rolled_to, system_identifier, database FROM credit.rollup_watermark", &[]);
@@ -32,8 +33,8 @@ static DUE: Statement = Statement::in_stretches(
     &[INT8OID, INT8OID],
 );
 
-// Who takes an id holds a lock on the sequence until the transaction ends, and who has a transaction id one on that. Between the two there
-// is a moment.
+// A transaction that takes an id holds a lock on the sequence until it ends, and one with a transaction id a lock on that.
+// Between the two there is a moment.
 static ANY_WITHOUT_ID: Statement = Statement::new(
     "SELECT EXISTS (SELECT FROM pg_locks s
          WHERE s.locktype = 'relation' AND s.relation = 'credit.posting_id'::regclass AND s.mode = 'RowExclusiveLock' AND s.granted
@@ -45,8 +46,8 @@ static ANY_WITHOUT_ID: Statement = Statement::new(
 
 static OLDEST_RUNNING: Statement = Statement::new("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", &[]);
 
-/// Lines of the ledger with the value of the stretch of the lot that each took, as the view credit.consumption_since has it. They come
-/// with how far along its lot each of them came: `gone_after` and `gained_after`.
+/// Lines of the ledger with the value of the stretch of the lot that each took, as the view credit.consumption_since has it. They
+/// come with how far along its lot each of them came: `gone_after` and `gained_after`.
 macro_rules! with_value {
     ($lines:literal) => {
         concat!(
@@ -101,7 +102,7 @@ pub struct Watermark {
     pub rolled_to: i64,
     /// Up to this one it can be: no line of it can come any more.
     pub final_to: i64,
-    /// What is final next.
+    /// The line that becomes final next.
     pub mark: Option<Mark>,
     /// Where this is true.
     pub place: Place,
@@ -135,6 +136,7 @@ pub fn forget() {
     FORGET.run(&[]);
 }
 
+/// Writes the watermark.
 pub fn write(watermark: &Watermark) {
     let Watermark { rolled_to, final_to, mark, place } = watermark;
     let (posting, before) = (mark.map(|mark| mark.posting), mark.map(|mark| mark.before.to_string()));

@@ -1,4 +1,4 @@
-//! Which lots may pay, in drawdown order: the queries that follow the index `credit.lot_drawdown`.
+//! The lots that may pay, in drawdown order: the queries that follow the index `credit.lot_drawdown`.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, INT4OID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
@@ -118,7 +118,7 @@ static OPEN_LOTS: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTARRAYOID],
 );
 
-/// Which lots may pay: of whom, in which unit, when, and for what.
+/// The conditions on lots that may pay: the owner, the unit, the time and the operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligibility<'a> {
     pub account: &'a str,
@@ -142,7 +142,7 @@ pub struct Head {
     pub behind_expired: bool,
 }
 
-/// What is committed, seen at one instant.
+/// The committed amounts, seen at one instant.
 pub struct Survey {
     /// All that the eligible lots hold, as far as an amount goes: no debit asks for more.
     pub available: Amount,
@@ -244,7 +244,7 @@ fn of_owners(
     usable
 }
 
-/// Whose lots are read for a batch: of a member, or of the pool (empty).
+/// The owner whose lots are read for a batch: a member, or the pool (empty).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner<'a> {
     pub account: &'a str,
@@ -285,7 +285,8 @@ pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
     rows.iter().map(lot).collect()
 }
 
-/// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which whoever needs several locks them.
+/// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which a call that
+/// needs several locks them.
 pub fn open_lots(snapshot: Snapshot, account: &str, unit: &str, members: Option<&[&str]>) -> Vec<i64> {
     let members = members.map(<[&str]>::to_vec);
     OPEN_LOTS.execute(snapshot, &[&account, &unit, &members]).iter().map(|row| row.get(1)).collect()

@@ -28,7 +28,7 @@ type Sum = (DateTime<Utc>, i32, i32, i64);
 pub struct AccountCalendar {
     time_zone: String,
     snapshot: Snapshot,
-    /// What was asked for before.
+    /// The sums that were asked for before.
     sums: RefCell<HashMap<Sum, DateTime<Utc>>>,
 }
 
@@ -42,7 +42,7 @@ impl AccountCalendar {
 
 impl Calendar for AccountCalendar {
     fn add(&self, at: DateTime<Utc>, Span { months, days, microseconds }: Span) -> DateTime<Utc> {
-        // Whoever counts very many periods can be cancelled.
+        // A call that counts very many periods can be cancelled.
         pgrx::check_for_interrupts!();
         // Hours are hours everywhere.
         if (months, days) == (0, 0) {

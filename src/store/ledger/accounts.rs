@@ -38,7 +38,7 @@ pub struct Context {
     pub refresh_at: Option<DateTime<Utc>>,
     /// Until when periods of the account have been closed.
     pub closed_until: Option<DateTime<Utc>>,
-    /// What happens to usage that comes after a lot's expiry.
+    /// The treatment of usage that comes after a lot's expiry.
     pub late_usage: LateUsage,
     /// Whether the account has caps at all.
     pub has_caps: bool,
@@ -86,7 +86,8 @@ impl Context {
         self
     }
 
-    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since; a seat changes nothing.
+    /// Whether what was decided by this is right by `now` too. A member who was not registered may have been since; a seat
+    /// changes nothing.
     pub fn holds(&self, now: &Context) -> bool {
         let of_account =
             |context: &Context| (context.pooling.pooling, context.require_members, context.self_seating, context.decimals);
@@ -151,7 +152,8 @@ static CHANGE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
 );
 
-// A lock alone would leave no mark: whoever looks at an older snapshot (REPEATABLE READ) would go on with what was bought and agreed then.
+// A lock alone would leave no mark: a transaction with an older snapshot (REPEATABLE READ) would go on with what was bought and
+// agreed then.
 static LOCK: Statement = Statement::by_index("UPDATE credit.account SET created_at = created_at WHERE account = $1", &[TEXTOID]);
 
 static LOCK_IF_FREE: Statement =
@@ -248,7 +250,7 @@ static SELF_REGISTERED: Statement = Statement::by_index(
 static UNSEATED: Statement =
     Statement::new("SELECT count(*) FROM credit.member WHERE account = $1 AND active AND seated_at IS NULL", &[TEXTOID]);
 
-// Whoever comes back sits down anew.
+// A member who comes back sits down anew.
 static SEATS_TAKEN: Statement = Statement::by_index(
     "SELECT ROW(count(*), sum(EXTRACT(epoch FROM seated_at)))::text FROM credit.member WHERE account = $1 AND seated_at IS NOT NULL",
     &[TEXTOID],
@@ -310,7 +312,7 @@ pub fn context_of_reader(account: &str, unit: Option<&str>, member: Option<&str>
     rows.first().map(context_of_row).map(|context| context.with_caps(Snapshot::OfCaller, account, member))
 }
 
-/// What an account is created with or changed to; `None` keeps what is there.
+/// The terms that an account is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct AccountTerms<'a> {
     pub unit: Option<&'a str>,
@@ -385,8 +387,8 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
     assert_eq!(changed.count(), 1, "account {account} to change");
 }
 
-/// Locks the account's row: its purchases and agreements happen one after the other. Debits wait for it where something is due, or a seat
-/// comes.
+/// Locks the account's row: its purchases and agreements happen one after the other. Debits wait for it where something is due,
+/// or a seat comes.
 pub fn lock(account: &str) {
     LOCK.run(&[&account]);
 }
@@ -477,8 +479,8 @@ pub fn seat_member(account: &str, member: &str, now: DateTime<Utc>) {
     SEAT_MEMBER.run(&[&account, &member, &now]);
 }
 
-/// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about to
-/// register count too.
+/// How many members of the account debits registered within a day of `now`, up to `most`. Those whom other transactions are about
+/// to register count too.
 pub fn self_registered(account: &str, now: DateTime<Utc>, most: i32) -> i32 {
     let instant = |days| values::timestamptz(now + TimeDelta::days(days)).into_datum().expect("an instant");
     let mut conditions = [
@@ -497,12 +499,12 @@ pub fn unseated(account: &str) -> i64 {
     UNSEATED.run(&[&account]).first().expect("one row").get(1)
 }
 
-/// What tells whether somebody took a seat of the account between two snapshots.
+/// A text that differs between two snapshots when somebody took a seat of the account between them.
 pub fn seats_taken(account: &str, snapshot: Snapshot) -> String {
     SEATS_TAKEN.execute(snapshot, &[&account]).first().expect("one row").get(1)
 }
 
-/// What a member is created with or changed to; `None` keeps what is there.
+/// The terms that a member is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct MemberTerms<'a> {
     /// Empty takes them out of every department.

@@ -1,4 +1,4 @@
-//! What is there to spend: from the slots now, from the ledger as of an instant.
+//! The credits that there are to spend: from the slots now, from the ledger as of an instant.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, TEXTOID, TIMESTAMPTZOID};
@@ -27,7 +27,7 @@ static IN_FORCE: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
 );
 
-// What a schedule brings counts from when it was due, however late it was issued: nothing was spent between.
+// A lot of a schedule counts from when it was due, however late it was issued: nothing was spent between.
 static AS_OF: Statement = Statement::new(
     concat!(
         "SELECT trim_scale(COALESCE(sum(e.amount), 0))
@@ -38,7 +38,7 @@ static AS_OF: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
 );
 
-/// Whose credits are counted.
+/// The owner whose credits are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     pub account: &'a str,
@@ -51,12 +51,12 @@ pub struct Scope<'a> {
     pub operation: Option<&'a str>,
 }
 
-/// What the slots of the lots in force at `at` hold now.
+/// The amount that the slots of the lots in force at `at` hold now.
 pub fn in_force(scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
     sum(&IN_FORCE, scope, at)
 }
 
-/// What the ledger says the lots in force at `at` held then.
+/// The amount that the lots in force at `at` held then, as the ledger says.
 pub fn as_of(scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
     sum(&AS_OF, scope, at)
 }

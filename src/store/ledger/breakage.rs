@@ -13,8 +13,8 @@ use crate::store::debits::eligible::{Eligibility, source_of_row};
 use crate::store::ledger::entries;
 use crate::store::statement::{Rows, Statement};
 
-// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit on what
-// is carried before it expires, or when an adjustment added to it.
+// The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit
+// on what is carried before it expires, or when an adjustment added to it.
 static EXPIRE: Statement = Statement::by_index(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
@@ -50,8 +50,8 @@ macro_rules! in_drawdown_order {
     };
 }
 
-// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot lost
-// counts from when it lost it, whether or not the lot lives on.
+// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot
+// lost counts from when it lost it, whether or not the lot lives on.
 static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
@@ -180,8 +180,8 @@ fn run(statement: &Statement, lateness: Lateness<'_>) -> Rows {
 /// A usage, and when it happened.
 pub type LateUsage<'a> = (Eligibility<'a>, DateTime<Utc>);
 
-/// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet; in
-/// drawdown order. Those of schedules are settled by the refresh.
+/// Lots that would have paid one of several usages of an account and unit, have expired within the grace, and are not swept yet;
+/// in drawdown order. Those of schedules are settled by the refresh.
 pub fn unswept(late: &[LateUsage<'_>], now: DateTime<Utc>) -> Vec<i64> {
     run_any(&UNSWEPT, late, now).iter().map(|row| row.get(1)).collect()
 }
@@ -200,7 +200,7 @@ fn run_any(statement: &Statement, late: &[LateUsage<'_>], now: DateTime<Utc>) ->
     statement.run(&[&first.account, &first.unit, &now, &members, &operations, &pools, &instants])
 }
 
-/// What a lot lost at one time and nobody took back yet.
+/// A loss of a lot at one time that nobody took back yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Lapsed {
     /// The posting of its expiry.
@@ -208,7 +208,7 @@ pub struct Lapsed {
     pub source: Source,
 }
 
-/// What the lots that would have paid lost within the grace, in drawdown order, locked.
+/// The losses within the grace of the lots that would have paid, in drawdown order, locked.
 pub fn lapsed(lateness: Lateness<'_>) -> Vec<Lapsed> {
     run(&LAPSED, lateness).iter().map(|row| Lapsed { posting: row.get(9), source: source_of_row(&row) }).collect()
 }

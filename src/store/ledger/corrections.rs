@@ -1,4 +1,5 @@
-//! The tables `credit.correction` and `credit.lot_gain`: what came back to lines of debits and to lots, and the price that is left of a lot.
+//! The tables `credit.correction` and `credit.lot_gain`: what came back to lines of debits and to lots, and the price that is
+//! left of a lot.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTOID};

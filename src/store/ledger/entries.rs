@@ -44,7 +44,7 @@ static TAKE: Statement = Statement::by_index(
     ],
 );
 
-// What ends a lot's life is the lot owner's.
+// A line that ends a lot's life belongs to the lot's owner.
 // Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it. A lot that got
 // credits without a price along has a cost basis of its own: as many of its credits were bought as its price bought there.
 static VOID: Statement = Statement::by_index(
@@ -103,7 +103,7 @@ static DEBIT_BATCH: Statement = Statement::new(
     ],
 );
 
-/// What every line of a debit says besides its lot and amount.
+/// The values that every line of a debit has besides its lot and amount.
 #[derive(Clone, Copy, Debug)]
 pub struct DebitLine<'a> {
     pub account: &'a str,
@@ -113,7 +113,7 @@ pub struct DebitLine<'a> {
     /// When the usage happened; when it is recorded unless said otherwise.
     pub occurred_at: Option<DateTime<Utc>>,
     pub metadata: Option<&'a str>,
-    /// What was charged for, when the amount is a price.
+    /// The usage that was charged for, when the amount is a price.
     pub usage: Option<Usage<'a>>,
 }
 
@@ -196,19 +196,19 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
     assert_eq!(written.count(), lines.len(), "the lines of debits");
 }
 
-/// So many posting ids nobody else has, in ascending order.
+/// A number of posting ids that nobody else has, in ascending order.
 pub fn next_postings(count: usize) -> Vec<i64> {
     (0..count).map(|_| next_posting()).collect()
 }
 
-/// What a void takes out of a lot.
+/// The amount that a void takes out of a lot.
 #[derive(Clone, Copy, Debug)]
 pub struct Voided {
     /// All that was left.
     pub amount: Amount,
     /// How much of it the lot was granted with.
     pub granted: Amount,
-    /// What that had cost.
+    /// The price of that amount.
     pub paid: Amount,
 }
 
@@ -223,6 +223,7 @@ pub fn mark_posted(account: &str, posting: i64, line: i32) {
     assert_eq!(MARK_POSTED.run(&[&account, &posting, &line]).count(), 1, "posting {posting} to mark");
 }
 
+/// Whether the account has a posting of this id.
 pub fn posting_exists(account: &str, posting: i64) -> bool {
     POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
 }

@@ -35,9 +35,9 @@ static CLOSE: Statement = Statement::by_index(
 static REOPEN: Statement =
     Statement::by_index("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
-// What rolls over is settled by the refresh of its schedule, not by the sweep. Locks what it finds, so that two at once find different
-// ones. In the order of the index alone: of a hundred thousand that expire at one instant any will do, and sorting them would be most
-// of the work.
+// A lot that rolls over is settled by the refresh of its schedule, not by the sweep. The statement locks what it finds, so that
+// two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any
+// will do, and sorting them would be most of the work.
 static DUE: Statement = Statement::by_index(
     "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
          WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
@@ -112,7 +112,8 @@ static APPLY_INSERTED: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT8OID],
 );
 
-// $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is moved ($9).
+// $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is
+// moved ($9).
 static MOVE: Statement = Statement::new(
     "WITH moved AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
@@ -178,7 +179,7 @@ impl Locked {
     }
 }
 
-/// Locks the lot's row, waiting for whoever holds it; `None` when there is no such lot.
+/// Locks the lot's row, and waits until it is free; `None` when there is no such lot.
 pub fn lock(account: &str, lot: i64) -> Option<Locked> {
     locked_of_rows(LOCK.run(&[&account, &lot]))
 }
@@ -188,13 +189,14 @@ pub fn lock_open_if_free(account: &str, lot: i64) -> Option<Locked> {
     locked_of_rows(LOCK_OPEN_IF_FREE.run(&[&account, &lot]))
 }
 
-/// What decides who may spend a lot.
+/// The terms that decide who may spend a lot.
 pub struct LotTerms {
     pub unit: String,
     pub member: Option<String>,
     pub applies_to: Option<Vec<String>>,
 }
 
+/// The terms of a lot; `None` when the account has no such lot.
 pub fn terms(account: &str, lot: i64) -> Option<LotTerms> {
     let rows = TERMS.run(&[&account, &lot]);
     rows.first().map(|row| LotTerms { unit: row.get(1), member: row.optional(2), applies_to: row.optional(3) })
@@ -229,7 +231,7 @@ pub fn empty(limit: i32) -> Vec<(String, i64)> {
     EMPTY.run(&[&limit]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }
 
-/// What one credit of a lot cost, exact as far as SQL divides.
+/// The price of one credit of a lot, exact as far as SQL divides.
 pub fn cost_basis(paid: Amount, granted: Amount) -> AnyNumeric {
     COST_BASIS.run(&[&paid, &granted]).first().expect("one row").get(1)
 }
@@ -255,7 +257,7 @@ pub struct NewLot<'a> {
     pub priority: i16,
     pub granted: Amount,
     pub paid: Option<Amount>,
-    /// So many decimals of it are shown, trailing zeros too; as many as it takes when that is not said.
+    /// How many decimals of it are shown, trailing zeros too; as many as it takes when that is not said.
     pub paid_decimals: Option<i32>,
     pub currency: Option<String>,
     pub applies_to: Option<Vec<String>>,

@@ -21,8 +21,8 @@ static TAKE_BACK: Statement = Statement::new("DELETE FROM credit.request WHERE a
 static SETTLE: Statement =
     Statement::by_index("UPDATE credit.request SET result = $3 WHERE account = $1 AND key = $2", &[TEXTOID, TEXTOID, INT8OID]);
 
-/// Keys of debits and charges, which are many, from before $1. A grant, a purchase or a schedule that is asked for again years later must
-/// not happen twice.
+/// Keys of debits and charges, which are many, from before $1. A grant, a purchase or a schedule that is asked for again years
+/// later must not happen twice.
 macro_rules! forgettable {
     () => {
         "recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request')"
@@ -51,6 +51,7 @@ pub fn remember(account: &str, key: &str, function: &str, fingerprint: &[u8], re
     REMEMBER.run(&[&account, &key, &function, &fingerprint, &result, &now]).count() == 1
 }
 
+/// The request that is remembered under a key of the account.
 pub fn find(account: &str, key: &str) -> Option<Remembered> {
     let rows = FIND.run(&[&account, &key]);
     rows.first().map(|row| Remembered { function: row.get(1), fingerprint: row.get(2), result: row.get(3) })
@@ -61,7 +62,7 @@ pub fn take_back(account: &str, key: &str) {
     TAKE_BACK.run(&[&account, &key]);
 }
 
-/// What a request under a key returned that posted nothing: the id of no posting.
+/// The result of a request under a key that posted nothing: the id of no posting.
 pub const NOTHING: i64 = 0;
 
 /// Records that what this transaction claimed the key for posted nothing.

@@ -1,5 +1,5 @@
-//! The sequences that ids come from, against the ids in the books. Logical replication and partial restores carry rows and leave sequences
-//! behind: the next ids would be given a second time.
+//! The sequences that ids come from, against the ids in the books. Logical replication and partial restores carry rows and leave
+//! sequences behind: the next ids would be given a second time.
 
 use std::cell::Cell;
 
@@ -10,7 +10,8 @@ use crate::error;
 use crate::server::heap::{self, relations};
 use crate::store::statement::{Snapshot, Statement};
 
-/// The greatest id of each sequence, or several, where a condition about the column `account` holds. Of tables without accounts all.
+/// The greatest id of each sequence, or several, where a condition about the column `account` holds. Of tables without accounts
+/// all.
 macro_rules! taken {
     ($of_account:literal) => {
         concat!(
@@ -46,9 +47,10 @@ macro_rules! taken {
 }
 pub(in crate::store) use taken;
 
-// Rows are added at the end of their tables, so the last pages have the greatest ids, or nearly. Where a server adds many pages at once,
-// they may be empty; then nothing is said. The first page is asked for once, in a query of its own: else every row of the table would be
-// read and compared. pg_sequence_last_value() is read after the rows: their ids had been taken when they were written.
+// Rows are added at the end of their tables, so the last pages have the greatest ids, or nearly. Where a server adds many pages
+// at once, they may be empty; then nothing is said. The first page is asked for once, in a query of its own: else every row of
+// the table would be read and compared. pg_sequence_last_value() is read after the rows: their ids had been taken when they were
+// written.
 static NEWEST: Statement = Statement::in_stretches(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry
@@ -135,8 +137,8 @@ pub fn next(sequence: Sequence) -> i64 {
     id
 }
 
-/// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000. Not under SERIALIZABLE, where a look at
-/// rows of others could fail the transaction for nothing.
+/// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000. Not under SERIALIZABLE, where
+/// a look at rows of others could fail the transaction for nothing.
 pub fn check_once() {
     let postings = relations::relations().posting_id;
     if KNOWN.get().postings == postings {

@@ -39,17 +39,17 @@ static ADD_SLOTS: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, INT2OID, NUMERICARRAYOID],
 );
 
-/// What each slot holds, from slot 0 on.
+/// The amount that each slot holds, from slot 0 on.
 pub fn slots(account: &str, lot: i64) -> Vec<Amount> {
     SLOTS.run(&[&account, &lot]).iter().map(|row| row.get(1)).collect()
 }
 
-/// What one slot holds.
+/// The amount that one slot holds.
 pub fn slot(account: &str, lot: i64, slot: i16) -> Amount {
     SLOT.run(&[&account, &lot, &slot]).first().expect("slots are never deleted").get(1)
 }
 
-/// What one lot's slots shall hold from now on.
+/// The amounts that one lot's slots hold from now on.
 pub struct Layout<'a> {
     pub account: &'a str,
     pub lot: i64,
@@ -70,7 +70,7 @@ pub fn set_slots(layouts: &[Layout<'_>]) {
     SET_SLOTS.run(&[&accounts, &lots, &slots, &amounts.as_slice()]);
 }
 
-/// What is taken from one slot.
+/// An amount that is taken from one slot.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotShare<'a> {
     pub account: &'a str,

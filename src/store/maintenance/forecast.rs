@@ -1,4 +1,4 @@
-//! What a forecast of expiry starts from: the lots as they are, and what was used lately.
+//! The start of a forecast of expiry: the lots as they are, and the use of late.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{INTERVALOID, TEXTOID, TIMESTAMPTZOID};
@@ -20,8 +20,8 @@ static LOTS: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve. Credits that
-// were given back of a debit were not used.
+// Nothing is recorded before it happened, so the second condition takes no row away; it lets the index on recorded_at serve.
+// Credits that were given back of a debit were not used.
 static USAGE: Statement = Statement::new(
     "SELECT e.member, e.operation, LEAST(- sum(e.amount + COALESCE(c.given_back, 0)), 999999999999999.999999999)
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
@@ -66,7 +66,7 @@ fn priced_of_row(row: Row<'_>) -> Priced {
     Priced { lot, price, currency: row.optional(10) }
 }
 
-/// What was debited after `begin` and up to `end`, by member and operation.
+/// The debits after `begin` and up to `end`, by member and operation.
 pub fn usage(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<Usage> {
     let rows = USAGE.read(&[&account, &unit, &begin, &end]);
     rows.iter()

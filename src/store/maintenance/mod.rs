@@ -1,5 +1,5 @@
-//! The table `credit.maintenance_run`: the log of maintenance. Its times are real ones, whatever `credit.clock` says: it tells how
-//! long the work took.
+//! The table `credit.maintenance_run`: the log of maintenance. Its times are real ones, whatever `credit.clock` says: it tells
+//! how long the work took.
 
 pub mod forecast;
 pub mod verify;
@@ -70,7 +70,8 @@ static RUNS_DUE: Statement = Statement::new(
     &[INT4OID],
 );
 
-/// What a step would find: how much, counted up to a limit, `None` when that is not counted; and since when the oldest of it is due.
+/// The work that a step would find: how much, counted up to a limit, `None` when that is not counted; and since when the oldest
+/// of it is due.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     pub count: Option<i64>,
@@ -78,6 +79,7 @@ pub struct Due {
 }
 
 impl Due {
+    /// From the one row of a statement that counts.
     pub(super) fn of(rows: &Rows) -> Due {
         let row = rows.first().expect("one row");
         Due { count: Some(row.get(1)), since: row.optional(2) }
@@ -120,6 +122,7 @@ pub fn begin(step: &str) -> i64 {
     BEGIN.run(&[&step]).first().expect("the inserted row").get(1)
 }
 
+/// The run of this id.
 pub fn run(run: i64) -> Option<Run> {
     let rows = RUN.run(&[&run]);
     rows.first().map(|row| Run { step: row.get(1), has_ended: row.get(2) })

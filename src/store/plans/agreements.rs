@@ -14,9 +14,9 @@ static IN_FORCE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// What was bought and paid since the last anniversary of the agreement, by the account's calendar. Pending orders do not
-// count, nor credits that were voided, or taken back by a change of plan. The anniversary is found once, before the purchases are read, and not
-// for each of them; their losses are looked up separately.
+// The quantity that was bought and paid since the last anniversary of the agreement, by the account's calendar. Pending orders do
+// not count, nor do credits that were voided, or taken back by a change of plan. The anniversary is found once, before the
+// purchases are read, and not for each of them; their losses are looked up separately.
 static BOUGHT: Statement = Statement::by_index(
     "WITH year AS MATERIALIZED (
          SELECT g.plan, (
@@ -82,7 +82,7 @@ static ADD: Statement = Statement::new(
     ],
 );
 
-/// What was agreed with an account about a plan, as its quotes and purchases see it.
+/// The terms that were agreed with an account about a plan, as its quotes and purchases see them.
 #[derive(Clone, Debug)]
 pub struct Agreement {
     pub agreement: i64,

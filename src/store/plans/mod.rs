@@ -109,10 +109,11 @@ pub struct Plan {
     /// The tier that is reached depends on all that was bought in the commitment year.
     pub is_cumulative: bool,
     pub floor_margin: Option<Decimal>,
-    /// What is below the floor is only flagged.
+    /// Whether a price below the floor is only flagged.
     pub flags_only: bool,
 }
 
+/// The plan of this name.
 pub fn plan(plan: &str, snapshot: Snapshot) -> Option<Plan> {
     PLAN.execute(snapshot, &[&plan]).first().map(|row| Plan {
         unit: row.get(1),
@@ -135,7 +136,7 @@ pub fn share(plan: &str) -> bool {
     SHARE.run(&[&plan]).count() == 1
 }
 
-/// What a plan is created with or changed to; `None` keeps what is there.
+/// The terms that a plan is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct PlanTerms<'a> {
     pub unit: Option<&'a str>,
@@ -167,6 +168,7 @@ pub fn is_settled(plan: &str) -> bool {
     IS_SETTLED.run(&[&plan]).first().expect("one row").get(1)
 }
 
+/// The list price of a plan at an instant.
 pub fn list_price(plan: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Option<Decimal> {
     LIST_PRICE.execute(snapshot, &[&plan, &at]).first().map(|row| row.get(1))
 }
@@ -176,11 +178,12 @@ pub fn last_price_at(plan: &str) -> Option<DateTime<Utc>> {
     LAST_PRICE_AT.run(&[&plan]).first().and_then(|row| row.optional(1))
 }
 
+/// Adds a list price of a plan, from an instant on.
 pub fn add_price(plan: &str, from: DateTime<Utc>, list_price: Decimal, now: DateTime<Utc>) {
     ADD_PRICE.run(&[&plan, &from, &list_price, &now]);
 }
 
-/// What one credit costs the provider when so many are bought.
+/// The provider's cost of one credit when `quantity` is bought.
 pub fn unit_cost(plan: &str, quantity: Amount, at: DateTime<Utc>, snapshot: Snapshot) -> Option<Decimal> {
     COST.execute(snapshot, &[&plan, &quantity, &at]).first().map(|row| row.get(1))
 }
@@ -190,6 +193,7 @@ pub fn cost_is_taken(plan: &str, from_quantity: Amount, at: DateTime<Utc>) -> bo
     COST_IS_TAKEN.run(&[&plan, &from_quantity, &at]).first().expect("one row").get(1)
 }
 
+/// Adds the provider's cost of a credit of a plan, from a quantity on.
 pub fn add_cost(plan: &str, from_quantity: Amount, unit_cost: Decimal, now: DateTime<Utc>) {
     ADD_COST.run(&[&plan, &from_quantity, &now, &unit_cost]);
 }
@@ -237,11 +241,12 @@ pub fn tiers_from(plan: &str, at: DateTime<Utc>, snapshot: Snapshot) -> Vec<Tier
         .collect()
 }
 
+/// Ends a version of a tier.
 pub fn end_tier(version: i64, at: DateTime<Utc>) {
     assert_eq!(END_TIER.run(&[&version, &at]).count(), 1, "tier version {version} to end");
 }
 
-/// What a version of a tier says besides its price.
+/// The terms of a version of a tier besides its price.
 #[derive(Clone, Copy)]
 pub struct TierTerms<'a> {
     pub billing_period: Option<&'a str>,
@@ -251,6 +256,7 @@ pub struct TierTerms<'a> {
     pub note: Option<&'a str>,
 }
 
+/// Adds a version of a tier.
 pub fn add_tier(plan: &str, new: &TierVersion, terms: &TierTerms<'_>, now: DateTime<Utc>) {
     let TierTerms { billing_period, commitment, expiry, override_reason, note } = terms;
     ADD_TIER.run(&[
@@ -272,6 +278,7 @@ pub fn add_tier(plan: &str, new: &TierVersion, terms: &TierTerms<'_>, now: DateT
     ]);
 }
 
+/// The next id of a version of a tier.
 pub fn next_tier_id() -> i64 {
     NEXT_TIER_ID.run(&[]).first().expect("one row").get(1)
 }

@@ -165,6 +165,7 @@ pub struct DueLot {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// The lots of a purchase, as they stand at an instant.
 pub fn lots(account: &str, purchase: i64, now: DateTime<Utc>) -> Vec<DueLot> {
     let rows = LOTS.run(&[&account, &purchase, &now]);
     rows.iter()

@@ -25,8 +25,8 @@ static MOVED: Statement = Statement::new(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 
-// The periods that have begun and are not bought, the first one first. A period belongs to the subscription in force when it begins;
-// one whose credits would have expired by now is not bought: nobody could use them.
+// The periods that have begun and are not bought, the first one first. A period belongs to the subscription in force when it
+// begins; one whose credits would have expired by now is not bought: nobody could use them.
 static DUE: Statement = Statement::new(
     concat!(
         "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at, s.currency
@@ -52,7 +52,7 @@ static DUE: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// What a part of a period costs has no price for one credit: that of the subscription is for a whole one. Where the account's row is
+// A part of a period has no price for one credit: that of the subscription is for a whole period. Where the account's row is
 // locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
 static BUY: Statement = Statement::new(
     "WITH bought AS (
@@ -139,7 +139,7 @@ static CHANGED: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-/// What a period came to so far.
+/// The credits and the money of a period so far.
 pub fn moved(account: &str, origin: i64, period: &Period) -> Moved {
     let rows = MOVED.run(&[&account, &origin, &period.starts_at]);
     let row = rows.first().expect("one row");
@@ -250,6 +250,7 @@ pub struct Returned<'a> {
     pub metadata: Option<&'a str>,
 }
 
+/// Writes credits that a change of plan took back.
 pub fn add_return(new: &Returned<'_>, now: DateTime<Utc>) {
     let written = RETURN.run(&[
         &new.account,
@@ -278,7 +279,7 @@ pub fn next_change() -> i64 {
     NEXT_CHANGE.run(&[]).first().expect("one row").get(1)
 }
 
-/// What a change did, as it is to be written.
+/// The effects of a change, as they are to be written.
 pub struct NewChange<'a> {
     pub account: &'a str,
     pub change: i64,
@@ -304,6 +305,7 @@ pub struct NewChange<'a> {
     pub note: Option<String>,
 }
 
+/// Writes a change of plan.
 pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
     let (renewed_currency, renewed_decimals) = new.renewed_money.clone().unzip();
     ADD_CHANGE.run(&[
@@ -335,7 +337,7 @@ pub fn add_change(new: &NewChange<'_>, now: DateTime<Utc>) {
     ]);
 }
 
-/// What a change did. Money has all the decimals of its currency.
+/// The effects of a change. Money has all the decimals of its currency.
 pub struct Changed {
     pub from_plan: Option<String>,
     pub to_plan: String,

@@ -39,7 +39,7 @@ static END: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID],
 );
 
-// What was announced and does not come has ended when it was to begin.
+// A version that was announced and does not come has ended when it was to begin.
 static DROP_ANNOUNCED: Statement = Statement::new(
     "UPDATE credit.subscription SET ended_at = effective_at
      WHERE account = $1 AND unit = $2 AND effective_at > $3 AND ended_at IS DISTINCT FROM effective_at",
@@ -63,7 +63,7 @@ static ADD: Statement = Statement::new(
     ],
 );
 
-// What the tier or the agreement says besides a price. The years of an agreed commitment count from when the agreement begins.
+// The terms of the tier or the agreement besides a price. The years of an agreed commitment count from when the agreement begins.
 static TERMS: Statement = Statement::new(
     "SELECT t.billing_period, CASE
              WHEN g.committed_quantity IS NULL AND g.committed_money IS NULL THEN credit.add_interval($4, t.commitment, a.time_zone)
@@ -93,8 +93,8 @@ macro_rules! months_between {
 }
 pub(super) use months_between;
 
-// Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of March.
-// The months between the two give its number, but for a part of a month.
+// Every period is counted from the anchor: the one on the 31st of January is followed by the 28th of February and the 31st of
+// March. The months between the two give its number, but for a part of a month.
 static PERIOD: Statement = Statement::new(
     concat!(
         "SELECT period.starts_at, period.ends_at,
@@ -141,7 +141,7 @@ static PERIODS_BETWEEN: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, INT4OID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// Which plans a period saw, each with the days that were left when it began.
+// The plans that a period saw, each with the days that were left when it began.
 static SEGMENTS: Statement = Statement::new(
     "SELECT LEAST($5, GREATEST(0, ($4 AT TIME ZONE a.time_zone)::date - (GREATEST(s.effective_at, $3) AT TIME ZONE a.time_zone)::date)),
          s.quantity, s.price
@@ -169,7 +169,8 @@ pub struct Subscription {
     pub is_ending: bool,
 }
 
-/// How the periods of a subscription follow each other: each begins `phase` months and any number of billing periods after `anchor`.
+/// How the periods of a subscription follow each other: each begins `phase` months and any number of billing periods after
+/// `anchor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
     pub anchor: DateTime<Utc>,
@@ -250,6 +251,7 @@ pub struct NewSubscription<'a> {
     pub metadata: Option<&'a str>,
 }
 
+/// Writes a version of a subscription.
 pub fn add(new: &NewSubscription<'_>, now: DateTime<Utc>) {
     let written = ADD.run(&[
         &new.account,
@@ -278,12 +280,13 @@ pub fn add(new: &NewSubscription<'_>, now: DateTime<Utc>) {
     assert_eq!(written.count(), 1, "subscription {} to write", new.subscription);
 }
 
-/// What a tier or an agreement says besides its price.
+/// The terms of a tier or an agreement besides its price.
 pub struct Terms {
     pub billing_period: Option<BillingPeriod>,
     pub committed_until: Option<DateTime<Utc>>,
 }
 
+/// The terms of an agreement or of a version of a tier, for a subscription that begins at an instant.
 pub fn terms(account: &str, agreement: Option<i64>, tier_version: Option<i64>, effective_at: DateTime<Utc>) -> Terms {
     let rows = TERMS.run(&[&account, &agreement, &tier_version, &effective_at]);
     let row = rows.first().expect("an existing account");

@@ -17,7 +17,7 @@ static LONGEST: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID],
 );
 
-// What counts now for a department, and what will. Where something was said about the new path already, that stays.
+// The rules that count for a department now, and those that will. A rule that the new path has already stays.
 static COPY_RULES: Statement = Statement::new(
     "WITH moved AS MATERIALIZED (
          SELECT p.*, $3 || substr(p.department, length($2) + 1) AS path, p.effective_at > $4 OR p.rule = (

@@ -32,7 +32,7 @@ static OF_MEMBER: Statement = Statement::new(
 
 static OF_ACCOUNT: Statement = Statement::new(concat!(rule!("true"), " ORDER BY rule"), &[TEXTOID]);
 
-// What the account's own row said until now counted since ever.
+// The policy in the account's own row counted since ever until now.
 static ADD_BASE: Statement = Statement::new(
     "INSERT INTO credit.pooling (account, rule, pooling, recorded_at, recorded_by)
      SELECT account, nextval('credit.pooling_rule'), pooling, $2, session_user FROM credit.account a
@@ -133,7 +133,7 @@ pub fn seats(account: &str) -> Vec<Seat> {
     SEATS.read(&[&account]).iter().map(seat).collect()
 }
 
-/// What the lots of each owner hold that are in force at an instant; the pool is ''.
+/// The credits that the lots of each owner in force at an instant hold; the pool is ''.
 pub fn held(account: &str, unit: &str, at: DateTime<Utc>) -> HashMap<String, Amount> {
     HELD.read(&[&account, &unit, &at]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }

@@ -31,7 +31,7 @@ static SEATS: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// What the giver's lot says of its department is the giver's, of the receiver's lot the receiver's.
+// The line of the giver's lot has the giver's department, that of the receiver's lot the receiver's.
 static WRITE: Statement = Statement::new(
     "WITH part AS MATERIALIZED (
          SELECT v.part::integer AS part, v.lot, v.amount, v.paid, v.diluted, v.opened
@@ -70,7 +70,7 @@ pub fn seats(account: &str, unit: &str, begin: DateTime<Utc>, now: DateTime<Utc>
     rows.iter().map(seat).collect()
 }
 
-/// What a lot gives.
+/// The credits that a lot gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     pub lot: i64,

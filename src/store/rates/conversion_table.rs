@@ -62,7 +62,7 @@ pub struct UnitHere {
     pub decimals: i16,
     pub rounding: String,
     pub currency: Option<String>,
-    /// What a credit of an abstract unit is worth now.
+    /// The worth of a credit of an abstract unit now.
     pub abstract_fiat: Option<Decimal>,
 }
 

@@ -131,7 +131,7 @@ static USED: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID],
 );
 
-// Waits for whoever else is just using the period: what came before decides the price.
+// Waits for other sessions that are just using the period: earlier usage decides the price.
 static USE: Statement = Statement::new(
     "INSERT INTO credit.rate_usage AS u (account, card, operation, dimensions, tier_scope, period_start, quantity)
      VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
@@ -156,6 +156,7 @@ pub(super) fn terms_of_row(row: &Row<'_>, first: i32) -> Rate {
     }
 }
 
+/// The dimensions that a column holds.
 pub(super) fn dimensions(text: &str) -> Dimensions {
     Dimensions::parse(text).expect("dimensions that were checked when they were written")
 }
@@ -234,7 +235,7 @@ fn drafts_of_rows(rows: Rows) -> Vec<Draft> {
     rows.iter().map(draft).collect()
 }
 
-/// What is prepared for a card.
+/// The drafts that are prepared for a card.
 pub fn drafts(card: &str) -> Vec<Draft> {
     drafts_of_rows(DRAFTS.run(&[&card]))
 }
@@ -259,7 +260,7 @@ pub fn end(rate: i64, ended_at: DateTime<Utc>) {
     assert_eq!(END.run(&[&rate, &ended_at]).count(), 1, "rate {rate} to end");
 }
 
-/// What an account's usage of a rate is counted under.
+/// The counter of an account's usage of a rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter<'a> {
     pub account: &'a str,
@@ -270,7 +271,7 @@ pub struct Counter<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// What the account has used of the rate in the period, as the calling query sees it.
+/// The account's usage of the rate in the period, as the calling query sees it.
 pub fn used(counter: Counter<'_>) -> Amount {
     let Counter { account, card, operation, dimensions, scope, at } = counter;
     let scope = scope.to_string();
@@ -301,7 +302,8 @@ pub fn period(counter: Counter<'_>) -> Period {
     Period { account, card, operation, dimensions: dimensions.to_json(), scope, start }
 }
 
-/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction ends.
+/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction
+/// ends.
 fn count(period: &Period, quantity: Amount) -> Amount {
     let Period { account, card, operation, dimensions, scope, start } = period;
     let rows = USE.run(&[account, card, operation, dimensions, scope, start, &quantity]);

@@ -40,7 +40,7 @@ static CARD_OF_ACCOUNT: Statement = Statement::by_index(
     &[TEXTOID, TIMESTAMPTZOID],
 );
 
-// The notice is a promise to customers everywhere, so its days are not those of whoever's session publishes.
+// The notice is a promise to customers everywhere, so its days are not those of the session that publishes.
 macro_rules! notice_until {
     () => {
         "GREATEST(credit.add_interval($2, notice, 'UTC'), notice_kept_until), COALESCE(notice_kept_until > $2, false)"
@@ -108,6 +108,7 @@ fn card_of_rows(rows: Rows) -> Option<Card> {
     })
 }
 
+/// The card of this name.
 pub fn card(card: &str) -> Option<Card> {
     card_of_rows(CARD.run(&[&card]))
 }
@@ -155,7 +156,7 @@ pub fn read(card: &str, now: DateTime<Utc>) -> Option<Published> {
     published_of_rows(READ.read(&[&card, &now]))
 }
 
-/// What a card is created with or changed to; `None` keeps what is there.
+/// The terms that a card is created with or changed to; `None` keeps what is there.
 pub struct CardTerms<'a> {
     pub unit: Option<&'a str>,
     pub is_default: Option<bool>,
@@ -187,6 +188,7 @@ pub fn other_default_of_unit(unit: &str, card: &str) -> Option<String> {
     DEFAULT_OF_UNIT.run(&[&unit, &card]).first().map(|row| row.get(1))
 }
 
+/// Whether a card has rates, published or not.
 pub fn has_rates(card: &str) -> bool {
     HAS_RATES.run(&[&card]).first().expect("one row").get(1)
 }

@@ -40,8 +40,9 @@ static AS_IT_WILL_BE: Statement = Statement::new(
 );
 
 // The lines of one posting, operation and rate are one priced quantity that several lots paid. Bands of a period count what was
-// used in it before the days asked for, too, so then it is read from the beginning of the year. Credits that were given back count as not used: a part
-// of the price with the same part of the quantity, or with the quantity that was given back, if that is more.
+// used in it before the days asked for, too, so then it is read from the beginning of the year. Credits that were given back
+// count as not used: a part of the price with the same part of the quantity, or with the quantity that was given back, if that is
+// more.
 static USAGE: Statement = Statement::new(
     "SELECT e.account, e.operation, COALESCE(e.dimensions, '{}')::text, round(sum(LEAST(e.quantity - COALESCE(c.quantity, 0),
              CASE WHEN c.given_back > 0 THEN e.quantity * (1 + c.given_back / e.amount) ELSE e.quantity END)), 9),
@@ -66,7 +67,7 @@ pub fn in_force(card: &str, operation: &str, dimensions: &Dimensions, at: DateTi
     rows.first().map(|row| Priced { unit_cost: row.optional(1), rate: terms_of_row(&row, 2) })
 }
 
-/// What one of a unit is worth in money now.
+/// The worth of one of a unit in money now.
 pub fn fiat_per_credit(unit: &str) -> Option<Decimal> {
     FIAT_PER_CREDIT.run(&[&unit]).first().and_then(|row| row.optional(1))
 }
@@ -82,7 +83,8 @@ pub fn as_it_will_be(card: &str) -> Vec<Offer> {
     rows.iter().map(offer).collect()
 }
 
-/// What a card priced in the last days, by account and in the order of use; with what came before in the same year if asked for.
+/// The usage that a card priced in the last days, by account and in the order of use; with what came before in the same year if
+/// asked for.
 pub fn usage(card: &str, days: i32, account: Option<&str>, with_earlier: bool) -> Vec<Use> {
     let rows = USAGE.read(&[&card, &days, &account, &with_earlier]);
     let usage = |row: Row<'_>| Use {

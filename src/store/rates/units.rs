@@ -60,15 +60,17 @@ pub fn ensure_default(now: DateTime<Utc>) {
     ENSURE_DEFAULT.run(&[&DEFAULT_UNIT, &now]);
 }
 
+/// Whether there is a unit of this name.
 pub fn exists(unit: &str) -> bool {
     EXISTS.run(&[&unit]).first().expect("one row").get(1)
 }
 
+/// Whether anything is counted in the unit.
 pub fn is_in_use(unit: &str) -> bool {
     IN_USE.run(&[&unit]).first().expect("one row").get(1)
 }
 
-/// What a unit is created with or changed to; `None` keeps what is there.
+/// The terms that a unit is created with or changed to; `None` keeps what is there.
 #[derive(Clone, Copy, Debug)]
 pub struct UnitTerms<'a> {
     pub decimals: Option<i16>,
@@ -88,6 +90,7 @@ pub struct LockedUnit {
     pub has_value: bool,
 }
 
+/// Locks the unit's row; `None` when there is no such unit.
 pub fn lock(unit: &str) -> Option<LockedUnit> {
     LOCK.run(&[&unit]).first().map(|row| LockedUnit { currency: row.optional(1), has_value: row.get(2) })
 }
@@ -97,11 +100,12 @@ pub fn change(unit: &str, terms: UnitTerms<'_>) {
     assert_eq!(CHANGE.run(&[&unit, &terms.decimals, &terms.rounding, &terms.currency]).count(), 1, "unit {unit} to change");
 }
 
-/// What a credit of the unit is worth, from when on.
+/// The values of a credit of the unit, each from an instant on.
 pub fn values(unit: &str) -> Vec<(DateTime<Utc>, Decimal)> {
     VALUES.run(&[&unit]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }
 
+/// Adds a value of a credit of the unit, from an instant on.
 pub fn add_value(unit: &str, from: DateTime<Utc>, fiat_per_credit: Decimal, now: DateTime<Utc>, note: Option<&str>) {
     ADD_VALUE.run(&[&unit, &from, &fiat_per_credit, &now, &note]);
 }

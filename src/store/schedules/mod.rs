@@ -44,8 +44,8 @@ static LINES: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
-// Of the schedules of plans that ended: what each seat was granted for the last period that was issued, and what lapsed of its lot when
-// the plan was left.
+// Of the schedules of plans that ended: what each seat was granted for the last period that was issued, and what lapsed of its
+// lot when the plan was left.
 static ISSUED_LAST: Statement = Statement::by_index(
     "SELECT p.schedule, COALESCE(c.member, p.member), p.period, p.lot, COALESCE(c.amount, p.original), p.original, l.effective_at,
          CASE WHEN s.ends_lots THEN (SELECT COALESCE(sum(b.expired), 0) FROM credit.breakage b
@@ -90,8 +90,8 @@ static END_SCHEDULE: Statement = Statement::new(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// The row of the period comes first: a period that was issued already brings nothing. What was paid for a part of a period is cut to
-// nine decimals, so that the parts never add up to more. Where seats feed the pool, each lot of a period is a part of it.
+// The row of the period comes first: a period that was issued already brings nothing. What was paid for a part of a period is cut
+// to nine decimals, so that the parts never add up to more. Where seats feed the pool, each lot of a period is a part of it.
 static ISSUE: Statement = Statement::new(
     "WITH period AS (
          INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at, part)
@@ -139,8 +139,8 @@ static COUNT_SEATS: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT4OID, INT8OID, TEXTARRAYOID, NUMERICARRAYOID, TIMESTAMPTZOID],
 );
 
-// $2 the lot that ends, $3 the lot that goes on, $10 the part of the price that goes along. The basis is inherited exactly, unless
-// credits without a price are among what rolls ($11).
+// $2 the lot that ends, $3 the lot that goes on, $10 the part of the price that goes along. The basis is inherited exactly,
+// unless credits without a price are among what rolls ($11).
 static ROLL: Statement = Statement::new(
     "WITH ended AS (
          SELECT p.schedule, p.member AS line, p.period, p.part, p.rolled, p.original, l.*
@@ -185,7 +185,7 @@ static SETTLE: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-/// What decides about a schedule's lots.
+/// The terms that decide about a schedule's lots.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub id: i64,
@@ -193,7 +193,7 @@ pub struct Schedule {
     pub category: String,
     pub priority: i16,
     pub per_member: bool,
-    /// What seats bring is the pool's.
+    /// Whether the credits that seats bring are the pool's.
     pub into_pool: bool,
     pub recorded_at: DateTime<Utc>,
     /// The plan's schedule that it comes from.
@@ -416,8 +416,8 @@ pub fn end(account: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<U
     END_SCHEDULE.run(&[&account, &schedule, &ends_at, &now]).count() == 1
 }
 
-/// Writes the lot of a period, or a part of it that `seats` bring, unless it was issued before; whether it was written. `due_at` is when
-/// it was due.
+/// Writes the lot of a period, or a part of it that `seats` bring, unless it was issued before; whether it was written. `due_at`
+/// is when it was due.
 #[allow(clippy::too_many_arguments)]
 pub fn issue(
     account: &str,

@@ -10,9 +10,9 @@ use crate::store::schedules::{NewSchedule, terms};
 use crate::store::statement::{Rows, Snapshot, Statement};
 use crate::values;
 
-/// What the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that brings. Versions of
-/// a subscription that follow each other on one plan are one stay. Periods are those of the subscription, where the plan declares none; an
-/// account that comes to a plan within one gets its days' part.
+/// The schedules that the subscriptions of the accounts $1 come to at $2: how long each stays on a plan, and which schedules that
+/// brings. Versions of a subscription that follow each other on one plan are one stay. Periods are those of the subscription,
+/// where the plan declares none; an account that comes to a plan within one gets its days' part.
 macro_rules! wanted {
     () => {
         "version AS (
@@ -80,7 +80,8 @@ static SUBSCRIBERS: Statement = Statement::new(
 static GIVES_TO_SEATS: Statement =
     Statement::new("SELECT EXISTS (SELECT FROM credit.plan_schedule WHERE plan = $1 AND per_member)", &[TEXTOID]);
 
-// A stay that goes on longer than it seemed takes its end back; one that is not wanted any more ends now, or where it was to begin.
+// A stay that goes on longer than it seemed takes its end back; one that is not wanted any more ends now, or where it was to
+// begin.
 static ADJUST: Statement = Statement::new(
     concat!(
         "WITH ",
@@ -97,7 +98,7 @@ static ADJUST: Statement = Statement::new(
     &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
-// What an account had of a plan before it left it. A schedule that ended where it began brought nothing.
+// The schedules that an account had of a plan before it left it. A schedule that ended where it began brought nothing.
 static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
@@ -168,7 +169,7 @@ static ALL_ACCOUNTS: Statement = Statement::new(
     &[],
 );
 
-/// What a plan is to grant, beside the terms of a schedule.
+/// The terms of a schedule that a plan is to grant, beside those that every schedule has.
 #[derive(Clone, Copy)]
 pub struct OfPlan<'a> {
     pub plan: &'a str,
@@ -197,11 +198,12 @@ pub fn add(id: i64, of: OfPlan<'_>, new: &NewSchedule<'_>, now: DateTime<Utc>) {
     ADD.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
 }
 
-/// What was declared under a key, with its fingerprint.
+/// The schedule that was declared under a key, with its fingerprint.
 pub fn of_key(plan: &str, key: &str) -> Option<(i64, Vec<u8>)> {
     OF_KEY.run(&[&plan, &key]).first().map(|row| (row.get(1), row.get(2)))
 }
 
+/// Whether the plan has a schedule of this id.
 pub fn exists(plan: &str, schedule: i64) -> bool {
     EXISTS.run(&[&plan, &schedule]).count() == 1
 }
@@ -236,7 +238,7 @@ pub struct Missing {
     pub periods: Option<i32>,
     /// It comes to the plan then; otherwise the plan begins to grant it then.
     pub comes: bool,
-    /// What it had before it left the plan.
+    /// The schedule that it had before it left the plan.
     pub before: Option<Before>,
 }
 

@@ -86,8 +86,8 @@ static KNOWN_LINES: Statement = Statement::by_index(
 
 static FORGET_ACTIVITY: Statement = Statement::new("SELECT pg_catalog.pg_stat_clear_snapshot()", &[]);
 
-// Those that may still write something which happened before the instant: they began before it. Since when another role's transaction
-// runs may be hidden; then it counts if it writes.
+// Those that may still write something which happened before the instant: they began before it. Since when another role's
+// transaction runs may be hidden; then it counts if it writes.
 static OLDER_WRITERS: Statement = Statement::new(
     "SELECT a.pid, COALESCE(a.xact_start, $1) FROM pg_catalog.pg_stat_activity a
      WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
@@ -168,7 +168,7 @@ fn closed_of_row(row: Row<'_>) -> Closed {
     }
 }
 
-/// What came late for closed periods and was recorded between two instants: so much for each of them.
+/// The amounts that came late for closed periods and were recorded between two instants, one for each period.
 pub fn corrections(account: &str, unit: &str, from: DateTime<Utc>, to: DateTime<Utc>, snapshot: Snapshot) -> Vec<(i64, Amount)> {
     CORRECTIONS.execute(snapshot, &[&account, &unit, &from, &to]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }
@@ -178,7 +178,8 @@ pub fn add_correction(account: &str, true_up: i64, posting: i64, occurred_at: Da
     ADD_CORRECTION.run(&[&account, &true_up, &posting, &occurred_at, &amount, &now]);
 }
 
-/// Who began before an instant and has not ended: the process and since when; 0 stands for a prepared transaction.
+/// The oldest transaction that began before an instant and has not ended: its process and since when it runs; 0 stands for a
+/// prepared one.
 pub fn older_writer(at: DateTime<Utc>) -> Option<(i32, DateTime<Utc>)> {
     // The server keeps what it showed before in this transaction.
     FORGET_ACTIVITY.run(&[]);

@@ -1,4 +1,4 @@
-//! What a true-up is computed from: the ledger of the period, what was declared, and what was promised.
+//! The sources of a true-up: the ledger of the period, the declaration, and the promise.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BOOLOID, INT8OID, INTERVALOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
@@ -26,8 +26,9 @@ static ACCOUNTS: Statement = Statement::new(
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-/// What the ledger says of a period. Nothing is recorded before it happened: that lets the index on recorded_at serve. What an adjustment
-/// corrects is usage. Lots that have expired and that nobody swept count as expired, but for those that roll over.
+/// The sums of a period in the ledger. Nothing is recorded before it happened: that lets the index on recorded_at serve. An
+/// adjustment corrects usage, and counts as that. Lots that have expired and that nobody swept count as expired, but for those
+/// that roll over.
 macro_rules! ledger {
     ($lines:literal) => {
         concat!(
@@ -144,7 +145,7 @@ static ISSUED_TO_MEMBERS: Statement = Statement::by_index(
 /// The shortest period that is trued up: a day, in microseconds.
 pub const SHORTEST: i64 = 86_400_000_000;
 
-/// What the ledger says of an account's period.
+/// The sums of an account's period in the ledger.
 #[derive(Clone, Debug)]
 pub struct Sums {
     pub account: String,
@@ -166,7 +167,7 @@ pub struct Sums {
     pub refresh_at: Option<DateTime<Utc>>,
 }
 
-/// What is declared of an account's true-up.
+/// The declaration of an account's true-up.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     pub cycle: Option<Cycle>,
@@ -180,7 +181,7 @@ pub struct Terms {
     pub grant_shortfall: bool,
 }
 
-/// What is to be declared; `None` keeps what is there.
+/// The terms that are to be declared; `None` keeps what is there.
 #[derive(Clone, Copy, Default)]
 pub struct NewTerms<'a> {
     pub every: Option<Interval>,
@@ -207,7 +208,7 @@ pub struct Commitment {
     pub currency: String,
 }
 
-/// What a whole period of a schedule costs.
+/// The price of a whole period of a schedule.
 #[derive(Clone, Debug)]
 pub struct SchedulePrice {
     pub schedule: i64,
@@ -230,7 +231,7 @@ pub fn accounts(
     }
 }
 
-/// What the ledger says of the period, of all the accounts at once, in the order of their names.
+/// The sums of the period in the ledger, of all the accounts at once, in the order of their names.
 pub fn sums(
     accounts: &[&str],
     unit: Option<&str>,
@@ -268,7 +269,7 @@ fn sums_of_row(row: Row<'_>) -> Result<Sums> {
     })
 }
 
-/// What is declared; the defaults where nothing is.
+/// The terms that are declared; the defaults where nothing is.
 pub fn terms(account: &str, unit: &str, snapshot: Snapshot) -> Terms {
     let treatment =
         |row: &Row<'_>, column| Treatment::of_name(&row.get::<String>(column)).expect("a treatment that the table allows");
@@ -325,13 +326,13 @@ pub fn commitments(account: &str, unit: &str, from: DateTime<Utc>, to: DateTime<
     AGREEMENTS.execute(snapshot, &[&account, &unit, &from, &to]).iter().map(commitment).collect()
 }
 
-/// What the schedules of an account cost, where that was said.
+/// The prices of an account's schedules, where they were said.
 pub fn schedule_prices(account: &str, unit: &str, snapshot: Snapshot) -> Vec<SchedulePrice> {
     let price = |row: Row<'_>| SchedulePrice { schedule: row.get(1), amount: row.get(2), paid: row.get(3), currency: row.get(4) };
     SCHEDULE_PRICES.execute(snapshot, &[&account, &unit]).iter().map(price).collect()
 }
 
-/// What a schedule of members issued for the periods that began then.
+/// The amounts that a schedule of members issued for the periods that began then.
 pub fn issued_to_members(account: &str, schedule: i64, from: DateTime<Utc>, to: DateTime<Utc>, snapshot: Snapshot) -> Amount {
     ISSUED_TO_MEMBERS.execute(snapshot, &[&account, &schedule, &from, &to]).first().expect("one row").get(1)
 }

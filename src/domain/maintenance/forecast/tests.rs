@@ -1,4 +1,4 @@
-//! What the forecast must say.
+//! Tests of the forecast.
 
 use super::*;
 use crate::domain::calendar::tests::Ahead;

@@ -23,7 +23,7 @@ struct Plain {
     money_decimals: u32,
 }
 
-/// What is sold, and its price before it is rounded, in 10^-4 of the money for the smallest quantity.
+/// The quantity that is sold, and its price before it is rounded, in 10^-4 of the money for the smallest quantity.
 struct Sold {
     step: usize,
     quantity: i128,

@@ -10,7 +10,7 @@ pub struct NextTier {
     pub tier: usize,
     /// How many more credits reach it.
     pub more: Amount,
-    /// What the quantity that reaches it costs.
+    /// The price of the quantity that reaches it.
     pub total: Amount,
 }
 
@@ -40,7 +40,8 @@ impl PriceList {
         candidates.find(|(_, price)| *price < total)
     }
 
-    /// The most credits that a budget buys; `None` when it buys nothing, or everything (a last step, or free credits, without an end).
+    /// The most credits that a budget buys; `None` when it buys nothing, or everything (a last step, or free credits, without an
+    /// end).
     pub fn buys(&self, budget: Amount, before: Amount) -> Option<Amount> {
         let step = 10_i128.pow(MAX_DECIMALS - self.unit_decimals);
         let costs_at_most = |steps: i128| -> bool {
@@ -60,7 +61,8 @@ impl PriceList {
         if fits == limit { None } else { Amount::from_nanos(fits * step) }
     }
 
-    /// The quantities, in steps of the unit's last decimal, at which a part begins whose totals only grow. Those of bundles grow throughout.
+    /// The quantities, in steps of the unit's last decimal, at which a part begins whose totals only grow. Those of bundles grow
+    /// throughout.
     fn starts(&self, before: Amount, step: i128) -> Vec<i128> {
         let bounds = self.tiers.iter().filter(|_| self.model != Model::Package);
         let bounds = bounds.map(|tier| (tier.from.nanos() - before.nanos()).div_euclid(step));

@@ -107,7 +107,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 }
 
 proptest! {
-    /// What is said to hold between two instants does, and what comes with the next rule is as if all were made at once.
+    /// A policy that is said to hold between two instants does, and the next rule takes effect as if all were made at once.
     #[test]
     fn a_resolution_holds_as_long_as_it_says(rules in prop::collection::vec(any_rule(), 0..12), path in "(a|b)(/(a|b))?", second in 0_i64..9) {
         let policy = Policy::new(Pooled, rules.clone());

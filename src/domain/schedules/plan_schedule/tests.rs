@@ -1,4 +1,4 @@
-//! What plans may bring in all, whatever an account changes.
+//! Tests of the most that plans may bring in all, whatever an account changes.
 
 use super::*;
 use crate::domain::calendar::tests::{Ahead, date};
@@ -118,7 +118,8 @@ fn a_year_in_advance_counts_for_its_months() {
         let due = due(&monthly, &line, &[before], Vec::new(), date(2027, 1, 1), &CALENDAR);
         due.lots.iter().map(|lot| (lot.effective_at, lot.granted)).collect::<Vec<_>>()
     };
-    // 10 a day are there, and 10 a day are due in February and May: then a little in shorter months, and all of it in the next year.
+    // 10 a day are there, and 10 a day are due in February and May: then a little in shorter months, and all of it in the next
+    // year.
     let expected: Vec<_> =
         [(2, 30), (4, 10), (6, 10), (9, 10), (11, 10)].map(|(month, more)| (date(2026, month, 1), whole(more))).into();
     let found = granted(vec![left]);
@@ -160,12 +161,13 @@ fn periods_within_a_day_are_measured_by_the_time() {
     assert_eq!(share(hour, (date(2026, 6, 2), date(2026, 6, 3)), Measure::Days, &CALENDAR), Fraction::zero());
 }
 
-/// The number of hours after the change before, a plan's credits a month, its price in cents, and how much of what there is lapses in percent.
+/// The number of hours after the change before, a plan's credits a month, its price in cents, and how much of what there is
+/// lapses in percent.
 type Change = (i64, i64, i64, i64);
 
 proptest! {
-    /// A model that looks at every day by itself: on each the account has at most what the best plan until then brings for a day, and has
-    /// paid at least what the plans cost on the days on which it held them.
+    /// A model that looks at every day by itself: on each the account has at most what the best plan until then brings for a day,
+    /// and has paid at least what the plans cost on the days on which it held them.
     #[test]
     fn plans_bring_each_day_once_and_are_paid_for_each(
         ahead in -11_i64..12, keeps in any::<bool>(), first in (1_i64..20_000, 0_i64..20_000),

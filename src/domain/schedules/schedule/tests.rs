@@ -1,4 +1,4 @@
-//! What schedules must bring.
+//! Tests of the lots that schedules bring.
 
 use super::*;
 use crate::domain::calendar::tests::{Ahead, date};

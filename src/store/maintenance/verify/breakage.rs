@@ -2,6 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'what is taken back of an expiry is debited at once' AS invariant, r.account, r.lot, (- r.amount)::text,
          COALESCE(d.kind || ' ' || d.amount, 'nothing') || ' after line ' || r.line || ' of posting ' || r.posting

@@ -2,7 +2,8 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-// What is counted belongs to the latest period in which there was something to count.
+// A count belongs to the latest period in which there was something to count.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH caps AS MATERIALIZED (
          SELECT c.*, s.allowance, s.used, s.period_start, s.count, s.last

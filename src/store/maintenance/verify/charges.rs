@@ -2,6 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'a charge keeps its quantity, and a rate of its operation that was in effect' AS invariant, e.account, e.lot,
          COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),

@@ -1,8 +1,10 @@
-//! The proof of corrections and of what lots hand on: what was given back is what the ledger says, line by line and within its bounds.
+//! The proof of corrections and of what lots hand on: what was given back is what the ledger says, line by line and within its
+//! bounds.
 
 use crate::store::maintenance::verify::Invariants;
 
 // Several lines of one usage that got credits back are one sum: a correction names the usage and the lot, not the line.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH adjustment AS MATERIALIZED (
          SELECT account, posting, lot, corrects, amount, COALESCE(quantity, 0) * sign(amount) AS quantity, member, department, operation, rate, dimensions

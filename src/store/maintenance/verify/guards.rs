@@ -1,6 +1,7 @@
 //! The guards of the books, against their list: triggers, checks, keys, columns, and how functions and tables are set up.
 //!
-//! The list is src/store/verify/guards.txt: what the catalog of a fresh installation says. A test compares the two, and `scripts/guards.sh` writes it.
+//! The list is src/store/verify/guards.txt: what the catalog of a fresh installation says. A test compares the two, and
+//! `scripts/guards.sh` writes it.
 
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID};
 use pgrx::prelude::*;
@@ -20,8 +21,8 @@ pub struct Guard {
     pub found: Option<String>,
 }
 
-// Functions in the schema that the extension was installed into stand without it. Overloads of a function share a line. Some servers name
-// the library with the directory it is in.
+// Functions in the schema that the extension was installed into stand without it. Overloads of a function share a line. Some
+// servers name the library with the directory it is in.
 static GUARDS: Statement = Statement::new(
     "WITH owner AS MATERIALIZED (
          SELECT relowner AS owner FROM pg_class WHERE oid = 'credit.entry'::regclass

@@ -2,8 +2,9 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-// Each line's lot is looked up: the planner takes account and lot for independent, and would join lines and lots by account alone. Of the
-// lines only those that may be wrong are kept.
+// Each line's lot is looked up: the planner takes account and lot for independent, and would join lines and lots by account
+// alone. Of the lines only those that may be wrong are kept.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH doubtful AS MATERIALIZED (
          SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.occurred_at, e.recorded_at, l.*

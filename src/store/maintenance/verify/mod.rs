@@ -1,5 +1,5 @@
-//! The proof of the books: each invariant is a query that returns what violates it. All of them see what the calling query sees, so one
-//! instant. A file has the invariants of one kind of rows.
+//! The proof of the books: each invariant is a query that returns what violates it. All of them see what the calling query sees,
+//! so one instant. A file has the invariants of one kind of rows.
 
 mod breakage;
 mod caps;
@@ -62,7 +62,8 @@ impl Scoped {
     }
 }
 
-/// Invariants of one kind of rows. The query returns the columns of a violation; it takes the account, NULL for all of them, and the time.
+/// Invariants of one kind of rows. The query returns the columns of a violation; it takes the account, NULL for all of them, and
+/// the time.
 struct Invariants(Scoped);
 
 impl Invariants {
@@ -70,7 +71,8 @@ impl Invariants {
         Invariants(Scoped::new(sql, &[TEXTOID, TIMESTAMPTZOID]))
     }
 
-    /// For a query that joins only rows of the account with each other: an account may have very many, of which the planner expects a few.
+    /// For a query that joins only rows of the account with each other: an account may have very many, of which the planner
+    /// expects a few.
     const fn in_bulk(sql: &'static str) -> Invariants {
         let Scoped { of_one, of_all } = Scoped::new(sql, &[TEXTOID, TIMESTAMPTZOID]);
         Invariants(Scoped { of_one: of_one.and_in_bulk(), of_all })

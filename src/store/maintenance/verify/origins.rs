@@ -3,6 +3,7 @@
 use crate::store::maintenance::verify::Invariants;
 
 // Credits that were added to a lot later carry no price, so what moves out of such a lot may cost less than its basis says.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH brought AS NOT MATERIALIZED (
          SELECT l.*, e.kind, e.recorded_at AS line_recorded_at, e.recorded_by AS line_recorded_by, e.metadata AS line_metadata, e.posting

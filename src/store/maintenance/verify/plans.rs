@@ -1,10 +1,11 @@
-//! The proof of the sales of plans: what was voided of them, what a change renewed first, and what a dearer plan charges without credits.
+//! The proof of the sales of plans: what was voided of them, what a change renewed first, and what a dearer plan charges without
+//! credits.
 
 use crate::store::maintenance::verify::Invariants;
 
-// The credits that a plan's schedule brought a seat for a stretch of time, against the days of that stretch, and against the credits left of
-// plans before. It counts by days, so it leaves periods within a day out. It proves plans with one schedule for the seat only: of several
-// schedules each takes its part of the credits that were left.
+/// The credits that a plan's schedule brought a seat for a stretch of time, against the days of that stretch, and against the
+/// credits left of plans before. It counts by days, so it leaves periods within a day out. It proves plans with one schedule for
+/// the seat only: of several schedules each takes its part of the credits that were left.
 pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
     "WITH brought AS (
          SELECT s.account, s.unit, s.schedule, s.plan_since, s.starts_at, s.ends_at, s.amount, s.proration, p.lot, COALESCE(c.member, p.member) AS seat,
@@ -43,6 +44,7 @@ pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
      FROM due d WHERE d.granted > GREATEST(d.share, 0) + d.least",
 );
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'what is voided is in the ledger, with its price' AS invariant, COALESCE(v.account, e.account), COALESCE(v.lot, e.lot),
          COALESCE((- e.amount) || ', ' || e.granted || ' of them granted, for ' || e.paid || ' of lot ' || e.origin, 'nothing') || ' in posting ' || COALESCE(v.posting, e.posting),

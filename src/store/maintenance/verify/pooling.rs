@@ -2,6 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH rules AS MATERIALIZED (
          SELECT *, num_nonnulls(agreement, member, department) = 0 AS of_account FROM credit.pooling WHERE $1 IS NULL OR account = $1

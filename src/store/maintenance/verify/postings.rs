@@ -2,6 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot, count(*) || ' lines',
          concat_ws(' ', min(line), 'to', max(line), 'in posting', posting, 'recorded', min(recorded_at), max(recorded_at), min(recorded_by), max(recorded_by)) AS found

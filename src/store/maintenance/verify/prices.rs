@@ -1,4 +1,5 @@
-//! The proof of prices: each is in a currency that exists and can be paid in it. SQL knows no currencies, so it is told of those that occur.
+//! The proof of prices: each is in a currency that exists and can be paid in it. SQL knows no currencies, so it is told of those
+//! that occur.
 
 use pgrx::pg_sys::{INT4ARRAYOID, TEXTARRAYOID, TEXTOID};
 
@@ -17,7 +18,8 @@ static CURRENCIES: Scoped = Scoped::new(
     &[TEXTOID],
 );
 
-// A lot that another one gave (parent), and one that a schedule brought for a part of a period, have a part of a price, which may be finer.
+// A lot that another one gave (parent), and one that a schedule brought for a part of a period, have a part of a price, which may
+// be finer.
 static VIOLATIONS: Scoped = Scoped::new(
     "WITH known AS MATERIALIZED (
          SELECT * FROM unnest($2::text[], $3::integer[]) AS k (currency, decimals)
@@ -44,7 +46,7 @@ static VIOLATIONS: Scoped = Scoped::new(
     &[TEXTOID, TEXTARRAYOID, INT4ARRAYOID],
 );
 
-/// What is wrong with prices and currencies, of one account or of all.
+/// The violations in prices and currencies, of one account or of all.
 pub fn violations(account: Option<&str>) -> Vec<Violation> {
     let named: Vec<String> = CURRENCIES.read(account, &[&account]).iter().map(|row| row.get(1)).collect();
     let known = named.into_iter().filter_map(|code| currency::decimals(&code).map(|decimals| (code, decimals as i32)));

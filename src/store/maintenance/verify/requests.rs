@@ -2,7 +2,9 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-// A call that waits for locks in between records its posting later than its request. A debit under a key that posted nothing returned 0.
+// A call that waits for locks in between records its posting later than its request. A debit under a key that posted nothing
+// returned 0.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'a request returned what it made' AS invariant, r.account, NULL::bigint AS lot, r.function || ' at ' || r.recorded_at,
          COALESCE('at ' || made.recorded_at, 'nothing') || ' with id ' || r.result || ' under key ' || r.key AS found

@@ -3,6 +3,7 @@
 use crate::store::consumption::rollup::with_value;
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     concat!(
         "WITH line AS MATERIALIZED (

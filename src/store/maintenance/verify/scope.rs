@@ -1,7 +1,8 @@
-//! The two texts of a statement of the proof: of one account, which reaches the account's rows by their indexes, and of all accounts.
+//! The two texts of a statement of the proof: of one account, which reaches the account's rows by their indexes, and of all
+//! accounts.
 //!
-//! A kept plan must serve every value, so `$1 IS NULL OR account = $1` would read all rows in both cases. The texts are made of the
-//! written one: "of one" keeps the comparison alone, "of all" has no condition in its place.
+//! A kept plan must serve every value, so `$1 IS NULL OR account = $1` would read all rows in both cases. The texts are made of
+//! the written one: "of one" keeps the comparison alone, "of all" has no condition in its place.
 
 /// How the condition begins that limits a table's rows to the account.
 const CONDITION: &str = "$1 IS NULL OR ";

@@ -3,6 +3,7 @@
 use crate::store::maintenance::verify::Invariants;
 
 // A member who had a seat once has the instant of it for good.
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'only a seat brings what schedules give to members', g.account, g.lot, 'a seat of ' || g.member, 'none'
      FROM (SELECT account, member, lot FROM credit.schedule_period WHERE member <> '' AND rolled = 0 AND ($1 IS NULL OR account = $1)

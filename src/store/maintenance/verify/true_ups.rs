@@ -2,6 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
+/// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'what is due of a closed period is the sum of its lines' AS invariant, c.account, NULL::bigint, c.amount_due::text, n.due::text
      FROM credit.true_up c CROSS JOIN LATERAL (
