@@ -52,7 +52,8 @@ CREATE FUNCTION credit.add_interval(at timestamptz, length interval, time_zone t
         WHEN months = 0 AND days = 0 THEN at + length
         ELSE (at AT TIME ZONE time_zone + calendar) AT TIME ZONE time_zone + (length - calendar)
     END
-    FROM (SELECT (EXTRACT(year FROM length) * 12 + EXTRACT(month FROM length))::integer, EXTRACT(day FROM length)::integer) AS l (months, days),
+    FROM (SELECT (EXTRACT(year FROM length) * 12 + EXTRACT(month FROM length))::integer,
+            EXTRACT(day FROM length)::integer) AS l (months, days),
         LATERAL pg_catalog.make_interval(months => months, days => days) AS calendar
 $$;
 COMMENT ON FUNCTION credit.add_interval(timestamptz, interval, text) IS

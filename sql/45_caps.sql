@@ -208,9 +208,12 @@ CREATE FUNCTION credit.cap_spent_by_step(of_account text, of_cap bigint, since t
     SELECT CASE WHEN c.rolling IS NOT NULL THEN c.anchor + make_interval(secs =>
                 floor(EXTRACT(epoch FROM s.used_at - c.anchor) / EXTRACT(epoch FROM c.step)) * EXTRACT(epoch FROM c.step))
             WHEN s.used_at < c.first_ends_at THEN since
-            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, s.used_at) AS p) END, sum(s.amount)
-    FROM (SELECT k.*, a.time_zone, (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
-            FROM credit.cap k JOIN credit.account a ON a.account = k.account WHERE k.account = of_account AND k.cap = of_cap OFFSET 0) AS c,
+            ELSE (SELECT p.starts_at FROM credit.cap_period(c.anchor, c.every, NULL, NULL, c.time_zone, s.used_at) AS p) END,
+        sum(s.amount)
+    FROM (SELECT k.*, a.time_zone,
+                (SELECT p.ends_at FROM credit.cap_period(k.anchor, k.every, NULL, NULL, a.time_zone, since) AS p) AS first_ends_at
+            FROM credit.cap k JOIN credit.account a ON a.account = k.account
+            WHERE k.account = of_account AND k.cap = of_cap OFFSET 0) AS c,
         credit.cap_spending AS s
     WHERE s.account = of_account AND s.cap = of_cap AND s.used_at >= since
         -- A correction comes after its debit by posting, so that the older part of the ledger need not be read.

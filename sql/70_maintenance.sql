@@ -96,7 +96,8 @@ BEGIN
                 END IF;
             END;
             COMMIT;
-            EXIT WHEN handled IS NULL OR handled OPERATOR(pg_catalog.=) 0 OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) ends_at;
+            EXIT WHEN handled IS NULL OR handled OPERATOR(pg_catalog.=) 0
+                OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) ends_at;
         END LOOP;
         PERFORM credit.end_maintenance(run, problem);
         COMMIT;

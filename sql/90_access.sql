@@ -393,7 +393,8 @@ DECLARE
         SELECT format('GRANT %s ON %s %s TO %s', r.privilege, r.kind, r.object, role.name)
         FROM credit.access_rule r
         JOIN (SELECT 'public' AS level, 'PUBLIC' AS name
-              UNION SELECT a.level, quote_ident(a.role_now) FROM credit.access a WHERE a.state IN ('granted', 'granted in part', 'renamed')) AS role
+              UNION SELECT a.level, quote_ident(a.role_now) FROM credit.access a
+              WHERE a.state IN ('granted', 'granted in part', 'renamed')) AS role
             ON role.level = r.level
         WHERE objects IS NULL OR r.kind || ' ' || r.object = ANY (objects));
 BEGIN

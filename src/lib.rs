@@ -1,6 +1,7 @@
 //! pg_credit: a credit economy inside PostgreSQL.
 //!
-//! A feature has one noun, which names it on every floor; `tests/lint/floors.txt` and `tests/lint/nouns.txt` have the lists. From the top:
+//! A feature has one noun, which names it on every floor; `tests/lint/floors.txt` and `tests/lint/nouns.txt` have the lists. From
+//! the top:
 //!
 //! - [`install`]: the SQL files, in the order in which they are installed
 //! - [`api`]: the SQL functions: check arguments, call, map errors

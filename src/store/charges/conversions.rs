@@ -24,7 +24,8 @@ static WRITE: Statement = Statement::new(
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
-         SELECT l.account, p.opened, $8, l.member, l.category, l.source, l.priority, p.got, p.paid, l.currency, trim_scale(p.paid / p.got),
+         SELECT l.account, p.opened, $8, l.member, l.category, l.source, l.priority, p.got, p.paid, l.currency,
+             trim_scale(p.paid / p.got),
              l.applies_to, l.effective_at, l.expires_at, l.lot, COALESCE($10::jsonb, l.metadata), $11, session_user, true
          FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot
      ), slot AS (

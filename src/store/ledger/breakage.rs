@@ -34,7 +34,8 @@ static EXPIRE: Statement = Statement::by_index(
 macro_rules! would_have_paid {
     () => {
         "l.account = $1 AND l.unit = $2 AND (COALESCE(l.member, '') = $3 OR ($5 AND COALESCE(l.member, '') = ''))
-         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6 AND COALESCE(l.expires_at, 'infinity') > $6"
+         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6
+             AND COALESCE(l.expires_at, 'infinity') > $6"
     };
 }
 
@@ -56,7 +57,8 @@ static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
              b.expired - b.taken_back, b.posting
-         FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a ON a.account = b.account
+         FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a
+             ON a.account = b.account
          WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7 AND b.expired > b.taken_back AND ",
         would_have_paid!(),
         " AND ",
@@ -119,7 +121,8 @@ static TOO_LATE: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, loss.expires_at, ",
         grace_ends!("loss.expires_at"),
-        " FROM (SELECT b.lot, b.expires_at FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7
+        " FROM (SELECT b.lot, b.expires_at FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6
+            AND b.expires_at <= $7
              UNION ALL
              SELECT o.lot, o.expires_at FROM credit.lot o WHERE o.account = $1 AND o.unit = $2 AND NOT o.closed
                  AND COALESCE(o.expires_at, 'infinity') <= $7
@@ -149,7 +152,8 @@ static TAKE_BACK: Statement = Statement::by_index(
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, corrects,
          recorded_by, posted)
-     SELECT t.account, $2, $3 + 2 * (t.part::integer - 1), 'expiry_reversal', t.amount, t.lot, l.member, m.department, t.expires_at, $6,
+     SELECT t.account, $2, $3 + 2 * (t.part::integer - 1), 'expiry_reversal', t.amount, t.lot, l.member, m.department,
+         t.expires_at, $6,
          t.posting, session_user, true
      FROM taken t JOIN credit.lot l ON l.account = t.account AND l.lot = t.lot
      LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member",

@@ -45,13 +45,16 @@ static TAKE: Statement = Statement::by_index(
 );
 
 // A line that ends a lot's life belongs to the lot's owner.
-// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it. A lot that got
+// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it. A lot
+// that got
 // credits without a price along has a cost basis of its own: as many of its credits were bought as its price bought there.
 static VOID: Statement = Statement::by_index(
     "WITH RECURSIVE descent AS (
-         SELECT l.lot, l.parent, l.unit, l.granted, l.paid, l.cost_basis, 0 AS steps FROM credit.lot l WHERE l.account = $1 AND l.lot = $2
+         SELECT l.lot, l.parent, l.unit, l.granted, l.paid, l.cost_basis, 0 AS steps FROM credit.lot l WHERE l.account = $1
+             AND l.lot = $2
          UNION ALL
-         SELECT p.lot, p.parent, p.unit, p.granted, p.paid, p.cost_basis, d.steps + 1 FROM descent d JOIN credit.lot p ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
+         SELECT p.lot, p.parent, p.unit, p.granted, p.paid, p.cost_basis, d.steps + 1 FROM descent d JOIN credit.lot p
+             ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
      ), line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
              recorded_by, metadata, posted)
@@ -63,7 +66,8 @@ static VOID: Statement = Statement::by_index(
      )
      INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid)
      SELECT $1, line.posting, $2, origin.lot, $3, CASE WHEN own.cost_basis = origin.cost_basis THEN $6
-         ELSE LEAST($6, trim_scale(round($7 * origin.granted / NULLIF(origin.paid, 0), (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END, $7
+         ELSE LEAST($6, trim_scale(round($7 * origin.granted / NULLIF(origin.paid, 0),
+             (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END, $7
      FROM line, (SELECT d.cost_basis FROM descent d WHERE d.steps = 0) AS own,
          (SELECT d.lot, d.unit, d.granted, d.paid, d.cost_basis FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, INT8OID],
@@ -84,7 +88,8 @@ static DEBIT_BATCH: Statement = Statement::new(
          $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb
      FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
          $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[])
-         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate, dimensions)",
+         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate,
+             dimensions)",
     &[
         TEXTARRAYOID,
         INT8ARRAYOID,

@@ -39,7 +39,8 @@ static REOPEN: Statement =
 // two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any
 // will do, and sorting them would be most of the work.
 static DUE: Statement = Statement::by_index(
-    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1
+        AND NOT EXISTS (SELECT FROM credit.schedule_period p
          WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
      ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
     &[TIMESTAMPTZOID, INT4OID],
@@ -54,7 +55,8 @@ static DUE_OF_ACCOUNT: Statement = Statement::by_index(
 
 static EMPTY: Statement = Statement::new(
     "SELECT l.account, l.lot FROM credit.lot l
-     WHERE NOT l.closed AND NOT EXISTS (SELECT FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot AND s.remaining > 0)
+     WHERE NOT l.closed AND NOT EXISTS (SELECT FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot
+         AND s.remaining > 0)
      ORDER BY l.account, l.lot LIMIT $1",
     &[INT4OID],
 );
@@ -119,7 +121,8 @@ static MOVE: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT account, $3, unit, member, category, source, priority, $4, CASE WHEN $8 = paid THEN paid ELSE $8 END, currency,
-             CASE WHEN $9 THEN trim_scale($8 / $4) ELSE cost_basis END, applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
+             CASE WHEN $9 THEN trim_scale($8 / $4) ELSE cost_basis END, applies_to, effective_at, $5, lot,
+                 COALESCE($6::jsonb, metadata), $7, session_user, true
          FROM credit.lot WHERE account = $1 AND lot = $2
          RETURNING member, granted
      ), slot AS (
@@ -150,7 +153,8 @@ static RETURN: Statement = Statement::new(
          recorded_by, posted)
      SELECT $1, $8, v.line, v.kind, v.amount, v.lot, l.member,
          (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = l.member), $5, $5, session_user, true
-     FROM left_behind l, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
+     FROM left_behind l, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount,
+         lot)",
     &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID, INT8OID],
 );
 

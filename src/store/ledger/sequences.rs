@@ -54,10 +54,12 @@ pub(in crate::store) use taken;
 static NEWEST: Statement = Statement::in_stretches(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry
-             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid)
+             WHERE ctid >= (SELECT format('(%s,0)',
+                 GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid)
          UNION ALL
          SELECT 'credit.lot_id', max(lot) FROM credit.lot
-             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
+             WHERE ctid >= (SELECT format('(%s,0)',
+                 GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
      WHERE b.id IS NOT NULL",
     &[],
 );
@@ -122,7 +124,8 @@ thread_local! {
     static KNOWN: Cell<Known> = const { Cell::new(Known { postings: pg_sys::InvalidOid, last: [0, 0] }) };
 }
 
-/// The next id of a sequence, which nobody else has. The transaction has an id of its own before: who waits for all transactions that began
+/// The next id of a sequence, which nobody else has. The transaction has an id of its own before: who waits for all transactions
+/// that began
 /// before some id of a posting was taken waits for this one too. Raises 55000 where the sequence is behind the books.
 pub fn next(sequence: Sequence) -> i64 {
     check_once();
@@ -158,7 +161,8 @@ pub fn check_once() {
     KNOWN.set(Known { postings, last: [0, 0] });
 }
 
-/// An id that was just taken and is not written yet: it is higher than the one before, or the sequence was set back. Raises 55000 where the
+/// An id that was just taken and is not written yet: it is higher than the one before, or the sequence was set back. Raises 55000
+/// where the
 /// books have such an id or a higher one. Where they have none, a sequence that had been set too far ahead was put right.
 pub fn check_next(sequence: Sequence, id: i64) {
     let mut known = KNOWN.get();

@@ -39,7 +39,8 @@ static LINES: Statement = Statement::by_index(
          FROM credit.schedule WHERE account = $1 AND NOT per_member
          UNION ALL
          SELECT s.schedule, m.member, m.seated_at, s.into_pool
-         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL WHERE s.account = $1 AND s.per_member
+         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL
+             WHERE s.account = $1 AND s.per_member
      ) v ORDER BY v.schedule, v.member",
     &[TEXTOID],
 );
@@ -53,7 +54,8 @@ static ISSUED_LAST: Statement = Statement::by_index(
      FROM credit.schedule s
      CROSS JOIN LATERAL (SELECT max(o.period) AS period FROM credit.schedule_period o
          WHERE o.account = s.account AND o.schedule = s.schedule AND o.rolled = 0) AS last
-     JOIN credit.schedule_period p ON p.account = s.account AND p.schedule = s.schedule AND p.period = last.period AND p.rolled = 0
+     JOIN credit.schedule_period p ON p.account = s.account AND p.schedule = s.schedule AND p.period = last.period
+         AND p.rolled = 0
      JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
      LEFT JOIN credit.schedule_seat c ON s.into_pool AND c.account = p.account AND c.schedule = p.schedule AND c.period = p.period
          AND c.lot = p.lot
@@ -96,10 +98,12 @@ static ISSUE: Statement = Statement::new(
     "WITH period AS (
          INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at, part)
          VALUES ($1, $3, $4, $5, 0, $2, $6, $10, $11, CASE WHEN $12 THEN (SELECT COALESCE(max(o.part) + 1, 0)
-             FROM credit.schedule_period o WHERE o.account = $1 AND o.schedule = $3 AND o.member = $4 AND o.period = $5) ELSE 0 END)
+             FROM credit.schedule_period o WHERE o.account = $1 AND o.schedule = $3 AND o.member = $4 AND o.period = $5)
+                 ELSE 0 END)
          ON CONFLICT DO NOTHING RETURNING schedule
      ), price AS (
-         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000, s.amount) * 0.000000001) END AS part
+         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000,
+             s.amount) * 0.000000001) END AS part
          FROM period JOIN credit.schedule s ON s.account = $1 AND s.schedule = period.schedule
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,

@@ -17,13 +17,17 @@ macro_rules! wanted {
     () => {
         "version AS (
              SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at,
-                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase), a.time_zone) END AS anchor,
-                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at, false) AS goes_on
+                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase),
+                     a.time_zone) END AS anchor,
+                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at,
+                     false) AS goes_on
              FROM credit.subscription s JOIN credit.account a ON a.account = s.account
              WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
              WINDOW one_by_one AS (PARTITION BY s.account, s.unit ORDER BY s.effective_at, s.subscription)
          ), stay AS (
-             SELECT v.account, v.plan, min(v.effective_at) AS since, (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor, NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
+             SELECT v.account, v.plan, min(v.effective_at) AS since,
+                 (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor,
+                 NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
              FROM (SELECT v.*, count(*) FILTER (WHERE NOT v.goes_on)
                        OVER (PARTITION BY v.account, v.unit ORDER BY v.effective_at, v.subscription) AS number FROM version v) v
              GROUP BY v.account, v.unit, v.plan, v.number
@@ -40,12 +44,16 @@ macro_rules! wanted {
 macro_rules! insert_from {
     ($wanted:literal) => {
         concat!(
-            "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after,
-                 periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave,
+            "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every,
+                expires_after,
+                 periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration,
+                     on_leave,
                  true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots, into_pool)
-             SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at, p.every,
+             SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at,
+                 p.every,
                  p.expires_after, w.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
-                 p.currency, p.expires, CASE WHEN NOT w.comes THEN p.proration WHEN p.proration IN ('none', 'first') THEN 'first' ELSE 'both' END,
+                 p.currency, p.expires, CASE WHEN NOT w.comes THEN p.proration WHEN p.proration IN ('none', 'first') THEN 'first'
+                     ELSE 'both' END,
                  COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
                  p.schedule, w.since, COALESCE(p.on_leave = 'expire', false), p.into_pool
              FROM ",
@@ -89,9 +97,11 @@ static ADJUST: Statement = Statement::new(
         " UPDATE credit.schedule s SET ends_at = v.ends_at
          FROM (SELECT o.account, o.schedule, CASE WHEN w.account IS NULL THEN GREATEST($2, o.starts_at)
                  WHEN w.ends_at IS NOT NULL THEN GREATEST(w.ends_at, o.starts_at) END AS ends_at
-             FROM credit.schedule o LEFT JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule AND w.since = o.plan_since
+             FROM credit.schedule o LEFT JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule
+                 AND w.since = o.plan_since
              WHERE o.account = ANY ($1) AND o.plan_schedule IS NOT NULL
-                 AND CASE WHEN w.account IS NULL THEN COALESCE(o.ends_at, 'infinity') > $2 AND o.ends_at IS DISTINCT FROM o.starts_at
+                 AND CASE WHEN w.account IS NULL THEN COALESCE(o.ends_at, 'infinity') > $2 AND o.ends_at IS DISTINCT
+                     FROM o.starts_at
                      ELSE COALESCE(o.ends_at, 'infinity') >= $2 END) AS v
          WHERE s.account = v.account AND s.schedule = v.schedule AND s.ends_at IS DISTINCT FROM v.ends_at"
     ),
@@ -103,7 +113,8 @@ static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
         wanted!(),
-        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at, before.periods, p.periods,
+        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at,
+            before.periods, p.periods,
              w.comes
          FROM wanted w JOIN credit.plan_schedule p ON p.schedule = w.schedule
          LEFT JOIN LATERAL (SELECT s.anchor, s.ends_at, s.starts_at, s.periods FROM credit.schedule s
@@ -158,7 +169,8 @@ static NOT_AS_WANTED: Statement = Statement::new(
              AND COALESCE(s.ends_at, 'infinity') > $2 AND s.ends_at IS DISTINCT FROM s.starts_at) o
          FULL JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule AND w.since = o.plan_since
          WHERE o.account IS NULL AND NOT EXISTS (SELECT FROM credit.schedule s
-                 WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since = w.since AND s.ends_at = s.starts_at)
+                 WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since = w.since
+                     AND s.ends_at = s.starts_at)
              OR w.account IS NULL OR w.ends_at IS DISTINCT FROM o.ends_at"
     ),
     &[TEXTARRAYOID, TIMESTAMPTZOID],

@@ -29,9 +29,11 @@ impl Drop for Encoded {
 
 /// Functions of the library without the extension: what calls would find if somebody had made them by hand.
 const BY_HAND: [&str; 4] = [
-    "CREATE FUNCTION balance(text, text, text, timestamptz, text) RETURNS numeric LANGUAGE c AS 'pg_credit', 'credit_balance_wrapper'",
+    "CREATE FUNCTION balance(text, text, text, timestamptz, text) RETURNS numeric LANGUAGE c AS 'pg_credit', \
+        'credit_balance_wrapper'",
     "CREATE FUNCTION debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[], text)
-     RETURNS TABLE (item integer, posting bigint, shortfall numeric, cap bigint) LANGUAGE c AS 'pg_credit', 'credit_debit_many_wrapper'",
+     RETURNS TABLE (item integer, posting bigint, shortfall numeric, cap bigint) LANGUAGE c AS 'pg_credit', \
+         'credit_debit_many_wrapper'",
     // Functions that change a setting or the role are called another way.
     "CREATE FUNCTION set_balance(text, text, text, timestamptz, text) RETURNS numeric LANGUAGE c SET search_path = pg_catalog
      AS 'pg_credit', 'credit_balance_wrapper'",

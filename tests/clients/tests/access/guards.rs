@@ -12,26 +12,33 @@ const WEAKENED: &[(&str, &str)] = &[
         "CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
          CREATE OR REPLACE TRIGGER entry_10_check BEFORE INSERT ON credit.entry FOR EACH ROW WHEN (NOT NEW.posted)
              EXECUTE FUNCTION public.nothing()",
-        "trigger credit.entry.entry_10_check: BEFORE INSERT ON credit.entry FOR EACH ROW WHEN ((NOT new.posted)) EXECUTE FUNCTION public.nothing(), enabled",
+        "trigger credit.entry.entry_10_check: BEFORE INSERT ON credit.entry FOR EACH ROW \
+            WHEN ((NOT new.posted)) EXECUTE FUNCTION public.nothing(), enabled",
     ),
     (
         "CREATE OR REPLACE TRIGGER entry_91_refuse_delete BEFORE DELETE ON credit.entry FOR EACH ROW WHEN (OLD.account <> 'mine')
              EXECUTE FUNCTION credit.refuse_change()",
-        "trigger credit.entry.entry_91_refuse_delete: BEFORE DELETE ON credit.entry FOR EACH ROW WHEN ((old.account <> 'mine'::text)) \
+        "trigger credit.entry.entry_91_refuse_delete: BEFORE DELETE ON credit.entry FOR EACH ROW \
+            WHEN ((old.account <> 'mine'::text)) \
          EXECUTE FUNCTION refuse_change(), enabled",
     ),
     (
-        "CREATE OR REPLACE TRIGGER entry_91_refuse_delete AFTER DELETE ON credit.entry FOR EACH ROW EXECUTE FUNCTION credit.refuse_change()",
-        "trigger credit.entry.entry_91_refuse_delete: AFTER DELETE ON credit.entry FOR EACH ROW EXECUTE FUNCTION refuse_change(), enabled",
+        "CREATE OR REPLACE TRIGGER entry_91_refuse_delete AFTER DELETE \
+            ON credit.entry FOR EACH ROW EXECUTE FUNCTION credit.refuse_change()",
+        "trigger credit.entry.entry_91_refuse_delete: AFTER DELETE \
+            ON credit.entry FOR EACH ROW EXECUTE FUNCTION refuse_change(), enabled",
     ),
     (
-        "CREATE OR REPLACE TRIGGER entry_91_refuse_delete BEFORE INSERT ON credit.entry FOR EACH ROW EXECUTE FUNCTION credit.refuse_change()",
-        "trigger credit.entry.entry_91_refuse_delete: BEFORE INSERT ON credit.entry FOR EACH ROW EXECUTE FUNCTION refuse_change(), enabled",
+        "CREATE OR REPLACE TRIGGER entry_91_refuse_delete BEFORE INSERT \
+            ON credit.entry FOR EACH ROW EXECUTE FUNCTION credit.refuse_change()",
+        "trigger credit.entry.entry_91_refuse_delete: BEFORE INSERT \
+            ON credit.entry FOR EACH ROW EXECUTE FUNCTION refuse_change(), enabled",
     ),
     ("ALTER DOMAIN credit.remaining DROP CONSTRAINT remaining_check", "constraint credit.remaining.remaining_check: missing"),
     ("ALTER TABLE credit.lot DROP CONSTRAINT lot_granted_check", "constraint credit.lot.lot_granted_check: missing"),
     (
-        "ALTER TABLE credit.lot DROP CONSTRAINT lot_granted_check; ALTER TABLE credit.lot ADD CONSTRAINT lot_granted_check CHECK (granted > -1) NOT VALID",
+        "ALTER TABLE credit.lot DROP CONSTRAINT lot_granted_check; ALTER TABLE credit.lot ADD CONSTRAINT lot_granted_check CHECK \
+            (granted > -1) NOT VALID",
         "constraint credit.lot.lot_granted_check: CHECK ((granted > ('-1'::integer)::numeric)) NOT VALID",
     ),
     ("ALTER TABLE credit.request DROP CONSTRAINT request_pkey", "constraint credit.request.request_pkey: missing"),
@@ -43,7 +50,8 @@ const WEAKENED: &[(&str, &str)] = &[
     ),
     (
         "ALTER FUNCTION credit.entry_check() SECURITY INVOKER",
-        "function credit.entry_check: c, security invoker, search_path=pg_catalog, credit, pg_temp, library pg_credit, entry_check_wrapper, of the owner",
+        "function credit.entry_check: c, security invoker, search_path=pg_catalog, credit, pg_temp, library pg_credit, \
+            entry_check_wrapper, of the owner",
     ),
     (
         "ALTER FUNCTION credit_void(text, bigint, jsonb) SET search_path = public",
@@ -61,7 +69,8 @@ const WEAKENED: &[(&str, &str)] = &[
     (
         "CREATE OR REPLACE FUNCTION credit.refuse_change() RETURNS trigger LANGUAGE c SECURITY DEFINER
              SET search_path = pg_catalog, credit, pg_temp AS 'pg_credit', 'lot_apply_wrapper'",
-        "function credit.refuse_change: c, security definer, search_path=pg_catalog, credit, pg_temp, library pg_credit, lot_apply_wrapper, of the owner",
+        "function credit.refuse_change: c, security definer, search_path=pg_catalog, credit, pg_temp, library pg_credit, \
+            lot_apply_wrapper, of the owner",
     ),
     ("ALTER FUNCTION credit.now() OWNER TO @", "function credit.now: c, security invoker, library pg_credit, now_wrapper, of @"),
     ("ALTER TABLE credit.slot OWNER TO @", "table credit.slot: logged, of @"),
@@ -98,8 +107,10 @@ fn the_settings_of_a_session_make_no_difference() {
     let database = Database::new();
     let mut session = database.connect();
     session.run(
-        "SET intervalstyle = 'sql_standard'; SET datestyle = 'German'; SET timezone = 'Asia/Kathmandu'; SET quote_all_identifiers = on;
-         SET extra_float_digits = -10; SET standard_conforming_strings = off; SET escape_string_warning = off; SET search_path = ''",
+        "SET intervalstyle = 'sql_standard'; SET datestyle = 'German'; SET timezone = 'Asia/Kathmandu'; \
+            SET quote_all_identifiers = on;
+         SET extra_float_digits = -10; SET standard_conforming_strings = off; SET escape_string_warning = off; \
+             SET search_path = ''",
     );
     assert_eq!(session.rows("SELECT found FROM public.credit_verify()"), Vec::<Vec<String>>::new());
     assert_eq!(session.text("SHOW intervalstyle"), "sql_standard");

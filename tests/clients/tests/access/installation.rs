@@ -6,11 +6,13 @@ use pg_credit_clients::{Client, Database, Server, Session};
 fn reach(session: &mut Client, role: &str) -> Vec<String> {
     let sql = format!(
         "SELECT kind || ' ' || object FROM credit.installed_object o WHERE CASE kind
-             WHEN 'TABLE' THEN has_table_privilege('{role}', o.id, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+             WHEN 'TABLE' THEN has_table_privilege('{role}', o.id, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, \
+                 TRIGGER')
                  OR has_any_column_privilege('{role}', o.id, 'SELECT, INSERT, UPDATE, REFERENCES')
              WHEN 'SEQUENCE' THEN has_sequence_privilege('{role}', o.id, 'USAGE, SELECT, UPDATE')
              WHEN 'SCHEMA' THEN has_schema_privilege('{role}', o.id, 'USAGE, CREATE')
-             WHEN 'TYPE' THEN has_type_privilege('{role}', o.id, 'USAGE') WHEN 'DOMAIN' THEN has_type_privilege('{role}', o.id, 'USAGE')
+             WHEN 'TYPE' THEN has_type_privilege('{role}', o.id, 'USAGE') \
+                 WHEN 'DOMAIN' THEN has_type_privilege('{role}', o.id, 'USAGE')
              ELSE has_function_privilege('{role}', o.id, 'EXECUTE') AND NOT has_function_privilege('public', o.id, 'EXECUTE') END"
     );
     session.rows(&sql).concat()
@@ -69,7 +71,8 @@ fn an_upgrade_settles_what_it_creates_and_nothing_else() {
          REVOKE ALL ON FUNCTION credit_balance(text, text, text, timestamptz, text) FROM {reporter};
          CREATE TABLE credit.added (account text PRIMARY KEY); ALTER EXTENSION pg_credit ADD TABLE credit.added"
     ));
-    let may = "SELECT concat_ws(' ', has_table_privilege('@', 'credit.slot', 'SELECT'), has_table_privilege('@', 'credit.added', 'INSERT'))";
+    let may = "SELECT concat_ws(' ', has_table_privilege('@', 'credit.slot', 'SELECT'), \
+        has_table_privilege('@', 'credit.added', 'INSERT'))";
     assert_eq!(session.text(&may.replace('@', &stranger)), "t t");
     session.run("SELECT credit.settle_privileges('{TABLE credit.added}')");
     assert_eq!(session.text(&may.replace('@', &stranger)), "t f", "what a DBA granted stays, what is new is closed");
@@ -144,12 +147,16 @@ fn renamed_and_dropped_roles() {
     );
     owner.run(&format!("SELECT credit_disallow('{renamed}', 'read'); DROP ROLE {renamed}"));
     database.connect_as(&agent).run("SELECT credit_balance('acme')");
-    // Dropped, and another role made under its name: that one was allowed nothing, whatever is allowed to it, or taken from it, later.
+    // Dropped, and another role made under its name: that one was allowed nothing, whatever is allowed to it, or taken from it,
+    // later.
     let anew = database.create_role("anew");
     owner.run(&format!(
         "SELECT credit_allow('{anew}', 'admin'); DROP OWNED BY {anew}; DROP ROLE {anew}; CREATE ROLE {anew} LOGIN"
     ));
-    owner.run(&format!("SELECT credit_allow('{anew}', 'read'), credit_allow('{anew}', 'spend'), credit_disallow('{anew}', 'spend'), credit.settle_privileges()"));
+    owner.run(&format!(
+        "SELECT credit_allow('{anew}', 'read'), credit_allow('{anew}', 'spend'), \
+        credit_disallow('{anew}', 'spend'), credit.settle_privileges()"
+    ));
     let levels = format!("SELECT level, state FROM credit.access WHERE role = '{anew}' ORDER BY level");
     assert_eq!(owner.rows(&levels), [["admin", "gone"], ["read", "granted"]]);
     database.connect_as(&anew).refusal("SELECT credit_grant('acme', 1)").expect("42501");
@@ -157,7 +164,10 @@ fn renamed_and_dropped_roles() {
     assert_eq!(owner.rows(&levels), Vec::<Vec<String>>::new());
 
     // Dropped, with what it had: the record says so, and goes by the name that is gone.
-    owner.run(&format!("SELECT credit_disallow('{agent}', 'read'); SELECT credit_allow('{reader}', 'spend'); DROP OWNED BY {reader}; DROP ROLE {reader}"));
+    owner.run(&format!(
+        "SELECT credit_disallow('{agent}', 'read'); \
+        SELECT credit_allow('{reader}', 'spend'); DROP OWNED BY {reader}; DROP ROLE {reader}"
+    ));
     assert_eq!(owner.rows(access), [[reader.as_str(), "spend", "gone", ""]]);
     owner.run(&format!("SELECT credit_disallow('{reader}', 'spend')"));
     assert_eq!(owner.number("SELECT count(*) FROM credit.access"), 0);
@@ -192,14 +202,19 @@ fn views_of_other_owners_over_ours_work() {
          SELECT credit_purchase('acme', 'api', 50, instalments => 2, instalment_period => '1 month');
          SELECT credit_grant('acme', 100, expires_at => now() + interval '5 days');
          SELECT credit_cap('acme', 1000, every => 'month'), credit_cap('acme', 500, rolling => '2 days');
-         SELECT credit_debit('acme', 1, member => 'alice'); SELECT credit_rollup(); SELECT credit_debit('acme', 1, member => 'bob');
+         SELECT credit_debit('acme', 1, member => 'alice'); SELECT credit_rollup(); \
+             SELECT credit_debit('acme', 1, member => 'bob');
          SELECT credit_true_up_terms('acme', '1 month', now() - interval '40 days', 10)",
     );
     let (reporter, stranger) = (database.create_role("credit_reporter"), database.create_role("credit_stranger"));
-    owner.run(&format!("SELECT credit_allow('{reporter}', 'read'); CREATE SCHEMA reports AUTHORIZATION {reporter}; GRANT USAGE ON SCHEMA reports TO {stranger}"));
+    owner.run(&format!(
+        "SELECT credit_allow('{reporter}', 'read'); CREATE SCHEMA reports AUTHORIZATION {reporter}; GRANT USAGE \
+        ON SCHEMA reports TO {stranger}"
+    ));
     let mut session = database.connect_as(&reporter);
     let views = session.rows(
-        "SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        "SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_class c JOIN pg_attribute a \
+            ON a.attrelid = c.oid
          WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
              AND has_column_privilege(c.oid, a.attnum, 'SELECT') GROUP BY c.relname ORDER BY 1",
     );

@@ -234,7 +234,8 @@ fn assert_may_call(session: &mut Client, granted: impl Fn(&str) -> bool) {
 
 fn relations(database: &Database, kinds: &str) -> Vec<String> {
     let sql = format!(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'credit'::regnamespace AND relkind IN ({kinds}) ORDER BY relname COLLATE \"C\""
+        "SELECT relname FROM pg_class WHERE relnamespace = 'credit'::regnamespace AND relkind IN ({kinds}) \
+            ORDER BY relname COLLATE \"C\""
     );
     database.connect().rows(&sql).concat()
 }
@@ -281,8 +282,10 @@ fn everybody_else_may_do_nothing() {
     assert_may_call(&mut session, |_| false);
     assert_may_read_only(&database, &mut session, &[]);
     // The functions that the tests above know are all there are; the trigger functions cannot be called at all.
-    let functions = "SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
-                     JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname = 'pg_credit' AND has_function_privilege(p.oid, 'EXECUTE')";
+    let functions = "SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid \
+        AND d.classid = 'pg_proc'::regclass
+                     JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname = 'pg_credit' \
+                         AND has_function_privilege(p.oid, 'EXECUTE')";
     // A handful is for everybody, by way of a view over ours; without the schema nobody can name it.
     assert_eq!(session.number(&format!("SELECT count(*) FROM ({functions}) f")), 5);
     database.verify();
@@ -394,7 +397,8 @@ fn a_function_of_an_ordinary_role_cannot_move_the_clock() {
     let (role, _) = allowed(&database, "spend");
     database.connect().run(&format!("CREATE SCHEMA own AUTHORIZATION {role}"));
     for create in [
-        "CREATE FUNCTION own.look() RETURNS numeric LANGUAGE sql SET credit.clock = '2999-01-01' AS $$ SELECT credit_balance('acme') $$",
+        "CREATE FUNCTION own.look() RETURNS numeric LANGUAGE sql SET credit.clock = '2999-01-01' AS $$ \
+            SELECT credit_balance('acme') $$",
         "CREATE FUNCTION own.look() RETURNS numeric LANGUAGE plpgsql AS $$
          BEGIN SET LOCAL credit.clock = '2999-01-01'; RETURN credit_balance('acme'); END $$",
     ] {
@@ -419,7 +423,8 @@ fn costs_are_shown_to_the_role_that_calls() {
     let database = with_lot();
     database.connect().run(
         "SELECT credit_plan('api', 'credit', 'USD', 0.01, floor_margin => 0.3), credit_plan_cost('api', 0.004);
-         SELECT credit_tier('api', 'one', 0, discount => 0), credit_tier('api', 'big', 1000, discount => 0.9, override_reason => 'strategic')",
+         SELECT credit_tier('api', 'one', 0, discount => 0), credit_tier('api', 'big', 1000, discount => 0.9, \
+             override_reason => 'strategic')",
     );
     let (spender, mut spending) = allowed(&database, "spend");
     let (admin, mut managing) = allowed(&database, "admin");
@@ -522,7 +527,8 @@ fn a_role_may_have_any_name() {
 /// Objects with the names that the functions use, first in the search path; each of them raises an error when it is used.
 const TRAPS: &str = "
     CREATE FUNCTION trap.raise() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''hijacked''; END';
-    CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT CASE WHEN trap.raise() THEN ''2000-01-01''::timestamptz END';
+    CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT CASE \
+        WHEN trap.raise() THEN ''2000-01-01''::timestamptz END';
     CREATE FUNCTION trap.nextval(regclass) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint WHERE trap.raise()';
     CREATE FUNCTION trap.nextval(text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint WHERE trap.raise()';
     CREATE FUNCTION trap.trim_scale(numeric) RETURNS numeric LANGUAGE sql AS 'SELECT 1.0 WHERE trap.raise()';
@@ -583,7 +589,8 @@ fn what_an_administrator_plants_is_not_run_by_functions_and_triggers() {
     let database = with_lot();
     let mut session = trapped(&database, "admin");
     for sql in [
-        "SELECT public.credit_grant('acme'::text, 10, member => 'bob', expires_after => '1 month', paid => 5, currency => 'USD', key => 'g')",
+        "SELECT public.credit_grant('acme'::text, 10, member => 'bob', expires_after => '1 month', paid => 5, currency => 'USD', \
+            key => 'g')",
         "INSERT INTO credit.lot (account, granted, member) VALUES ('acme', 7, 'bob')",
         "INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, 1)",
         "SELECT public.credit_account('other'::text, time_zone => 'Europe/Berlin')",

@@ -54,7 +54,8 @@ fn a_batch_reaches_exactly_the_limit_beside_others() {
                 0 => i32::from(client.ask("SELECT credit_debit('acme', 3, member => 'm0')").is_ok()),
                 _ => client
                     .text(
-                        "SELECT count(posting) FROM credit_debit_many(array_fill('acme'::text, '{5}'), array_fill(3::numeric, '{5}'),
+                        "SELECT count(posting) FROM credit_debit_many(array_fill('acme'::text, '{5}'), \
+                            array_fill(3::numeric, '{5}'),
                              members => '{m0,m1,m2,m3,m4}', mode => 'each') WHERE item <> 3",
                     )
                     .parse::<i32>()
@@ -82,7 +83,11 @@ fn no_cap_is_exceeded_whatever_changes() {
             let member = random.below(6);
             let sql = match number {
                 0 => match random.below(5) {
-                    4 => format!("SELECT credit_cap('acme', {}, department => 'eng', rolling => '1 minute')", 100 + random.below(100)),
+                    4 => format!(
+                        "SELECT credit_cap('acme', {}, department => 'eng', \
+                        rolling => '1 minute')",
+                        100 + random.below(100)
+                    ),
                     0 => format!("SELECT credit_cap('acme', {}, department => 'eng')", 250 + 50 * random.below(8)),
                     1 => format!("SELECT credit_cap('acme', {}, member => 'm{member}')", 20 + random.below(100)),
                     2 => format!("SELECT credit_cap('acme', {}, covers => 'pool', every => 'day')", 100 + random.below(100)),
@@ -95,7 +100,8 @@ fn no_cap_is_exceeded_whatever_changes() {
                 2 => format!("SELECT credit_transfer('acme', {}, to_member => 'm{member}')", 1 + random.below(40)),
                 3 => format!("SELECT credit_account('acme', pooling => '{}')", ["pooled", "per_seat"][random.below(2) as usize]),
                 4 => format!(
-                    "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{1,2,3}}', members => '{{m{member},m0,m1}}', mode => 'each')"
+                    "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{1,2,3}}', members => '{{m{member},m0,m1}}', \
+                        mode => 'each')"
                 ),
                 _ => format!("SELECT credit_try_debit('acme', {}, member => 'm{member}')", 1 + random.below(9)),
             };
@@ -135,7 +141,8 @@ fn the_first_debit_of_a_connection_hears_of_a_new_cap() {
     database.verify();
 }
 
-/// Lots come in every way, and are spent at once, while one cap after the other is made. None of the calls waits for another one in a circle.
+/// Lots come in every way, and are spent at once, while one cap after the other is made. None of the calls waits for another one
+/// in a circle.
 #[test]
 fn debits_of_lots_that_come_beside_new_caps_are_counted() {
     let database = database();
@@ -171,9 +178,13 @@ fn debits_of_lots_that_come_beside_new_caps_are_counted() {
                 // Members of whom nobody has heard, alone and in a batch, get what the schedule brings.
                 6 => format!("SELECT credit_debit('acme', {few}, member => 'new{turn}', operation => 'o{}')", random.below(40)),
                 7 => format!(
-                    "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{1,2,3}}', members => '{{new{},m{member},new{}}}',
+                    "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{1,2,3}}', \
+                        members => '{{new{},m{member},new{}}}',
                          operations => '{{o1,o2,o{}}}', mode => '{}')",
-                    turn + 1, turn, random.below(40), ["each", "all"][turn % 2]
+                    turn + 1,
+                    turn,
+                    random.below(40),
+                    ["each", "all"][turn % 2]
                 ),
                 _ => format!("SELECT credit_debit('acme', {few}, member => 'm{member}', operation => 'o{}')", random.below(40)),
             };
@@ -376,7 +387,8 @@ fn a_batch_equals_its_items_one_by_one() {
                     let of = |part: &dyn Fn(&(u64, u64, u64)) -> String| items.iter().map(part).collect::<Vec<_>>().join(",");
                     session.text(&format!(
                         "SELECT string_agg((posting IS NOT NULL)::text, ',' ORDER BY item) FROM credit_debit_many(
-                             array_fill('acme'::text, '{{{}}}'), '{{{}}}', members => '{{{}}}', operations => '{{{}}}', mode => 'each')",
+                             array_fill('acme'::text, '{{{}}}'), '{{{}}}', members => '{{{}}}', operations => '{{{}}}', \
+                                 mode => 'each')",
                         items.len(),
                         of(&|item| item.0.to_string()),
                         of(&|item| format!("m{}", item.1)),

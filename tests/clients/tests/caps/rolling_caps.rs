@@ -18,7 +18,8 @@ fn database() -> Database {
     for member in 0..6 {
         let department = ["eng", "eng/ml", "marketing"][member % 3];
         session.run(&format!(
-            "SELECT credit_member('acme', 'm{member}', department => '{department}'), credit_grant('acme', 200, member => 'm{member}')"
+            "SELECT credit_member('acme', 'm{member}', department => '{department}'), \
+                credit_grant('acme', 200, member => 'm{member}')"
         ));
     }
     database
@@ -32,21 +33,31 @@ fn set_clock(session: &mut Client, seconds: u64) {
 /// The most that a window of the length saw of a department, both its ends included.
 fn most_in_a_window(session: &mut Client, department: &str, window: &str) -> f64 {
     let sql = format!(
-        "SELECT COALESCE(max(-sum), 0) FROM (SELECT sum(amount) OVER (ORDER BY recorded_at RANGE BETWEEN interval '{window}' PRECEDING
-             AND CURRENT ROW) FROM credit.entry WHERE kind = 'debit' AND (department = '{department}' OR department LIKE '{department}/%')) s"
+        "SELECT COALESCE(max(-sum), 0) FROM \
+            (SELECT sum(amount) OVER (ORDER BY recorded_at RANGE BETWEEN interval '{window}' PRECEDING
+             AND CURRENT ROW) FROM credit.entry WHERE kind = 'debit' \
+                 AND (department = '{department}' OR department LIKE '{department}/%')) s"
     );
     session.text(&sql).parse().unwrap()
 }
 
-/// A round of one client at one instant: a debit, a batch, late usage, a charge past the functions, or a change of the limit upwards.
+/// A round of one client at one instant: a debit, a batch, late usage, a charge past the functions, or a change of the limit
+/// upwards.
 fn debit(random: &mut Random, member: u64) -> String {
     let amount = 1 + random.below(12);
     match random.below(8) {
-        0 => format!("SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{{amount},2,3}}', members => '{{m{member},m0,m1}}', mode => 'each')"),
+        0 => format!(
+            "SELECT count(*) FROM credit_debit_many('{{acme,acme,acme}}', '{{{amount},2,3}}', \
+            members => '{{m{member},m0,m1}}', mode => 'each')"
+        ),
         1 => format!("SELECT credit_debit_many('{{acme,acme}}', '{{{amount},1}}', members => '{{m{member},m4}}')"),
-        2 => format!("SELECT credit_try_debit('acme', {amount}, member => 'm{member}', at => credit.now() - interval '1 minute')"),
+        2 => format!(
+            "SELECT credit_try_debit('acme', {amount}, member => 'm{member}', \
+            at => credit.now() - interval '1 minute')"
+        ),
         3 => format!(
-            "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT 'acme', 'debit', -{amount}, lot, 'm{member}' FROM credit.lot
+            "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT 'acme', 'debit', -{amount}, lot, 'm{member}' \
+                FROM credit.lot
              WHERE account = 'acme' AND member IS NULL"
         ),
         _ => format!("SELECT credit_try_debit('acme', {amount}, member => 'm{member}')"),
@@ -94,7 +105,10 @@ fn no_window_sees_more_than_the_limit() {
 fn steps_end_while_debits_run() {
     let database = Database::new();
     let mut session = database.connect();
-    session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 100000); SELECT credit_member('acme', 'm0', department => 'eng')");
+    session.run(
+        "SELECT credit_account('acme'); SELECT credit_grant('acme', 100000); \
+        SELECT credit_member('acme', 'm0', department => 'eng')",
+    );
     session.run("SELECT credit_cap('acme', 300, department => 'eng', rolling => '1 minute')");
     let posted = database.clients(8, |_, client| {
         let mut posted = 0;
@@ -103,7 +117,10 @@ fn steps_end_while_debits_run() {
             let sql = match attempt % 3 {
                 0 => "BEGIN; SELECT credit_debit('acme', 1, member => 'm0'); SELECT pg_sleep(0.02); COMMIT",
                 1 => "SELECT credit_debit_many('{acme}', '{1}', members => '{m0}')",
-                _ => "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -1, lot, 'm0' FROM credit.lot",
+                _ => {
+                    "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -1, lot, 'm0' \
+                    FROM credit.lot"
+                }
             };
             match client.ask(sql) {
                 Ok(_) => posted += 1,
@@ -135,7 +152,8 @@ fn steps_are_the_same_in_rust_and_in_sql() {
             random.below(80_000_000) as i64 - 40_000_000
         );
         session.run(&format!(
-            "SELECT credit_cap('acme', {}, operation => 'o{number}', rolling => make_interval(mins => {length}), anchor => {anchor}, action => 'warn')",
+            "SELECT credit_cap('acme', {}, operation => 'o{number}', rolling => make_interval(mins => {length}), \
+                anchor => {anchor}, action => 'warn')",
             number + 1
         ));
     }
@@ -159,10 +177,12 @@ fn steps_are_the_same_in_rust_and_in_sql() {
          FROM credit.cap c ORDER BY c.cap",
     );
     assert_eq!(session.text("SELECT count(*) FROM credit_verify()"), "0");
-    let differing = "SELECT count(*) FROM credit.cap ended JOIN credit.caps c USING (operation), LATERAL credit.cap_period(ended.anchor, NULL,
+    let differing = "SELECT count(*) FROM credit.cap ended JOIN credit.caps c USING (operation), \
+        LATERAL credit.cap_period(ended.anchor, NULL,
              ended.rolling, ended.step, 'UTC', credit.now()) p
          WHERE ended.ended_at IS NOT NULL AND c.used <> (SELECT COALESCE(sum(u.spent), 0) FROM credit.cap_slot s,
-             LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) u WHERE s.cap = ended.cap)";
+             LATERAL credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, p.starts_at, p.running) u \
+                 WHERE s.cap = ended.cap)";
     assert_eq!(session.text(differing), "0");
 }
 
@@ -181,7 +201,8 @@ fn a_batch_equals_its_items_one_by_one() {
                 let mut session = database.connect();
                 set_clock(&mut session, 0);
                 session.run(&format!(
-                    "SELECT credit_cap('acme', {}, department => 'eng', rolling => '1 hour'), credit_cap('acme', {}, covers => 'pool', rolling => '50 minutes'),
+                    "SELECT credit_cap('acme', {}, department => 'eng', rolling => '1 hour'), \
+                        credit_cap('acme', {}, covers => 'pool', rolling => '50 minutes'),
                          credit_cap('acme', {}, member => 'm1', rolling => '1 day')",
                     limits[0], limits[1], limits[2]
                 ));
@@ -219,8 +240,10 @@ fn a_standby_tells_what_caps_leave() {
     let database = Database::on(&cluster.server());
     let mut session = database.connect();
     session.run(
-        "SELECT credit_account('acme'); SELECT credit_grant('acme', 1000); SELECT credit_member('acme', 'ann', department => 'eng');
-         SELECT credit_cap('acme', 500, rolling => '30 days'); SELECT credit_cap('acme', 80, department => 'eng', every => 'year', anchor => '2000-01-01');
+        "SELECT credit_account('acme'); SELECT credit_grant('acme', 1000); \
+            SELECT credit_member('acme', 'ann', department => 'eng');
+         SELECT credit_cap('acme', 500, rolling => '30 days'); SELECT credit_cap('acme', 80, department => 'eng', \
+             every => 'year', anchor => '2000-01-01');
          SELECT credit_debit('acme', 60, member => 'ann')",
     );
     let standby = cluster.standby();

@@ -14,7 +14,8 @@ fn used(client: &mut Client) -> String {
 #[test]
 fn operations_of_one_request_are_one_posting_or_nothing() {
     let (database, mut client) = Database::with_rates_of_each_kind();
-    let request = "SELECT credit_charge_request('acme', ARRAY['input','output','report'], ARRAY[4808,1000,11], member => 'alice', key => 'r-1')";
+    let request = "SELECT credit_charge_request('acme', ARRAY['input','output','report'], ARRAY[4808,1000,11], \
+        member => 'alice', key => 'r-1')";
     let posting = client.text(request);
     assert_eq!(client.text(request), posting);
     let lines = client
@@ -31,7 +32,8 @@ fn operations_of_one_request_are_one_posting_or_nothing() {
         client.refusal(&format!("SELECT credit_charge_request('acme', {call}, member => 'bob')")).expect(code);
     }
     assert_eq!(client.ask("SELECT credit_charge_request('acme', ARRAY['input','output'], ARRAY[0,0])"), Ok(None));
-    let dimensions = r#"credit_charge_request('acme', ARRAY['output','output','input'], ARRAY[1000,1000,1000], dimensions => '{"model": "mini"}')"#;
+    let dimensions = r#"credit_charge_request('acme', ARRAY['output','output','input'], ARRAY[1000,1000,1000],
+        dimensions => '{"model": "mini"}')"#;
     assert_eq!(price_of(&mut client, dimensions), "1.25");
     assert_eq!(
         client.text("SELECT string_agg(member, ' ') FROM credit.member"),
@@ -77,14 +79,17 @@ fn in_mode_each_every_account_is_dated_by_its_own_books() {
     client.run("SELECT count(*) FROM credit_true_up_post('late', '2026-04-01 00:00:00+00', '2026-05-01 00:00:00+00')");
     client.run("SET credit.clock = '2026-04-30 23:00:00+00'");
     let rows = client.rows(
-        "SELECT item, posting IS NOT NULL, amount, shortfall FROM credit_charge_many(ARRAY['late', 'early', 'late', 'early', 'late'],
-             array_fill('image'::text, ARRAY[5]), ARRAY[100, 100, 100, 40, 40], keys => ARRAY['a', 'a', NULL, 'b', 'c'], mode => 'each')",
+        "SELECT item, posting IS NOT NULL, amount, shortfall FROM credit_charge_many(ARRAY['late', 'early', 'late', 'early', \
+            'late'],
+             array_fill('image'::text, ARRAY[5]), ARRAY[100, 100, 100, 40, 40], keys => ARRAY['a', 'a', NULL, 'b', 'c'], \
+                 mode => 'each')",
     );
     let expected =
         [["1", "t", "100", ""], ["2", "t", "100", ""], ["3", "f", "50", "30"], ["4", "t", "20", ""], ["5", "t", "20", ""]];
     assert_eq!(rows, expected);
     let dated = client.rows(
-        "SELECT account, recorded_at::timestamptz AT TIME ZONE 'UTC', occurred_at AT TIME ZONE 'UTC' FROM credit.entry WHERE kind = 'debit' ORDER BY posting",
+        "SELECT account, recorded_at::timestamptz AT TIME ZONE 'UTC', occurred_at AT TIME ZONE 'UTC' FROM credit.entry \
+            WHERE kind = 'debit' ORDER BY posting",
     );
     let [early, late] = ["2026-04-30 23:00:00", "2026-05-01 00:00:00"];
     let of = |account: &'static str, at: &'static str| [account, at, at];
@@ -141,7 +146,8 @@ fn array(values: impl Iterator<Item = String>, of: &str) -> String {
 /// The outcomes of a batch: amount, whether it was posted, shortfall.
 fn charge_together(client: &mut Client, account: &str, items: &[Item], mode: &str) -> Vec<Vec<String>> {
     client.rows(&format!(
-        "SELECT COALESCE(amount, 0), posting IS NOT NULL, shortfall FROM credit_charge_many(array_fill('{account}'::text, ARRAY[{}]),
+        "SELECT COALESCE(amount, 0), posting IS NOT NULL, shortfall \
+            FROM credit_charge_many(array_fill('{account}'::text, ARRAY[{}]),
              {}, {}, members => {}, dimensions => {}, keys => {}, mode => '{mode}') ORDER BY item",
         items.len(),
         array(items.iter().map(|item| quote(item.operation)), "text"),
@@ -197,7 +203,8 @@ fn a_batch_of_charges_is_its_charges_one_by_one() {
         // Too little for all of them in every other round.
         let pool = if round % 2 == 0 { 100_000 } else { 60 + random.below(200) };
         client.run(&format!(
-            "SELECT credit_account(a, rate_card => 'list'), credit_grant(a, 40, member => 'alice'), credit_grant(a, {pool}) FROM unnest(ARRAY['{one}', '{many}']) a"
+            "SELECT credit_account(a, rate_card => 'list'), credit_grant(a, 40, member => 'alice'), credit_grant(a, {pool}) \
+                FROM unnest(ARRAY['{one}', '{many}']) a"
         ));
         let items = random_items(&mut random, 40);
         let short = charge_one_by_one(&mut client, &one, &items);
@@ -206,7 +213,10 @@ fn a_batch_of_charges_is_its_charges_one_by_one() {
         assert_eq!(books_of(&mut client, &one), books_of(&mut client, &many), "round {round}");
         // What fits altogether is the same in mode all; what does not changes nothing.
         let all = format!("all-{round}");
-        client.run(&format!("SELECT credit_account('{all}', rate_card => 'list'), credit_grant('{all}', 40, member => 'alice'), credit_grant('{all}', {pool})"));
+        client.run(&format!(
+            "SELECT credit_account('{all}', rate_card => 'list'), credit_grant('{all}', 40, member => 'alice'), \
+            credit_grant('{all}', {pool})"
+        ));
         if short == 0 {
             assert_eq!(charge_together(&mut client, &all, &items, "all"), outcomes, "round {round}");
             assert_eq!(books_of(&mut client, &one), books_of(&mut client, &all), "round {round}");
@@ -223,8 +233,10 @@ fn a_batch_of_charges_is_its_charges_one_by_one() {
 fn a_refusal_names_the_item_although_others_cost_nothing() {
     let (database, mut client) = Database::with_rates_of_each_kind();
     for call in [
-        "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['input','output','input','report'], ARRAY[0,0,1,999999])",
-        "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['image','image','input','report'], ARRAY[0,0,1,999999])",
+        "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['input','output','input','report'], \
+            ARRAY[0,0,1,999999])",
+        "SELECT * FROM credit_charge_many(array_fill('acme'::text, ARRAY[4]), ARRAY['image','image','input','report'], \
+            ARRAY[0,0,1,999999])",
         "SELECT credit_charge_request('acme', ARRAY['input','output','input','report'], ARRAY[0,0,1,999999])",
         "SELECT credit_charge_request('acme', ARRAY['input','output','input','unknown'], ARRAY[0,0,1,1])",
     ] {
@@ -242,7 +254,8 @@ fn keys_within_a_batch_count_to_a_period_once() {
     let (database, mut client) = Database::with_rates_of_each_kind();
     for mode in ["all", "each"] {
         let batch = format!(
-            "SELECT amount, posting = min(posting) OVER () FROM credit_charge_many(array_fill('acme'::text, ARRAY[3]), array_fill('image'::text, ARRAY[3]),
+            "SELECT amount, posting = min(posting) OVER () FROM credit_charge_many(array_fill('acme'::text, ARRAY[3]), \
+                array_fill('image'::text, ARRAY[3]),
                  ARRAY[10,10,5], keys => ARRAY['{mode} 1','{mode} 1',NULL], mode => '{mode}') ORDER BY item"
         );
         assert_eq!(client.rows(&batch), [["10", "t"], ["", "t"], ["5", "f"]]);
@@ -260,7 +273,10 @@ fn keys_within_a_batch_count_to_a_period_once() {
 #[test]
 fn charges_of_periods_in_any_order_do_not_deadlock() {
     let (database, mut client) = Database::with_rates_of_each_kind();
-    client.run("SELECT credit_rate('list', 'audio', credits => 1, tier_from => '{100}', tier_credits => '{0.5}', tier_scope => 'day'); SELECT credit_publish('list')");
+    client.run(
+        "SELECT credit_rate('list', 'audio', credits => 1, tier_from => '{100}', tier_credits => '{0.5}', \
+        tier_scope => 'day'); SELECT credit_publish('list')",
+    );
     database.clients(8, |number, client| {
         client.run("SET credit.max_slots = 1");
         for round in 0..25 {
@@ -268,7 +284,10 @@ fn charges_of_periods_in_any_order_do_not_deadlock() {
             client.run(&match number % 4 {
                 0 => format!("SELECT credit_charge_request('acme', {operations}, ARRAY[1,1], key => 'r {number} {round}')"),
                 1 => format!("SELECT * FROM credit_charge_many(ARRAY['acme','acme'], {operations}, ARRAY[1,1], mode => 'each')"),
-                2 => format!("SELECT * FROM credit_charge_many(ARRAY['acme','acme'], {operations}, ARRAY[1,1], keys => ARRAY['a {round}', 'b {round}'])"),
+                2 => format!(
+                    "SELECT * FROM credit_charge_many(ARRAY['acme','acme'], {operations}, ARRAY[1,1], \
+                    keys => ARRAY['a {round}', 'b {round}'])"
+                ),
                 _ => "SELECT credit_charge('acme', 'image', 1), credit_debit('acme', 1)".to_owned(),
             });
         }

@@ -1,4 +1,5 @@
-//! Charges: the version of the rate that is valid at the usage, for every session at once; each posting once, whatever is repeated,
+//! Charges: the version of the rate that is valid at the usage, for every session at once; each posting once, whatever is
+//! repeated,
 //! rolled back or cut into batches; and quantities that add up.
 
 use std::thread;
@@ -131,7 +132,10 @@ fn a_change_in_another_session_is_seen_at_once_and_only_when_it_commits() {
 #[test]
 fn the_version_at_the_instant_of_the_usage_prices_it() {
     let (database, mut client) = Database::with_rates_of_each_kind();
-    client.run("SELECT credit_rate('list', 'input', credits => 0.5, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')");
+    client.run(
+        "SELECT credit_rate('list', 'input', credits => 0.5, per => 1000); \
+        SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')",
+    );
     for (clock, expected) in
         [("2089-12-31 23:59:59.999999+00", "0.25"), ("2090-01-01 00:00:00+00", "0.5"), ("2090-01-01 00:00:00.000001+00", "0.5")]
     {
@@ -192,7 +196,10 @@ fn a_key_used_by_many_charges_at_once_posts_once() {
 #[test]
 fn a_charge_that_costs_nothing_uses_its_key_and_its_period() {
     let (database, mut client) = Database::with_rates_of_each_kind();
-    client.run("SELECT credit_rate('list', 'trial', credits => 0, tier_from => '{100}', tier_credits => '{1}', tier_scope => 'month'); SELECT credit_publish('list')");
+    client.run(
+        "SELECT credit_rate('list', 'trial', credits => 0, tier_from => '{100}', tier_credits => '{1}', \
+        tier_scope => 'month'); SELECT credit_publish('list')",
+    );
     for _ in 0..2 {
         assert_eq!(client.ask("SELECT credit_charge('acme', 'trial', 60, key => 'free')"), Ok(None));
         assert_eq!(
@@ -230,7 +237,8 @@ fn tiers_of_a_period_count_every_charge_of_the_account_once() {
     let total = client.text("SELECT sum(quantity) FROM credit.entry WHERE operation = 'image'");
     assert_eq!(client.text("SELECT quantity FROM credit.rate_usage"), total);
     let graduated = client.text(&format!(
-        "SELECT trim_scale(LEAST({total}, 100) + LEAST(GREATEST({total} - 100, 0), 900) * 0.5 + GREATEST({total} - 1000, 0) * 0.25)"
+        "SELECT trim_scale(LEAST({total}, 100) + LEAST(GREATEST({total} - 100, 0), 900) * 0.5 + GREATEST({total} - 1000, \
+            0) * 0.25)"
     ));
     assert_eq!(used(&mut client), graduated, "however the charges interleaved");
     // What is next costs what the period has come to, and a price alone counts nothing.
@@ -301,7 +309,8 @@ fn the_quantity_of_a_charge_that_several_lots_pay_adds_up() {
     let lines = client.rows(&format!("SELECT - amount, quantity FROM credit.entry WHERE posting = {posting} ORDER BY line"));
     assert_eq!(lines.len(), 4, "{lines:?}");
     let sums = client.rows(&format!(
-        "SELECT - sum(amount), trim_scale(sum(quantity)), count(DISTINCT rate), bool_and(abs(quantity / - amount - 777.7 / 0.194425) < 0.01)
+        "SELECT - sum(amount), trim_scale(sum(quantity)), count(DISTINCT rate), \
+            bool_and(abs(quantity / - amount - 777.7 / 0.194425) < 0.01)
          FROM credit.entry WHERE posting = {posting}"
     ));
     assert_eq!(sums, [["0.194425", "777.7", "1", "t"]]);
@@ -372,7 +381,10 @@ fn a_crowd_charges_one_pool_exactly() {
 fn under_the_stricter_levels_charges_are_repeated_like_debits() {
     let (database, mut client) = Database::with_rates_of_each_kind();
     for level in ["REPEATABLE READ", "SERIALIZABLE"] {
-        client.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT credit_charge('acme', 'input', 1000); SELECT credit_charge('acme', 'image', 1); COMMIT"));
+        client.run(&format!(
+            "BEGIN ISOLATION LEVEL {level}; SELECT credit_charge('acme', 'input', 1000); \
+            SELECT credit_charge('acme', 'image', 1); COMMIT"
+        ));
     }
     assert_eq!(used(&mut client), "2.5");
     database.verify();
@@ -384,7 +396,8 @@ fn a_standby_prices() {
     let database = Database::on(&cluster.server());
     let mut primary = database.connect();
     primary.run(
-        "SELECT credit_rate_card('list', unit => 'credit', is_default => true); SELECT credit_rate('list', 'input', credits => 0.25, per => 1000);
+        "SELECT credit_rate_card('list', unit => 'credit', is_default => true); \
+            SELECT credit_rate('list', 'input', credits => 0.25, per => 1000);
          SELECT credit_publish('list'); SELECT credit_grant('acme', 10); SELECT credit_charge('acme', 'input', 1000)",
     );
     let standby = cluster.standby();

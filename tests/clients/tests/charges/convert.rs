@@ -48,7 +48,8 @@ fn conversions_and_debits_at_once_lose_nothing() {
     let whole = "SELECT trim_scale(3000 + sum(amount) FILTER (WHERE kind IN ('debit', 'convert_out') AND unit = 'compute')
             - (SELECT sum(remaining) FROM credit.lots WHERE unit = 'compute')) FROM credit.ledger";
     assert_eq!(session.text(whole), "0");
-    let rates = "SELECT bool_and(from_amount = 7.5 AND to_amount = 0.075 AND rate = 0.01)::text || ' ' || (count(*) > 0) FROM credit.conversion";
+    let rates = "SELECT bool_and(from_amount = 7.5 AND to_amount = 0.075 AND rate = 0.01)::text || ' ' || (count(*) > 0) \
+        FROM credit.conversion";
     assert_eq!(session.text(rates), "true true");
     let usd =
         "SELECT (SELECT sum(to_amount) FROM credit.conversion) - (SELECT sum(remaining) FROM credit.lots WHERE unit = 'usd')

@@ -9,7 +9,8 @@ const MEMBERS: [&str; 3] = ["NULL", "'alice'", "'bob'"];
 const OPERATIONS: [&str; 3] = ["NULL", "'chat'", "'search'"];
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "sales"];
 
-/// The ledger grouped from scratch, in words of its own: what the view of this key must say. A line is worth the price of its stretch of
+/// The ledger grouped from scratch, in words of its own: what the view of this key must say. A line is worth the price of its
+/// stretch of
 /// the lot, from what was gone before it to what was gone after it.
 fn from_the_ledger(key: &str) -> String {
     let price_of = |gone: &str| format!("trunc(l.paid * LEAST(GREATEST({gone}, 0), l.granted) / l.granted, 9)");
@@ -19,7 +20,8 @@ fn from_the_ledger(key: &str) -> String {
              trim_scale(- sum(e.amount)),
              count(DISTINCT (e.posting, e.operation)) FILTER (WHERE e.kind = 'debit'),
              trim_scale(sum({after} - {before}))
-         FROM (SELECT *, sum(amount) OVER (PARTITION BY account, lot ORDER BY posting, line) AS held FROM credit.entry) e JOIN credit.lot l USING (account, lot) JOIN credit.account a USING (account)
+         FROM (SELECT *, sum(amount) OVER (PARTITION BY account, lot ORDER BY posting, line) AS held FROM credit.entry) e \
+             JOIN credit.lot l USING (account, lot) JOIN credit.account a USING (account)
          WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
          GROUP BY 1, 2, 3, 4"
     )
@@ -93,7 +95,8 @@ fn act(session: &mut Client, random: &mut Random) {
             500 * (1 + random.below(9))
         ),
         4 => format!(
-            "SELECT count(*) FROM credit_debit_many(array_fill('{account}'::text, '{{9}}'), array_fill({amount}::numeric, '{{9}}'))"
+            "SELECT count(*) FROM credit_debit_many(array_fill('{account}'::text, '{{9}}'), \
+                array_fill({amount}::numeric, '{{9}}'))"
         ),
         5 => format!("SELECT credit_member('{account}', 'bob', department => '{}')", random.pick(&DEPARTMENTS)),
         6 => format!(
@@ -158,7 +161,8 @@ fn views_are_the_ledger_at_every_moment() {
     );
     for account in ACCOUNTS {
         let sums = session.rows(&format!(
-            "SELECT (SELECT trim_scale(sum(used)) FROM credit_chargeback('{account}', now() - interval '1 year', now() + interval '1 day')),
+            "SELECT (SELECT trim_scale(sum(used)) FROM credit_chargeback('{account}', now() - interval '1 year', \
+                now() + interval '1 day')),
                  (SELECT trim_scale(sum(credits)) FROM credit.consumption_monthly WHERE account = '{account}')"
         ));
         assert_eq!(sums[0][0], sums[0][1], "departments of {account}");
@@ -213,7 +217,8 @@ fn an_id_that_is_taken_early_is_waited_for() {
     }
     early.run(&format!(
         "INSERT INTO credit.entry (posting, lot, occurred_at, recorded_at, line, posted, account, kind, amount, recorded_by)
-         SELECT {posting}, lot, now(), now(), 1, true, account, 'debit', -2, 'test' FROM credit.lot WHERE granted = 1000000 LIMIT 1"
+         SELECT {posting}, lot, now(), now(), 1, true, account, 'debit', -2, 'test' FROM credit.lot \
+             WHERE granted = 1000000 LIMIT 1"
     ));
     for _ in 0..3 {
         session.run("SELECT credit_rollup()");
@@ -307,7 +312,8 @@ fn what_a_member_was_funded_with_is_used_lost_or_there() {
     let mut session = database.connect();
     session.run("SET credit.clock = '2026-01-01 00:00+00'; SELECT credit_unit('token'), credit_unit('minute')");
     session.run(
-        "SELECT credit_account('acme'), credit_member('acme', 'alice', department => 'eng'), credit_member('acme', 'bob', department => 'ops');
+        "SELECT credit_account('acme'), credit_member('acme', 'alice', department => 'eng'), \
+            credit_member('acme', 'bob', department => 'ops');
          SELECT credit_grant('acme', 10000), credit_grant('acme', 50, unit => 'token', member => 'bob');
          SELECT credit_schedule('acme', 1000, interval '1 month', anchor => '2026-01-01 00:00+00', per_member => true,
              rollover => '{\"max_amount\": 30, \"max_periods\": 1}')",

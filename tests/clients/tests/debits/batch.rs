@@ -97,7 +97,8 @@ fn debit_one_by_one(client: &mut Client, items: &[Item]) -> Vec<String> {
 /// All that a twin's ledger says, but the ids.
 fn ledger(client: &mut Client, twin: &str) -> Vec<Vec<String>> {
     client.rows(&format!(
-        "SELECT right(e.account, 1), dense_rank() OVER (PARTITION BY e.account ORDER BY e.posting), e.line, e.kind, e.amount::text,
+        "SELECT right(e.account, 1), dense_rank() OVER (PARTITION BY e.account ORDER BY e.posting), e.line, e.kind, \
+            e.amount::text,
              l.metadata ->> 'lot', COALESCE(e.member, '-'), COALESCE(e.operation, '-')
          FROM credit.entry e JOIN credit.lot l USING (account, lot) WHERE e.account LIKE '{twin}-%' AND e.kind = 'debit'
          ORDER BY e.account, e.posting, e.line"
@@ -151,7 +152,10 @@ fn all_or_nothing_leaves_nothing() {
     let mut client = database.connect();
     client.run("SELECT credit_grant('acme', 10), credit_grant('beta', 3)");
     let refusal = client
-        .refusal("SELECT * FROM credit_debit_many(ARRAY['acme','beta','acme'], ARRAY[4,5,1], members => ARRAY['new','new','new'], keys => ARRAY['a','b','c'])")
+        .refusal(
+            "SELECT * FROM credit_debit_many(ARRAY['acme','beta','acme'], ARRAY[4,5,1], \
+            members => ARRAY['new','new','new'], keys => ARRAY['a','b','c'])",
+        )
         .expect(INSUFFICIENT);
     assert_eq!(refusal.detail_of("item"), Some("2"));
     assert_eq!(refusal.detail_of("requested"), Some("5"));
@@ -161,7 +165,8 @@ fn all_or_nothing_leaves_nothing() {
     assert_eq!(client.number("SELECT count(*) FROM credit.member"), 0);
     // What was missing counts what the items before took.
     let shortfalls = client.rows(
-        "SELECT COALESCE(shortfall::text, 'posted') FROM credit_debit_many(ARRAY['acme','acme','beta'], ARRAY[8, 5, 3.5], mode => 'each')",
+        "SELECT COALESCE(shortfall::text, 'posted') FROM credit_debit_many(ARRAY['acme','acme','beta'], ARRAY[8, 5, 3.5], \
+            mode => 'each')",
     );
     assert_eq!(shortfalls, [["posted"], ["3"], ["0.5"]]);
     database.verify();
@@ -256,7 +261,8 @@ fn take_one(client: &mut Client, random: &mut Random, pools: u64) -> i64 {
 fn change_during_a_wait(database: &Database, mode: &str, change: &str) -> Result<Option<String>, Refusal> {
     let (mut holder, mut admin, mut batch) = (database.connect(), database.connect(), database.connect());
     admin.run(
-        "SELECT credit_account('acme', pooling => 'pooled'); SELECT credit_member('acme', 'alice', department => 'sales', active => true);
+        "SELECT credit_account('acme', pooling => 'pooled'); SELECT credit_member('acme', 'alice', department => 'sales', \
+            active => true);
          SELECT credit_grant('acme', 100)",
     );
     holder.run("BEGIN; SELECT credit_debit('acme', 1) FROM generate_series(1, (SELECT sum(slots) FROM credit.lot) * 3)");

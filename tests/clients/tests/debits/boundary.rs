@@ -137,7 +137,8 @@ fn expired_lots_that_nobody_swept_are_skipped() {
     let mut client = at_new_year(&database);
     client.run(
         "SELECT credit_grant('acme', 5, priority => 1, expires_at => '2030-01-02') FROM generate_series(1, 500);
-         SELECT credit_grant('acme', 5, priority => 1, member => 'alice', expires_at => '2030-01-02') FROM generate_series(1, 50)",
+         SELECT credit_grant('acme', 5, priority => 1, member => 'alice', expires_at => '2030-01-02') \
+             FROM generate_series(1, 50)",
     );
     let live = client.number("SELECT credit_grant('acme', 10)");
     set_clock(&mut client, "2030-01-02 00:00:00+00");
@@ -202,14 +203,18 @@ fn voiding_takes_what_is_left_once_and_nothing_after_the_expiry() {
 fn an_expiry_can_be_set_removed_and_set_again() {
     let database = Database::new();
     let mut client = at_new_year(&database);
-    let mut lot = client.text("SELECT credit_grant('acme', 10, effective_at => '2029-06-01', expires_at => '2030-02-01', priority => 7, metadata => '{\"order\": 1}')");
+    let mut lot = client.text(
+        "SELECT credit_grant('acme', 10, effective_at => '2029-06-01', expires_at => '2030-02-01', \
+        priority => 7, metadata => '{\"order\": 1}')",
+    );
     for expiry in ["NULL", "'2030-06-01'", "'2030-01-01 00:00:00.000001+00'", "NULL"] {
         let moved = client.text(&format!("SELECT credit_set_expiry('acme', {lot}, {expiry})"));
         assert_ne!(moved, lot);
         let again = format!("SELECT credit_set_expiry('acme', {moved}, {expiry})");
         assert_eq!(client.text(&again), moved, "it expires then already");
         let terms = client.rows(&format!(
-            "SELECT expires_at IS NOT DISTINCT FROM {expiry}, parent, priority, metadata->>'order', remaining FROM credit.lots WHERE lot = {moved}"
+            "SELECT expires_at IS NOT DISTINCT FROM {expiry}, parent, priority, metadata->>'order', remaining FROM credit.lots \
+                WHERE lot = {moved}"
         ));
         assert_eq!(terms, [["t", lot.as_str(), "7", "1", "10"]]);
         client.refusal(&format!("SELECT credit_set_expiry('acme', {lot}, '2032-01-01')")).expect(WRONG_STATE);
@@ -472,7 +477,10 @@ fn tables_that_are_rewritten_or_extended_stay_right() {
     let database = Database::new();
     let (mut spender, mut owner) = (database.connect(), database.connect());
     owner.run("SELECT credit_grant('acme', 100); CREATE TABLE heard (posting bigint)");
-    owner.run("CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.heard VALUES (NEW.posting); RETURN NULL; END'");
+    owner.run(
+        "CREATE FUNCTION hear() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.heard \
+        VALUES (NEW.posting); RETURN NULL; END'",
+    );
     let changes = [
         "VACUUM FULL credit.slot",
         "VACUUM FULL credit.entry",

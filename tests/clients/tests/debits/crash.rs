@@ -147,7 +147,8 @@ fn what_was_acknowledged_survives_the_kill_of_a_backend() {
     let database = Database::on(&cluster.server());
     grant_to_all(&database);
     let heard = work_until(&database, "kill_backend", |killer| {
-        let busy = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%try_debit%' LIMIT 1";
+        let busy = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() \
+            AND query LIKE '%try_debit%' LIMIT 1";
         wait_until("a backend debits", || {
             killer.ask(busy).expect("still connected").is_some_and(|pid| {
                 cluster.kill_backend(pid.parse().expect("a process id"));
@@ -193,7 +194,10 @@ fn a_standby_reads_and_refuses_writes_and_takes_over() {
     let cluster = Cluster::start(&["fsync = on"]);
     let database = Database::on(&cluster.server());
     let mut primary = database.connect();
-    primary.run("SELECT credit_grant('acme', 100, paid => 10, currency => 'USD'); SELECT credit_debit('acme', 10, member => 'alice', key => 'order-1')");
+    primary.run(
+        "SELECT credit_grant('acme', 100, paid => 10, currency => 'USD'); \
+        SELECT credit_debit('acme', 10, member => 'alice', key => 'order-1')",
+    );
     let standby = cluster.standby();
     let mut reader = standby.server().connect(database.name());
     primary.run("SELECT credit_debit('acme', 20, member => 'alice')");

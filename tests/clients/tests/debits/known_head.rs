@@ -1,4 +1,5 @@
-//! A session remembers which lot paid last. Whatever lots come, go or open again after that, its next debit takes from the one that
+//! A session remembers which lot paid last. Whatever lots come, go or open again after that, its next debit takes from the one
+//! that
 //! is first in drawdown order then.
 
 use std::thread;
@@ -148,8 +149,14 @@ fn what_is_remembered_for_one_request_is_not_for_another() {
     session.run("SELECT credit_grant('acme', 50, member => 'alice')");
     session.run("SELECT credit_grant('acme', 50, applies_to => ARRAY['search'])");
     let left = |session: &mut Client, who: &str| session.text(&format!("SELECT credit_balance('acme', {who})"));
-    session.run("SELECT credit_debit('acme', 1), credit_debit('acme', 1, member => 'alice'), credit_debit('acme', 1, operation => 'search')");
-    session.run("SELECT credit_debit('acme', 1), credit_debit('acme', 1, member => 'alice'), credit_debit('acme', 1, operation => 'search')");
+    session.run(
+        "SELECT credit_debit('acme', 1), credit_debit('acme', 1, member => 'alice'), \
+        credit_debit('acme', 1, operation => 'search')",
+    );
+    session.run(
+        "SELECT credit_debit('acme', 1), credit_debit('acme', 1, member => 'alice'), \
+        credit_debit('acme', 1, operation => 'search')",
+    );
     assert_eq!(
         session.rows("SELECT remaining::text FROM credit.lots WHERE account = 'acme' ORDER BY lot"),
         [["97"], ["48"], ["48"]]
@@ -214,12 +221,15 @@ fn a_lot_that_was_granted_while_the_indexes_were_rebuilt_is_drawn_first() {
 /// Writes a lot of 7 that expires in an hour, past the functions.
 fn copy_lot(session: &mut Client) {
     session.run(
-        "INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, effective_at, expires_at, metadata, recorded_at,
+        "INSERT INTO credit.lot (account, lot, unit, category, source, priority, granted, effective_at, expires_at, metadata, \
+            recorded_at,
              recorded_by, posted)
-         SELECT account, 1000, unit, category, source, priority, 7, effective_at, now() + interval '1 hour', '{\"name\": \"copied\"}', now(),
+         SELECT account, 1000, unit, category, source, priority, 7, effective_at, now() + interval '1 hour', \
+             '{\"name\": \"copied\"}', now(),
              session_user, true FROM credit.lot;
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ('acme', 1000, 0, 7);
-         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, metadata, occurred_at, recorded_at, recorded_by, posted)
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, metadata, occurred_at, recorded_at, recorded_by, \
+             posted)
          VALUES ('acme', 1000, 1, 'grant', 7, 1000, '{\"name\": \"copied\"}', now(), now(), session_user, true);
          SELECT setval('credit.lot_id', 1000), setval('credit.posting_id', 1000)",
     );

@@ -86,7 +86,8 @@ fn pages_that_are_cut_off_and_filled_otherwise_are_noticed() {
     other.run("CREATE TABLE moved AS SELECT * FROM credit.slot WHERE (ctid::text::point)[0] >= 2");
     other.run("DELETE FROM credit.slot WHERE (ctid::text::point)[0] >= 2");
     other.run("ALTER TABLE credit.slot ENABLE ALWAYS TRIGGER slot_91_refuse_delete");
-    // One is not always enough: what was deleted stays while autovacuum holds an older snapshot, and the end of a table that it reads.
+    // One is not always enough: what was deleted stays while autovacuum holds an older snapshot, and the end of a table that it
+    // reads.
     wait_until("the end of the table is cut off", || {
         other.run("VACUUM credit.slot");
         other.number(size) < full
@@ -274,7 +275,8 @@ fn an_index_that_is_being_built_concurrently_is_kept_up() {
     database.verify();
 }
 
-/// The debit has looked at the indexes, then waits for the sequence; the index that is made meanwhile is not there to be written yet.
+/// The debit has looked at the indexes, then waits for the sequence; the index that is made meanwhile is not there to be written
+/// yet.
 #[test]
 fn an_index_that_is_made_while_a_debit_waits_is_left_to_who_makes_it() {
     let cluster = Cluster::start(&["fsync = off"]);

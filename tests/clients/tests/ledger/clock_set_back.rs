@@ -1,4 +1,5 @@
-//! The server's own clock is set back: by an NTP step, or by a fail-over to a host that is behind. Nothing fails for it, no limit is passed
+//! The server's own clock is set back: by an NTP step, or by a fail-over to a host that is behind. Nothing fails for it, no limit
+//! is passed
 //! and no closed period changes.
 
 use std::time::{Duration, Instant};
@@ -13,7 +14,10 @@ const DAY: i64 = 24 * HOUR;
 
 /// Microseconds from what the server takes for now to the end of its day.
 fn to_midnight(client: &mut Client) -> i64 {
-    client.number("SELECT (EXTRACT(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp()) * 1000000)::bigint")
+    client.number(
+        "SELECT (EXTRACT(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp()) * \
+        1000000)::bigint",
+    )
 }
 
 #[test]
@@ -26,7 +30,10 @@ fn a_clock_that_was_a_month_ahead_blocks_nobody() {
     client.run(
         "SELECT credit_cap('acme', 10, every => 'month'); SELECT credit_cap('acme', 9, department => 'eng', every => 'day')",
     );
-    client.run("SELECT credit_cap('acme', 8, member => 'ann', rolling => '1 hour'); SELECT credit_cap('acme', 7, every => 'week', action => 'warn')");
+    client.run(
+        "SELECT credit_cap('acme', 8, member => 'ann', rolling => '1 hour'); \
+        SELECT credit_cap('acme', 7, every => 'week', action => 'warn')",
+    );
     client.run("SELECT credit_debit('acme', 2, member => 'ann')");
     clock.set(40 * DAY);
     client.run("SELECT credit_debit('acme', 8, member => 'ann')");
@@ -56,7 +63,10 @@ fn steps_back_over_midnight_pass_no_limit() {
     let database = Database::on(&cluster.server());
     let mut client = database.connect();
     client.run("SELECT credit_grant('acme', 100000); SELECT credit_cap('acme', 60, every => 'day')");
-    client.run("SELECT credit_cap('acme', 40, every => 'day', operation => 'chat'); SELECT credit_cap('acme', 50, rolling => '2 minutes')");
+    client.run(
+        "SELECT credit_cap('acme', 40, every => 'day', operation => 'chat'); \
+        SELECT credit_cap('acme', 50, rolling => '2 minutes')",
+    );
     // A moment before midnight, and back to there again and again.
     let before = to_midnight(&mut client) - 300_000;
     clock.set(before);
@@ -93,14 +103,18 @@ fn a_closed_period_stays_closed() {
     let cluster = Cluster::start_under(&clock, &["fsync = off"]);
     let database = Database::on(&cluster.server());
     let mut client = database.connect();
-    client.run("SELECT credit_grant('acme', 1000); SELECT credit_true_up_terms('acme', commitment => 50, every => '1 day', unit_price => 1, currency => 'USD',
-        anchor => date_trunc('day', clock_timestamp()))");
+    client.run(
+        "SELECT credit_grant('acme', 1000); SELECT credit_true_up_terms('acme', commitment => 50, every => '1 day', \
+        unit_price => 1, currency => 'USD',
+        anchor => date_trunc('day', clock_timestamp()))",
+    );
     client.run("SELECT credit_debit('acme', 5)");
     let before = to_midnight(&mut client) - 100_000;
     clock.set(before + HOUR);
     // Closed by another session, which has its own beginning.
     database.connect().run("SELECT credit_true_up_post('acme')");
-    let used = "SELECT used FROM credit_true_up('acme', (SELECT min(starts_at) FROM credit.true_up), (SELECT min(ends_at) FROM credit.true_up))";
+    let used = "SELECT used FROM credit_true_up('acme', (SELECT min(starts_at) FROM credit.true_up), \
+        (SELECT min(ends_at) FROM credit.true_up))";
     assert_eq!(client.text("SELECT used FROM credit.true_up"), "5");
     clock.set(before - HOUR);
     client.run("SELECT credit_debit('acme', 7); SELECT credit_grant('acme', 3); SELECT credit_debit('acme', 2, at => now())");

@@ -1,4 +1,5 @@
-//! The clock steps back and forth between calls of every family: the proof finds nothing after any of them, and nothing fails inside.
+//! The clock steps back and forth between calls of every family: the proof finds nothing after any of them, and nothing fails
+//! inside.
 
 use pg_credit_clients::{Client, Database, Random, Session};
 
@@ -33,13 +34,16 @@ fn begin(client: &mut Client) {
          SELECT credit_rate('list', 'chat', credits => 0.3, per => 10);
          SELECT credit_publish('list');
          SELECT credit_unit('word', decimals => 0);
-         SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), credit_plan('seats', unit => 'credit', currency => 'USD', list_price => 0.02);
+         SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), \
+             credit_plan('seats', unit => 'credit', currency => 'USD', list_price => 0.02);
          SELECT credit_tier('basic', 'all', 0, discount => 0), credit_tier('seats', 'all', 0, discount => 0);
-         SELECT credit_schedule(plan => 'basic', amount => 50, every => '1 month'), credit_schedule(plan => 'seats', amount => 50, every => '15 days', per_member => true)",
+         SELECT credit_schedule(plan => 'basic', amount => 50, every => '1 month'), \
+             credit_schedule(plan => 'seats', amount => 50, every => '15 days', per_member => true)",
     );
     for (account, zone) in ACCOUNTS.iter().zip(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"]) {
         client.run(&format!(
-            "SELECT credit_account('{account}', time_zone => '{zone}', self_seating => {}), credit_grant('{account}', 200, paid => 7.77, currency => 'USD'),
+            "SELECT credit_account('{account}', time_zone => '{zone}', self_seating => {}), \
+                credit_grant('{account}', 200, paid => 7.77, currency => 'USD'),
                  credit_member('{account}', 'ann', department => 'eng'), credit_member('{account}', 'bob')",
             *account == "beta"
         ));
@@ -73,8 +77,15 @@ fn call(random: &mut Random) -> String {
     match random.below(26) {
         0..=3 => format!("SELECT credit_debit('{account}', {amount}, member => {member})"),
         4 | 5 => format!("SELECT credit_charge('{account}', 'chat', {amount}, member => {member})"),
-        6 => format!("SELECT credit_grant('{account}', {amount}, member => {member}, paid => 1.11, currency => 'USD', expires_after => '10 days')"),
-        7 | 8 => format!("SELECT credit_schedule('{account}', {amount}, every => '{every}', periods => {}, per_member => {pool})", nth + 1),
+        6 => format!(
+            "SELECT credit_grant('{account}', {amount}, member => {member}, paid => 1.11, currency => 'USD', \
+            expires_after => '10 days')"
+        ),
+        7 | 8 => format!(
+            "SELECT credit_schedule('{account}', {amount}, every => '{every}', periods => {}, \
+            per_member => {pool})",
+            nth + 1
+        ),
         9 => "SELECT credit_refresh()".to_owned(),
         10 => "SELECT count(*) FROM credit_expire()".to_owned(),
         11 => "SELECT count(*) FROM credit_maintain()".to_owned(),
@@ -87,12 +98,19 @@ fn call(random: &mut Random) -> String {
         19 => format!("SELECT charge FROM credit_change_plan('{account}', '{plan}', 300)"),
         20 => format!("SELECT credit_purchase('{account}', '{plan}', 100, pending => {flag})"),
         21 => format!(
-            "SELECT credit_activate('{account}', (SELECT min(lot) FROM credit.purchase p JOIN credit.purchase_lot USING (account, purchase)
+            "SELECT credit_activate('{account}', (SELECT min(lot) FROM credit.purchase p \
+                JOIN credit.purchase_lot USING (account, purchase)
                  WHERE account = '{account}' AND status = 'pending'))"
         ),
         22 => format!("SELECT count(*) FROM credit_true_up_post('{account}')"),
-        23 | 24 => format!("INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', least(-amount, 0.5), lot, posting FROM {debit}"),
-        _ => format!("INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot FROM {lot}"),
+        23 | 24 => format!(
+            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', \
+            least(-amount, 0.5), lot, posting FROM {debit}"
+        ),
+        _ => format!(
+            "INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot \
+            FROM {lot}"
+        ),
     }
 }
 
@@ -123,7 +141,8 @@ fn calls_at_random_while_the_clock_steps_keep_the_books() {
     }
 }
 
-/// Runs `ahead` ten minutes after the month began, and `behind` when the clock is back before it; the proof finds nothing then, and
+/// Runs `ahead` ten minutes after the month began, and `behind` when the clock is back before it; the proof finds nothing then,
+/// and
 /// nothing when the clock is there again.
 fn over_the_month(begin: &str, ahead: &str, behind: &str) -> Database {
     let database = Database::new();
@@ -141,8 +160,10 @@ fn over_the_month(begin: &str, ahead: &str, behind: &str) -> Database {
 #[test]
 fn a_schedule_of_members_is_looked_at_when_it_brings_more() {
     over_the_month(
-        "SELECT credit_account('none'), credit_schedule('none', 100, '1 month', anchor => '2026-06-01', per_member => true, into_pool => true);
-         SELECT credit_schedule('acme', 100, '1 month', anchor => '2026-06-01', per_member => true), credit_member('acme', 'ann')",
+        "SELECT credit_account('none'), credit_schedule('none', 100, '1 month', anchor => '2026-06-01', per_member => true, \
+            into_pool => true);
+         SELECT credit_schedule('acme', 100, '1 month', anchor => '2026-06-01', per_member => true), \
+             credit_member('acme', 'ann')",
         "SELECT credit_refresh()",
         "SELECT credit_member('none', 'ann')",
     );
@@ -151,9 +172,11 @@ fn a_schedule_of_members_is_looked_at_when_it_brings_more() {
 #[test]
 fn a_correction_before_its_debit_counts_in_a_cap() {
     let database = over_the_month(
-        "SELECT credit_grant('acme', 100); SELECT credit_cap('acme', 50, every => 'day'), credit_cap('acme', 50, rolling => '10 minutes')",
+        "SELECT credit_grant('acme', 100); SELECT credit_cap('acme', 50, every => 'day'), \
+            credit_cap('acme', 50, rolling => '10 minutes')",
         "SELECT credit_debit('acme', 5)",
-        "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', 2, lot, posting FROM credit.entry WHERE kind = 'debit'",
+        "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', 2, lot, posting \
+            FROM credit.entry WHERE kind = 'debit'",
     );
     let mut client = database.connect();
     client.run("SET credit.clock = '2026-07-01 00:10+00'");
@@ -172,7 +195,8 @@ fn a_cap_is_changed_after_it_was_made() {
 #[test]
 fn a_purchase_is_paid_before_it_was_recorded() {
     over_the_month(
-        "SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), credit_tier('basic', 'all', 0, discount => 0)",
+        "SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), \
+            credit_tier('basic', 'all', 0, discount => 0)",
         "SELECT credit_purchase('acme', 'basic', 10, pending => true)",
         "SELECT credit_activate('acme', lot) FROM credit.purchase_lot",
     );

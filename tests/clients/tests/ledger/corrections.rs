@@ -1,4 +1,5 @@
-//! Corrections under concurrency: a debit never gets back more than it took, whoever gives back at the same time, and everybody who counts
+//! Corrections under concurrency: a debit never gets back more than it took, whoever gives back at the same time, and everybody
+//! who counts
 //! says the same.
 
 use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
@@ -16,7 +17,8 @@ fn with_debit() -> (Database, i64, i64) {
 
 fn give_back(amount: &str, lot: i64, posting: i64) -> String {
     format!(
-        "INSERT INTO credit.entry (account, kind, amount, lot, corrects) VALUES ('acme', 'adjustment', {amount}, {lot}, {posting})"
+        "INSERT INTO credit.entry (account, kind, amount, lot, corrects) \
+            VALUES ('acme', 'adjustment', {amount}, {lot}, {posting})"
     )
 }
 
@@ -26,8 +28,10 @@ fn used(session: &mut Client) -> Vec<String> {
         .rows(
             "SELECT (SELECT used FROM credit.caps WHERE account = 'acme' AND member = 'mia'),
                  (SELECT sum(credits) FROM credit.consumption WHERE account = 'acme' AND member = 'mia' AND operation = 'chat'),
-                 (SELECT sum(used) FROM credit_chargeback('acme', now() - interval '1 day', now() + interval '1 day') WHERE department = 'eng'),
-                 (SELECT used FROM credit_true_up('acme', date_trunc('month', now()), date_trunc('month', now()) + interval '1 month')),
+                 (SELECT sum(used) FROM credit_chargeback('acme', now() - interval '1 day', now() + interval '1 day') \
+                     WHERE department = 'eng'),
+                 (SELECT used FROM credit_true_up('acme', date_trunc('month', now()), \
+                     date_trunc('month', now()) + interval '1 month')),
                  (SELECT trim_scale(- sum(e.amount) - COALESCE(sum(c.given_back), 0)) FROM credit.entry e
                   LEFT JOIN credit.correction c USING (account, posting, line) WHERE e.account = 'acme' AND e.kind = 'debit')",
         )
@@ -75,13 +79,17 @@ fn a_correction_that_is_rolled_back_leaves_the_bound_as_it_was() {
     database.verify();
 }
 
-/// Debits, batches and corrections of the same lots and caps, each a transaction of its own: nobody is the victim of a deadlock, and no
+/// Debits, batches and corrections of the same lots and caps, each a transaction of its own: nobody is the victim of a deadlock,
+/// and no
 /// correction goes beyond its bound.
 #[test]
 fn corrections_beside_debits_are_bounded_and_block_nobody() {
     let (database, _, _) = with_debit();
     let mut session = database.connect();
-    session.run("SELECT credit_cap('acme', 100000, operation => 'chat', rolling => '1 hour'), credit_cap('acme', 100000, member => 'mia')");
+    session.run(
+        "SELECT credit_cap('acme', 100000, operation => 'chat', rolling => '1 hour'), \
+        credit_cap('acme', 100000, member => 'mia')",
+    );
     session.run("SELECT credit_grant('acme', 30, expires_after => '1 day') FROM generate_series(1, 20)");
     let given_back: i64 = database
         .clients(6, |client, session| {
@@ -124,7 +132,8 @@ fn corrections_beside_debits_are_bounded_and_block_nobody() {
     database.verify();
 }
 
-/// A transfer of a lot of which it locks only one slot, beside an adjustment of it: whatever goes first, no more is handed on than the lot cost.
+/// A transfer of a lot of which it locks only one slot, beside an adjustment of it: whatever goes first, no more is handed on
+/// than the lot cost.
 #[test]
 fn what_is_handed_on_beside_an_adjustment_costs_no_more_than_the_lot() {
     let database = Database::new();
@@ -143,7 +152,8 @@ fn what_is_handed_on_beside_an_adjustment_costs_no_more_than_the_lot() {
             }
         }
     });
-    let handed_on = "SELECT sum(c.paid) <= min(p.paid) - min(p.cost_basis) * (SELECT - sum(amount) FROM credit.entry WHERE kind = 'debit' AND lot = min(p.lot))
+    let handed_on = "SELECT sum(c.paid) <= min(p.paid) - min(p.cost_basis) * (SELECT - sum(amount) FROM credit.entry \
+        WHERE kind = 'debit' AND lot = min(p.lot))
                      FROM credit.lot c JOIN credit.lot p ON p.account = c.account AND p.lot = c.parent";
     assert_eq!(session.text(handed_on), "t");
     database.verify();

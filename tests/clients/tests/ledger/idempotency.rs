@@ -101,8 +101,10 @@ fn arguments_that_mean_the_same_are_the_same_request() {
     );
     for same in [
         "credit_debit('acme', 10.0, at => '2020-01-01 12:00:00+00', key => 'order-1', metadata => '{\"b\": [2], \"a\": 1}')",
-        "credit_debit('acme', 10.000000000, at => '2020-01-01 14:00:00+02', key => 'order-1', metadata => '{ \"a\":1, \"b\":[ 2 ] }')",
-        "credit_debit('acme', 1e1, at => '2020-01-01 12:00:00Z', key => 'order-1', metadata => '{\"a\": 1, \"b\": [2]}', member => NULL)",
+        "credit_debit('acme', 10.000000000, at => '2020-01-01 14:00:00+02', key => 'order-1', metadata => '{ \"a\":1, \
+            \"b\":[ 2 ] }')",
+        "credit_debit('acme', 1e1, at => '2020-01-01 12:00:00Z', key => 'order-1', metadata => '{\"a\": 1, \"b\": [2]}', \
+            member => NULL)",
         "credit_try_debit('acme', 10, at => '2020-01-01 12:00:00+00', key => 'order-1', metadata => '{\"a\": 1, \"b\": [2]}')",
     ] {
         assert_eq!(client.text(&format!("SELECT {same}")), first, "{same}");
@@ -113,7 +115,8 @@ fn arguments_that_mean_the_same_are_the_same_request() {
             format!("SELECT credit_debit('acme', 10, at => '2020-01-01 12:00:00+00', key => 'order-1', metadata => {note})");
         assert_eq!(client.text(&again), first, "{note}");
         let again = format!(
-            "SELECT posting FROM credit_debit_many('{{acme}}', '{{10}}', at => '{{2020-01-01 12:00:00+00}}', keys => '{{order-1}}',
+            "SELECT posting FROM credit_debit_many('{{acme}}', '{{10}}', at => '{{2020-01-01 12:00:00+00}}', \
+                keys => '{{order-1}}',
              metadata => ARRAY[{note}]::jsonb[])"
         );
         assert_eq!(client.text(&again), first, "{note}");

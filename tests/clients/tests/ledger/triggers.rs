@@ -53,7 +53,8 @@ fn inserted_lots_are_granted_once() {
     let database = Database::new();
     let mut session = database.connect();
     let lots = "INSERT INTO credit.lot (account, granted, member, priority, paid, currency)
-                VALUES ('acme', 10, NULL, 20, 8, 'USD'), ('acme', 5.5, 'alice', 10, NULL, NULL), ('other', 1, NULL, 50, NULL, NULL)";
+                VALUES ('acme', 10, NULL, 20, 8, 'USD'), ('acme', 5.5, 'alice', 10, NULL, NULL), \
+                    ('other', 1, NULL, 50, NULL, NULL)";
     session.run(lots);
     let rows = "SELECT account, category, source, posted, slots, closed, trim_scale(cost_basis), recorded_by = session_user
                 FROM credit.lot ORDER BY lot";
@@ -87,7 +88,8 @@ fn what_a_direct_insert_says_of_ids_times_and_state_is_replaced() {
         "INSERT INTO credit.lot (account, lot, granted, slots, closed, cost_basis, parent, recorded_at, recorded_by)
          VALUES ('acme', 900, 10, 9, true, 5, 1, '2000-01-01', 'nobody')",
     );
-    let lot = "SELECT lot < 900, slots, closed, cost_basis, parent, recorded_at > now() - interval '1 minute', recorded_by = session_user
+    let lot = "SELECT lot < 900, slots, closed, cost_basis, parent, recorded_at > now() - interval '1 minute', \
+        recorded_by = session_user
                FROM credit.lot WHERE granted = 10";
     assert_eq!(session.rows(lot), [["t", "1", "f", "", "", "t", "t"]]);
     assert_eq!(balance(&mut session), "109");
@@ -132,13 +134,15 @@ fn what_a_direct_insert_must_not_say_is_refused() {
         (format!("{LINE} VALUES ('acme', 'debit', -1, {short})"), "55000"),
         (
             format!(
-                "INSERT INTO credit.entry (account, kind, amount, lot, member) VALUES ('seats', 'debit', -1, {pool_of_seats}, 'bob')"
+                "INSERT INTO credit.entry (account, kind, amount, lot, member) \
+                    VALUES ('seats', 'debit', -1, {pool_of_seats}, 'bob')"
             ),
             "22023",
         ),
         (
             format!(
-                "INSERT INTO credit.entry (account, kind, amount, lot, occurred_at) VALUES ('acme', 'debit', -1, {lot}, '2200-01-03')"
+                "INSERT INTO credit.entry (account, kind, amount, lot, occurred_at) \
+                    VALUES ('acme', 'debit', -1, {lot}, '2200-01-03')"
             ),
             "22023",
         ),
@@ -184,7 +188,8 @@ fn a_row_that_is_not_inserted_after_all_takes_no_credit() {
     let mut session = database.connect();
     session.run(
         "CREATE FUNCTION drop_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-         CREATE TRIGGER zz_drop BEFORE INSERT ON credit.entry FOR EACH ROW WHEN (NEW.operation = 'dropped') EXECUTE FUNCTION drop_row();
+         CREATE TRIGGER zz_drop BEFORE INSERT ON credit.entry FOR EACH ROW \
+             WHEN (NEW.operation = 'dropped') EXECUTE FUNCTION drop_row();
          CREATE TRIGGER zz_drop BEFORE INSERT ON credit.lot FOR EACH ROW WHEN (NEW.priority = 13) EXECUTE FUNCTION drop_row()",
     );
     let dropped = "INSERT INTO credit.entry (account, kind, amount, lot, operation)";
@@ -196,7 +201,8 @@ fn a_row_that_is_not_inserted_after_all_takes_no_credit() {
     // A unique index of the user's own, and a row that meets it.
     session.run("CREATE UNIQUE INDEX entry_once ON credit.entry ((metadata ->> 'event')) WHERE metadata ? 'event'");
     let event = format!(
-        "INSERT INTO credit.entry (account, kind, amount, lot, metadata) VALUES ('acme', 'debit', -5, {lot}, '{{\"event\": \"e1\"}}')
+        "INSERT INTO credit.entry (account, kind, amount, lot, metadata) \
+            VALUES ('acme', 'debit', -5, {lot}, '{{\"event\": \"e1\"}}')
          ON CONFLICT DO NOTHING"
     );
     session.run(&event);
@@ -213,7 +219,8 @@ fn an_upsert_does_not_turn_into_an_update() {
     let mut session = database.connect();
     session.run("CREATE UNIQUE INDEX entry_once ON credit.entry ((metadata ->> 'event')) WHERE metadata ? 'event'");
     let upsert = format!(
-        "INSERT INTO credit.entry (account, kind, amount, lot, metadata) VALUES ('acme', 'debit', -5, {lot}, '{{\"event\": \"e1\"}}')
+        "INSERT INTO credit.entry (account, kind, amount, lot, metadata) \
+            VALUES ('acme', 'debit', -5, {lot}, '{{\"event\": \"e1\"}}')
          ON CONFLICT ((metadata ->> 'event')) WHERE metadata ? 'event' DO UPDATE SET amount = EXCLUDED.amount - 1"
     );
     session.run(&upsert);
@@ -394,7 +401,8 @@ fn a_trigger_on_the_customers_own_table_debits() {
         "CREATE TABLE usage (id bigint PRIMARY KEY, org text NOT NULL, login text, tokens bigint NOT NULL);
          CREATE FUNCTION debit_usage() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
-             PERFORM credit_debit(NEW.org, NEW.tokens * 0.001, member => NEW.login, operation => 'completion', key => 'usage ' || NEW.id,
+             PERFORM credit_debit(NEW.org, NEW.tokens * 0.001, member => NEW.login, operation => 'completion', \
+                 key => 'usage ' || NEW.id,
                  metadata => jsonb_build_object('usage', NEW.id));
              RETURN NULL;
          END $$;
@@ -417,7 +425,8 @@ fn a_trigger_on_the_customers_own_table_debits() {
     session.run("BEGIN; INSERT INTO usage VALUES (13, 'acme', 'user-1', 5000); ROLLBACK");
     assert_eq!(balance(&mut session), "40");
     session.run("INSERT INTO usage VALUES (14, 'acme', 'user-1', 40000)");
-    let joined = "SELECT count(*), sum(e.amount) FROM usage u JOIN credit.entry e ON e.account = u.org AND e.metadata -> 'usage' = to_jsonb(u.id)
+    let joined = "SELECT count(*), sum(e.amount) FROM usage u JOIN credit.entry e ON e.account = u.org \
+        AND e.metadata -> 'usage' = to_jsonb(u.id)
                   AND e.member = u.login AND e.amount = u.tokens * -0.001";
     assert_eq!(session.rows(joined), [["12", "-100"]]);
     database.verify();

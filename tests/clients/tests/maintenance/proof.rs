@@ -47,7 +47,8 @@ fn the_setting_of_the_session_stays() {
     let mut session = database.connect();
     session.run(
         "CREATE TABLE seen (jit text);
-         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (current_setting('jit')); RETURN NEW; END $$;
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen \
+             VALUES (current_setting('jit')); RETURN NEW; END $$;
          GRANT INSERT ON seen TO PUBLIC;
          CREATE TRIGGER see AFTER INSERT ON credit.request FOR EACH ROW EXECUTE FUNCTION see();
          SET jit = on; SELECT credit_grant('acme', 10, key => 'first')",
@@ -63,7 +64,10 @@ fn the_setting_of_the_session_stays() {
 fn database_with_books() -> (Database, Client) {
     let database = Database::new();
     let mut session = database.connect();
-    session.run("SELECT credit_grant('acme', 1000), credit_grant('globex', 1000); SELECT count(credit_debit('acme', 1)) FROM generate_series(1, 50)");
+    session.run(
+        "SELECT credit_grant('acme', 1000), credit_grant('globex', 1000); SELECT count(credit_debit('acme', 1)) \
+        FROM generate_series(1, 50)",
+    );
     (database, session)
 }
 
@@ -108,7 +112,10 @@ fn lots_are_not_given_ids_twice() {
 #[test]
 fn the_first_debit_of_a_connection_does_not_read_the_ledger() {
     let (database, mut session) = database_with_books();
-    session.run("SELECT count(*) FROM credit_debit_many(array_fill('acme'::text, ARRAY[20000]), array_fill(0.001::numeric, ARRAY[20000])); ANALYZE credit.entry");
+    session.run(
+        "SELECT count(*) FROM credit_debit_many(array_fill('acme'::text, ARRAY[20000]), \
+        array_fill(0.001::numeric, ARRAY[20000])); ANALYZE credit.entry",
+    );
     let mut reader = database.connect();
     let mut read = || {
         reader.text("SELECT pg_stat_clear_snapshot()");
@@ -148,7 +155,8 @@ fn an_extension_that_is_made_again_begins_with_the_first_id() {
     assert_eq!(session.number("SELECT credit_debit('acme', 1)"), 2);
 }
 
-/// Under SERIALIZABLE nobody looks at the newest rows, which could fail the transaction for nothing; nor are ids compared with those of
+/// Under SERIALIZABLE nobody looks at the newest rows, which could fail the transaction for nothing; nor are ids compared with
+/// those of
 /// an extension that is gone.
 #[test]
 fn serializable_transactions_take_ids_unseen() {
@@ -171,7 +179,8 @@ const TAKERS: &[(&str, &str, &str)] = &[
     (
         "a line that is inserted",
         "credit.posting_id",
-        "INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'adjustment', 1, lot FROM credit.lot WHERE account = 'gains'",
+        "INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'adjustment', 1, lot FROM credit.lot \
+            WHERE account = 'gains'",
     ),
     ("a void", "credit.posting_id", "SELECT credit_void(account, lot) FROM credit.lot WHERE account = 'voids'"),
     (
@@ -208,15 +217,18 @@ fn refuses_until_it_is_put_right(session: &mut Client, name: &str, sequence: &st
     session.run(call);
 }
 
-/// A session that took ids before refuses each further one that is not above them, whatever takes it, and goes on once it is put right.
+/// A session that took ids before refuses each further one that is not above them, whatever takes it, and goes on once it is put
+/// right.
 #[test]
 fn each_id_that_the_books_have_is_refused() {
     let database = Database::new();
     let mut session = database.connect();
     session.run(
         "SET credit.clock = '2026-01-01 00:00:00+00';
-         SELECT credit_unit('token', currency => 'USD', fiat_per_credit => 0.01), credit_unit('credit', currency => 'USD', fiat_per_credit => 1);
-         SELECT credit_plan('dear', unit => 'credit', currency => 'USD', list_price => 1), credit_plan('cheap', unit => 'credit', currency => 'USD', list_price => 0.1);
+         SELECT credit_unit('token', currency => 'USD', fiat_per_credit => 0.01), \
+             credit_unit('credit', currency => 'USD', fiat_per_credit => 1);
+         SELECT credit_plan('dear', unit => 'credit', currency => 'USD', list_price => 1), \
+             credit_plan('cheap', unit => 'credit', currency => 'USD', list_price => 0.1);
          SELECT credit_tier('dear', 'list', 0, discount => 0), credit_tier('cheap', 'list', 0, discount => 0);
          SELECT credit_grant(a, 100) FROM unnest('{acme,gains,voids,moves}'::text[]) AS a;
          SELECT credit_grant('expires', 100, expires_at => '2026-01-15 00:00:00+00');

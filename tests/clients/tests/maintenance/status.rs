@@ -116,7 +116,10 @@ fn debits_go_directly_after_tables_and_indexes_were_made_anew() {
 #[test]
 fn where_a_direct_write_would_be_wrong_the_debit_goes_through_sql() {
     let (database, mut owner) = with_credit();
-    owner.run("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE DOMAIN word AS text NOT NULL");
+    owner.run(
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE DOMAIN word AS text \
+        NOT NULL",
+    );
     // What is added, to what, what it is called, and what takes it away again.
     let obstacles = [
         (
@@ -210,7 +213,10 @@ fn a_column_of_ours_that_may_not_be_empty_any_more_is_respected() {
     owner.refusal("SELECT credit_grant('acme', 1)").expect("23502");
     owner.run("ALTER TABLE credit.entry ALTER COLUMN operation DROP NOT NULL; SELECT credit_grant('acme', 10)");
     owner.run("UPDATE credit.account SET metadata = '{}'; SELECT credit_debit('acme', 1)");
-    owner.run("ALTER TABLE credit.entry DISABLE TRIGGER USER; UPDATE credit.entry SET operation = 'x'; ALTER TABLE credit.entry ENABLE TRIGGER USER");
+    owner.run(
+        "ALTER TABLE credit.entry DISABLE TRIGGER USER; UPDATE credit.entry \
+        SET operation = 'x'; ALTER TABLE credit.entry ENABLE TRIGGER USER",
+    );
     owner.run("SELECT credit_enable_triggers(); ALTER TABLE credit.entry ALTER COLUMN operation SET NOT NULL");
     let detail = "the column \"operation\" is NOT NULL, and debits may leave it empty";
     assert_debit_goes_through_sql(&mut owner, "credit.entry", detail);
@@ -274,10 +280,12 @@ fn the_status_says_what_maintenance_has_to_do_and_since_when() {
     owner.run("SET credit.clock = '2026-01-01 00:00+00'");
     owner.run("SET credit.key_retention_days = 60");
     owner.run(
-        "SELECT credit_grant('acme', 10, expires_at => '2026-02-01 00:00+00'), credit_schedule('acme', 5, interval '1 month', key => 'monthly'),
+        "SELECT credit_grant('acme', 10, expires_at => '2026-02-01 00:00+00'), \
+            credit_schedule('acme', 5, interval '1 month', key => 'monthly'),
              credit_debit('acme', 1, key => 'old')",
     );
-    let due = "SELECT subject, is_well, state, since AT TIME ZONE 'UTC' FROM credit.status WHERE topic = 'maintenance' AND since IS NOT NULL
+    let due = "SELECT subject, is_well, state, since AT TIME ZONE 'UTC' FROM credit.status WHERE topic = 'maintenance' \
+        AND since IS NOT NULL
         AND subject <> 'roll up' ORDER BY subject";
     assert!(owner.rows(due).is_empty());
     owner.run("SET credit.clock = '2026-02-01 06:00+00'");

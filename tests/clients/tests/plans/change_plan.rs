@@ -40,7 +40,8 @@ fn changed(client: &mut Client, call: &str) -> String {
 /// All rows of all tables.
 fn snapshot(client: &mut Client) -> String {
     client.text(
-        "SELECT string_agg(md5(query_to_xml('SELECT * FROM ' || c.oid::regclass || ' t ORDER BY t::text', false, false, '')::text), ' '
+        "SELECT string_agg(md5(query_to_xml('SELECT * FROM ' || c.oid::regclass || ' t ORDER BY t::text', false, false, \
+            '')::text), ' '
              ORDER BY c.relname) FROM pg_class c WHERE c.relnamespace = 'credit'::regnamespace AND c.relkind = 'r'",
     )
 }
@@ -290,7 +291,10 @@ fn what_was_subscribed_never_changes() {
 fn the_proof_finds_what_was_forged() {
     let (database, mut client) = database_with_plans();
     client.run("SELECT credit_change_plan('acme', 'large', 310); SET credit.clock = '2026-01-16'");
-    client.run("SELECT credit_change_plan('acme', 'small', 31, at => '2026-01-16'); SET credit.clock = '2026-02-01'; SELECT credit_renew('acme')");
+    client.run(
+        "SELECT credit_change_plan('acme', 'small', 31, at => '2026-01-16'); SET credit.clock = '2026-02-01'; \
+        SELECT credit_renew('acme')",
+    );
     database.verify();
     for (table, forgery, invariant) in [
         ("subscription", "UPDATE credit.subscription SET ended_at = '2026-01-20' WHERE ended_at IS NOT NULL", "do not overlap"),
@@ -375,7 +379,10 @@ fn chains_of_changes_at_random_instants_agree_with_a_model() {
     for seed in 0..12 {
         let mut random = Random::new(seed);
         let account = format!("account {seed}");
-        client.run(&format!("SET credit.clock = '2026-03-01'; SELECT credit_account('{account}', unit => 'whole', time_zone => 'America/New_York')"));
+        client.run(&format!(
+            "SET credit.clock = '2026-03-01'; SELECT credit_account('{account}', unit => 'whole', \
+            time_zone => 'America/New_York')"
+        ));
         let mut minute = 0;
         let choose = |random: &mut Random| {
             let quantity = 1 + random.below(2_000) as i64;
@@ -405,7 +412,8 @@ fn chains_of_changes_at_random_instants_agree_with_a_model() {
             let day = client.number(&format!("SELECT timestamptz '{clock}'::date - date '2026-03-01'")) as usize;
             let (plan, quantity, price) = choose(&mut random);
             let call = format!(
-                "SELECT granted, charge * 100, returned, credit * 100 FROM credit_change_plan('{account}', '{plan}', {quantity}, at => '{clock}')"
+                "SELECT granted, charge * 100, returned, credit * 100 \
+                    FROM credit_change_plan('{account}', '{plan}', {quantity}, at => '{clock}')"
             );
             let expected = model.change(day, (quantity, price));
             let row: Vec<i64> = client.rows(&call)[0].iter().map(|text| text.parse::<f64>().unwrap() as i64).collect();

@@ -1,4 +1,5 @@
-//! Schedules of plans with real clients: changes at once, beside debits and renewals, and long walks from plan to plan against a model.
+//! Schedules of plans with real clients: changes at once, beside debits and renewals, and long walks from plan to plan against a
+//! model.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -165,9 +166,11 @@ fn activations_and_voids_beside_purchases_count_once() {
             }
         }
     });
-    let kept = "SELECT count(*) * 10 = (SELECT bought FROM credit.commitments) AND sum(paid) = (SELECT paid FROM credit.commitments)
+    let kept = "SELECT count(*) * 10 = (SELECT bought FROM credit.commitments) \
+        AND sum(paid) = (SELECT paid FROM credit.commitments)
          FROM credit.purchase b WHERE status = 'active'
-             AND NOT EXISTS (SELECT FROM credit.voided v JOIN credit.purchase_lot l USING (account, lot) WHERE l.purchase = b.purchase)";
+             AND NOT EXISTS (SELECT FROM credit.voided v JOIN credit.purchase_lot l USING (account, lot) \
+                 WHERE l.purchase = b.purchase)";
     assert_eq!(client.text(kept), "t");
     assert_eq!(
         client.text("SELECT sum(revenue) = (SELECT paid FROM credit.commitments) FROM credit.tier_economics WHERE plan = 'bulk'"),
@@ -225,7 +228,10 @@ fn walks_from_plan_to_plan_bring_each_day_once_and_pay_for_each() {
             client.run(&format!("SELECT credit_try_debit('{account}', {})", 1 + random.below(4_000)));
             day = next;
         }
-        client.run(&format!("SET credit.clock = '2026-09-30 23:00:00+00'; SELECT count(*) FROM credit_renew('{account}'), credit_refresh(account => '{account}')"));
+        client.run(&format!(
+            "SET credit.clock = '2026-09-30 23:00:00+00'; SELECT count(*) FROM credit_renew('{account}'), \
+            credit_refresh(account => '{account}')"
+        ));
         let kept = format!(
             "SELECT date_trunc('month', l.effective_at)::date - date '2026-06-01', trunc(sum(l.granted - COALESCE((
                  SELECT sum(b.expired) FROM credit.breakage b WHERE b.account = l.account AND b.lot = l.lot

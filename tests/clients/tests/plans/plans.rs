@@ -241,7 +241,8 @@ fn crumbs_are_not_free() {
     client.run("SELECT credit_purchase('acme', 'api', 0.006)");
     assert_eq!(client.text("SELECT paid FROM credit.purchase"), "0.01");
     client.run(
-        "SELECT credit_plan('free', unit => 'credit', currency => 'USD', list_price => 1), credit_tier('free', 'free', 0, discount => 1)",
+        "SELECT credit_plan('free', unit => 'credit', currency => 'USD', list_price => 1), \
+            credit_tier('free', 'free', 0, discount => 1)",
     );
     client.run("SELECT credit_purchase('acme', 'free', 0.005)");
     client.refusal("SELECT * FROM credit_quote('free', budget => 1)").expect(INVALID);
@@ -260,18 +261,22 @@ fn the_parts_of_random_purchases_are_exact_shares() {
         let (bonus, instalments) = (random.below(500) + 1, random.below(30) + 2);
         client.run(&format!(
             "SELECT credit_plan('p{number}', unit => 'credit', currency => '{currency}', list_price => 1, model => '{model}');
-             SELECT credit_tier('p{number}', 'one', 0, unit_price => {low}), credit_tier('p{number}', 'two', 1000, unit_price => {high});
-             SELECT credit_purchase('instalments {decimals}', 'p{number}', {quantity}, instalments => {instalments}, instalment_period => '1 month'),
+             SELECT credit_tier('p{number}', 'one', 0, unit_price => {low}), \
+                 credit_tier('p{number}', 'two', 1000, unit_price => {high});
+             SELECT credit_purchase('instalments {decimals}', 'p{number}', {quantity}, instalments => {instalments}, \
+                 instalment_period => '1 month'),
                  credit_purchase('blend {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true),
                  credit_purchase('both {decimals}', 'p{number}', {quantity}, bonus => {bonus}, blend => true,
                      instalments => {instalments}, instalment_period => '1 day'),
-                 credit_purchase('bonus {decimals}', 'p{number}', {quantity}, bonus => {bonus}, instalments => 2, instalment_period => '1 day'),
+                 credit_purchase('bonus {decimals}', 'p{number}', {quantity}, bonus => {bonus}, instalments => 2, \
+                     instalment_period => '1 day'),
                  credit_purchase('bands {decimals}', 'p{number}', {quantity}, by_band => true)"
         ));
     }
     let parts = "credit.purchase b JOIN credit.purchase_lot p USING (account, purchase) JOIN credit.lot l USING (account, lot)";
     let broken = format!(
-        "SELECT count(*) FROM (SELECT b.paid, sum(l.paid) AS parts, b.quantity + COALESCE(b.bonus, 0) AS all_credits, sum(l.granted) AS granted
+        "SELECT count(*) FROM (SELECT b.paid, sum(l.paid) AS parts, b.quantity + COALESCE(b.bonus, 0) AS all_credits, \
+            sum(l.granted) AS granted
              FROM {parts} GROUP BY b.account, b.purchase) s WHERE paid <> parts OR all_credits <> granted"
     );
     assert_eq!(client.number(&broken), 0, "purchases that their lots do not add up to");
@@ -279,7 +284,8 @@ fn the_parts_of_random_purchases_are_exact_shares() {
     let shares = format!(
         "SELECT count(*) FROM {parts} WHERE b.account NOT LIKE 'bands%' AND CASE
              WHEN b.account LIKE 'bonus%' AND l.category = 'promotional' THEN l.paid <> 0
-             ELSE abs(l.paid - b.paid * l.granted / (b.quantity + CASE WHEN b.account LIKE 'bonus%' THEN 0 ELSE COALESCE(b.bonus, 0) END))
+             ELSE abs(l.paid - b.paid * l.granted / (b.quantity + CASE WHEN b.account LIKE 'bonus%' THEN 0 \
+                 ELSE COALESCE(b.bonus, 0) END))
                  >= power(10::numeric, - right(b.account, 1)::integer) END"
     );
     assert_eq!(client.number(&shares), 0, "lots that do not cost their share");
@@ -316,7 +322,8 @@ const BUYING: Duration = Duration::from_secs(4);
 fn order(account: &str, random: &mut Random, client: &mut Client) {
     let (order, pending) = (random.below(400), random.below(4) == 0);
     let buy = format!(
-        "SELECT credit_purchase('{account}', 'api', {}, key => 'order {order} {pending}', bonus => {}, pending => {pending}, member => 'm{}')",
+        "SELECT credit_purchase('{account}', 'api', {}, key => 'order {order} {pending}', bonus => {}, pending => {pending}, \
+            member => 'm{}')",
         order % 7 + 1,
         order % 5 + 1,
         order % 3
@@ -357,14 +364,18 @@ fn many_buy_at_once_with_the_same_keys_and_others() {
         client.number("SELECT count(*) FROM credit.request WHERE function = 'credit_purchase'"),
         "one for each key"
     );
-    let differs = "SELECT count(*) FROM (SELECT account, sum(paid) AS paid FROM credit.purchase WHERE status = 'active' GROUP BY 1) b
-         FULL JOIN (SELECT account, sum(paid) AS paid FROM credit.lot GROUP BY 1) l USING (account) WHERE b.paid IS DISTINCT FROM l.paid";
+    let differs = "SELECT count(*) FROM (SELECT account, sum(paid) AS paid FROM credit.purchase WHERE status = 'active' \
+        GROUP BY 1) b
+         FULL JOIN (SELECT account, sum(paid) AS paid FROM credit.lot GROUP BY 1) l USING (account) WHERE b.paid IS DISTINCT \
+             FROM l.paid";
     assert_eq!(client.number(differs), 0, "accounts whose lots cost something else than their purchases");
-    // In the order in which they were bought, an account that had not bought and paid 100 was in the first tier. An order may have been paid
+    // In the order in which they were bought, an account that had not bought and paid 100 was in the first tier. An order may
+    // have been paid
     // before the next one or after it, and an order that was given up may have counted or not.
     let wrong = "SELECT count(*) FROM (
              SELECT b.tier, b.quantity + COALESCE(sum(b.quantity) OVER before, 0) AS most,
-                 b.quantity + COALESCE(sum(b.quantity) FILTER (WHERE b.settled_at = b.recorded_at AND p.kept_quantity = b.quantity) OVER before, 0) AS least
+                 b.quantity + COALESCE(sum(b.quantity) FILTER (WHERE b.settled_at = b.recorded_at \
+                     AND p.kept_quantity = b.quantity) OVER before, 0) AS least
              FROM credit.purchase b JOIN credit.purchases p USING (account, purchase) WHERE account = 'acme'
              WINDOW before AS (ORDER BY b.purchase ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) b
          WHERE tier = 'one' AND least >= 100 OR tier = 'two' AND most < 100";

@@ -31,13 +31,15 @@ fn target(random: &mut Random) -> String {
     }
 }
 
-/// What a rule says of a member at an instant, told apart from how the extension finds out: the nearest one for whom anything is said.
+/// What a rule says of a member at an instant, told apart from how the extension finds out: the nearest one for whom anything is
+/// said.
 const POLICY: &str = "CREATE FUNCTION policy_at(who text, at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT last.pooling FROM credit.member m,
         LATERAL (SELECT DISTINCT p.member, p.department FROM credit.pooling p WHERE p.account = m.account) target,
         LATERAL (SELECT p.pooling FROM credit.pooling p WHERE p.account = m.account
             AND (p.member, p.department) IS NOT DISTINCT FROM (target.member, target.department)
-            AND COALESCE(p.effective_at, '-infinity') <= at ORDER BY COALESCE(p.effective_at, '-infinity') DESC, p.rule DESC LIMIT 1) last
+            AND COALESCE(p.effective_at, '-infinity') <= at ORDER BY COALESCE(p.effective_at, '-infinity') DESC, \
+                p.rule DESC LIMIT 1) last
     WHERE m.member = who AND last.pooling IS NOT NULL
         AND (target.member IS NULL OR target.member = who)
         AND (target.department IS NULL OR m.department = target.department OR m.department LIKE target.department || '/%')
@@ -56,7 +58,10 @@ fn a_dated_change_counts_from_its_instant_on_for_all_debits() {
             if number < 2 {
                 let pooling = random.pick(&["'pooled'", "'per_seat'", "'per_seat'"]);
                 let target = target(&mut random);
-                let change = format!("credit_pooling('acme', {pooling}, effective_at => clock_timestamp() + interval '80 ms'{target})");
+                let change = format!(
+                    "credit_pooling('acme', {pooling}, \
+                    effective_at => clock_timestamp() + interval '80 ms'{target})"
+                );
                 client.run(&format!("INSERT INTO told SELECT {change}"));
                 client.run("UPDATE told SET known_at = clock_timestamp() WHERE known_at IS NULL");
                 client.run("SELECT pg_sleep(0.06)");
@@ -64,8 +69,14 @@ fn a_dated_change_counts_from_its_instant_on_for_all_debits() {
             }
             let member = random.pick(&MEMBERS);
             let debit = match round % 4 {
-                0 => format!("SELECT count(posting) FROM credit_debit_many('{{acme,acme}}', '{{1,1}}', members => '{{{member},{member}}}', mode => 'each')"),
-                1 => format!("INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -1, lot, '{member}' FROM credit.lot WHERE member IS NULL LIMIT 1"),
+                0 => format!(
+                    "SELECT count(posting) FROM credit_debit_many('{{acme,acme}}', '{{1,1}}', \
+                    members => '{{{member},{member}}}', mode => 'each')"
+                ),
+                1 => format!(
+                    "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -1, lot, \
+                    '{member}' FROM credit.lot WHERE member IS NULL LIMIT 1"
+                ),
                 _ => format!("SELECT credit_debit('acme', 1, member => '{member}')"),
             };
             match client.ask(&debit) {
@@ -135,7 +146,8 @@ const WAYS: [&str; 4] = [
     "SELECT credit_debit('acme', 150, member => 'ada')",
     "SELECT count(posting) FROM credit_debit_many('{acme}', '{150}', members => '{ada}')",
     "SELECT credit_convert('acme', 150, 'credit', 'other', rate => 1, member => 'ada')",
-    "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -150, lot, 'ada' FROM credit.lot WHERE member IS NULL LIMIT 1",
+    "INSERT INTO credit.entry (account, kind, amount, lot, member) SELECT account, 'debit', -150, lot, 'ada' FROM credit.lot \
+        WHERE member IS NULL LIMIT 1",
 ];
 
 /// What becomes of a statement that waits for the pool while something changes.
@@ -192,7 +204,8 @@ fn who_waits_goes_by_what_counts_afterwards() {
     }
 }
 
-/// A long transaction that has debited already is told too; so is one that holds an older policy at a stricter level, by its next one.
+/// A long transaction that has debited already is told too; so is one that holds an older policy at a stricter level, by its next
+/// one.
 #[test]
 fn a_long_transaction_hears_of_it() {
     let (database, mut session) = database();
@@ -231,7 +244,8 @@ fn many_overrides_are_not_read_for_one_member() {
     database.verify();
 }
 
-/// Seats that are added, given up and taken again at once, while debits issue what is due: each seat brings a period's part once, and the
+/// Seats that are added, given up and taken again at once, while debits issue what is due: each seat brings a period's part once,
+/// and the
 /// pool gets all of it.
 #[test]
 fn seats_feed_the_pool_once_whoever_issues_it() {
@@ -291,7 +305,8 @@ fn a_seat_that_comes_while_it_is_declared_what_seats_get_gets_it() {
             session.run(
                 "DROP EXTENSION pg_credit; CREATE EXTENSION pg_credit; SELECT credit_account('acme', self_seating => true);
                  SELECT credit_grant('acme', 100);
-                 SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) FROM unnest('{api,seats}'::text[]) AS plan;
+                 SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) \
+                     FROM unnest('{api,seats}'::text[]) AS plan;
                  SELECT credit_tier(plan, 'list', 0, discount => 0) FROM unnest('{api,seats}'::text[]) AS plan;
                  SELECT credit_schedule(plan => 'seats', amount => 50, every => '1 month', per_member => true);
                  SELECT count(*) FROM credit_change_plan('acme', 'api', 10)",
@@ -315,7 +330,8 @@ fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
     let database = Database::new();
     let mut session = database.connect();
     session.run(
-        "SELECT credit_account(a, self_seating => a = 'b') FROM unnest('{a,b}'::text[]) a; SELECT credit_grant(a, 100000) FROM unnest('{a,b}'::text[]) a;
+        "SELECT credit_account(a, self_seating => a = 'b') FROM unnest('{a,b}'::text[]) a; SELECT credit_grant(a, 100000) \
+            FROM unnest('{a,b}'::text[]) a;
          SELECT credit_schedule('b', 5, every => '1 month', per_member => true)",
     );
     database.clients(8, |number, client| {
@@ -327,8 +343,11 @@ fn newcomers_who_are_named_in_every_way_do_not_deadlock() {
                 1 => format!("SELECT credit_member('{account}', 'm{turn}', department => 'eng')"),
                 2 => format!("INSERT INTO credit.lot (account, member, granted) VALUES ('{account}', 'm{turn}', 1)"),
                 3 | 4 => format!(
-                    "SELECT count(*) FROM credit_debit_many('{{b,a,b,a}}', '{{1,1,1,1}}', members => '{{m{},m{turn},m{turn},m{}}}', mode => '{}')",
-                    turn + 1, turn + 1, ["each", "all"][turn % 2]
+                    "SELECT count(*) FROM credit_debit_many('{{b,a,b,a}}', '{{1,1,1,1}}', \
+                        members => '{{m{},m{turn},m{turn},m{}}}', mode => '{}')",
+                    turn + 1,
+                    turn + 1,
+                    ["each", "all"][turn % 2]
                 ),
                 5 if turn % 10 == 0 => format!("SELECT credit_schedule('{account}', 1, every => '1 year', per_member => true)"),
                 6 if turn % 10 == 0 => format!("SELECT credit_cap('{account}', 100000, operation => 'o{turn}')"),
@@ -370,7 +389,8 @@ fn who_declares_what_seats_get_sees_all_seats() {
     assert_eq!(session.text("SELECT credit_balance('acme', member => 'back')"), "104");
 }
 
-/// A seat that joins while another transaction holds the account waits for it, and brings its part once; one that is rolled back brings none.
+/// A seat that joins while another transaction holds the account waits for it, and brings its part once; one that is rolled back
+/// brings none.
 #[test]
 fn a_seat_that_is_rolled_back_brings_nothing() {
     let database = Database::new();

@@ -151,7 +151,8 @@ fn what_is_due_is_issued_first() {
          SET credit.clock = '2026-02-01 00:00+00';
          SELECT credit_transfer('acme', 150, to_member => 'ada')",
     );
-    let lots = "SELECT string_agg(concat_ws(' ', source, member, trim_scale(remaining)), ', ' ORDER BY lot) FROM credit.lots WHERE remaining > 0";
+    let lots = "SELECT string_agg(concat_ws(' ', source, member, trim_scale(remaining)), ', ' ORDER BY lot) FROM credit.lots \
+        WHERE remaining > 0";
     assert_eq!(session.text(lots), "allocation 50, transfer ada 100, transfer ada 50");
     session.run("SET credit.clock = '2026-03-01 00:00+00'; SELECT credit_refresh()");
     assert_eq!(session.text("SELECT credit_balance('acme')"), "150");
@@ -205,8 +206,14 @@ fn a_rebalance_beside_a_batch_does_not_deadlock() {
     let database = Database::new();
     let (mut holder, mut session) = (database.connect(), database.connect());
     // What ada gives comes first, since she has most; of both, ben's lot is the first in drawdown order.
-    session.run("SELECT credit_account('acme'); SELECT credit_grant('acme', 400, member => 'cy'), credit_debit('acme', 400, member => 'cy')");
-    session.run("SELECT credit_grant('acme', 300, member => 'ada', priority => 60), credit_grant('acme', 200, member => 'ben', priority => 10)");
+    session.run(
+        "SELECT credit_account('acme'); SELECT credit_grant('acme', 400, member => 'cy'), \
+        credit_debit('acme', 400, member => 'cy')",
+    );
+    session.run(
+        "SELECT credit_grant('acme', 300, member => 'ada', priority => 60), \
+        credit_grant('acme', 200, member => 'ben', priority => 10)",
+    );
     holder.run("BEGIN; SELECT credit_debit('acme', 1, member => 'ben')");
     let batch = database.waiting("SELECT count(*) FROM credit_debit_many('{acme,acme}', '{1,1}', members => '{ada,ben}')");
     let rebalance = database.waiting("SELECT count(*) FROM credit_rebalance('acme')");

@@ -1,4 +1,5 @@
-//! Real input: a trace of LLM requests, charged by a card of public list prices (docs/price_list.sql), leaves a ledger whose totals
+//! Real input: a trace of LLM requests, charged by a card of public list prices (docs/price_list.sql), leaves a ledger whose
+//! totals
 //! equal a computation from the files in whole numbers.
 
 use std::collections::BTreeMap;

@@ -25,7 +25,8 @@ fn random_rate(random: &mut Random, operation: usize) -> String {
     }
     let array = |values: &[String]| if values.is_empty() { "NULL".to_owned() } else { format!("'{{{}}}'", values.join(",")) };
     format!(
-        "credit_rate('list', 'operation {operation}', credits => {}, per => {}, block => {}, minimum => {}, tier_from => {}, tier_credits => {})",
+        "credit_rate('list', 'operation {operation}', credits => {}, per => {}, block => {}, minimum => {}, tier_from => {}, \
+            tier_credits => {})",
         credits(random),
         random.pick(&["1", "3", "10", "1000", "0.7", "1000000"]),
         random.below(3) == 0,
@@ -51,10 +52,12 @@ fn prices_are_those_of_the_servers_own_arithmetic() {
              FROM credit.rate r,
                  LATERAL (SELECT quantity FROM (
                      SELECT unnest(ARRAY[0, 0.000000001, 0.5, 1, 9.999999999, 10, 10.000000001, 333, 4808, 123456.789, 999999999])
-                     UNION SELECT unnest(r.tier_from) + delta FROM unnest(ARRAY[-0.000000001, 0, 0.000000001, 7]) AS delta) AS q (quantity)) AS q,
+                     UNION SELECT unnest(r.tier_from) + delta FROM unnest(ARRAY[-0.000000001, 0, 0.000000001, \
+                         7]) AS delta) AS q (quantity)) AS q,
                  LATERAL ({EXPECTED}) AS e (expected))
          SELECT count(*) > 3000, count(*) FILTER (WHERE price IS DISTINCT FROM expected),
-             min(format('rate %s, quantity %s: %s instead of %s', rate, quantity, price, expected)) FILTER (WHERE price IS DISTINCT FROM expected)
+             min(format('rate %s, quantity %s: %s instead of %s', rate, quantity, price, \
+                 expected)) FILTER (WHERE price IS DISTINCT FROM expected)
          FROM priced"
     ));
     assert_eq!(compared, [["t", "0", ""]]);

@@ -82,7 +82,8 @@ fn many_publishers_leave_one_chain_of_versions() {
         }
     });
     client.run("SELECT credit_publish('list')");
-    let gaps = "SELECT count(*) FROM (SELECT ended_at, lead(effective_at) OVER (ORDER BY effective_at, ended_at) AS next FROM credit.rate
+    let gaps = "SELECT count(*) FROM (SELECT ended_at, lead(effective_at) OVER (ORDER BY effective_at, ended_at) AS next \
+        FROM credit.rate
         WHERE operation = 'chat' AND ended_at IS DISTINCT FROM effective_at) v WHERE ended_at IS DISTINCT FROM next";
     assert_eq!(client.number(gaps), 0, "each version ends where the next begins");
     assert_eq!(client.number("SELECT count(*) FROM credit.rate WHERE ended_at IS NULL"), 1);
@@ -100,7 +101,10 @@ fn history_is_not_rewritten() {
     client.run("SELECT credit_discard_drafts('list')");
     assert_eq!(client.number("SELECT count(*) FROM credit.rate_draft"), 0);
     // What had no rate at all may get one: nothing was charged by another.
-    client.run("SELECT credit_rate('list', 'embed', credits => 1, per => 1000); SELECT credit_publish('list', effective_at => '2020-01-01')");
+    client.run(
+        "SELECT credit_rate('list', 'embed', credits => 1, per => 1000); \
+        SELECT credit_publish('list', effective_at => '2020-01-01')",
+    );
     client.run("SET credit.max_backdating_days = 36500; SELECT credit_charge('acme', 'embed', 1000, at => '2020-06-01')");
     database.verify();
 }
@@ -108,7 +112,10 @@ fn history_is_not_rewritten() {
 #[test]
 fn an_announced_version_is_only_superseded_on_purpose() {
     let (database, mut client) = Database::with_notice("0");
-    client.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')");
+    client.run(
+        "SELECT credit_rate('list', 'chat', credits => 2, per => 1000); \
+        SELECT credit_publish('list', effective_at => '2090-01-01 00:00:00+00')",
+    );
     client.run("SELECT credit_rate('list', 'chat', credits => 3, per => 1000)");
     client.refusal("SELECT credit_publish('list', effective_at => '2080-01-01 00:00:00+00')").expect(WRONG_STATE);
     assert_eq!(client.text("SELECT credit_publish('list', effective_at => '2080-01-01 00:00:00+00', supersede => true)"), "1");
@@ -261,7 +268,8 @@ fn malformed_cards_and_rates_are_refused() {
         ("credit_rate('list', 'chat', credits => 1, tier_from => '{1}', tier_credits => '{NULL}')", INVALID),
         ("credit_rate('list', 'chat', credits => 1, tier_from => '{1}', tier_credits => '{1}', tier_scope => 'week')", INVALID),
         (
-            "credit_rate('list', 'chat', credits => 1, block => true, tier_from => '{1}', tier_credits => '{1}', tier_scope => 'month')",
+            "credit_rate('list', 'chat', credits => 1, block => true, tier_from => '{1}', tier_credits => '{1}', \
+                tier_scope => 'month')",
             INVALID,
         ),
         ("credit_rate('list', 'chat', credits => 1, unit_cost => -1)", INVALID),
@@ -296,8 +304,11 @@ fn five_thousand_rates_are_published_in_one_step_and_do_not_matter_to_a_charge()
 #[test]
 fn thousands_of_rates_of_one_operation_do_not_matter_to_a_charge_either() {
     let (database, mut client) = Database::with_notice("30 days");
-    client.run("SELECT count(credit_rate('list', 'chat', credits => 0.0001 * i, per => 1000, dimensions => jsonb_build_object('model', 'm' || i)))
-        FROM generate_series(1, 5000) i");
+    client.run(
+        "SELECT count(credit_rate('list', 'chat', credits => 0.0001 * i, per => 1000, \
+        dimensions => jsonb_build_object('model', 'm' || i)))
+        FROM generate_series(1, 5000) i",
+    );
     assert_eq!(client.text("SELECT credit_publish('list')"), "5000");
     let began = Instant::now();
     for model in [1, 4321] {

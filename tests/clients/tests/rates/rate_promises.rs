@@ -54,8 +54,11 @@ fn a_rate_that_counts_its_period_anew_needs_notice() {
         "SELECT credit_rate('list', 'image', credits => 0.1, dimensions => '{\"model\": \"a\"}'); SELECT credit_publish('list')",
     );
     // A version of the same rate counts on.
-    client.run("SELECT credit_rate('list', 'image', credits => 0.9, tier_from => '{100}', tier_credits => '{0.05}', tier_scope => 'month');
-        SELECT credit_publish('list')");
+    client.run(
+        "SELECT credit_rate('list', 'image', credits => 0.9, tier_from => '{100}', tier_credits => '{0.05}', \
+        tier_scope => 'month');
+        SELECT credit_publish('list')",
+    );
     assert_eq!(client.text("SELECT credit_price(NULL, 'image', 100, account => 'acme')"), "5");
     database.verify();
 }
@@ -66,8 +69,11 @@ fn what_shall_change_at_now_changes_now() {
     client.run(
         "SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => now())",
     );
-    client.run("BEGIN; SELECT credit_charge('acme', 'chat', 1000); SELECT pg_sleep(0.01);
-        SELECT credit_rate('list', 'chat', credits => 3, per => 1000, effective_at => now()); SELECT credit_publish('list'); COMMIT");
+    client.run(
+        "BEGIN; SELECT credit_charge('acme', 'chat', 1000); SELECT pg_sleep(0.01);
+        SELECT credit_rate('list', 'chat', credits => 3, per => 1000, effective_at => now()); \
+            SELECT credit_publish('list'); COMMIT",
+    );
     // The charge before it keeps the version that it was charged by.
     assert_eq!(
         client
@@ -114,7 +120,10 @@ fn a_publisher_with_an_older_snapshot_fails() {
 fn the_end_of_a_version_only_comes_nearer() {
     let (database, mut client) = Database::with_notice("0");
     client.refusal("UPDATE credit.rate SET ended_at = now() - interval '1 second'").expect(FORBIDDEN);
-    client.run("SELECT credit_rate('list', 'chat', credits => 2, per => 1000); SELECT credit_publish('list', effective_at => '2090-01-01')");
+    client.run(
+        "SELECT credit_rate('list', 'chat', credits => 2, per => 1000); \
+        SELECT credit_publish('list', effective_at => '2090-01-01')",
+    );
     client.refusal("UPDATE credit.rate SET ended_at = '2091-01-01' WHERE credits = 1").expect(FORBIDDEN);
     client.refusal("UPDATE credit.rate SET ended_at = effective_at WHERE credits = 1").expect(FORBIDDEN);
     database.verify();
@@ -151,7 +160,10 @@ fn a_unit_has_a_value_from_an_instant_on() {
     {
         client.refusal(statement).expect(FORBIDDEN);
     }
-    client.run("SELECT credit_unit('usd', currency => 'USD'); SELECT credit_grant('acme', 1, unit => 'usd'); SELECT credit_grant('acme', 1, unit => 'compute')");
+    client.run(
+        "SELECT credit_unit('usd', currency => 'USD'); SELECT credit_grant('acme', 1, unit => 'usd'); \
+        SELECT credit_grant('acme', 1, unit => 'compute')",
+    );
     for change in ["'usd', fiat_per_credit => 0.5", "'usd', currency => 'EUR'", "'compute', currency => 'EUR'"] {
         client.refusal(&format!("SELECT credit_unit({change})")).expect(WRONG_STATE);
     }

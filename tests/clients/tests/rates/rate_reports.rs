@@ -7,10 +7,12 @@ const CARD: &str = "
     SELECT credit_unit('compute', decimals => 6, rounding => 'half_up', currency => 'USD', fiat_per_credit => 0.01);
     SELECT credit_rate_card('list', unit => 'compute', notice => interval '1 month 2 days 03:04:05.6', is_default => true,
         agreement => 'contract 7', note => 'for all');
-    SELECT credit_rate('list', 'chat', credits => 0.123456789012345678, per => 1000, unit_cost => 0.000000000000000001, note => 'exact');
+    SELECT credit_rate('list', 'chat', credits => 0.123456789012345678, per => 1000, unit_cost => 0.000000000000000001, \
+        note => 'exact');
     SELECT credit_rate('list', 'chat', credits => 3, per => 1000, dimensions => '{\"model\": \"large\", \"fast\": true}');
     SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true, minimum => 1.5);
-    SELECT credit_rate('list', 'speech', credits => 1, per => 3, tier_from => '{1000,5000}', tier_credits => '{0.5,0.25}', tier_scope => 'month');
+    SELECT credit_rate('list', 'speech', credits => 1, per => 3, tier_from => '{1000,5000}', tier_credits => '{0.5,0.25}', \
+        tier_scope => 'month');
     SELECT credit_rate('list', 'free', credits => 0);
     SELECT credit_publish('list')";
 
@@ -101,9 +103,11 @@ fn a_preview_foretells_what_is_charged() {
     session.run("SET credit.clock = '2026-04-02 00:00:00+00'");
     session.run(
         "SELECT credit_rate('list', 'chat', credits => 0.1, per => 1000, minimum => 0.01);
-         SELECT credit_rate('list', 'chat', credits => 0.05, per => 1000, dimensions => '{\"region\": \"eu\", \"fast\": true, \"model\": \"large\"}');
+         SELECT credit_rate('list', 'chat', credits => 0.05, per => 1000, dimensions => '{\"region\": \"eu\", \"fast\": true, \
+             \"model\": \"large\"}');
          SELECT credit_rate('list', 'report', credits => 1, per => 7, block => true);
-         SELECT credit_rate('list', 'speech', credits => 1, per => 4, tier_from => '{2000,4000}', tier_credits => '{0.4,0.1}', tier_scope => 'month')",
+         SELECT credit_rate('list', 'speech', credits => 1, per => 4, tier_from => '{2000,4000}', tier_credits => '{0.4,0.1}', \
+             tier_scope => 'month')",
     );
     let foretold = session.rows("SELECT account, charged, would_be, unpriced FROM credit_reprice_preview('list', days => 20)");
     assert_eq!(
@@ -117,9 +121,11 @@ fn a_preview_foretells_what_is_charged() {
     anew.run(CARD);
     anew.run(
         "SELECT credit_rate('list', 'chat', credits => 0.1, per => 1000, minimum => 0.01);
-         SELECT credit_rate('list', 'chat', credits => 0.05, per => 1000, dimensions => '{\"region\": \"eu\", \"fast\": true, \"model\": \"large\"}');
+         SELECT credit_rate('list', 'chat', credits => 0.05, per => 1000, dimensions => '{\"region\": \"eu\", \"fast\": true, \
+             \"model\": \"large\"}');
          SELECT credit_rate('list', 'report', credits => 1, per => 7, block => true);
-         SELECT credit_rate('list', 'speech', credits => 1, per => 4, tier_from => '{2000,4000}', tier_credits => '{0.4,0.1}', tier_scope => 'month');
+         SELECT credit_rate('list', 'speech', credits => 1, per => 4, tier_from => '{2000,4000}', tier_credits => '{0.4,0.1}', \
+             tier_scope => 'month');
          SET credit.clock = '2026-03-02 12:00:00+00';
          SELECT credit_publish('list');
          SELECT credit_account('acme', unit => 'compute', rate_card => 'list', time_zone => 'Pacific/Auckland');
@@ -139,7 +145,8 @@ fn a_preview_foretells_what_is_charged() {
     assert!(foretold.iter().all(|row| row[3] == "0"), "{foretold:?}");
     // Of the days asked for only; what came before fills the bands of the month.
     let few = session.rows("SELECT account, charged FROM credit_reprice_preview('list', days => 3)");
-    let since = "SELECT account, trim_scale(-sum(amount)) FROM credit.entry WHERE kind = 'debit' AND occurred_at >= '2026-03-30 00:00:00+00'
+    let since = "SELECT account, trim_scale(-sum(amount)) FROM credit.entry WHERE kind = 'debit' \
+        AND occurred_at >= '2026-03-30 00:00:00+00'
         GROUP BY account ORDER BY account";
     assert_eq!(few, session.rows(since));
     other.verify();
@@ -168,7 +175,8 @@ fn repricing_prepares_what_publishing_makes_of_it() {
     let database = Database::new();
     let mut session = database.connect();
     session.run(
-        "SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01); SELECT credit_rate_card('list', unit => 'compute');
+        "SELECT credit_unit('compute', currency => 'USD', fiat_per_credit => 0.01); \
+            SELECT credit_rate_card('list', unit => 'compute');
          SELECT credit_rate('list', 'chat', credits => 0.25, per => 1000, unit_cost => 0.000001); SELECT credit_publish('list')",
     );
     let columns = "old_credits, new_credits, change_percent, margin_before, margin_after";

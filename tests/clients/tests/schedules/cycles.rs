@@ -313,7 +313,8 @@ fn a_batch_touches_many_accounts_in_one_order() {
             set_clock(client, &format!("2026-{month:02}-01 00:00+00"));
             let order = if number % 2 == 0 { "" } else { " DESC" };
             client.run(&format!(
-                "SELECT credit_debit_many(array_agg('a' || n ORDER BY n{order}), array_agg(1 ORDER BY n)) FROM generate_series(1, 20) n"
+                "SELECT credit_debit_many(array_agg('a' || n ORDER BY n{order}), array_agg(1 ORDER BY n)) \
+                    FROM generate_series(1, 20) n"
             ));
         });
     }
@@ -330,7 +331,10 @@ fn a_batch_touches_many_accounts_in_one_order() {
 fn a_schedule_may_begin_in_an_hour_that_comes_twice() {
     let database = Database::new();
     let mut client = at(&database, "2026-11-01 05:30+00");
-    client.run("SELECT credit_account('acme', time_zone => 'America/New_York'); SELECT credit_schedule('acme', 1000, interval '1 month')");
+    client.run(
+        "SELECT credit_account('acme', time_zone => 'America/New_York'); \
+        SELECT credit_schedule('acme', 1000, interval '1 month')",
+    );
     set_clock(&mut client, "2026-11-01 07:00+00");
     client.run("SELECT credit_refresh()");
     assert_eq!(

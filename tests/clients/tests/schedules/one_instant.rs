@@ -1,4 +1,5 @@
-//! Everything changes at one real instant: schedules, half of them with rollover, lots that expire, daily caps and the price. Clients charge
+//! Everything changes at one real instant: schedules, half of them with rollover, lots that expire, daily caps and the price.
+//! Clients charge
 //! across it.
 
 use std::collections::BTreeMap;
@@ -28,10 +29,13 @@ fn lay_out(client: &mut Client, seconds: u64) -> String {
          SELECT credit_publish('list', effective_at => '{instant}', override_reason => 'at the instant');
          SELECT credit_account('a' || i, time_zone => (ARRAY['UTC', 'Europe/Berlin', 'America/New_York'])[1 + i % 3]),
              credit_member('a' || i, 'm', department => 'eng') FROM generate_series(1, {ACCOUNTS}) i;
-         SELECT credit_schedule('a' || i, 10, '1 day', anchor => '{instant}'::timestamptz - interval '1 day', per_member => i % 5 = 0,
-             rollover => CASE WHEN i % 2 = 0 THEN '{{\"max_periods\": 1, \"fraction_of_unused\": 0.5}}'::jsonb END) FROM generate_series(1, {ACCOUNTS}) i;
+         SELECT credit_schedule('a' || i, 10, '1 day', anchor => '{instant}'::timestamptz - interval '1 day', \
+             per_member => i % 5 = 0,
+             rollover => CASE WHEN i % 2 = 0 THEN '{{\"max_periods\": 1, \"fraction_of_unused\": 0.5}}'::jsonb END) \
+                 FROM generate_series(1, {ACCOUNTS}) i;
          SELECT credit_grant('a' || i, 4, expires_at => '{instant}', priority => 10) FROM generate_series(1, {ACCOUNTS}) i;
-         SELECT credit_cap('a' || i, 6, every => 'day', anchor => '{instant}'::timestamptz - interval '1 day') FROM generate_series(1, {ACCOUNTS}) i
+         SELECT credit_cap('a' || i, 6, every => 'day', anchor => '{instant}'::timestamptz - interval '1 day') \
+             FROM generate_series(1, {ACCOUNTS}) i
          WHERE i % 3 = 0"
     ));
     instant
@@ -109,7 +113,8 @@ fn everything_changes_at_one_instant() {
         GROUP BY account, e.recorded_at >= $T HAVING - sum(e.amount) > 6) AS too_much";
     assert_eq!(count(above_the_cap), 0, "no day sees more than its cap");
 
-    let issued = "SELECT count(*) FROM (SELECT FROM credit.schedule_period GROUP BY account, schedule, member, period, rolled HAVING count(*) > 1) AS twice";
+    let issued = "SELECT count(*) FROM (SELECT FROM credit.schedule_period GROUP BY account, schedule, member, period, rolled \
+        HAVING count(*) > 1) AS twice";
     assert_eq!(count("SELECT credit_refresh(max_accounts => 10000)").min(0), 0);
     assert_eq!(count(issued), 0, "a period is issued once");
     assert_eq!(

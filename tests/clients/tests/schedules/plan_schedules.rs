@@ -1,4 +1,5 @@
-//! Schedules of a plan with real clients: whoever comes and goes while they are declared and ended, has what the plan grants and no more.
+//! Schedules of a plan with real clients: whoever comes and goes while they are declared and ended, has what the plan grants and
+//! no more.
 
 use pg_credit_clients::{Client, Database, Session};
 
@@ -9,7 +10,8 @@ fn with_plans() -> (Database, Client) {
     let mut client = database.connect();
     client.run(&format!(
         "{CLOCK};
-         SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) FROM unnest('{{api,web}}'::text[]) AS plan;
+         SELECT credit_plan(plan, unit => 'credit', currency => 'USD', list_price => 0.01) \
+             FROM unnest('{{api,web}}'::text[]) AS plan;
          SELECT credit_tier(plan, 'list', 0, discount => 0) FROM unnest('{{api,web}}'::text[]) AS plan"
     ));
     (database, client)
@@ -36,7 +38,9 @@ fn whoever_comes_or_goes_has_what_the_plan_grants() {
     // Six schedules of each plan, for each of its accounts: 20 - 6 and 18 that came; and 6 that changed.
     let had = |plan: &str| {
         format!(
-            "SELECT count(*) FROM credit.schedules WHERE plan = '{plan}' AND status = 'active' AND account IN (SELECT account FROM credit.subscription WHERE plan = '{plan}' AND (ended_at IS NULL OR ended_at > credit.now()))"
+            "SELECT count(*) FROM credit.schedules WHERE plan = '{plan}' AND status = 'active' \
+                AND account IN (SELECT account FROM credit.subscription WHERE plan = '{plan}' \
+                AND (ended_at IS NULL OR ended_at > credit.now()))"
         )
     };
     assert_eq!(client.number(&had("api")), 6 * (20 - 6 + 18));

@@ -10,7 +10,8 @@ const NAMING: [&str; 8] = [
     "SELECT credit_debit('acme', 1, member => 'ghost 1')",
     "SELECT credit_try_debit('acme', 1, member => 'ghost 2')",
     "SELECT count(*) FROM credit_debit_many('{acme}', '{1}', members => '{ghost 3}')",
-    "SELECT count(*) FROM credit_debit_many_json('[{\"account\": \"acme\", \"amount\": 1, \"member\": \"ghost 4\"}]', mode => 'each')",
+    "SELECT count(*) FROM credit_debit_many_json('[{\"account\": \"acme\", \"amount\": 1, \"member\": \"ghost 4\"}]', \
+        mode => 'each')",
     "SELECT credit_charge('acme', 'chat', 1, member => 'ghost 5')",
     "SELECT credit_charge_request('acme', '{chat,chat}', '{1,1}', member => 'ghost 6', at => now() - interval '2 hours')",
     "SELECT count(*) FROM credit_charge_many('{acme}', '{chat}', '{1}', members => '{ghost 7}', mode => 'each')",
@@ -28,7 +29,8 @@ fn who_may_spend_brings_no_credits() {
              SELECT credit_rate_card('list', 'credit', is_default => true), credit_rate('list', 'chat', credits => 1);
              SELECT count(*) FROM credit_publish('list', effective_at => NULL);
              SELECT credit_schedule('acme', 10, '1 hour', per_member => true, anchor => now() - interval '59 minutes 54 seconds'),
-                 credit_schedule('acme', 100, '1 hour', per_member => true, into_pool => true, anchor => now() - interval '59 minutes 54 seconds')"
+                 credit_schedule('acme', 100, '1 hour', per_member => true, into_pool => true, \
+                     anchor => now() - interval '59 minutes 54 seconds')"
         ));
         let role = database.create_role("spends");
         owner.run(&format!("SELECT credit_allow('{role}', 'spend')"));
@@ -77,12 +79,16 @@ fn new_members_are_bounded_whoever_comes_at_once() {
         let database = Database::new();
         database.connect().run("SELECT credit_grant('acme', 100000)");
         database.clients(CLIENTS, |number, client| {
-            client.run(&format!("SET credit.max_new_members_per_day = {MOST}; SET default_transaction_isolation = '{isolation}'"));
+            client.run(&format!(
+                "SET credit.max_new_members_per_day = {MOST}; \
+                SET default_transaction_isolation = '{isolation}'"
+            ));
             for turn in 0..20 {
                 let sql = match turn % 3 {
                     0 => format!("SELECT credit_debit('acme', 1, member => '{number} {turn}')"),
                     1 => format!(
-                        "SELECT count(*) FROM credit_debit_many('{{acme,acme}}', '{{1,1}}', members => '{{{number} {turn},{number} {turn} too}}')"
+                        "SELECT count(*) FROM credit_debit_many('{{acme,acme}}', '{{1,1}}', \
+                            members => '{{{number} {turn},{number} {turn} too}}')"
                     ),
                     _ => format!("SELECT credit_try_debit('acme', 1, member => '{number} {turn}')"),
                 };

@@ -25,7 +25,8 @@ fn all_accounts_are_closed_in_one_call() {
     committed(&mut session, 50);
     let sums = |session: &mut Client, function: &str| {
         session.rows(&format!(
-            "SELECT count(*), sum(used), sum(shortfall), sum(overage), sum(amount_due), count(posted_at) FROM {function}(NULL, {QUARTER}, all_accounts => true)"
+            "SELECT count(*), sum(used), sum(shortfall), sum(overage), sum(amount_due), count(posted_at) \
+                FROM {function}(NULL, {QUARTER}, all_accounts => true)"
         ))
     };
     // 0 to 49 were used of 30 each: 0 + ... + 30 are missing, 1 + ... + 19 go beyond.

@@ -10,7 +10,8 @@ pub const MEMBERS: &[&str] = &[
     "function credit.cap_period(timestamp with time zone,text,interval,interval,text,timestamp with time zone)",
     "function credit.cap_spent(text,bigint,timestamp with time zone)",
     "function credit.cap_spent_by_step(text,bigint,timestamp with time zone)",
-    "function credit.cap_used(numeric,timestamp with time zone,timestamp with time zone[],numeric[],timestamp with time zone,timestamp with time zone)",
+    "function credit.cap_used(numeric,timestamp with time zone,timestamp with time zone[],numeric[],timestamp with time \
+        zone,timestamp with time zone)",
     "function credit.direct_access()",
     "function credit.direct_steps()",
     "function credit.end_maintenance(bigint,text)",
@@ -37,7 +38,8 @@ pub const MEMBERS: &[&str] = &[
     "function credit_balance(text,text,text,timestamp with time zone,text)",
     "function credit_cancel_plan(text,text,text)",
     "function credit_cap(text,numeric,text,text,text,text,text,interval,timestamp with time zone,text,text)",
-    "function credit_change_plan(text,text,numeric,timestamp with time zone,boolean,text,timestamp with time zone,text,text,jsonb)",
+    "function credit_change_plan(text,text,numeric,timestamp with time zone,boolean,text,timestamp with time \
+        zone,text,text,jsonb)",
     "function credit_charge(text,text,numeric,text,jsonb,timestamp with time zone,text,jsonb)",
     "function credit_charge_many(text[],text[],numeric[],text[],jsonb[],timestamp with time zone[],text[],jsonb[],text)",
     "function credit_charge_request(text,text[],numeric[],text,jsonb,timestamp with time zone,text,jsonb)",
@@ -77,7 +79,8 @@ pub const MEMBERS: &[&str] = &[
     "function credit_purchase(text,text,numeric,numeric,text,boolean,numeric,boolean,boolean,integer,interval,\
      boolean,text,interval,text,text,jsonb)",
     "function credit_quote(text,numeric,text,numeric,text)",
-    "function credit_rate(text,text,numeric,numeric,timestamp with time zone,numeric,jsonb,text,boolean,numeric,numeric[],numeric[],\
+    "function credit_rate(text,text,numeric,numeric,timestamp with time \
+        zone,numeric,jsonb,text,boolean,numeric,numeric[],numeric[],\
      text,boolean)",
     "function credit_rate_card(text,text,interval,boolean,text,text)",
     "function credit_rebalance(text,text,interval,jsonb)",
@@ -91,7 +94,8 @@ pub const MEMBERS: &[&str] = &[
     "function credit_reprice_preview(text,text,integer)",
     "function credit_rollup(integer,boolean)",
     "function credit_schedule(text,numeric,interval,timestamp with time zone,timestamp with time zone,timestamp with time zone,\
-     integer,text,interval,timestamp with time zone,text,boolean,text,jsonb,text,text,numeric,text,integer,interval,text,jsonb,text,boolean)",
+     integer,text,interval,timestamp with time \
+         zone,text,boolean,text,jsonb,text,text,numeric,text,integer,interval,text,jsonb,text,boolean)",
     "function credit_schedule_preview(text,bigint,timestamp with time zone)",
     "function credit_set_expiry(text,bigint,timestamp with time zone,jsonb)",
     "function credit_spendable(text,text,text,text)",
@@ -104,7 +108,8 @@ pub const MEMBERS: &[&str] = &[
     "function credit_true_up_lines(text,timestamp with time zone,timestamp with time zone,text,boolean)",
     "function credit_true_up_post(text,timestamp with time zone,timestamp with time zone,text,boolean)",
     "function credit_true_up_settle(text,bigint)",
-    "function credit_true_up_terms(text,interval,timestamp with time zone,numeric,text,text,text,numeric,numeric,text,boolean,text)",
+    "function credit_true_up_terms(text,interval,timestamp with time \
+        zone,numeric,text,text,text,numeric,numeric,text,boolean,text)",
     "function credit_try_debit(text,numeric,text,text,text,timestamp with time zone,text,jsonb)",
     "function credit_unit(text,integer,text,text,numeric,timestamp with time zone,text)",
     "function credit_verify()",

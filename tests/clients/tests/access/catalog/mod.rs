@@ -1,4 +1,5 @@
-//! What the extension installs, against lists beside this file: members, comments, names, marks, privileges, keys, what is dumped.
+//! What the extension installs, against lists beside this file: members, comments, names, marks, privileges, keys, what is
+//! dumped.
 
 mod functions;
 mod members;
@@ -73,7 +74,8 @@ fn functions_are_marked_as_listed() {
     let marks = format!(
         "SELECT concat_ws(' ', p.proname, CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
              CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END,
-             CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END, CASE WHEN p.proisstrict AND p.pronargs > 0 THEN 'strict' ELSE 'not strict' END)
+             CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END, CASE WHEN p.proisstrict AND p.pronargs > 0 THEN 'strict' \
+                 ELSE 'not strict' END)
          FROM ({MEMBERS_QUERY}) m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid"
     );
     let api = API.iter().map(|(name, volatility, parallel, definer)| (name, volatility, parallel, *definer, false));
@@ -91,8 +93,10 @@ fn functions_are_marked_as_listed() {
     assert_eq!(column(&mut database.connect(), &marks), expected);
 }
 
-/// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last. A procedure that
-/// commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits and quotes pin it when they need a statement
+/// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last. A procedure
+/// that
+/// commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits and quotes pin it when they need a
+/// statement
 /// (tests/access/identity.rs).
 #[test]
 fn the_search_path_is_pinned_where_it_matters() {
@@ -156,7 +160,8 @@ fn privileges(session: &mut Client, role: &str) -> Vec<String> {
         "SELECT privilege || ' ' || relation || CASE WHEN privilege = 'SELECT' THEN ' without ' || hidden ELSE '.' || name END
          FROM (SELECT g.privilege_type AS privilege, a.attrelid::regclass AS relation, a.attname AS name,
                    row_number() OVER (PARTITION BY a.attrelid, g.privilege_type ORDER BY a.attnum) AS number,
-                   (SELECT string_agg(h.attname, ', ' ORDER BY h.attnum) FROM pg_attribute h WHERE h.attrelid = a.attrelid AND h.attnum > 0
+                   (SELECT string_agg(h.attname, ', ' ORDER BY h.attnum) FROM pg_attribute h WHERE h.attrelid = a.attrelid \
+                       AND h.attnum > 0
                         AND NOT h.attisdropped AND NOT has_column_privilege({role}, h.attrelid, h.attnum, 'SELECT')) AS hidden
                FROM pg_attribute a, aclexplode(a.attacl) g WHERE g.grantee = {role}::regrole) AS granted
          WHERE privilege <> 'SELECT' OR number = 1",

@@ -85,11 +85,13 @@ pub const READ: &[&str] = &[
     "USAGE credit",
 ];
 
-/// The functions that everybody may call, because views call them for their readers; the numbers that they tell belong to no account.
+/// The functions that everybody may call, because views call them for their readers; the numbers that they tell belong to no
+/// account.
 pub const PUBLIC: &[&str] = &[
     "function credit.add_interval(timestamp with time zone,interval,text)",
     "function credit.cap_period(timestamp with time zone,text,interval,interval,text,timestamp with time zone)",
-    "function credit.cap_used(numeric,timestamp with time zone,timestamp with time zone[],numeric[],timestamp with time zone,timestamp with time zone)",
+    "function credit.cap_used(numeric,timestamp with time zone,timestamp with time zone[],numeric[],timestamp with time \
+        zone,timestamp with time zone)",
     "function credit.direct_access()",
     "function credit.direct_steps()",
     "function credit.library_version()",

@@ -116,7 +116,8 @@ fn run_with_an_old_snapshot(database: &Database, account: &str, level: &str, sta
     let left = 25 + other.number(&debited);
     assert_eq!(balance(&mut other, account), left.to_string(), "{level}: {statement}");
     let closed = format!(
-        "SELECT count(*) FROM credit.lots JOIN credit.lot USING (account, lot) WHERE account = '{account}' AND closed AND remaining > 0"
+        "SELECT count(*) FROM credit.lots JOIN credit.lot USING (account, lot) WHERE account = '{account}' AND closed \
+            AND remaining > 0"
     );
     assert_eq!(other.number(&closed), 0, "a closed lot with credit, {level}: {statement}");
 }

@@ -187,7 +187,8 @@ impl Worker<'_> {
         let amounts: Vec<&str> = requests.iter().map(|_| *self.random.pick(&AMOUNTS)).collect();
         let names: Vec<String> = requests.iter().map(|request| format!("'{{\"request\": \"{}\"}}'", request.name)).collect();
         let sql = format!(
-            "SELECT posting FROM credit_debit_many(ARRAY[{}], ARRAY[{}], metadata => ARRAY[{}]::jsonb[], mode => '{}') ORDER BY item",
+            "SELECT posting FROM credit_debit_many(ARRAY[{}], ARRAY[{}], metadata => ARRAY[{}]::jsonb[], mode => '{}') \
+                ORDER BY item",
             accounts.join(", "),
             amounts.join(", "),
             names.join(", "),
@@ -422,7 +423,8 @@ fn credit_that_moves_between_a_member_and_the_pool_is_never_missed() {
 fn leave_two_useful_slots(client: &mut Client) {
     client.run(
         "BEGIN;
-         INSERT INTO credit.slot (account, lot, slot, remaining) SELECT account, lot, i, 0 FROM credit.lot, generate_series(1, 7) i;
+         INSERT INTO credit.slot (account, lot, slot, remaining) SELECT account, lot, i, 0 FROM credit.lot, \
+             generate_series(1, 7) i;
          UPDATE credit.lot SET slots = 8;
          UPDATE credit.slot SET remaining = CASE WHEN slot < 6 THEN 1 ELSE 497 END;
          COMMIT",

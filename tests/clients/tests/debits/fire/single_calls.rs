@@ -15,7 +15,8 @@ const EXPECTED: [&str; 5] = ["23514", "54000", "55000", "P0002", "22023"];
 
 const ACCOUNTS: u64 = 4;
 
-/// Accounts with all that may be in each other's way: schedules with a boundary every second of the fire, for the pool and for seats, lots
+/// Accounts with all that may be in each other's way: schedules with a boundary every second of the fire, for the pool and for
+/// seats, lots
 /// that expire and roll over, late usage of each policy, caps, tiers over a month, plans.
 const WORLD: &str = r#"
     SELECT credit_unit('other'), credit_rate_card('list', unit => 'credit', is_default => true);
@@ -24,13 +25,16 @@ const WORLD: &str = r#"
         credit_publish('list', effective_at => now() - interval '1 day');
     SELECT credit_plan('pro', unit => 'credit', currency => 'USD', list_price => 0.01);
     SELECT credit_tier('pro', 'base', from_quantity => 0, unit_price => 0.01);
-    SELECT credit_account('a' || i, late_usage => (ARRAY['original', 'original', 'reject', 'current'])[i + 1], late_grace => '1 hour')
+    SELECT credit_account('a' || i, late_usage => (ARRAY['original', 'original', 'reject', 'current'])[i + 1],
+        late_grace => '1 hour')
     FROM generate_series(0, 3) i;
-    SELECT credit_grant('a' || i, 20, applies_to => '{chat}'), credit_grant('a' || i, 4000), credit_grant('a' || i, 60, member => 'alice')
+    SELECT credit_grant('a' || i, 20, applies_to => '{chat}'), credit_grant('a' || i, 4000),
+        credit_grant('a' || i, 60, member => 'alice')
     FROM generate_series(0, 3) i;
     SELECT credit_member('a' || i, 'bob', department => 'eng'), credit_member('a' || i, 'carol', department => 'sales/west')
     FROM generate_series(0, 3) i;
-    SELECT credit_schedule('a' || i, 40, interval '1 hour', starts_at => clock_timestamp() - interval '1 hour' + (i + n) * interval '1 second',
+    SELECT credit_schedule('a' || i, 40, interval '1 hour',
+        starts_at => clock_timestamp() - interval '1 hour' + (i + n) * interval '1 second',
         expires => '1 period', rollover => '{"max_periods": 1}', per_member => i % 2 = 1 AND n % 5 = 0)
     FROM generate_series(0, 3) i, generate_series(1, 14) n;
     SELECT credit_true_up_terms('a' || i, every => '1 day', commitment => 100) FROM generate_series(0, 3) i;
@@ -120,7 +124,8 @@ impl Caller {
         let keys = self.array(length, Caller::key);
         let mode = self.one_of(&["all", "each"]);
         format!(
-            "SELECT count(*) FROM credit_debit_many({accounts}, {amounts}, members => {members}::text[], operations => {operations}::text[],
+            "SELECT count(*) FROM credit_debit_many({accounts}, {amounts}, members => {members}::text[], \
+                operations => {operations}::text[],
                  at => {at}::timestamptz[], keys => {keys}::text[], mode => '{mode}')"
         )
     }
@@ -139,7 +144,8 @@ impl Caller {
         if self.below(3) == 0 {
             let (account, member, at, key) = (self.account(), self.member(), self.at(), self.key());
             return format!(
-                "SELECT credit_charge_request({account}, {operations}, {quantities}, member => {member}, at => {at}, key => {key})"
+                "SELECT credit_charge_request({account}, {operations}, {quantities}, member => {member}, at => {at}, \
+                    key => {key})"
             );
         }
         let accounts = self.array(length, Caller::account);
@@ -168,7 +174,8 @@ impl Caller {
         let account = self.account();
         if self.below(2) == 0 {
             return format!(
-                "SELECT credit_end_cap({account}, cap) FROM (SELECT cap FROM credit.cap WHERE account = {account} AND ended_at IS NULL
+                "SELECT credit_end_cap({account}, cap) FROM (SELECT cap FROM credit.cap WHERE account = {account} \
+                    AND ended_at IS NULL
                      ORDER BY random() LIMIT 1) c"
             );
         }
@@ -223,8 +230,10 @@ impl Caller {
             0 => format!("{insert}, operation) SELECT {account}, 'debit', -1, lot, 'chat' FROM {lot} l"),
             1 => format!("{insert}) SELECT {account}, 'adjustment', 1.5, lot FROM {lot} l WHERE {of_no_schedule}"),
             _ => format!(
-                "{insert}, corrects) SELECT {account}, 'adjustment', 0.01, lot, posting FROM (SELECT lot, posting FROM credit.entry
-                     WHERE account = {account} AND kind = 'debit' AND {of_no_schedule} ORDER BY posting DESC LIMIT 1 OFFSET {}) e",
+                "{insert}, corrects) SELECT {account}, 'adjustment', 0.01, lot, posting \
+                    FROM (SELECT lot, posting FROM credit.entry
+                     WHERE account = {account} AND kind = 'debit' AND {of_no_schedule} \
+                         ORDER BY posting DESC LIMIT 1 OFFSET {}) e",
                 self.below(50)
             ),
         }
@@ -257,11 +266,15 @@ impl Caller {
             0 => format!("SELECT credit_purchase({account}, 'pro', {quantity})"),
             1 => format!("SELECT credit_purchase({account}, 'pro', {quantity}, pending => true)"),
             2 => format!(
-                "SELECT credit_activate({account}, lot) FROM (SELECT l.lot FROM credit.purchase p JOIN credit.purchase_lot l USING (account, purchase)
+                "SELECT credit_activate({account}, lot) FROM (SELECT l.lot FROM credit.purchase p \
+                    JOIN credit.purchase_lot l USING (account, purchase)
                      WHERE account = {account} AND status = 'pending' ORDER BY random() LIMIT 1) l"
             ),
             3 => format!("SELECT count(*) FROM credit_change_plan({account}, 'pro', {quantity})"),
-            4 => format!("SELECT count(*) FROM credit_change_plan({account}, 'pro', {quantity}, at => clock_timestamp(), preview => true)"),
+            4 => format!(
+                "SELECT count(*) FROM credit_change_plan({account}, 'pro', {quantity}, at => clock_timestamp(), \
+                preview => true)"
+            ),
             5 => format!("SELECT count(*) FROM credit_renew({account})"),
             _ => format!(
                 "SELECT count(*) FROM credit_true_up_post({account}, now() - interval '1 day', now() - interval '{} s')",
@@ -332,7 +345,8 @@ fn no_single_call_fails_for_reasons_of_concurrency() {
     database.verify();
 }
 
-/// A single debit goes from the first lot to the second. A transaction that takes the second first, and then the first, is in a circle with it.
+/// A single debit goes from the first lot to the second. A transaction that takes the second first, and then the first, is in a
+/// circle with it.
 fn circle(database: &Database, many: &str) -> [Result<Option<String>, Refusal>; 2] {
     let [mut holder, mut single] = [database.connect(), database.connect()];
     holder.run("SELECT credit_grant('acme', 10, priority => 10), credit_grant('acme', 100)");
@@ -352,7 +366,8 @@ fn circle(database: &Database, many: &str) -> [Result<Option<String>, Refusal>; 
 fn in_a_circle_with_a_single_debit_the_transaction_of_several_calls_is_ended() {
     for many in [
         "INSERT INTO credit.entry (account, kind, amount, lot) SELECT 'acme', 'debit', -1, lot FROM unnest(ARRAY[2, 1]) lot",
-        "BEGIN; INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, 2); SELECT credit_debit('acme', 2)",
+        "BEGIN; INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('acme', 'debit', -1, 2); \
+            SELECT credit_debit('acme', 2)",
     ] {
         let database = Database::new();
         let [single, several] = circle(&database, many);

@@ -252,7 +252,8 @@ impl Run {
     fn compare_explanation(&mut self, scope: Scope, amount: Amount, draws: &[(i64, Amount)], uncovered: Amount) {
         let literal = |text: Option<&str>| text.map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
         let sql = format!(
-            "SELECT lot, trim_scale(debited), trim_scale(uncovered) FROM credit_explain_debit('{}', {}, {}, {}, '{}') ORDER BY step",
+            "SELECT lot, trim_scale(debited), trim_scale(uncovered) FROM credit_explain_debit('{}', {}, {}, {}, '{}') \
+                ORDER BY step",
             scope.account,
             amount_text(amount),
             literal(scope.member),

@@ -312,7 +312,8 @@ fn grant_sql(terms: &Terms, amount: Amount) -> String {
 
 fn insert_lot_sql(terms: &Terms, amount: Amount) -> String {
     format!(
-        "INSERT INTO credit.lot (account, granted, member, unit, category, priority, effective_at, expires_at, applies_to, paid, currency)
+        "INSERT INTO credit.lot (account, granted, member, unit, category, priority, effective_at, expires_at, applies_to, paid, \
+            currency)
          VALUES ('{}', {}, {}, '{}', '{}', {}, '{}', {}, {}, {}) RETURNING lot",
         terms.account,
         amount_text(amount),

@@ -14,7 +14,8 @@ impl World {
         session.run("SET timezone = 'UTC'; SET credit.clock = '2025-01-01'");
         session.run("INSERT INTO credit.unit (unit, decimals) VALUES ('token', 2)");
         session.run(
-            "SELECT credit_rate_card('list', unit => 'credit', is_default => true); SELECT credit_rate('list', 'chat', credits => 1);
+            "SELECT credit_rate_card('list', unit => 'credit', is_default => true); \
+                SELECT credit_rate('list', 'chat', credits => 1);
              SELECT credit_publish('list');
              SELECT credit_plan('api', unit => 'credit', currency => 'USD', list_price => 1);
              SELECT credit_tier('api', 'one', 0, discount => 0);

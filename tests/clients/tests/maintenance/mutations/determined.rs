@@ -14,7 +14,11 @@ pub const DETERMINED: &[(&str, &str)] = &[
     ("lot_gain", "* lot account adjusted given_back"),
     ("member", "* account member"),
     ("plan", "* plan unit currency rate_card"),
-    ("plan_change", "* change subscription effective_at committed_until recorded_at account to_plan charge credit currency granted returned new_price recorded_by renewed_charge renewed_granted"),
+    (
+        "plan_change",
+        "* change subscription effective_at committed_until recorded_at account to_plan charge credit currency \
+        granted returned new_price recorded_by renewed_charge renewed_granted",
+    ),
     ("plan_price", "* plan list_price effective_at"),
     ("plan_schedule", "* schedule every per_member plan unit amount category expires rollover priority metadata true_up"),
     ("purchase", "* purchase agreement tier_version account plan status tier quantity bonus list_price paid currency unit"),
@@ -25,17 +29,23 @@ pub const DETERMINED: &[(&str, &str)] = &[
     ("request", "recorded_at account"),
     (
         "rollup",
-        "* month day requests first_posting last_posting account unit member department operation currency credits pooled overage quantity
+        "* month day requests first_posting last_posting account unit member department operation currency credits pooled \
+            overage quantity
          value funded lapsed",
     ),
     ("rollup_lot", "* lot account gone gained"),
-    ("schedule", "* schedule anchor every account unit category into_pool amount starts_at priority per_member paid currency expires expires_after metadata plan_schedule"),
+    (
+        "schedule",
+        "* schedule anchor every account unit category into_pool amount starts_at priority per_member paid currency \
+        expires expires_after metadata plan_schedule",
+    ),
     ("schedule_period", "* schedule lot recorded_at period rolled settled account member original part"),
     ("schedule_seat", "* schedule lot recorded_at period account member amount"),
     ("slot", "* lot slot account remaining"),
     (
         "subscription",
-        "* subscription origin predecessor effective_at agreed_at anchor committed_until recorded_at agreement tier_version account unit plan
+        "* subscription origin predecessor effective_at agreed_at anchor committed_until recorded_at agreement tier_version \
+            account unit plan
          tier billing_period price currency list_price expiry recorded_by",
     ),
     ("subscription_purchase", "* purchase subscription origin change period_start period_end account renewed_in"),
@@ -43,7 +53,8 @@ pub const DETERMINED: &[(&str, &str)] = &[
     ("tier", "plan"),
     (
         "true_up",
-        "* true_up ends_at granted_lot account unit committed used granted expired rolled_in rolled_out carried_in prepaid prepaid_left
+        "* true_up ends_at granted_lot account unit committed used granted expired rolled_in rolled_out carried_in prepaid \
+            prepaid_left
          shortfall overage unit_price amount_due carried_forward",
     ),
     ("true_up_correction", "* true_up posting recorded_at account amount"),

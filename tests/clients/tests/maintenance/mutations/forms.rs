@@ -15,9 +15,11 @@ pub struct Column {
 pub fn columns(session: &mut Client, table: &str) -> Vec<Column> {
     let found = session.rows(&format!(
         "SELECT a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
-             (SELECT string_agg(w.word[1], ' ') FROM pg_constraint k, regexp_matches(pg_get_constraintdef(k.oid), '''([a-z_]+)''::text', 'g') AS w (word)
+             (SELECT string_agg(w.word[1], ' ') FROM pg_constraint k, \
+                 regexp_matches(pg_get_constraintdef(k.oid), '''([a-z_]+)''::text', 'g') AS w (word)
               WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey))
-         FROM pg_attribute a WHERE a.attrelid = 'credit.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+         FROM pg_attribute a WHERE a.attrelid = 'credit.{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped \
+             ORDER BY a.attnum"
     ));
     let column = |row: Vec<String>| Column {
         name: row[0].clone(),

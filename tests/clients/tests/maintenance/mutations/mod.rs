@@ -1,4 +1,5 @@
-//! What `credit_verify()` finds: in a world where every feature was used, each cell is changed and each row deleted, one at a time, by
+//! What `credit_verify()` finds: in a world where every feature was used, each cell is changed and each row deleted, one at a
+//! time, by
 //! somebody who may switch the guards off, and the proof is asked. The share that it finds is printed, and must not fall.
 
 mod determined;
@@ -125,7 +126,8 @@ fn tables(session: &mut Client) -> Vec<String> {
 fn rows(session: &mut Client, table: &str) -> Vec<String> {
     session
         .rows(&format!(
-            "SELECT place FROM (SELECT ctid AS place, row_number() OVER (ORDER BY ctid) - 1 AS number, count(*) OVER () AS many FROM credit.{table}) r
+            "SELECT place FROM (SELECT ctid AS place, row_number() OVER (ORDER BY ctid) - 1 AS number, count(*) OVER () AS many \
+                FROM credit.{table}) r
              WHERE many <= {ROWS} OR number = 0 OR number * {ROWS} / many <> (number - 1) * {ROWS} / many"
         ))
         .concat()
@@ -203,7 +205,8 @@ fn the_world_is_sound() {
         assert_eq!(session.rows(&format!("SELECT v::text FROM credit_verify({}) v", quote(&account))), Vec::<Vec<String>>::new());
     }
     let empty = "SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'credit'::regnamespace AND relkind = 'r'
-        AND relname NOT LIKE 'access%' AND (xpath('/row/c/text()', query_to_xml('SELECT count(*) AS c FROM ' || oid::regclass, false, true, '')))[1]::text = '0'";
+        AND relname NOT LIKE 'access%' AND (xpath('/row/c/text()', \
+            query_to_xml('SELECT count(*) AS c FROM ' || oid::regclass, false, true, '')))[1]::text = '0'";
     assert_eq!(session.ask(empty).unwrap(), None, "tables without rows");
 }
 
@@ -215,7 +218,8 @@ fn one_row_does_not_keep_the_rest_from_being_proved() {
     session.run("SELECT credit_schedule('a', 10, every => '5000 years'), credit_grant('b', 5); SELECT credit_refresh()");
     assert_eq!(session.rows("SELECT v::text FROM credit_verify() v"), Vec::<Vec<String>>::new());
     session.run(
-        "ALTER TABLE credit.account DISABLE TRIGGER USER; UPDATE credit.account SET time_zone = 'Nowhere/Never' WHERE account = 'a';
+        "ALTER TABLE credit.account DISABLE TRIGGER USER; UPDATE credit.account SET time_zone = 'Nowhere/Never' \
+            WHERE account = 'a';
          UPDATE credit.slot SET remaining = 7 WHERE account = 'b'",
     );
     let found = session.rows("SELECT DISTINCT invariant FROM credit_verify()").concat();

@@ -168,7 +168,8 @@ fn compare_ledgers(client: &mut Client, script: &Script<'_>) {
     };
     let entries = |account: &str| {
         format!(
-            "SELECT e.kind, e.amount, e.occurred_at, l.effective_at, l.expires_at FROM credit.entry e JOIN credit.lot l USING (account, lot)
+            "SELECT e.kind, e.amount, e.occurred_at, l.effective_at, l.expires_at FROM credit.entry e \
+                JOIN credit.lot l USING (account, lot)
              WHERE account = '{account}'"
         )
     };

@@ -59,7 +59,8 @@ impl Policy {
     pub fn random(seed: u64, random: &mut Random) -> Policy {
         let date = |random: &mut Random, days| NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + Days::new(random.below(days));
         let length = |random: &mut Random| [(1, 0), (1, 0), (3, 0), (12, 0), (0, 7), (0, 30), (1, 3)][random.below(7) as usize];
-        // Zones and anchors go through all their combinations. Anchors are before the start, so that period numbers do not fall below zero.
+        // Zones and anchors go through all their combinations. Anchors are before the start, so that period numbers do not fall
+        // below zero.
         let (every, anchor) = match seed / ZONES.len() as u64 % 4 {
             0 => ([(1, 0), (3, 0)][random.below(2) as usize], NaiveDate::from_ymd_opt(2024, 1, 31).unwrap()),
             1 => ([(1, 0), (12, 0)][random.below(2) as usize], NaiveDate::from_ymd_opt(2024, 2, 29).unwrap()),
