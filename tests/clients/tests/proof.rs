@@ -174,7 +174,11 @@ const TAKERS: &[(&str, &str, &str)] = &[
         "INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'adjustment', 1, lot FROM credit.lot WHERE account = 'gains'",
     ),
     ("a void", "credit.posting_id", "SELECT credit_void(account, lot) FROM credit.lot WHERE account = 'voids'"),
-    ("a move", "credit.posting_id", "SELECT credit_set_expiry(account, lot, '2027-01-01') FROM credit.lot WHERE account = 'moves'"),
+    (
+        "a move",
+        "credit.posting_id",
+        "SELECT credit_set_expiry(account, lot, '2027-01-01') FROM credit.lot WHERE account = 'moves'",
+    ),
     ("an expiry", "credit.posting_id", "SELECT credit_expire('expires')"),
     ("an issue", "credit.posting_id", "SELECT credit_refresh('issues')"),
     ("a rollover", "credit.posting_id", "SELECT credit_refresh('rolls')"),
