@@ -1,16 +1,23 @@
 //! pg_credit: a credit economy inside PostgreSQL.
 //!
-//! - [`domain`]: the rules, in plain Rust, without PostgreSQL
+//! A feature has one noun, and its files lie in the rooms of that noun: `api/NOUN` has the SQL functions, `domain/NOUN` the
+//! rules, `store/NOUN` the SQL texts, `error/NOUN` the errors, and `NOUN/` the operations.
+//!
+//! - [`api`]: the SQL functions check their arguments, call an operation, and return
+//! - [`ledger`]: accounts, grants, voids, expiry, corrections, idempotency keys
+//! - [`debits`]: debits of one and of many, late usage; the order of all locks stands there
+//! - [`rates`]: units, rate cards, publishing, and the price of a usage
+//! - [`charges`]: charges by the rate card, and conversion between units
+//! - [`plans`]: plans, agreements, quotes, purchases and subscriptions
+//! - [`schedules`]: grants that come again and again, rollover, and seats
+//! - [`pools`]: the right to spend the pool, transfers, rebalancing
+//! - [`caps`]: limits on spending
+//! - [`true_ups`]: commitments, and closing a period
+//! - [`consumption`]: consumption, added up
+//! - [`maintenance`]: the steps of maintenance and their log
 //! - [`store`]: every SQL text, kept as a plan
-//! - [`posting`]: what changes credits, one file each; here are the locks and their order
-//! - [`rating`]: units, rate cards, and what an operation costs
-//! - [`selling`]: plans, agreements, quotes, purchases and subscriptions
-//! - [`cycles`]: schedules: what is granted again and again, and what rolls over
-//! - [`reporting`]: what was consumed, added up
-//! - [`settling`]: the true-up, and closing a period
-//! - [`upkeep`]: the steps of maintenance and their log
-//! - [`api`]: the SQL functions: check arguments, call, map errors
-//! - [`server`]: the clock, locks and subtransactions of the server we run in
+//! - [`server`]: the clock, the locks, the subtransactions and the tables of the server, beyond SQL
+//! - [`domain`]: the rules, in plain Rust, without PostgreSQL
 
 use pgrx::prelude::*;
 

@@ -31,7 +31,7 @@ impl Span {
 
 /// The calendar of an account: its time zone.
 pub trait Calendar {
-    /// The instant so much later, or earlier.
+    /// The instant later, or earlier, by a length of time.
     fn add(&self, at: DateTime<Utc>, length: Span) -> DateTime<Utc>;
 
     /// The number of the local day that the instant falls on.
@@ -49,7 +49,7 @@ impl Cycle {
     /// When the period begins, which is when the one before ends.
     ///
     /// # Panics
-    /// When the number is beyond the calendar: who asks stays near the present.
+    /// When the number is beyond the calendar: callers stay near the present.
     pub fn start(&self, calendar: &impl Calendar, number: i64) -> DateTime<Utc> {
         calendar.add(self.anchor, self.every.times(number).expect("a period within the calendar"))
     }
@@ -82,7 +82,7 @@ pub mod tests {
         }
     }
 
-    /// A calendar that is always so many hours ahead of UTC.
+    /// A calendar that is always a fixed number of hours ahead of UTC.
     pub struct Ahead(pub i64);
 
     impl Calendar for Ahead {

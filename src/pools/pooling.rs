@@ -1,4 +1,4 @@
-//! Changing who spends the pool, and what a change would mean.
+//! Changes of the right to spend the pool, and their effects on each member.
 
 use std::collections::HashMap;
 

@@ -25,8 +25,10 @@ use crate::store::true_ups::true_up as store;
 use crate::true_ups::period::Period;
 use crate::true_ups::statement;
 
-/// So often, and so far apart, it is looked whether a transaction has ended.
+/// How often it is looked whether a transaction has ended.
 const LOOKS: u32 = 20;
+
+/// The time between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// How many expired lots are swept at a time.

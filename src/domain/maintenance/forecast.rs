@@ -40,7 +40,7 @@ pub struct Usage {
 pub struct Pace {
     /// How long the usage took.
     pub window: TimeDelta,
-    /// Amounts have so many decimals.
+    /// How many decimals amounts have.
     pub decimals: u32,
 }
 

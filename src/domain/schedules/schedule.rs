@@ -15,7 +15,7 @@ use crate::domain::exact::{Fraction, Precision};
 use crate::domain::schedules::plan_schedule::{self, Granted, Measure, Stretch};
 use crate::domain::schedules::rollover::{Rollover, Unused, less};
 
-/// A day has so many microseconds, most of the time.
+/// The microseconds of a day, except where the clock is changed.
 const DAY: i64 = 86_400_000_000;
 
 /// How long an issued lot lives.

@@ -95,7 +95,7 @@ table! {
 }
 
 table! {
-    /// `credit.member`, of which debits read who spends.
+    /// `credit.member`, of which debits read the member who spends.
     Member c"member" {
         Account c"account" TEXTOID NOT NULL,
         Member c"member" TEXTOID NOT NULL,

@@ -1,4 +1,4 @@
-//! The table `credit.cap_slot`: what the parts of caps' limits have counted.
+//! The table `credit.cap_slot`: the counters of the parts of caps' limits.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{

@@ -1,4 +1,4 @@
-//! The table `credit.breakage`: what lots lost to their expiry, and what late usage took back of it.
+//! The table `credit.breakage`: the losses of lots by their expiry, and the part that late usage took back.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{

@@ -302,7 +302,7 @@ pub fn period(counter: Counter<'_>) -> Period {
     Period { account, card, operation, dimensions: dimensions.to_json(), scope, start }
 }
 
-/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction
+/// Counts a quantity to the period; what was used in it then. Waits until it is free, and holds it until the transaction
 /// ends.
 fn count(period: &Period, quantity: Amount) -> Amount {
     let Period { account, card, operation, dimensions, scope, start } = period;
