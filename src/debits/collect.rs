@@ -30,7 +30,9 @@ const LOTS_AT_FIRST: i32 = 64;
 
 /// The part of a debit that a collected lot pays.
 pub struct Share<'a> {
+    /// The lot, with what it has.
     pub source: Source,
+    /// The part of the debit that the lot pays.
     pub amount: Amount,
     from: From<'a>,
 }

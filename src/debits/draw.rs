@@ -30,7 +30,7 @@ const MAX_EMPTY_LOTS: u32 = 16;
 /// every debit search longer.
 const DEBITS_PER_SWEEP: i64 = 16;
 
-/// How many expired lots a debit closes at least: fewer cost less than closing them.
+/// How many expired lots must be in the way before a debit closes them: fewer cost less than closing them.
 const MANY_EXPIRED: i32 = 64;
 
 /// The result of one step: a posting, nothing yet, or a cap in the way.

@@ -41,7 +41,9 @@ pub trait Calendar {
 /// Periods that follow each other, numbered from the anchor: number 0 begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
+    /// The beginning of the period with the number 0.
     pub anchor: DateTime<Utc>,
+    /// The length of a period, on the account's calendar.
     pub every: Span,
 }
 

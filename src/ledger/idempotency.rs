@@ -8,9 +8,11 @@ use crate::store::ledger::requests;
 /// A key and what was asked under it.
 #[derive(Clone, Copy, Debug)]
 pub struct Keyed<'a> {
+    /// The caller's key.
     pub key: &'a str,
     /// The name of the SQL function.
     pub function: &'a str,
+    /// The hash of the arguments that make a request the same one.
     pub fingerprint: [u8; 32],
 }
 

@@ -11,7 +11,9 @@ use crate::store::ledger::slots::{self, Layout};
 pub struct WholeLot<'a> {
     pub account: &'a str,
     pub lot: i64,
+    /// The lot's row as it is locked.
     pub state: Locked,
+    /// The amount in each slot, from slot 0 on.
     pub slots: Vec<Amount>,
 }
 

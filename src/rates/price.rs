@@ -32,6 +32,7 @@ pub struct Usage<'a> {
 #[derive(Clone, Debug)]
 pub struct Price {
     pub amount: Amount,
+    /// The id of the version of the rate.
     pub rate: i64,
     pub unit: String,
 }

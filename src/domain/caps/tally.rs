@@ -46,6 +46,7 @@ pub enum Ahead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relief {
     pub at: DateTime<Utc>,
+    /// The headroom at that instant, if nothing more is used.
     pub headroom: Amount,
 }
 

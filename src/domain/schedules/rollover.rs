@@ -28,13 +28,16 @@ pub struct Rollover {
     pub max_periods: Option<i32>,
     /// How long the rolled lot lives; until the end of the next period where it is not said.
     pub expires_after: Option<Span>,
+    /// Whether rolled lots are drawn before fresh ones, or after them.
     pub drawn: Option<Drawn>,
 }
 
 /// Why a policy makes no sense: the key, and what is wrong with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolloverError {
+    /// The key of the policy.
     pub key: String,
+    /// The sentence about its value, without the key.
     pub problem: String,
 }
 

@@ -229,7 +229,7 @@ pub fn unknown_purchase(account: &str, lot: i64) -> ErrorReport {
 
 // 55000 object_not_in_prerequisite_state
 
-/// 55000: the unit, currency or model of a plan with prices cannot change.
+/// 55000: the unit, currency or model of a plan that is in use cannot change.
 pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
     wrong_state(
         format!("the {argument} of plan \"{plan}\" cannot change any more"),

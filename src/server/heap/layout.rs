@@ -266,7 +266,9 @@ impl<T: Columns> Positions<T> {
 /// A row that was read.
 #[derive(Clone, Copy)]
 pub struct Row<'a, T> {
+    /// All values of the row, in the order of the table's columns.
     pub(super) values: &'a [Option<pg_sys::Datum>],
+    /// Where the columns that are used stand.
     pub(super) positions: &'a Positions<T>,
 }
 

@@ -68,9 +68,11 @@ pub struct Relations {
     pub slot: Indexed<Slot>,
     /// The slots; `None` when they may not be written directly.
     writable_slots: Option<Writable<Slot>>,
+    /// The table of the ledger.
     pub entry: pg_sys::Oid,
     /// The ledger; `None` when it may not be written directly.
     writable_ledger: Option<Writable<Entry>>,
+    /// The sequence of posting ids.
     pub posting_id: pg_sys::Oid,
     /// The role that owns the ledger, and with it everything else.
     pub owner: pg_sys::Oid,

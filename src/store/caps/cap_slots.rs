@@ -82,7 +82,9 @@ static SURVEY: Statement = Statement::by_index(
 /// A cap's slot as it is written.
 #[derive(Clone, Debug)]
 pub struct CapSlot {
+    /// The part of the limit that the slot may use.
     pub allowance: Amount,
+    /// The amount that the slot has counted.
     pub tally: Tally,
 }
 
@@ -156,8 +158,10 @@ pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
 #[derive(Clone, Debug)]
 pub struct Counted {
     pub limit: Amount,
+    /// How many slots the limit lies in.
     pub slots: i16,
     pub period: Period,
+    /// The sum of what the slots have counted.
     pub tally: Tally,
     /// When that was.
     pub now: DateTime<Utc>,

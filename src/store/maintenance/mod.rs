@@ -74,7 +74,9 @@ static RUNS_DUE: Statement = Statement::new(
 /// of it is due.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
+    /// How much is due; `None` where that is not counted.
     pub count: Option<i64>,
+    /// Since when the oldest of it is due.
     pub since: Option<DateTime<Utc>>,
 }
 

@@ -18,6 +18,7 @@ use crate::store::statement::{Row, Rows, Statement};
 /// A published version of a rate, in force in `[effective_at, ended_at)`.
 #[derive(Clone, Debug)]
 pub struct Version {
+    /// The id of the version.
     pub rate: i64,
     pub dimensions: Dimensions,
     pub effective_at: DateTime<Utc>,
@@ -35,6 +36,7 @@ impl Version {
 /// A rate that is prepared.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// The id of the draft.
     pub rate: i64,
     pub operation: String,
     pub dimensions: Dimensions,

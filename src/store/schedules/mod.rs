@@ -223,6 +223,7 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 pub struct LineRow {
     pub schedule: i64,
+    /// The member; empty for the pool.
     pub member: String,
     pub line: Line,
 }
@@ -231,9 +232,11 @@ pub struct LineRow {
 #[derive(Clone, Debug)]
 pub struct HeldRow {
     pub schedule: i64,
+    /// The member; empty for the pool.
     pub member: String,
     pub held: Held,
     pub lot: i64,
+    /// How many slots the lot has.
     pub slots: i16,
     pub closed: bool,
     /// When the lot itself expires; its schedule may end it before.
@@ -248,6 +251,7 @@ pub struct IssuedLast {
     pub member: String,
     pub period: i64,
     pub lot: i64,
+    /// The credits that the seat got.
     pub granted: Amount,
     /// The credits that the whole lot was granted with.
     pub of_lot: Amount,

@@ -17,7 +17,9 @@ const LIST: &str = include_str!("guards.txt");
 pub struct Guard {
     pub kind: String,
     pub object: String,
+    /// The definition that a fresh installation has.
     pub expected: Option<String>,
+    /// The definition that the catalog has.
     pub found: Option<String>,
 }
 
