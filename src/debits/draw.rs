@@ -2,7 +2,7 @@
 //!
 //! A debit takes one slot of the first lot in drawdown order that covers it: its own slot by backend number, or another
 //! that is free. Only when none is free does it wait, for one slot, holding nothing; only when no slot covers the amount does
-//! it collect whole lots ([`collect`]). What makes it correct: a slot is changed under its lock only, the update
+//! it collect whole lots ([`collect`]). It is correct because a slot is changed under its lock only, the update
 //! itself says `remaining >= amount`, and a refusal is decided by one statement over what is committed.
 
 use chrono::{DateTime, Utc};

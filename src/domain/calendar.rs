@@ -1,6 +1,6 @@
 //! When periods begin: period n at the anchor plus n times the length, counted from the original anchor, so that the 31st of
-//! January is followed by the last of February and the 31st of March. What a month or a day is on an account's calendar, the
-//! server knows.
+//! January is followed by the last of February and the 31st of March. The
+//! server knows the length of a month or a day on an account's calendar.
 
 use chrono::{DateTime, Utc};
 

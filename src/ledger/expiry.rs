@@ -1,4 +1,4 @@
-//! Posting expiries that are due, and closing lots that ran empty. Housekeeping: what is usable never depends on it.
+//! Posting expiries that are due, and closing lots that ran empty. Housekeeping: the usable credits never depend on it.
 
 use chrono::{DateTime, Utc};
 

@@ -18,7 +18,7 @@ pub struct Keyed<'a> {
 
 /// Claims the key for the result `result`, or finds the result of the same request made before.
 ///
-/// Taken before any lot is locked: it waits for a transaction that is just using the key. What is claimed is undone with
+/// Taken before any lot is locked: it waits for a transaction that is just using the key. The claim is undone with
 /// the (sub)transaction, so a call that fails stores nothing.
 ///
 /// # Errors

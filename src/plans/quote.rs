@@ -322,7 +322,8 @@ fn discount(list_price: Decimal, price: &Fraction) -> Option<Decimal> {
     Fraction::whole(1).minus(&ratio).round_decimal(DISCOUNT_DECIMALS, Rounding::HalfEven)
 }
 
-/// The margin, and whether it is below the plan's floor. What is given away has no margin, and is below any floor when it costs.
+/// The margin, and whether it is below the plan's floor. A quantity that is given away has no margin, and is below any floor when
+/// it costs the provider something.
 fn margin(plan: &Plan, quantity: Amount, total: Amount, unit_cost: Option<Decimal>) -> (Option<Fraction>, bool) {
     let Some(unit_cost) = unit_cost else { return (None, false) };
     let costs = Fraction::from(unit_cost).times(&Fraction::from(quantity));

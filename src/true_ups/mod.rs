@@ -4,7 +4,7 @@
 //! - [`promise`]: the promise for it, and its price
 //! - [`post`]: closing it, with what follows
 //!
-//! Usage that comes late for a closed period is in [`crate::debits::closed`].
+//! Usage that comes late for a closed period is in [`crate::debits::closed_period`].
 
 pub mod period;
 pub mod post;

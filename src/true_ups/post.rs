@@ -1,5 +1,5 @@
 //! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing
-//! that is dated in the period can be written: see [`crate::debits::closed`].
+//! that is dated in the period can be written: see [`crate::debits::closed_period`].
 //!
 //! The closing lock comes first, then what is due is settled, account by account. A transaction that began before the period's
 //! end may still add to it, so the period is not closed before that has ended.

@@ -85,7 +85,7 @@ thread_local! {
 /// Counts the messages of changed relations, so that what was found while one arrived is not remembered.
 static MESSAGES: AtomicU64 = AtomicU64::new(0);
 
-/// The relations as they are. What was found stays true until the server announces a change.
+/// The relations as they are. The result stays true until the server announces a change.
 pub fn relations() -> Relations {
     if let Some(known) = KNOWN.get() {
         return known;

@@ -120,7 +120,7 @@ static END_SCHEDULE: Statement = Statement::new(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// The row of the period comes first: a period that was issued already brings nothing. What was paid for a part of a period is cut
+// The row of the period comes first: a period that was issued already brings nothing. The price of a part of a period is cut
 // to nine decimals, so that the parts never add up to more. Where seats feed the pool, each lot of a period is a part of it.
 static ISSUE: Statement = Statement::new(
     "WITH period AS (
