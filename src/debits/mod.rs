@@ -6,7 +6,7 @@
 //! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps
 //!    ([`crate::server::locks::arrival`]);
 //! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 6. spending caps by their ids: the cap's row, then all its slots ([`mod@crate::caps`]); where one free slot of each suffices
+//! 6. spending caps by their ids: the cap's row, then all its slots ([`crate::caps`]); where one free slot of each suffices
 //!    it is only tried for, whatever is held;
 //! 7. for late usage, what expired lots lost, in drawdown order ([`late`]);
 //! 8. lots in drawdown order: the lot's row, then all its slots by number ([`crate::ledger::whole_lot`]);
