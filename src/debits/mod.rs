@@ -17,11 +17,11 @@
 //!
 //! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a
 //! transaction that waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is
-//! taken back. So keys and accounts' rows come before. No lot is waited for that has expired: late usage may have it in hand and
+//! taken back. So keys and accounts' rows come before. No lot is waited for that has expired: late usage may have it locked and
 //! go on to those in force.
 //!
 //! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back
-//! ([`crate::ledger::correction`]) is written with the lot of the line in hand.
+//! ([`crate::ledger::correction`]) is written with the lot of the line locked.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 

@@ -37,7 +37,7 @@ pub fn claim(account: &str, keyed: Keyed<'_>, result: i64, now: DateTime<Utc>) -
     }
 }
 
-/// The result of the same request, if it was made before. Claims nothing and waits for nobody.
+/// The result of the same request, if it was made before. It claims nothing and never waits.
 ///
 /// # Errors
 /// 23505 when the key was used for a different request.

@@ -37,7 +37,7 @@ static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
         // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hook is set
-        // once, so that it does not come to be behind itself.
+        // once: a hook that followed itself would never end.
         unsafe {
             NEXT = pg_sys::emit_log_hook;
             pg_sys::emit_log_hook = Some(give_back);

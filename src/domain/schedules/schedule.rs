@@ -109,9 +109,9 @@ pub struct Planned {
 /// The events of a line, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The planned lot comes to be, from its parent if it has one.
+    /// The planned lot begins, with credits of its parent if it has one.
     Begin { lot: usize },
-    /// So much of the lot lapses; it is over if `ends`.
+    /// A part of the lot lapses; the lot is over if `ends`.
     Lapse { lot: LotId, amount: Amount, at: DateTime<Utc>, ends: bool },
 }
 
