@@ -44,7 +44,7 @@ fn credit_cap(
     let over = over(account, every, rolling)?;
     let anchor_of_steps = anchor.filter(|_| over.window().is_some());
     let anchor = arguments::optional_instant("anchor", anchor)?;
-    // Steps are counted from it in seconds, which SQL and Rust do alike over so many years.
+    // Steps are counted from it in seconds. SQL and Rust do so alike over these years.
     if let (Some(given), Some(at)) = (anchor_of_steps, anchor)
         && at.year() > LAST_YEAR_OF_STEPS
     {

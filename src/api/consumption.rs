@@ -1,4 +1,4 @@
-//! credit_rollup() and credit_chargeback(): what was consumed, added up.
+//! credit_rollup() and credit_chargeback(): consumption, added up.
 
 use pgrx::prelude::*;
 

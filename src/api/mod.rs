@@ -1,4 +1,4 @@
-//! The SQL functions. Each checks its arguments, calls the operation, and returns; what it does stands in `posting`.
+//! The SQL functions. Each checks its arguments, calls the operation, and returns. The operation is in the room of the same noun.
 //!
 //! The functions callers use (`credit_*`) land in the schema the extension is installed into; the internal ones in `credit`.
 

@@ -302,7 +302,8 @@ fn credit_standard_schedule(
     connected(|| request.declare(new, keyed))
 }
 
-/// Ends a schedule of an account, or of a plan with those of its accounts: no period begins then or later. What was issued stays.
+/// Ends a schedule of an account, or of a plan with those of its accounts: no period begins then or later. Lots that were issued
+/// stay.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_end_schedule(

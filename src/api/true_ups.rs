@@ -1,4 +1,4 @@
-//! credit_true_up() and its family: what was promised for a period against what was consumed.
+//! credit_true_up() and its family: the promise for a period against its consumption.
 
 use pgrx::prelude::*;
 

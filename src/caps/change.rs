@@ -97,7 +97,7 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
     Ok(cap)
 }
 
-/// Changes a cap's limit; what was used stays counted.
+/// Changes a cap's limit; its use stays counted.
 fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     let (_, slots) = whole::lock_one(account, same.cap);
     let period_at = |at| caps::period(account, same.cap, limit.over, same.anchor, at);

@@ -33,6 +33,7 @@ pub mod whole;
 pub struct Counted<'a> {
     pub account: &'a str,
     pub operation: Option<&'a str>,
+    /// The whole amount of the debit.
     pub amount: Amount,
     /// How much of it pooled lots pay.
     pub pooled: Amount,
@@ -56,6 +57,7 @@ pub struct Blocked {
     pub cap: usize,
     /// The amount that pooled lots would have paid.
     pub pooled: Amount,
+    /// The reason.
     pub why: Why,
 }
 

@@ -21,10 +21,13 @@ use crate::store::caps::{self, Cap};
 pub struct WholeCap<'a> {
     pub account: &'a str,
     pub cap: &'a Cap,
+    /// The limit that counts now, of a cap that was read before it was locked.
     pub limit: Amount,
+    /// How many slots the limit lies in.
     pub slots: i16,
     /// The use that the cap had counted when it was locked.
     pub used: Amount,
+    /// The time whose debits count now.
     pub period: Period,
     tally: Tally,
     now: DateTime<Utc>,
@@ -75,8 +78,11 @@ fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeC
 
 /// The count of all slots of a cap that is locked whole.
 pub struct Counter {
+    /// The time whose debits count.
     pub period: Period,
+    /// The sum of all slots.
     pub tally: Tally,
+    /// The instant as of which it was read.
     pub now: DateTime<Utc>,
     /// It was counted anew from the ledger.
     is_recounted: bool,

@@ -26,10 +26,13 @@ use crate::store::rates::rate_cards::Card;
 pub struct Charge<'a> {
     pub account: &'a str,
     pub operation: &'a str,
+    /// How much of the operation was used.
     pub quantity: Amount,
     pub member: Option<&'a str>,
     pub dimensions: Option<Dimensions>,
+    /// When it was used; `None` for now.
     pub at: Option<DateTime<Utc>>,
+    /// The idempotency key, if there is one.
     pub keyed: Option<Keyed<'a>>,
     pub metadata: Option<&'a str>,
 }
@@ -39,7 +42,9 @@ pub struct Charge<'a> {
 pub struct Charged {
     /// The price; `None` for a repetition.
     pub amount: Option<Amount>,
+    /// The posting; `None` where nothing was debited.
     pub posting: Option<i64>,
+    /// The reason why it did not fit, where it did not.
     pub short: Option<Short>,
 }
 

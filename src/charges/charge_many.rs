@@ -184,7 +184,7 @@ fn each_in_turn(
 }
 
 /// The accounts one by one where the books of some are closed until later than the clock says: the others are not dated by them.
-/// Otherwise all of them at once, `None`. What one account can pay does not depend on the others.
+/// Otherwise all of them at once, `None`. The amount that one account can pay does not depend on the others.
 fn apart<'a>(charges: &[Charge<'a>], now: DateTime<Utc>) -> Vec<Option<&'a str>> {
     let accounts: BTreeSet<&str> = charges.iter().map(|charge| charge.account).collect();
     let is_behind = |account: &&str| {

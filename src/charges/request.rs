@@ -13,7 +13,7 @@ use crate::store::ledger::{entries, requests};
 /// Charges the operations of one request: one posting, all of it or nothing. `None` when all of it costs nothing.
 ///
 /// # Errors
-/// As [`charge`], with `item=` in the DETAIL.
+/// As [`charge::charge`](super::charge::charge), with `item=` in the DETAIL.
 pub fn charge_request(charges: &[Charge<'_>], account: &str, keyed: Option<Keyed<'_>>) -> Result<Option<i64>> {
     if let Some(earlier) = earlier(account, keyed)? {
         return Ok(posted(earlier));

@@ -25,13 +25,13 @@ pub struct Correction<'a> {
 }
 
 impl Correction<'_> {
-    /// Says that the posting corrects the closed period, by so much.
+    /// Records that the posting corrects the closed period by the amount.
     pub fn record(&self, posting: i64) {
         closed_periods::add_correction(self.account, self.true_up, posting, self.occurred_at, self.amount, clock::now());
     }
 }
 
-/// Whether the usage belongs to a closed period. It may wait for who is just closing one.
+/// Whether the usage belongs to a closed period. It may wait for a session that is just closing one.
 ///
 /// # Errors
 /// 55000 where the account rejects late usage.

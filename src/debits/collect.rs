@@ -30,7 +30,9 @@ const LOTS_AT_FIRST: i32 = 64;
 
 /// The part of a debit that a collected lot pays.
 pub struct Share<'a> {
+    /// The lot, with what it has.
     pub source: Source,
+    /// The part of the debit that the lot pays.
     pub amount: Amount,
     from: From<'a>,
 }
@@ -86,7 +88,7 @@ pub fn lock_shares<'a>(eligible: Eligibility<'a>, amount: Amount, lock: LockShar
         let order = order(eligible, limit);
         let next = order.get(shares.len()..).filter(|next| !next.is_empty() && begins_with(&order, &shares))?;
         for source in next {
-            // A debit of late usage that an expired lot pays for goes on to the lots in force with that lot in hand.
+            // A debit of late usage that an expired lot pays for goes on to the lots in force with that lot locked.
             if source.rank.has_expired(clock::now()) {
                 return None;
             }

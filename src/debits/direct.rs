@@ -29,6 +29,7 @@ use crate::store::{Snapshot, caps as store};
 #[derive(Clone, Debug)]
 pub struct InsertedEntry {
     pub account: String,
+    /// `debit` or `adjustment`.
     pub kind: String,
     pub amount: Amount,
     pub lot: i64,
@@ -37,6 +38,7 @@ pub struct InsertedEntry {
     pub quantity: Option<Amount>,
     pub dimensions: Option<Dimensions>,
     pub occurred_at: Option<DateTime<Utc>>,
+    /// The posting that it corrects.
     pub corrects: Option<i64>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A debit takes one slot of the first lot in drawdown order that covers it: its own slot by backend number, or another
 //! that is free. Only when none is free does it wait, for one slot, holding nothing; only when no slot covers the amount does
-//! it collect whole lots ([`collect`]). What makes it correct: a slot is changed under its lock only, the update
+//! it collect whole lots ([`collect`]). It is correct because a slot is changed under its lock only, the update
 //! itself says `remaining >= amount`, and a refusal is decided by one statement over what is committed.
 
 use chrono::{DateTime, Utc};
@@ -26,10 +26,11 @@ use crate::store::ledger::{lots, slots};
 /// How many empty lots one debit closes without waiting: each costs a look and a lock, and another debit closes the rest.
 const MAX_EMPTY_LOTS: u32 = 16;
 
-/// Expired lots that stand before the one that pays make every debit search longer. So one debit in this many closes them ...
+/// How often a debit closes expired lots that stand before the one that pays: one debit in this many does, because such lots make
+/// every debit search longer.
 const DEBITS_PER_SWEEP: i64 = 16;
 
-/// ... if there are at least this many: fewer cost less than closing them.
+/// How many expired lots must be in the way before a debit closes them: fewer cost less than closing them.
 const MANY_EXPIRED: i32 = 64;
 
 /// The result of one step: a posting, nothing yet, or a cap in the way.

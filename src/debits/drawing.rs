@@ -18,8 +18,11 @@ use crate::store::ledger::entries::DebitLine;
 /// A debit whose account, unit and member have been found, ready to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawing<'a> {
+    /// The lots that may pay.
     pub eligible: Eligibility<'a>,
+    /// The values of each line that it writes.
     pub line: DebitLine<'a>,
+    /// The amount to be drawn.
     pub amount: Amount,
     /// The decimals of the unit.
     pub decimals: u32,
@@ -81,7 +84,9 @@ impl Drawing<'_> {
 
 /// A request whose account was found, and the generation of what was read for it.
 pub struct Checked {
+    /// The account, with its unit and member.
     pub context: Rc<Context>,
+    /// The generation under which it was read.
     pub generation: u64,
 }
 

@@ -2,14 +2,14 @@
 //!
 //! 1. the idempotency keys, by account and key;
 //! 2. the counters of a charge's periods;
-//! 3. where something is dated in the past, the account's lock against closing a period ([`closed`]);
+//! 3. where something is dated in the past, the account's lock against closing a period ([`crate::ledger::closed`]);
 //! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps
 //!    ([`crate::server::locks::arrival`]);
 //! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 6. spending caps by their ids: the cap's row, then all its slots ([`caps`]); where one free slot of each suffices it is only
-//!    tried for, whatever is held;
+//! 6. spending caps by their ids: the cap's row, then all its slots ([`crate::caps`]); where one free slot of each suffices
+//!    it is only tried for, whatever is held;
 //! 7. for late usage, what expired lots lost, in drawdown order ([`late`]);
-//! 8. lots in drawdown order: the lot's row, then all its slots by number ([`whole_lot`]);
+//! 8. lots in drawdown order: the lot's row, then all its slots by number ([`crate::ledger::whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
 //! 9. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
@@ -17,11 +17,11 @@
 //!
 //! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a
 //! transaction that waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is
-//! taken back. So keys and accounts' rows come before. No lot is waited for that has expired: late usage may have it in hand and
+//! taken back. So keys and accounts' rows come before. No lot is waited for that has expired: late usage may have it locked and
 //! go on to those in force.
 //!
 //! A new cap writes the account's row last. A direct insert takes no lock of its own: what a correction gave back
-//! ([`correction`]) is written with the lot of the line in hand.
+//! ([`crate::ledger::correction`]) is written with the lot of the line locked.
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 

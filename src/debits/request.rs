@@ -15,8 +15,11 @@ pub struct Debit<'a> {
     pub amount: Amount,
     pub member: Option<&'a str>,
     pub operation: Option<&'a str>,
+    /// The unit; `None` for the account's own.
     pub unit: Option<&'a str>,
+    /// When the usage happened; `None` for now.
     pub occurred_at: Option<DateTime<Utc>>,
+    /// The idempotency key, if there is one.
     pub keyed: Option<Keyed<'a>>,
     /// The posting id, when the caller has claimed a key for it already.
     pub posting: Option<i64>,

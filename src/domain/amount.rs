@@ -14,7 +14,7 @@ const LIMIT_NANOS: i128 = LIMIT_UNITS * NANOS_PER_UNIT;
 
 /// An exact amount, counted in 10^-9 of a unit, always below [`LIMIT_UNITS`] in magnitude.
 ///
-/// There is no lossy conversion into or out of it, and no rounding: what does not fit is an error.
+/// There is no lossy conversion into or out of it, and no rounding: a number that does not fit is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i128);
 
@@ -35,7 +35,7 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Amount = Amount(0);
 
-    /// The amount of so many billionths of a unit; `None` outside the range.
+    /// The amount from billionths of a unit; `None` outside the range.
     pub fn from_nanos(nanos: i128) -> Option<Amount> {
         (nanos.abs() < LIMIT_NANOS).then_some(Amount(nanos))
     }
@@ -89,7 +89,7 @@ impl Amount {
         (self.0 / 10_i128.pow(MAX_DECIMALS - decimals), decimals)
     }
 
-    /// Checks that the amount fits into a unit of so many decimals.
+    /// Checks that the amount fits into a unit with this number of decimals.
     pub fn within(self, decimals: u32) -> Result<Amount, AmountError> {
         match self.decimals() <= decimals {
             true => Ok(self),

@@ -1,6 +1,6 @@
 //! When periods begin: period n at the anchor plus n times the length, counted from the original anchor, so that the 31st of
-//! January is followed by the last of February and the 31st of March. What a month or a day is on an account's calendar, the
-//! server knows.
+//! January is followed by the last of February and the 31st of March. The
+//! server knows the length of a month or a day on an account's calendar.
 
 use chrono::{DateTime, Utc};
 
@@ -31,7 +31,7 @@ impl Span {
 
 /// The calendar of an account: its time zone.
 pub trait Calendar {
-    /// The instant so much later, or earlier.
+    /// The instant later, or earlier, by a length of time.
     fn add(&self, at: DateTime<Utc>, length: Span) -> DateTime<Utc>;
 
     /// The number of the local day that the instant falls on.
@@ -41,7 +41,9 @@ pub trait Calendar {
 /// Periods that follow each other, numbered from the anchor: number 0 begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
+    /// The beginning of the period with the number 0.
     pub anchor: DateTime<Utc>,
+    /// The length of a period, on the account's calendar.
     pub every: Span,
 }
 
@@ -49,7 +51,7 @@ impl Cycle {
     /// When the period begins, which is when the one before ends.
     ///
     /// # Panics
-    /// When the number is beyond the calendar: who asks stays near the present.
+    /// When the number is beyond the calendar: callers stay near the present.
     pub fn start(&self, calendar: &impl Calendar, number: i64) -> DateTime<Utc> {
         calendar.add(self.anchor, self.every.times(number).expect("a period within the calendar"))
     }
@@ -82,7 +84,7 @@ pub mod tests {
         }
     }
 
-    /// A calendar that is always so many hours ahead of UTC.
+    /// A calendar that is always a fixed number of hours ahead of UTC.
     pub struct Ahead(pub i64);
 
     impl Calendar for Ahead {

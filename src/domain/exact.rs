@@ -114,7 +114,7 @@ impl Fraction {
         self.numerator == BigInt::ZERO
     }
 
-    /// Rounds to so many decimals: the whole number of the last decimal that comes out.
+    /// Rounds to a number of decimals: the whole number of the last decimal that comes out.
     fn scaled(&self, decimals: u32, rounding: Rounding) -> BigInt {
         let scaled = &self.numerator * BigInt::from(10).pow(decimals);
         let (quotient, rest) = (&scaled / &self.denominator, &scaled % &self.denominator);
@@ -138,7 +138,7 @@ impl Fraction {
         Amount::from_nanos(nanos)
     }
 
-    /// The decimal it is, rounded to so many decimals; `None` when it takes more than 28 digits.
+    /// The decimal it is, rounded to a number of decimals; `None` when it takes more than 28 digits.
     pub fn round_decimal(&self, decimals: u32, rounding: Rounding) -> Option<Decimal> {
         let scaled = i128::try_from(self.scaled(decimals, rounding)).ok()?;
         Decimal::try_from_i128_with_scale(scaled, decimals).ok().map(|decimal| decimal.normalize())
@@ -220,7 +220,7 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
     if decimal.is_sign_negative() && !decimal.is_zero() { Err(DecimalError::Negative) } else { Ok(decimal.normalize()) }
 }
 
-/// Splits a whole by weights, in steps of the last of so many decimals: the parts add up to it exactly. Each gets its share
+/// Splits a whole by weights, in steps of the last decimal: the parts add up to it exactly. Each gets its share
 /// rounded down, and the steps that are left over go to the largest remainders, the first of equal ones (the method of Hamilton).
 pub fn split(whole: Amount, weights: &[Amount], decimals: u32) -> Vec<Amount> {
     assert!(whole >= Amount::ZERO && weights.iter().all(|weight| *weight >= Amount::ZERO) && decimals <= MAX_DECIMALS);

@@ -21,11 +21,13 @@ pub struct CapReached {
     pub limit: Amount,
     pub used: Amount,
     pub requested: Amount,
+    /// The part of the limit that is left.
     pub headroom: Amount,
     /// When there is headroom again, and how much if nothing more is used.
     pub resets_at: DateTime<Utc>,
     /// The same as the session shows it.
     pub resets_at_shown: String,
+    /// The headroom at `resets_at`.
     pub free_then: Amount,
 }
 

@@ -14,7 +14,7 @@ pub fn report_without_length(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -
     )
 }
 
-/// 22023: so few levels that every department would be the same.
+/// 22023: a number of levels by which every department would be the same.
 pub fn no_depth(depth: i32) -> ErrorReport {
     invalid(
         format!("depth must be at least 1, not {depth}"),

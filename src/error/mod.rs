@@ -1,4 +1,4 @@
-//! Every error a caller can meet: its SQLSTATE, what went wrong, the numbers, and the way out.
+//! Every error that a caller can meet: its SQLSTATE, the message, the numbers, and the way out.
 //!
 //! DETAIL holds the numbers in one stable form, `name=value name=value`, for programs to read; a value with a space, a quote or
 //! an equals sign in it is quoted as in JSON.
@@ -329,7 +329,7 @@ pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
     )
 }
 
-/// 22003: what would come out of a call is 10^15 or more. `detail` has what it would come of.
+/// 22003: the result of a call would be 10^15 or more. `detail` has the numbers behind it.
 pub fn result_out_of_range(result: &str, detail: impl Into<String>) -> ErrorReport {
     report(
         PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,

@@ -94,7 +94,7 @@ pub fn department_too_long(account: &str, from: &str, to: &str) -> ErrorReport {
     )
 }
 
-/// 22023: what a member is, is not known.
+/// 22023: the kind of a member is not known.
 pub fn unknown_kind(value: &str) -> ErrorReport {
     crate::error::unknown_option("kind", value, "user, agent, service")
 }

@@ -21,7 +21,7 @@ pub fn period_without_length(from: DateTime<Utc>, to: DateTime<Utc>) -> ErrorRep
     )
 }
 
-/// 22023: it is not said whether an account is meant or all of them, or both are.
+/// 22023: neither an account nor all of them are named, or both are.
 pub fn one_account_or_all(account: Option<&str>) -> ErrorReport {
     let (message, detail) = match account {
         None => ("account must not be NULL", "argument=account".to_owned()),
@@ -78,7 +78,7 @@ pub fn period_not_over(ends_at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorRepor
     )
 }
 
-/// 55000: somebody who began before the end of the period has not ended.
+/// 55000: a transaction that began before the end of the period has not ended.
 pub fn period_still_written(ends_at: DateTime<Utc>, process: i32, since: DateTime<Utc>) -> ErrorReport {
     wrong_state(
         format!("a transaction that began before {} has not ended", ends_at.to_rfc3339()),
@@ -88,7 +88,7 @@ pub fn period_still_written(ends_at: DateTime<Utc>, process: i32, since: DateTim
     )
 }
 
-/// 25001: what others write must be seen.
+/// 25001: the statement must see what other transactions write.
 pub fn needs_read_committed() -> ErrorReport {
     report(
         PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,

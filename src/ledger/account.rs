@@ -95,7 +95,7 @@ pub fn find_remembered(account: &str, unit: Option<&str>, member: Option<&str>) 
         Ok(found) => checked(account, member, found, Snapshot::Fresh)?,
         Err(()) => find(account, unit, member)?,
     });
-    // Also where it is not remembered: who debits by it must hear of what changes meanwhile.
+    // Also where it is not remembered: a debit by it must hear of changes meanwhile.
     invalidation::watch(context.relation);
     // A snapshot from before a change must not be remembered beyond it; nor a member who is about to be registered.
     if invalidation::sees_latest() && member.is_some() == context.member.is_some() {

@@ -1,7 +1,7 @@
 //! Corrections of debits: an entry that names a posting gives back what a lot paid for it, or takes again what was given back.
 //!
 //! `credit.correction` says how much was given back of a line, and `credit.lot_gain` how much came back to a lot. Both are
-//! written with the lot in hand, all of it: two corrections of a line follow each other, and no lock is added to those that a
+//! written with the whole lot locked: two corrections of a line follow each other, and no lock is added to those that a
 //! debit takes.
 
 use chrono::{DateTime, Utc};
@@ -54,7 +54,7 @@ impl Correction<'_> {
         Ok(Corrected { usage: usage.clone(), recorded_at: first.recorded_at, occurred_at: first.occurred_at })
     }
 
-    /// Checks that as much may be given back, or taken again; final once the lot is in hand.
+    /// Checks that as much may be given back, or taken again; final once the lot is locked.
     ///
     /// # Errors
     /// 55000.
@@ -62,7 +62,7 @@ impl Correction<'_> {
         self.parts(usage).map(|_| ())
     }
 
-    /// Writes what the lines of the usage got back, with the lot in hand.
+    /// Writes what the lines of the usage got back, with the lot locked.
     ///
     /// # Errors
     /// As [`Correction::check`].
@@ -91,7 +91,7 @@ impl Correction<'_> {
     }
 }
 
-/// Writes what an adjustment that corrects no debit added to a lot, or took from it, with the lot in hand.
+/// Writes what an adjustment that corrects no debit added to a lot, or took from it, with the lot locked.
 ///
 /// # Errors
 /// 22003.

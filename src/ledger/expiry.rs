@@ -1,4 +1,4 @@
-//! Posting expiries that are due, and closing lots that ran empty. Housekeeping: what is usable never depends on it.
+//! Posting expiries that are due, and closing lots that ran empty. Housekeeping: the usable credits never depend on it.
 
 use chrono::{DateTime, Utc};
 
@@ -19,7 +19,7 @@ pub struct Expired {
 
 /// Closes at most `limit` lots past their expiry, and posts what was left of them, dated at the expiry.
 ///
-/// It waits for nobody, so it can run twice at once and beside any debit: a lot that a running transaction still holds is
+/// It never waits, so it can run twice at once and beside any debit: a lot that a running transaction still holds is
 /// left to the next time.
 pub fn expire(account: Option<&str>, limit: i32) -> Vec<Expired> {
     let due = lots::due(clock::now(), account, limit);

@@ -8,15 +8,17 @@ use crate::store::ledger::requests;
 /// A key and what was asked under it.
 #[derive(Clone, Copy, Debug)]
 pub struct Keyed<'a> {
+    /// The caller's key.
     pub key: &'a str,
     /// The name of the SQL function.
     pub function: &'a str,
+    /// The hash of the arguments that make a request the same one.
     pub fingerprint: [u8; 32],
 }
 
 /// Claims the key for the result `result`, or finds the result of the same request made before.
 ///
-/// Taken before any lot is locked: it waits for a transaction that is just using the key. What is claimed is undone with
+/// Taken before any lot is locked: it waits for a transaction that is just using the key. The claim is undone with
 /// the (sub)transaction, so a call that fails stores nothing.
 ///
 /// # Errors
@@ -35,7 +37,7 @@ pub fn claim(account: &str, keyed: Keyed<'_>, result: i64, now: DateTime<Utc>) -
     }
 }
 
-/// The result of the same request, if it was made before. Claims nothing and waits for nobody.
+/// The result of the same request, if it was made before. It claims nothing and never waits.
 ///
 /// # Errors
 /// 23505 when the key was used for a different request.

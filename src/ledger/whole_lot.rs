@@ -1,4 +1,4 @@
-//! A whole lot in one's hands: its row and all its slots locked. What changes more than one slot, does it with this.
+//! A whole lot, with its row and all its slots locked. A change of more than one slot needs it.
 
 use crate::domain::amount::Amount;
 use crate::server::locks::slot::{SlotLock, Striped};
@@ -11,7 +11,9 @@ use crate::store::ledger::slots::{self, Layout};
 pub struct WholeLot<'a> {
     pub account: &'a str,
     pub lot: i64,
+    /// The lot's row as it is locked.
     pub state: Locked,
+    /// The amount in each slot, from slot 0 on.
     pub slots: Vec<Amount>,
 }
 

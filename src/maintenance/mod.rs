@@ -1,4 +1,4 @@
-//! Maintenance: its steps, each done in batches, and the log of them. What is usable never depends on it.
+//! Maintenance: its steps, each done in batches, and the log of them. The usable credits never depend on it.
 
 mod step;
 

@@ -17,10 +17,14 @@ use crate::store::plans::subscriptions::Period;
 /// The most that is to be taken back, and the change that takes it.
 pub struct Taking<'a> {
     pub account: &'a str,
+    /// The first of the subscriptions that share their periods.
     pub origin: i64,
     pub period: &'a Period,
+    /// The credits and the money that the period does not come to any more.
     pub excess: Moved,
+    /// The subscription that begins with the change.
     pub subscription: i64,
+    /// The id of the change.
     pub change: i64,
     pub decimals: Decimals,
     pub metadata: Option<&'a str>,
@@ -29,7 +33,9 @@ pub struct Taking<'a> {
 /// The credits that were taken back, and the money for them; and the excess that stays.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GivenBack {
+    /// The credits that were taken back.
     pub returned: Amount,
+    /// The money that is paid back for them.
     pub credit: Amount,
     /// It was used, or is not there any more.
     pub used: Amount,

@@ -241,7 +241,7 @@ fn end_current(plan: &str, tier: &str, at: DateTime<Utc>) -> bool {
     current.map(|current| plans::end_tier(current.version, at)).is_some()
 }
 
-/// Records what one credit costs the provider when so many are bought, from now on.
+/// Records the provider's cost of one credit from a quantity on, as of now.
 ///
 /// # Errors
 /// P0002 unknown plan; 55000 when such a cost is known from now on.

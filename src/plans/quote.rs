@@ -13,7 +13,7 @@ use crate::store::Snapshot;
 use crate::store::plans::agreements::{self, Agreement};
 use crate::store::plans::{self, Plan, TierVersion};
 
-/// A discount that is computed has so many decimals.
+/// How many decimals a computed discount has: as many as a discount that is declared may have.
 const DISCOUNT_DECIMALS: u32 = 6;
 
 /// The request for a quote.
@@ -100,7 +100,7 @@ impl Quoted {
         }
     }
 
-    /// The same with so many credits on top of it: they cost too, and bring nothing.
+    /// The same with a bonus of credits on top: they cost the provider too, and bring no money.
     pub fn with_bonus(mut self, bonus: Amount) -> Option<Quoted> {
         let quantity = self.quantity.checked_add(bonus)?;
         (self.margin, self.is_below_floor) = margin(&self.plan, quantity, self.total, self.unit_cost);
@@ -108,7 +108,7 @@ impl Quoted {
         Some(self)
     }
 
-    /// The same for somebody who may not know what a credit costs: only whether it is refused can be seen.
+    /// The same for a caller who may not see the cost of a credit: only whether the quote is refused can be seen.
     pub fn without_costs(self) -> Quoted {
         Quoted { unit_cost: None, margin: None, ..self }
     }
@@ -322,7 +322,8 @@ fn discount(list_price: Decimal, price: &Fraction) -> Option<Decimal> {
     Fraction::whole(1).minus(&ratio).round_decimal(DISCOUNT_DECIMALS, Rounding::HalfEven)
 }
 
-/// The margin, and whether it is below the plan's floor. What is given away has no margin, and is below any floor when it costs.
+/// The margin, and whether it is below the plan's floor. A quantity that is given away has no margin, and is below any floor when
+/// it costs the provider something.
 fn margin(plan: &Plan, quantity: Amount, total: Amount, unit_cost: Option<Decimal>) -> (Option<Fraction>, bool) {
     let Some(unit_cost) = unit_cost else { return (None, false) };
     let costs = Fraction::from(unit_cost).times(&Fraction::from(quantity));

@@ -35,8 +35,10 @@ pub struct Change<'a> {
     /// Credits for each period; as many as before, unless given.
     pub quantity: Option<Amount>,
     pub at: Option<DateTime<Utc>>,
+    /// Whether nothing is written.
     pub preview: bool,
     pub billing_period: Option<BillingPeriod>,
+    /// The instant from which the periods are counted.
     pub anchor: Option<DateTime<Utc>>,
     pub override_reason: Option<&'a str>,
     pub keyed: Option<Keyed<'a>>,

@@ -1,4 +1,4 @@
-//! Changing who spends the pool, and what a change would mean.
+//! Changes of the right to spend the pool, and their effects on each member.
 
 use std::collections::HashMap;
 
@@ -105,7 +105,9 @@ pub fn move_department(account: &str, from: &str, to: &str) -> Result<i64> {
 pub struct Effect {
     /// `None` for the pool, that debits without a member spend.
     pub seat: Option<Seat>,
+    /// The policy that counts without the change, and with it.
     pub policies: [Pooling; 2],
+    /// The credits that can be spent without the change, and with it.
     pub spendable: [Amount; 2],
 }
 

@@ -67,7 +67,7 @@ fn transfer_all(request: Rebalance<'_>, moves: &[Move]) -> Result<Option<Vec<(Mo
         pgrx::check_for_interrupts!();
         whole_lot::lock(request.account, lot);
     }
-    // With the lots in hand, so that nothing of it has to be taken back any more.
+    // The lots are locked, so that nothing of it has to be taken back any more.
     if plan(request, Snapshot::Fresh) != moves {
         return Ok(None);
     }

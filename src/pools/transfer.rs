@@ -100,7 +100,7 @@ pub fn try_transfer(request: Transfer<'_>) -> Result<Outcome> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// Transfers in the subtransaction that runs, waiting for nobody: the caller holds the giver's lots. `None` when something is
+/// Transfers in the subtransaction that runs, without waiting: the caller holds the giver's lots. `None` when something is
 /// due, or what was seen has changed: then it is to be taken back.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The credit-to-value mapping: what a unit is worth, what is on a rate card, and what an operation costs.
+//! The credit-to-value mapping: the worth of a unit, rate cards, and the price of an operation.
 //!
 //! - [`unit`]: units and their value in money
 //! - [`card`]: rate cards and what is prepared for them

@@ -32,6 +32,7 @@ pub struct Usage<'a> {
 #[derive(Clone, Debug)]
 pub struct Price {
     pub amount: Amount,
+    /// The id of the version of the rate.
     pub rate: i64,
     pub unit: String,
 }
@@ -48,8 +49,8 @@ thread_local! {
     static REMEMBERED: RefCell<Remembered> = RefCell::default();
 }
 
-/// Remembers what is read now for what is asked later, until something changes. What a transaction cannot see the latest of is
-/// read each time.
+/// Remembers what is read now for what is asked later, until something changes. A transaction that cannot see the latest
+/// rows reads each time.
 fn remembered<T>(
     name: String,
     map: fn(&mut Remembered) -> &mut HashMap<String, Rc<T>>,

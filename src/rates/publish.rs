@@ -31,6 +31,7 @@ pub struct Change {
     pub effective_at: DateTime<Utc>,
     /// The rate by which the same usage is charged until then; `None` where there is none.
     pub before: Option<Rate>,
+    /// The rate by which the usage is charged from then on; `None` where it is withdrawn.
     pub after: Option<Rate>,
     /// Some quantity costs more than it would have within the notice, or than before.
     pub worse: bool,

@@ -47,6 +47,7 @@ pub struct LineDue<'a> {
     pub seats: &'a [String],
     /// The earlier grants to each seat by plans that the account has left; empty where there are none.
     pub before: Vec<Vec<Granted>>,
+    /// The lots and the steps that are due.
     pub due: Due,
 }
 

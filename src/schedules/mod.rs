@@ -1,6 +1,6 @@
-//! Schedules: what is granted again and again, and what of it rolls over.
+//! Schedules: grants that come again and again, and the part of them that rolls over.
 //!
-//! Nothing depends on a job. What is due is issued by whoever debits next ([`refresh`]); who only reads counts what would be
+//! Nothing depends on a job. The next debit issues what is due ([`refresh`]). A call that only reads counts what would be
 //! issued ([`pending`]). Both compute it by the same rules ([`due`]), so they agree.
 
 pub mod due;

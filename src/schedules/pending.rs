@@ -21,6 +21,7 @@ pub struct PendingLot {
     pub priority: i16,
     pub effective_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
+    /// The credits that it would have now.
     pub available: Amount,
 }
 
@@ -28,13 +29,16 @@ pub struct PendingLot {
 pub struct PendingTrim {
     pub member: String,
     pub lot: i64,
+    /// The credits that the lot would lose.
     pub amount: Amount,
 }
 
 /// The lots of an account and unit that are due by an instant and not issued, and the credits that are then taken.
 #[derive(Default)]
 pub struct Pending {
+    /// The lots that would come.
     pub lots: Vec<PendingLot>,
+    /// The credits that would go from lots in the ledger.
     pub trims: Vec<PendingTrim>,
 }
 

@@ -107,7 +107,7 @@ fn locked_subscribers(plan: &str, seats_get_something: bool) -> Result<Vec<Strin
     Ok(accounts)
 }
 
-/// Makes the account's schedules what its subscriptions come to at an instant, with its row locked; what is to be said about it.
+/// Makes the account's schedules what its subscriptions come to at an instant, with its row locked. Returns notes about it.
 ///
 /// Lots that are due then are issued if nobody holds a lot that ends with them; otherwise at the next touch.
 pub fn follow(account: &str, now: DateTime<Utc>) -> Vec<String> {

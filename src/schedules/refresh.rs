@@ -56,7 +56,7 @@ pub fn is_due(account: &str, until: DateTime<Utc>) -> bool {
     accounts::refresh_at(account).is_some_and(|refresh_at| refresh_at <= until)
 }
 
-/// Issues what was due until an instant, of an account that nobody holds; how many lots. It waits for nobody.
+/// Issues the lots of an account that were due until an instant, unless somebody holds the account; how many. It never waits.
 pub fn if_free(account: &str, until: DateTime<Utc>) -> Option<i64> {
     let is_free = arrival::let_in_if_free(account) && accounts::lock_if_free(account);
     let _movable = closed::go_on(account);
@@ -128,7 +128,7 @@ struct Writer<'a> {
     account: &'a str,
     line: &'a LineDue<'a>,
     now: DateTime<Utc>,
-    /// The lots in hand that were there before; a closed one is not among them.
+    /// The locked lots that were there before; a closed one is not among them.
     known: &'a mut HashMap<i64, OpenLot>,
     /// Those that came to be.
     planned: Vec<OpenLot>,

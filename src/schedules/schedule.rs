@@ -23,7 +23,7 @@ use crate::store::true_ups::true_up;
 /// How many periods are looked through at most, for example between the start of a schedule and now.
 const MAX_PERIODS: i64 = 10_000;
 
-/// The shortest period.
+/// The shortest period: an hour, in microseconds.
 const SHORTEST: i64 = 3_600_000_000;
 
 /// The declaration of a schedule, beside the values that are stored as they are.

@@ -1,4 +1,4 @@
-//! Members who come and go: what schedules gave to their seats.
+//! Members who come and go, and the credits that schedules gave to their seats.
 
 use chrono::{DateTime, Utc};
 

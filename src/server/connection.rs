@@ -49,7 +49,7 @@ pub fn caller_may_commit() -> bool {
     unsafe { pg_sys::SPI_inside_nonatomic_context() }
 }
 
-/// Runs `work` with a connection to SPI, where statements can run. What it returns must be Rust's own memory.
+/// Runs `work` with a connection to SPI, where statements can run. It must return Rust's own memory.
 pub fn connected<T>(work: impl FnOnce() -> T) -> T {
     encoding::require_utf8_or_raise();
     let _within = Within::begin(State::Connected);

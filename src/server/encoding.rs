@@ -54,7 +54,7 @@ pub fn require_utf8_or_raise() {
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
         // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hooks are set
-        // once, so that none of ours comes to be behind itself.
+        // once: a hook of ours that followed itself would never end.
         unsafe {
             NEXT_NEED = pg_sys::needs_fmgr_hook;
             pg_sys::needs_fmgr_hook = Some(look_up);

@@ -37,7 +37,7 @@ static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
 pub fn register() {
     if !IS_REGISTERED.swap(true, Ordering::Relaxed) {
         // SAFETY: these are variables of the server and of ours that only the one thread of this backend uses. The hook is set
-        // once, so that it does not come to be behind itself.
+        // once: a hook that followed itself would never end.
         unsafe {
             NEXT = pg_sys::emit_log_hook;
             pg_sys::emit_log_hook = Some(give_back);
@@ -49,15 +49,14 @@ pub fn register() {
 pub fn noting<T>(work: impl FnOnce() -> T) -> T {
     // Forgets an error that somebody caught.
     NOTED.take();
-    let mut callback = pg_sys::ErrorContextCallback { previous: ptr::null_mut(), callback: Some(note), arg: ptr::null_mut() };
-    // SAFETY: the callback lies on the stack of this function. `Within` takes it off the server's list before this function ends,
-    // whether `work` returns or panics.
-    unsafe {
-        callback.previous = pg_sys::error_context_stack;
-        let _within = Within { previous: callback.previous };
-        pg_sys::error_context_stack = &raw mut callback;
-        work()
-    }
+    // SAFETY: this is the server's own variable, and this backend has one thread.
+    let previous = unsafe { pg_sys::error_context_stack };
+    let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(note), arg: ptr::null_mut() };
+    let _within = Within { previous };
+    // SAFETY: the callback lies on the stack of this function. `_within` takes it off the server's list before this function
+    // ends, whether `work` returns or panics.
+    unsafe { pg_sys::error_context_stack = &raw mut callback };
+    work()
 }
 
 /// Takes the callback away.

@@ -85,7 +85,7 @@ impl Watched {
     }
 
     fn roll_back_subtransaction(&self, subtransaction: pg_sys::SubTransactionId) {
-        // Their numbers grow. What was remembered before this one began does not end with it.
+        // Their numbers grow. A memory from before this one began does not end with it.
         if self.uncertain_in.load(Ordering::Relaxed) >= subtransaction {
             self.count_change();
         }
@@ -103,6 +103,10 @@ pub fn register() {
     }
 }
 
+/// Called by the server at each step of the end of a transaction.
+///
+/// # Safety
+/// None is needed: it reads only the event.
 #[pg_guard]
 unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
     let has_ended = matches!(
@@ -119,6 +123,10 @@ unsafe extern "C-unwind" fn on_transaction_end(event: pg_sys::XactEvent::Type, _
     LOTS.end_transaction(committed);
 }
 
+/// Called by the server at each step of the life of a subtransaction.
+///
+/// # Safety
+/// None is needed: it reads only the event and the number.
 #[pg_guard]
 unsafe extern "C-unwind" fn on_subtransaction_end(
     event: pg_sys::SubXactEvent::Type,
@@ -132,6 +140,10 @@ unsafe extern "C-unwind" fn on_subtransaction_end(
     }
 }
 
+/// Called by the server when a relation has changed.
+///
+/// # Safety
+/// None is needed: it reads only the id.
 #[pg_guard]
 unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     relations::on_change(relation);
@@ -139,7 +151,7 @@ unsafe extern "C-unwind" fn on_invalidation(_argument: pg_sys::Datum, relation: 
     LOTS.hear(relation);
 }
 
-/// The number of changes of accounts, units, members and rate cards up to now. What was remembered of them under another number
+/// The number of changes of accounts, units, members and rate cards up to now. A memory of them under another number
 /// must be read again.
 pub fn generation() -> u64 {
     TERMS.generation()

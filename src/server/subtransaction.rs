@@ -1,4 +1,4 @@
-//! Attempts that can be taken back: what they locked and wrote is gone when they do not succeed.
+//! Attempts that can be taken back: an attempt that does not succeed leaves no lock and no row.
 
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 

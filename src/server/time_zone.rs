@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 
-/// Room that the server has for a name, with the zero behind it.
+/// How many bytes the server has for a name, with the zero byte behind it.
 const MAX_LENGTH: usize = 256;
 
 /// The meaning of a name to the server.

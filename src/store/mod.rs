@@ -1,4 +1,4 @@
-//! Every SQL text, as statements that are planned once per backend and kept. What they mean is decided elsewhere.
+//! Every SQL text, as statements that are planned once per backend and kept. The rules behind them are in [`crate::domain`].
 
 mod insert;
 mod statement;

@@ -1,10 +1,10 @@
-//! The true-up: what was promised for a period against what was consumed in it, and closing the period.
+//! The true-up: the promise for a period against its consumption, and closing the period.
 //!
-//! - [`statement`]: what a period comes to, for who only reads
-//! - [`promise`]: what was promised for it, and at what price
+//! - [`statement`]: the statement of a period, which only reads
+//! - [`promise`]: the promise for it, and its price
 //! - [`post`]: closing it, with what follows
 //!
-//! Usage that comes late for a closed period is in [`crate::debits::closed`].
+//! Usage that comes late for a closed period is in [`crate::debits::closed_period`].
 
 pub mod period;
 pub mod post;

@@ -1,5 +1,5 @@
 //! Closing a period: what is due is settled first, then the statement is written, and with it what follows. From then on nothing
-//! that is dated in the period can be written: see [`crate::debits::closed`].
+//! that is dated in the period can be written: see [`crate::debits::closed_period`].
 //!
 //! The closing lock comes first, then what is due is settled, account by account. A transaction that began before the period's
 //! end may still add to it, so the period is not closed before that has ended.
@@ -25,8 +25,10 @@ use crate::store::true_ups::true_up as store;
 use crate::true_ups::period::Period;
 use crate::true_ups::statement;
 
-/// So often, and so far apart, it is looked whether a transaction has ended.
+/// How often it is looked whether a transaction has ended.
 const LOOKS: u32 = 20;
+
+/// The time between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// How many expired lots are swept at a time.

@@ -171,7 +171,7 @@ impl Money {
     }
 }
 
-/// The lines: where each figure comes from. What they cost adds up to what is due.
+/// The lines: where each figure comes from. Their amounts add up to what is due.
 fn lines(
     sums: &Sums,
     facts: &Facts,

@@ -10,7 +10,7 @@ use crate::store::{access, connected};
 
 /// Grants a role one of the levels 'read', 'spend' and 'admin', and records it.
 ///
-/// Not SECURITY DEFINER: only who owns the objects can grant on them.
+/// Not SECURITY DEFINER: only the owner of the objects can grant on them.
 #[pg_extern(volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_allow(role: Option<&str>, level: Option<&str>) -> Result<()> {

@@ -101,7 +101,7 @@ fn credit_charge_request(
     connected(|| request::charge_request(&charges, account_name, keyed))
 }
 
-/// One request has so many operations at most.
+/// How many operations one request has at most.
 const MAX_OPERATIONS: usize = 1000;
 
 /// The charge that a function's arguments describe.

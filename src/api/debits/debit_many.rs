@@ -14,7 +14,7 @@ use crate::store::connected;
 use crate::text_array::TextArray;
 use crate::values::json::JsonText;
 
-/// One call takes so many debits at most.
+/// How many debits one call takes at most.
 const MAX_ITEMS: usize = 100_000;
 
 /// One row per item, in the order of the items.

@@ -1,4 +1,4 @@
-//! credit_balance() and credit_explain_debit(): what could be spent, and what would pay.
+//! credit_balance() and credit_explain_debit(): the credits that could be spent, and the lots that would pay.
 
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;

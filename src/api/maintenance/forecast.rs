@@ -1,4 +1,4 @@
-//! credit_expiry_forecast(): what will expire unused.
+//! credit_expiry_forecast(): the credits that will expire unused.
 
 use std::collections::HashMap;
 

@@ -16,8 +16,10 @@ use crate::store::connected;
 use crate::store::plans::agreements::NewAgreement;
 use crate::store::plans::{PlanTerms, TierTerms};
 
-/// How many decimals a price or a discount has at most: with so many, the product of the two is exact.
+/// How many decimals a price has at most: the product with a discount is then exact.
 const PRICE_DECIMALS: u32 = 12;
+
+/// How many decimals a discount has at most.
 const FRACTION_DECIMALS: u32 = 6;
 
 /// The most years of a commitment.
@@ -150,7 +152,7 @@ fn credit_tier(
     connected(|| plans::save_tier(&new)).map(Some)
 }
 
-/// Records what one credit costs the provider when so many are bought.
+/// Records the provider's cost of one credit from a quantity on.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_plan_cost(

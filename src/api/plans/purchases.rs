@@ -188,7 +188,7 @@ fn split(by_band: bool, instalments: Option<i32>, period: Option<Interval>) -> R
     }
 }
 
-/// The same terms are the same request. What was not said does not count.
+/// The same terms are the same request. Terms that were not given do not count.
 fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
     let length = |length: Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
     let said = |flag: bool| flag.then_some(true);

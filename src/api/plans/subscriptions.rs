@@ -76,7 +76,7 @@ fn credit_change_plan(
     Ok(TableIterator::once(row(changed)))
 }
 
-/// The same terms are the same request. What was not said does not count.
+/// The same terms are the same request. Terms that were not given do not count.
 fn fingerprint(request: &Change<'_>) -> [u8; 32] {
     Fingerprint::of("credit_change_plan")
         .with("account", Some(request.account))

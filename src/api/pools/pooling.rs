@@ -107,7 +107,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Moves a department and all below it to another path: its members and its policy. What was spent stays where it was spent.
+/// Moves a department and all below it to another path: its members and its policy. Usage stays where it was spent.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
 #[search_path(pg_catalog, credit, pg_temp)]
 fn credit_move_department(account: Option<&str>, from_department: Option<&str>, to_department: Option<&str>) -> Result<i64> {

@@ -1,4 +1,5 @@
-//! credit_conversion_markdown() and credit_export_rate_card(): what a card says, for pages and for other databases.
+//! credit_conversion_markdown() and credit_export_rate_card(): a card as a page for people, and as a document for other
+//! databases.
 
 use pgrx::prelude::*;
 

@@ -21,7 +21,7 @@ use crate::values::json::JsonText;
 /// How many days of usage are replayed at most.
 const MAX_DAYS: i32 = 3_660;
 
-/// Changes are shown in percent with so many decimals.
+/// How many decimals of a change in percent are shown.
 const PERCENT_DECIMALS: u32 = 4;
 
 /// Writes the draft of the rate that follows from a new cost.

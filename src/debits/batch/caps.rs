@@ -56,7 +56,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// The refusal of an item that lacks so much.
+    /// The refusal of an item that lacks an amount.
     pub(super) fn refusal(
         &self,
         index: usize,

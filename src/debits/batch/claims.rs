@@ -24,7 +24,7 @@ pub struct Claims {
 
 impl Claims {
     /// Claims every key for its item's posting, in the order of accounts and keys, so that two batches cannot deadlock. Nothing
-    /// else is held yet: others wait for what this one locks with a key in hand.
+    /// else is held yet: others wait for the locks of this one while they hold a key.
     ///
     /// # Errors
     /// 23505 for a key that was used for another request.

@@ -18,9 +18,11 @@ use crate::store::ledger::slots::SlotShare;
 
 /// The debits of one account and unit, in their order.
 pub struct Group<'a> {
+    /// The account of all its debits.
     pub account: &'a str,
     /// The decimals of the unit.
     pub decimals: u32,
+    /// Its debits, in the order of the batch.
     pub debits: Vec<GroupDebit<'a>>,
     /// The caps that count some of them, as they are locked.
     pub caps: Vec<BatchCap>,

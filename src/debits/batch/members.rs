@@ -24,8 +24,8 @@ use crate::store::ledger::accounts::{self, Context};
 pub struct Judgements {
     /// Somebody was registered for them, and then they did not fit.
     misjudged: BTreeSet<usize>,
-    /// They fit only since caps refused others, or since something changed: whom they name is to be registered before the caps
-    /// are locked.
+    /// They fit only since caps refused others, or since something changed: the members that they name are to be registered
+    /// before the caps are locked.
     overlooked: BTreeSet<usize>,
 }
 
@@ -149,7 +149,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whether no item fits, as the caps leave it, whose newcomer is not registered. Those that do are to be tried again with
-    /// them registered before: whom they name is not waited for with caps in hand.
+    /// them registered before: a member that they name is not waited for while caps are locked.
     pub(super) fn is_complete(&mut self, groups: &ByAccount<'a, Group<'a>>, lots: &ByAccount<'a, Vec<OwnedLot>>) -> bool {
         let overlooked = self.fitting(groups, lots);
         let is_complete = overlooked.is_empty();

@@ -34,7 +34,7 @@ mod group;
 mod members;
 pub mod outcome;
 
-/// So often a batch may find that everything changed before it gives up with 40001.
+/// How often a batch may find that everything changed before it gives up with 40001.
 const MAX_ATTEMPTS: u32 = 1000;
 
 /// How many lots of each owner are read at first; ten times as many when they did not suffice.

@@ -20,7 +20,7 @@ pub enum Mode {
 pub enum ItemOutcome {
     /// It is in the ledger under this posting.
     Posted(i64),
-    /// It took nothing; so much was missing.
+    /// It took nothing; this amount was missing.
     Short(Short),
 }
 

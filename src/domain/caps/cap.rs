@@ -133,9 +133,9 @@ impl Limit {
     }
 }
 
-/// Lays a limit out over slots, of which so much was used: the headroom in parts that serve debits of `amount`, the first of them
-/// at slot `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. What each
-/// slot may use.
+/// Lays a limit out over slots when `used` of it was used: the headroom in parts that serve debits of `amount`, the first of them
+/// at slot `first`, where all that was used is counted too. Used may be above the limit: then there is no headroom. Returns
+/// the amount that each slot may use.
 pub fn spread(limit: Amount, used: Amount, amount: Amount, slots: i16, first: i16, decimals: u32) -> Option<Vec<Amount>> {
     let headroom = limit.checked_sub(used)?;
     let parts = crate::domain::ledger::layout::spread(headroom.max(Amount::ZERO), amount, slots, decimals);

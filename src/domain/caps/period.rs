@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 /// The time whose debits count at an instant: from `starts_at` on, as long as it is before `ends_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
+    /// The first instant that counts.
     pub starts_at: DateTime<Utc>,
+    /// The first instant that does not count any more.
     pub ends_at: DateTime<Utc>,
     /// When the step began that runs, of a rolling window.
     pub step: Option<DateTime<Utc>>,

@@ -27,7 +27,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window of so many microseconds, if that is a number of minutes from 1 minute to 3660 days.
+    /// A window of this number of microseconds, if that is a number of minutes from 1 minute to 3660 days.
     pub fn of_microseconds(microseconds: i64) -> Option<Window> {
         let minute = MINUTE * 1_000_000;
         let seconds = microseconds / 1_000_000;

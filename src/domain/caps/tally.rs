@@ -16,7 +16,7 @@ impl Period {
         self.step.map_or(self.starts_at, |step| self.starts_at - (self.ends_at - step))
     }
 
-    /// Whether what was used in a step counts. What was used later than now does, where a window sees both: clocks are set back.
+    /// Whether what was used in a step counts. Use that is later than now does, where a window sees both: clocks are set back.
     fn counts(self, step: DateTime<Utc>) -> bool {
         self.starts_at <= step && self.step.is_some_and(|running| step - running <= running - self.starts_at)
     }
@@ -46,6 +46,7 @@ pub enum Ahead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relief {
     pub at: DateTime<Utc>,
+    /// The headroom at that instant, if nothing more is used.
     pub headroom: Amount,
 }
 

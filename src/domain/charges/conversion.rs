@@ -14,6 +14,7 @@ pub struct Given {
     pub amount: Amount,
     /// The amount that the lot held before.
     pub held: Amount,
+    /// The lot's price, of which a part goes along.
     pub price: LotPrice,
 }
 

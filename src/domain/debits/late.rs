@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 /// A lot for whose life usage comes too late.
 #[derive(Clone, Copy, Debug)]
 pub struct TooLate {
+    /// The lot in whose life the usage happened.
     pub lot: i64,
     pub expires_at: DateTime<Utc>,
     /// The end of the grace.

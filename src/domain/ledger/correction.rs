@@ -15,18 +15,23 @@ pub struct Usage {
     pub department: Option<String>,
     pub operation: Option<String>,
     pub dimensions: Option<Dimensions>,
+    /// The version of the rate by which it was charged.
     pub rate: Option<i64>,
 }
 
 /// A line of a debit, with what was given back of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The number of the line within its posting.
     pub line: i32,
     pub lot: i64,
+    /// The amount that the lot paid; positive.
     pub debited: Amount,
     /// The quantity that it was the price of; zero where none was said.
     pub quantity: Amount,
+    /// The amount that corrections gave back of it so far.
     pub given_back: Amount,
+    /// The quantity that corrections gave back of it so far.
     pub quantity_given_back: Amount,
     pub usage: Usage,
 }
@@ -53,7 +58,9 @@ impl Named<'_> {
 /// The bound of what a correction may give back or take again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
+    /// The most that can be given back in all.
     pub debited: Amount,
+    /// The part of it that was given back so far.
     pub given_back: Amount,
 }
 
@@ -84,6 +91,7 @@ pub enum CorrectionError {
 /// The part that one line gets back; below zero, the part that is taken again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The number of the line within its posting.
     pub line: i32,
     pub amount: Amount,
     pub quantity: Amount,

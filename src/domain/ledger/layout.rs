@@ -22,7 +22,7 @@ pub fn spread(remaining: Amount, amount: Amount, slots: i16, decimals: u32) -> V
     parts
 }
 
-/// Divides an amount of a unit with so many decimals into `parts` that differ by at most its smallest step and add up exactly.
+/// Divides an amount of a unit with `decimals` decimals into `parts` that differ by at most its smallest step and add up exactly.
 /// Finer parts would leave crumbs that no debit can take.
 pub fn divide(amount: Amount, parts: usize, decimals: u32) -> Vec<Amount> {
     assert!(parts > 0 && amount >= Amount::ZERO && decimals <= MAX_DECIMALS);

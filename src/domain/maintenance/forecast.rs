@@ -17,6 +17,7 @@ use crate::domain::schedules::schedule::{self, Held, Line, LotId, Planned, Step,
 /// A lot as it is now.
 #[derive(Clone, Debug)]
 pub struct Lot {
+    /// Its place in the drawdown order.
     pub rank: Rank,
     /// The member who owns the lot; `None` for the pool.
     pub member: Option<String>,
@@ -40,13 +41,14 @@ pub struct Usage {
 pub struct Pace {
     /// How long the usage took.
     pub window: TimeDelta,
-    /// Amounts have so many decimals.
+    /// How many decimals amounts have.
     pub decimals: u32,
 }
 
 /// A line of a schedule: what it goes on issuing, and what of its lots rolls over.
 #[derive(Clone, Debug)]
 pub struct Issuing<'a> {
+    /// The terms of the schedule.
     pub terms: &'a Terms,
     /// The member whose lots it brings; `None` for the pool.
     pub member: Option<String>,
@@ -54,7 +56,9 @@ pub struct Issuing<'a> {
     pub seats: Vec<Line>,
     /// The earlier grants to each of them by a plan that was left.
     pub before: Vec<Vec<Granted>>,
+    /// Its lots whose end has not been settled.
     pub held: Vec<Held>,
+    /// Whether its lots are paid for.
     pub is_paid: bool,
     /// The priorities of fresh lots, and of those that were rolled.
     pub priorities: [i16; 2],
@@ -64,6 +68,7 @@ pub struct Issuing<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate {
     pub lot: i64,
+    /// The amount that usage takes from it.
     pub used: Amount,
     /// The amount that goes on as another lot.
     pub rolled: Amount,

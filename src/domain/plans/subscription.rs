@@ -46,7 +46,7 @@ impl fmt::Display for BillingPeriod {
     }
 }
 
-/// A plan within a period, from the day on that has so many days left until the period ends.
+/// A plan within a period, from a day on, which is given by the days left until the period ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The days that were left when it began.

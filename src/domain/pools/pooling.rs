@@ -1,8 +1,8 @@
 //! The right to spend the pool: an account's policy, and the rules that override it for departments and members, each from an
 //! instant on.
 //!
-//! A member goes by his own override, else by that of the nearest department above him, else by the account's policy. What an
-//! agreement says is the account's policy while it lasts, unless the account was told otherwise since.
+//! A member goes by their own override, else by that of the nearest department above them, else by the account's policy. The
+//! policy of an agreement is the account's policy while it lasts, unless the account was told otherwise since.
 
 use std::collections::HashMap;
 

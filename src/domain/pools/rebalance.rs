@@ -11,7 +11,7 @@ use crate::domain::pools::transfers::{Owner, Transfers};
 pub struct Seat {
     /// His name.
     pub member: String,
-    /// The department he belongs to.
+    /// The department that the member belongs to.
     pub department: Option<String>,
     /// Whether the member still has a seat. A member who left needs nothing, and gives all that they have.
     pub active: bool,
@@ -32,7 +32,7 @@ pub struct Move {
     pub amount: Amount,
 }
 
-/// A member with what he has too much or too little of.
+/// A member, and the amount that they have too much or too little.
 struct Side<'a> {
     seat: &'a Seat,
     amount: Amount,
@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nobody gives what he needs or gets more than he lacks, and as much moves as can.
+        /// Nobody gives what they need or gets more than they lack, and as much moves as can.
         #[test]
         fn moves_exactly_what_is_spare_and_missing(seats in prop::collection::vec((0_i64..100, 0_i64..100, any::<bool>()),
             0..9)) {

@@ -1,4 +1,4 @@
-//! Between whom an account lets credits be transferred.
+//! The owners between whom an account allows transfers of credits.
 
 /// The transfers that an account allows between members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

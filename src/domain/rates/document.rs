@@ -1,4 +1,4 @@
-//! A rate card as a JSON document: what an export writes, and an import reads. What it does not know, it refuses.
+//! A rate card as a JSON document: what an export writes, and an import reads. It refuses a field that it does not know.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};

@@ -49,7 +49,7 @@ pub struct Tier {
     pub credits: Decimal,
 }
 
-/// A rate: so many credits for so much of an operation.
+/// A rate: an amount of credits for a quantity of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Credits for each `per`, up to the first tier.
@@ -106,7 +106,7 @@ impl Rate {
         Ok(())
     }
 
-    /// Whether a quantity is so many whole `per`.
+    /// Whether a quantity is a whole number of `per`.
     fn is_whole_number_of_blocks(&self, quantity: Decimal) -> bool {
         let blocks = Fraction::from(quantity).over(&Fraction::from(self.per)).expect("per is above zero");
         blocks.started() == blocks

@@ -1,4 +1,4 @@
-//! Usage of the past at the prices of other rates: what each account would have paid.
+//! Replay: past usage at the prices of other rates.
 
 use std::collections::{BTreeMap, HashMap};
 

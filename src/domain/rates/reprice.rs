@@ -5,10 +5,10 @@ use rust_decimal::Decimal;
 use crate::domain::exact::{Fraction, Rounding};
 use crate::domain::rates::rate::{Rate, Tier};
 
-/// Credits of a repriced rate have at most so many decimals.
+/// How many decimals the credits of a repriced rate have at most.
 pub const CREDIT_DECIMALS: u32 = 9;
 
-/// Margins and changes are shown with so many decimals.
+/// How many decimals of margins and changes are shown.
 const SHARE_DECIMALS: u32 = 6;
 
 /// The side that keeps the difference.

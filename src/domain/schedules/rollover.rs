@@ -20,21 +20,24 @@ pub struct Rollover {
     pub fraction_of_unused: Option<Decimal>,
     /// At most this part of what the lot was granted as it was issued.
     pub max_fraction_of_original: Option<Decimal>,
-    /// At most so much is carried at a boundary, with what was carried before and still lives.
+    /// The most that is carried at a boundary, with what was carried before and still lives.
     pub max_amount: Option<Amount>,
     /// Less than this does not roll.
     pub min_amount: Option<Amount>,
-    /// A credit rolls so many times at most.
+    /// How many times a credit rolls at most.
     pub max_periods: Option<i32>,
     /// How long the rolled lot lives; until the end of the next period where it is not said.
     pub expires_after: Option<Span>,
+    /// Whether rolled lots are drawn before fresh ones, or after them.
     pub drawn: Option<Drawn>,
 }
 
 /// Why a policy makes no sense: the key, and what is wrong with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolloverError {
+    /// The key of the policy.
     pub key: String,
+    /// The sentence about its value, without the key.
     pub problem: String,
 }
 

@@ -15,7 +15,7 @@ use crate::domain::exact::{Fraction, Precision};
 use crate::domain::schedules::plan_schedule::{self, Granted, Measure, Stretch};
 use crate::domain::schedules::rollover::{Rollover, Unused, less};
 
-/// A day has so many microseconds, most of the time.
+/// The microseconds of a day, except where the clock is changed.
 const DAY: i64 = 86_400_000_000;
 
 /// How long an issued lot lives.
@@ -40,15 +40,19 @@ pub struct Proration {
 /// The terms that were declared.
 #[derive(Clone, Debug)]
 pub struct Terms {
+    /// The periods.
     pub cycle: Cycle,
+    /// The amount of a whole period.
     pub amount: Amount,
     pub starts_at: DateTime<Utc>,
     pub ends_at: Option<DateTime<Utc>>,
     /// The number of periods, counted from the one that contains `starts_at`.
     pub periods: Option<i32>,
+    /// How long its lots live.
     pub validity: Validity,
     pub proration: Proration,
     pub rollover: Option<Rollover>,
+    /// How amounts are rounded in its unit.
     pub precision: Precision,
     /// Whether its lots end with it, at `ends_at`.
     pub ends_lots: bool,
@@ -57,6 +61,7 @@ pub struct Terms {
 /// The pool, or a seat since a member has it; `None` when there is none any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
+    /// Since when the seat is taken; `None` where nobody has it.
     pub since: Option<DateTime<Utc>>,
     /// The last period that was issued.
     pub issued: Option<i64>,
@@ -73,9 +78,13 @@ pub enum LotId {
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
     pub id: LotId,
+    /// The number of the period that the credits were issued for.
     pub period: i64,
+    /// How often they were rolled.
     pub rolled: i32,
+    /// The amount that was issued for the period.
     pub original: Amount,
+    /// The amount that is left.
     pub remaining: Amount,
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -83,8 +92,11 @@ pub struct Held {
 /// A lot that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
+    /// The number of the period that the credits are issued for.
     pub period: i64,
+    /// How often they were rolled.
     pub rolled: i32,
+    /// The amount that the lot begins with.
     pub granted: Amount,
     /// The amount that was issued for the period.
     pub original: Amount,
@@ -97,16 +109,18 @@ pub struct Planned {
 /// The events of a line, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The planned lot comes to be, from its parent if it has one.
+    /// The planned lot begins, with credits of its parent if it has one.
     Begin { lot: usize },
-    /// So much of the lot lapses; it is over if `ends`.
+    /// A part of the lot lapses; the lot is over if `ends`.
     Lapse { lot: LotId, amount: Amount, at: DateTime<Utc>, ends: bool },
 }
 
 /// The lots and steps that are due of a line.
 #[derive(Clone, Debug, Default)]
 pub struct Due {
+    /// The lots that come to be.
     pub lots: Vec<Planned>,
+    /// The events, in the order of time.
     pub steps: Vec<Step>,
     /// The amount that each seat brought to each of the lots, by the seats' positions; nothing for a lot that was rolled.
     pub parts: Vec<Vec<(usize, Amount)>>,

@@ -1,8 +1,8 @@
 //! True-up: a period's commitment against what was consumed in it, and what follows from the difference.
 //!
-//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). What was paid for is not
-//! due again: credits that were bought in the period count towards its commitment even where they were not used, and use of
-//! bought credits is no debt, whenever they were bought.
+//! shortfall = max(0, committed - used - carried in), overage = max(0, used + carried in - committed). A credit that was paid for
+//! is not due again: credits that were bought in the period count towards its commitment even where they were not used, and use
+//! of bought credits is no debt, whenever they were bought.
 
 use chrono::{DateTime, Utc};
 

@@ -103,7 +103,7 @@ pub fn correction_before_debit(
     )
 }
 
-/// 55000: the lot's life is over; whatever comes to it would be lost at once.
+/// 55000: the lot's life is over; credits that come to it would be lost at once.
 pub fn adjustment_of_ended_lot(account: &str, lot: i64, ended_at: DateTime<Utc>, is_settled: bool) -> ErrorReport {
     let state = if is_settled { "was settled when its schedule ended" } else { "has expired" };
     wrong_state(

@@ -1,4 +1,4 @@
-//! Bounds, so that nobody fills the books: new members, texts, and how far back usage may lie.
+//! Errors of limits that keep the books from being filled: new members, long texts, and usage that lies far back.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;

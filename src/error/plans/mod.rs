@@ -92,7 +92,7 @@ pub fn invalid_instalments(number: Option<i32>) -> ErrorReport {
     )
 }
 
-/// 22023: more instalments than can be made of so few credits.
+/// 22023: more instalments than the credits can be split into.
 pub fn too_many_instalments(number: i32, quantity: Amount) -> ErrorReport {
     invalid(
         format!("{quantity} credits cannot be split into {number} instalments"),
@@ -229,7 +229,7 @@ pub fn unknown_purchase(account: &str, lot: i64) -> ErrorReport {
 
 // 55000 object_not_in_prerequisite_state
 
-/// 55000: what the plan's prices are in cannot change.
+/// 55000: the unit, currency or model of a plan that is in use cannot change.
 pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
     wrong_state(
         format!("the {argument} of plan \"{plan}\" cannot change any more"),
@@ -238,7 +238,7 @@ pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
     )
 }
 
-/// 55000: what was in force stays as it was.
+/// 55000: a price that was in force stays as it was.
 pub fn price_in_force(plan: &str, argument: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
         format!("{argument} of plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
@@ -294,7 +294,7 @@ pub fn quote_below_floor(plan: &str, quoted: &BelowFloor) -> ErrorReport {
     )
 }
 
-/// 55000: so many credits have a price by agreement only.
+/// 55000: a quantity from this on has a price by agreement only.
 pub fn needs_agreement(plan: &str, quantity: Amount, from: Amount) -> ErrorReport {
     wrong_state(
         format!("{quantity} credits of plan \"{plan}\" have no price without an agreement"),
@@ -303,7 +303,7 @@ pub fn needs_agreement(plan: &str, quantity: Amount, from: Amount) -> ErrorRepor
     )
 }
 
-/// 55000: what was agreed for the past stays as it was.
+/// 55000: an agreement for the past stays as it was.
 pub fn agreement_in_force(account: &str, plan: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
         format!("the agreement of account \"{account}\" about plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
@@ -321,7 +321,7 @@ pub fn agreement_announced(account: &str, plan: &str, at: DateTime<Utc>) -> Erro
     )
 }
 
-/// 55000: what was voided cannot be activated.
+/// 55000: a purchase that was voided cannot be activated.
 pub fn purchase_void(account: &str, lot: i64) -> ErrorReport {
     wrong_state(
         format!("the purchase of lot {lot} of account \"{account}\" was voided"),

@@ -108,7 +108,7 @@ pub fn renewal_too_early(account: &str, at: DateTime<Utc>, now: DateTime<Utc>) -
     )
 }
 
-/// 55000: what is to be renewed first is in two currencies.
+/// 55000: the periods that are to be renewed first are in two currencies.
 pub fn renewals_in_two_currencies(account: &str, one: &str, other: &str) -> ErrorReport {
     wrong_state(
         format!("account \"{account}\" has periods to renew in {one} and in {other}"),

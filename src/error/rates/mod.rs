@@ -30,7 +30,7 @@ pub fn invalid_decimals(decimals: i32) -> ErrorReport {
     )
 }
 
-/// 22023: what a credit is worth, but not in which currency.
+/// 22023: the worth of a credit is given, but no currency.
 pub fn value_without_currency(unit: &str) -> ErrorReport {
     invalid(
         format!("fiat_per_credit of unit \"{unit}\" needs a currency"),

@@ -97,7 +97,7 @@ table! {
 }
 
 table! {
-    /// `credit.member`, of which debits read who spends.
+    /// `credit.member`, of which debits read the member who spends.
     Member c"member" {
         Account c"account" TEXTOID NOT NULL,
         Member c"member" TEXTOID NOT NULL,
@@ -268,7 +268,9 @@ impl<T: Columns> Positions<T> {
 /// A row that was read.
 #[derive(Clone, Copy)]
 pub struct Row<'a, T> {
+    /// All values of the row, in the order of the table's columns.
     pub(super) values: &'a [Option<pg_sys::Datum>],
+    /// Where the columns that are used stand.
     pub(super) positions: &'a Positions<T>,
 }
 

@@ -91,7 +91,7 @@ impl<T: Columns> Table<T> {
 
     fn find_by_index(&self, index: pg_sys::Oid, key: &mut [pg_sys::ScanKeyData]) -> Option<(Found, Place)> {
         let count = key.len() as i32;
-        // SAFETY: the table is open, and the index is one of it on plain columns, as the module `relations` checked. The key
+        // SAFETY: the table is open, and callers pass an index of it that the module `relations` found and checked. The key
         // lives until the scan ends. The scan goes by the index, which the assertion makes sure of. The index yields places in
         // pages that the table has, and each buffer that is read stays pinned until version_at() gives it back.
         unsafe {

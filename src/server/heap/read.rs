@@ -53,7 +53,7 @@ impl<T: Columns> Scan<T> {
         }
     }
 
-    /// The next row. What its values point to is there until the row after it is asked for.
+    /// The next row. The memory that its values point to stays until the row after it is asked for.
     pub fn next_row(&mut self) -> Option<Row<'_, T>> {
         assert!(!self.scan.is_null(), "a scan that has begun");
         // SAFETY: the scan has begun, and the slot `row` is one of its table. The values point into the page, which the slot

@@ -68,9 +68,11 @@ pub struct Relations {
     pub slot: Indexed<Slot>,
     /// The slots; `None` when they may not be written directly.
     writable_slots: Option<Writable<Slot>>,
+    /// The table of the ledger.
     pub entry: pg_sys::Oid,
     /// The ledger; `None` when it may not be written directly.
     writable_ledger: Option<Writable<Entry>>,
+    /// The sequence of posting ids.
     pub posting_id: pg_sys::Oid,
     pub lot_id: pg_sys::Oid,
     /// The role that owns the ledger, and with it everything else.
@@ -84,7 +86,7 @@ thread_local! {
 /// Counts the messages of changed relations, so that what was found while one arrived is not remembered.
 static MESSAGES: AtomicU64 = AtomicU64::new(0);
 
-/// The relations as they are. What was found stays true until the server announces a change.
+/// The relations as they are. The result stays true until the server announces a change.
 pub fn relations() -> Relations {
     if let Some(known) = KNOWN.get() {
         return known;

@@ -7,7 +7,9 @@ use crate::server::heap::relations::{self, Writable};
 
 /// A table open for writing. Its lock is kept to the end of the transaction, as after any write.
 pub struct Table<T> {
+    /// The open table.
     pub(super) relation: pg_sys::Relation,
+    /// Where its columns stand.
     pub(super) positions: Positions<T>,
 }
 

@@ -34,7 +34,9 @@ impl Step {
 /// How often a step was done each way.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count {
+    /// How often it was done without SQL.
     pub directly: i64,
+    /// How often it was done through SQL.
     pub by_sql: i64,
 }
 

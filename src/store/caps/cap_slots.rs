@@ -1,4 +1,4 @@
-//! The table `credit.cap_slot`: what the parts of caps' limits have counted.
+//! The table `credit.cap_slot`: the counters of the parts of caps' limits.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
@@ -84,7 +84,9 @@ static SURVEY: Statement = Statement::by_index(
 /// A cap's slot as it is written.
 #[derive(Clone, Debug)]
 pub struct CapSlot {
+    /// The part of the limit that the slot may use.
     pub allowance: Amount,
+    /// The amount that the slot has counted.
     pub tally: Tally,
 }
 
@@ -158,8 +160,10 @@ pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
 #[derive(Clone, Debug)]
 pub struct Counted {
     pub limit: Amount,
+    /// How many slots the limit lies in.
     pub slots: i16,
     pub period: Period,
+    /// The sum of what the slots have counted.
     pub tally: Tally,
     /// When that was.
     pub now: DateTime<Utc>,

@@ -130,6 +130,7 @@ pub struct Cap {
     /// The member whose spending it limits; without member and department it limits the account's.
     pub member: Option<String>,
     pub department: Option<String>,
+    /// The time that the limit is for.
     pub over: Over,
     anchor: DateTime<Utc>,
     /// The slot that was last seen to have headroom.

@@ -60,8 +60,10 @@ static WRITE: Statement = Statement::new(
 /// The worth of one of each unit, and how many decimals the new one has.
 pub struct Worth {
     pub from_currency: Option<String>,
+    /// The value of one of the old unit, in its currency.
     pub from_fiat: Option<Decimal>,
     pub to_currency: Option<String>,
+    /// The value of one of the new unit, in its currency.
     pub to_fiat: Option<Decimal>,
     /// Of the new unit.
     pub decimals: u32,
@@ -82,7 +84,9 @@ pub fn worth(from_unit: &str, to_unit: &str) -> Option<Worth> {
 /// The credits that a lot gives, and the lot that is opened for them.
 pub struct Part {
     pub lot: i64,
+    /// The credits that the lot gives.
     pub given: Amount,
+    /// The lot that is opened.
     pub got: Got,
 }
 
@@ -92,6 +96,7 @@ pub struct Conversion<'a> {
     pub posting: i64,
     pub from_unit: &'a str,
     pub to_unit: &'a str,
+    /// How much of the new unit one of the old becomes.
     pub rate: Decimal,
     pub metadata: Option<&'a str>,
 }

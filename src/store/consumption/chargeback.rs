@@ -56,7 +56,7 @@ static BY_DEPARTMENT: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 
-/// The use of a department for an operation.
+/// The use of a department, and the credits that were granted to its members.
 pub struct Line {
     /// `None` for usage that no department is named for.
     pub department: Option<String>,

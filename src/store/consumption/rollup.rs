@@ -108,7 +108,7 @@ pub struct Watermark {
     pub rolled_to: i64,
     /// Up to this one it can be: no line of it can come any more.
     pub final_to: i64,
-    /// The line that becomes final next.
+    /// The postings that become final next.
     pub mark: Option<Mark>,
     /// Where this is true.
     pub place: Place,
@@ -117,7 +117,9 @@ pub struct Watermark {
 /// Postings that are final once every transaction before one has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
+    /// The last posting that becomes final.
     pub posting: i64,
+    /// The id of the transaction before which all must have ended.
     pub before: i64,
 }
 

@@ -130,6 +130,7 @@ pub struct Eligibility<'a> {
     pub member: &'a str,
     /// Whether pooled lots pay too.
     pub pool: bool,
+    /// The operation that the lots must pay for.
     pub operation: Option<&'a str>,
 }
 
@@ -137,6 +138,7 @@ pub struct Eligibility<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub lot: i64,
+    /// How many slots the lot has.
     pub slots: i16,
     pub expires_at: Option<DateTime<Utc>>,
     /// It is the pool's.
@@ -157,6 +159,7 @@ pub struct Survey {
 
 /// A usable lot in drawdown order, with what describes it to people.
 pub struct Usable {
+    /// The lot, with what it has.
     pub source: Source,
     pub category: String,
     pub origin: String,
@@ -252,6 +255,7 @@ fn of_owners(
 pub struct Owner<'a> {
     pub account: &'a str,
     pub unit: &'a str,
+    /// The member; empty for the pool.
     pub owner: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! The table `credit.breakage`: what lots lost to their expiry, and what late usage took back of it.
+//! The table `credit.breakage`: the losses of lots by their expiry, and the part that late usage took back.
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
@@ -51,8 +51,8 @@ macro_rules! in_drawdown_order {
     };
 }
 
-// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. What a lot
-// lost counts from when it lost it, whether or not the lot lives on.
+// Locked in drawdown order, of one lot what it lost first; what a row has after waiting for its lock is read again. The loss of a
+// lot counts from when it lost it, whether or not the lot lives on.
 static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,

@@ -19,7 +19,7 @@ static LINES: Statement = Statement::by_index(
     &[TEXTOID, INT8OID],
 );
 
-// Totals, not differences: with the lot in hand nobody else writes.
+// Totals, not differences: while the lot is locked nobody else writes.
 static WRITE: Statement = Statement::by_index(
     "INSERT INTO credit.correction AS c (account, posting, line, given_back, quantity) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (account, posting, line) DO UPDATE SET given_back = EXCLUDED.given_back, quantity = EXCLUDED.quantity",

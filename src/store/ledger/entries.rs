@@ -126,6 +126,7 @@ pub struct DebitLine<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Usage<'a> {
     pub quantity: Amount,
+    /// The id of the version of the rate.
     pub rate: i64,
     /// As a JSON object.
     pub dimensions: Option<&'a str>,
@@ -160,8 +161,10 @@ pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: O
 pub struct BatchLine<'a> {
     pub debit: DebitLine<'a>,
     pub posting: i64,
+    /// The number of the line within its posting.
     pub line: i32,
     pub lot: i64,
+    /// The amount that the lot pays; positive.
     pub amount: Amount,
 }
 

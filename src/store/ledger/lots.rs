@@ -302,7 +302,9 @@ pub fn apply_inserted(account: &str, lot: i64) {
 /// Credits that a lot hands on to a new one.
 #[derive(Clone, Copy, Debug)]
 pub struct HandedOn {
+    /// The lot that hands on.
     pub from: i64,
+    /// The lot that receives.
     pub to: i64,
     pub amount: Amount,
     /// The part of the price that goes along.

@@ -41,8 +41,11 @@ static FORGET: Statement = Statement::new(
 
 /// A request that was made under a key.
 pub struct Remembered {
+    /// The SQL function that was called.
     pub function: String,
+    /// The hash of the arguments that make a request the same one.
     pub fingerprint: Vec<u8>,
+    /// The id that it returned.
     pub result: i64,
 }
 

@@ -202,7 +202,9 @@ fn raise(sequence: &str, last: i64, taken: i64) {
 /// A sequence that was behind the books.
 pub struct Repaired {
     pub sequence: String,
+    /// The last id that the sequence had given.
     pub before: i64,
+    /// The last id that it counts as given now.
     pub after: i64,
 }
 

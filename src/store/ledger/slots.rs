@@ -53,6 +53,7 @@ pub fn slot(account: &str, lot: i64, slot: i16) -> Amount {
 pub struct Layout<'a> {
     pub account: &'a str,
     pub lot: i64,
+    /// The amount of each slot, from slot 0 on.
     pub remaining: Vec<Amount>,
 }
 

@@ -75,7 +75,9 @@ static RUNS_DUE: Statement = Statement::new(
 /// of it is due.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
+    /// How much is due; `None` where that is not counted.
     pub count: Option<i64>,
+    /// Since when the oldest of it is due.
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -86,7 +88,7 @@ impl Due {
         Due { count: Some(row.get(1)), since: row.optional(2) }
     }
 
-    /// The same, due only so long after what it is counted from.
+    /// The same, due only `kept` later.
     pub fn after(self, kept: TimeDelta) -> Due {
         Due { since: self.since.map(|since| since + kept), ..self }
     }
@@ -144,7 +146,7 @@ pub fn forget(limit: i32) -> i64 {
     FORGET.run(&[&limit]).count() as i64
 }
 
-/// The real time after so long; `None` for a negative length.
+/// The real time after a length of time; `None` for a negative length.
 pub fn deadline(time_limit: Interval) -> Option<DateTime<Utc>> {
     DEADLINE.read(&[&time_limit]).first().map(|row| row.get(1))
 }

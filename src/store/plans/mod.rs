@@ -20,7 +20,7 @@ static PLAN: Statement = Statement::by_index(
     &[TEXTOID],
 );
 
-// A lock alone would leave no mark: who buys with an older snapshot (REPEATABLE READ) would buy at prices that are over.
+// A lock alone would leave no mark: a transaction with an older snapshot (REPEATABLE READ) would buy at prices that are over.
 static LOCK: Statement = Statement::by_index("UPDATE credit.plan SET created_at = created_at WHERE plan = $1", &[TEXTOID]);
 
 static SHARE: Statement = Statement::by_index("SELECT true FROM credit.plan WHERE plan = $1 FOR SHARE", &[TEXTOID]);

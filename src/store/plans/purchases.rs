@@ -125,7 +125,7 @@ pub struct Part {
     pub category: &'static str,
     pub granted: Amount,
     pub paid: Amount,
-    /// It takes effect so many steps after the purchase.
+    /// After how many steps from the purchase it takes effect.
     pub steps: Option<(Interval, i32)>,
 }
 

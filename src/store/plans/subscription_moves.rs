@@ -298,6 +298,7 @@ pub struct Returned<'a> {
     pub account: &'a str,
     pub lot: PeriodLot,
     pub amount: Amount,
+    /// The money that is paid back for them.
     pub credit: Amount,
     pub subscription: i64,
     /// The first of the subscriptions whose period granted them.
@@ -354,10 +355,13 @@ pub struct NewChange<'a> {
     pub returned: Amount,
     /// The periods that were bought first, and what they came to.
     pub renewals: i64,
+    /// The credits and the money of the periods that were bought first.
     pub renewed: Moved,
     /// The currency of that and its decimals.
     pub renewed_money: Option<(String, i32)>,
+    /// The price of a whole period from then on.
     pub new_price: Amount,
+    /// How many lots from before still hold credits.
     pub lots_kept: i64,
     pub note: Option<String>,
 }

@@ -186,7 +186,9 @@ pub struct Subscription {
     pub effective_at: DateTime<Utc>,
     pub cycle: Cycle,
     pub plan: String,
+    /// How many credits a whole period grants.
     pub quantity: Amount,
+    /// The price of a whole period.
     pub price: Amount,
     pub currency: String,
     pub committed_until: Option<DateTime<Utc>>,
@@ -198,7 +200,9 @@ pub struct Subscription {
 /// `anchor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
+    /// The instant from which the periods are counted, on the account's calendar.
     pub anchor: DateTime<Utc>,
+    /// How many months after the anchor a period begins.
     pub phase: i32,
     pub billing_period: BillingPeriod,
 }
@@ -257,9 +261,12 @@ pub fn drop_announced(account: &str, unit: &str, after: DateTime<Utc>) -> bool {
 pub struct NewSubscription<'a> {
     pub account: &'a str,
     pub subscription: i64,
+    /// The first of the subscriptions that share their periods.
     pub origin: i64,
+    /// The subscription before; `None` for the first.
     pub predecessor: Option<i64>,
     pub effective_at: DateTime<Utc>,
+    /// The instant as of which list price and tiers of the plan counted.
     pub agreed_at: DateTime<Utc>,
     pub cycle: Cycle,
     pub committed_until: Option<DateTime<Utc>>,
@@ -326,6 +333,7 @@ pub fn terms(account: &str, agreement: Option<i64>, tier_version: Option<i64>, e
 pub struct Period {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+    /// How many days it has.
     pub days: i32,
     /// From the day of the instant that was asked for on, that day included.
     pub days_left: i32,

@@ -96,7 +96,7 @@ pub struct Part {
     pub is_diluted: bool,
 }
 
-/// Between whom the account lets credits be transferred.
+/// The transfers that the account allows.
 pub fn policy(account: &str, snapshot: Snapshot) -> Transfers {
     let name: String = POLICY.execute(snapshot, &[&account]).first().expect("an account that was found").get(1);
     Transfers::of_name(&name).expect("a policy that the table allows")

@@ -18,6 +18,7 @@ use crate::store::statement::{Row, Rows, Statement};
 /// A published version of a rate, in force in `[effective_at, ended_at)`.
 #[derive(Clone, Debug)]
 pub struct Version {
+    /// The id of the version.
     pub rate: i64,
     pub dimensions: Dimensions,
     pub effective_at: DateTime<Utc>,
@@ -35,6 +36,7 @@ impl Version {
 /// A rate that is prepared.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    /// The id of the draft.
     pub rate: i64,
     pub operation: String,
     pub dimensions: Dimensions,
@@ -306,7 +308,7 @@ pub fn period(counter: Counter<'_>) -> Period {
     Period { account, card, operation, dimensions: dimensions.to_json(), scope, start }
 }
 
-/// Counts a quantity to the period; what was used in it then. Waits for who else holds it, and holds it until the transaction
+/// Counts a quantity to the period; what was used in it then. Waits until it is free, and holds it until the transaction
 /// ends.
 fn count(period: &Period, quantity: Amount) -> Amount {
     let Period { account, card, operation, dimensions, scope, start } = period;

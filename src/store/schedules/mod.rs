@@ -92,7 +92,7 @@ static END_SCHEDULE: Statement = Statement::new(
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
-// The row of the period comes first: a period that was issued already brings nothing. What was paid for a part of a period is cut
+// The row of the period comes first: a period that was issued already brings nothing. The price of a part of a period is cut
 // to nine decimals, so that the parts never add up to more. Where seats feed the pool, each lot of a period is a part of it.
 static ISSUE: Statement = Statement::new(
     "WITH period AS (
@@ -209,6 +209,7 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 pub struct LineRow {
     pub schedule: i64,
+    /// The member; empty for the pool.
     pub member: String,
     pub line: Line,
 }
@@ -217,9 +218,11 @@ pub struct LineRow {
 #[derive(Clone, Debug)]
 pub struct HeldRow {
     pub schedule: i64,
+    /// The member; empty for the pool.
     pub member: String,
     pub held: Held,
     pub lot: i64,
+    /// How many slots the lot has.
     pub slots: i16,
     pub closed: bool,
     /// When the lot itself expires; its schedule may end it before.
@@ -234,6 +237,7 @@ pub struct IssuedLast {
     pub member: String,
     pub period: i64,
     pub lot: i64,
+    /// The credits that the seat got.
     pub granted: Amount,
     /// The credits that the whole lot was granted with.
     pub of_lot: Amount,

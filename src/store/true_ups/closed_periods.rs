@@ -111,7 +111,9 @@ pub struct Closed {
     pub true_up: i64,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+    /// The overage (above zero) or the shortfall (below it) that the next period gets.
     pub carried_forward: Amount,
+    /// The prepaid credits that were neither used nor needed for the commitment.
     pub prepaid_left: Amount,
 }
 

@@ -184,10 +184,12 @@ pub struct Terms {
     pub commitment: Option<Amount>,
     pub shortfall: Treatment,
     pub overage: Treatment,
+    /// Whether only the use of paid lots counts.
     pub paid_only: bool,
     pub unit_price: Option<Decimal>,
     pub overage_price: Option<Decimal>,
     pub currency: Option<String>,
+    /// Whether closing a period grants the credits of a shortfall.
     pub grant_shortfall: bool,
 }
 
@@ -213,7 +215,9 @@ pub struct Commitment {
     pub plan: String,
     pub effective_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// The commitment of each year, in credits.
     pub quantity: Option<Vec<Amount>>,
+    /// The commitment of each year, in money.
     pub money: Option<Vec<Amount>>,
     pub currency: String,
 }

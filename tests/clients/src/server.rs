@@ -45,9 +45,23 @@ impl Server {
 
     /// A connection, or why there is none. Waits while the server has as many as it takes.
     pub fn try_connect(&self, role: &str, database: &str) -> Result<Client, postgres::Error> {
+        self.try_connect_with(STATEMENT_TIMEOUT, role, database)
+    }
+
+    /// A connection as the superuser, with an option that can only be given when a session begins, such as `-c name=value`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn connect_with(&self, option: &str, database: &str) -> Client {
+        let options = format!("{STATEMENT_TIMEOUT} {option}");
+        self.try_connect_with(&options, &self.superuser, database)
+            .unwrap_or_else(|error| panic!("connecting to {database} with {option}: {error}"))
+    }
+
+    fn try_connect_with(&self, options: &str, role: &str, database: &str) -> Result<Client, postgres::Error> {
         let mut config = Config::new();
         config.host_path(&self.socket_directory).port(self.port).user(role).dbname(database);
-        config.application_name("pg_credit_clients").options(STATEMENT_TIMEOUT).connect_timeout(Duration::from_secs(10));
+        config.application_name("pg_credit_clients").options(options).connect_timeout(Duration::from_secs(10));
         let mut attempts = 0;
         loop {
             match config.connect(NoTls) {

@@ -1,7 +1,7 @@
 //! The guards of the books, against their list: triggers, checks, keys, columns, and how functions and tables are set up.
 //!
-//! The list is src/store/verify/guards.txt: what the catalog of a fresh installation says. A test compares the two, and
-//! `scripts/guards.sh` writes it.
+//! The list is src/store/maintenance/verify/guards.txt: what the catalog of a fresh installation says. A test compares the two,
+//! and `scripts/guards.sh` writes it.
 
 use pgrx::pg_sys::{TEXTARRAYOID, TEXTOID};
 use pgrx::prelude::*;
@@ -17,7 +17,9 @@ const LIST: &str = include_str!("guards.txt");
 pub struct Guard {
     pub kind: String,
     pub object: String,
+    /// The definition that a fresh installation has.
     pub expected: Option<String>,
+    /// The definition that the catalog has.
     pub found: Option<String>,
 }
 

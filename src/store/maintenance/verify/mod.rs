@@ -35,6 +35,7 @@ use crate::store::statement::{Parameter, Row, Rows, Statement};
 
 /// A violated invariant.
 pub struct Violation {
+    /// The sentence that should be true.
     pub invariant: String,
     pub account: Option<String>,
     pub lot: Option<i64>,

@@ -1,4 +1,4 @@
-//! The proof of names: what a row names exists.
+//! The proof of names: every name in a row exists.
 
 use crate::store::maintenance::verify::Invariants;
 

@@ -1,4 +1,4 @@
-//! The proof of idempotency keys: what a request returned is there.
+//! The proof of idempotency keys: the result of each request is there.
 
 use crate::store::maintenance::verify::Invariants;
 

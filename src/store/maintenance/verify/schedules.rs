@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-/// When the period number `$number` of the schedule `s` begins: its anchor and so many times its length, by the account's
+/// When the period number `$number` of the schedule `s` begins: its anchor and the length that number of times, by the account's
 /// calendar, as the calendar does it in Rust. Beyond the years that a timestamp has there is no instant but infinity.
 macro_rules! begins {
     ($number:literal, $time_zone:literal) => {

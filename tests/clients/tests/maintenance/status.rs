@@ -314,6 +314,17 @@ fn the_status_says_what_maintenance_has_to_do_and_since_when() {
 }
 
 #[test]
+fn a_session_that_ignores_the_indexes_of_the_catalog_debits_through_sql() {
+    let (database, _) = with_credit();
+    let mut session = database.server().connect_with("-c ignore_system_indexes=on", database.name());
+    session.run("SELECT credit_debit('acme', 1, member => 'ann')");
+    session.run("SELECT credit_debit('acme', 1, member => 'ann')");
+    let counts = counted(&mut session);
+    assert!(counts.contains(&"debit 0 2".to_owned()), "{counts:?}");
+    database.verify();
+}
+
+#[test]
 fn the_status_compares_the_versions() {
     let (database, mut owner) = with_credit();
     let version = "SELECT is_well, state, detail FROM credit.status WHERE topic = 'version'";

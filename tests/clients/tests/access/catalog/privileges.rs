@@ -95,6 +95,7 @@ pub const PUBLIC: &[&str] = &[
     "function credit.direct_access()",
     "function credit.direct_steps()",
     "function credit.library_version()",
+    "function credit.maintenance_due()",
     "function credit.now()",
     "function credit.rolled_up_to()",
 ];
