@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "SELECT 'what is taken back of an expiry is debited at once' AS invariant, r.account, r.lot, (- r.amount)::text,
          COALESCE(d.kind || ' ' || d.amount, 'nothing') || ' after line ' || r.line || ' of posting ' || r.posting
      FROM credit.entry r LEFT JOIN credit.entry d ON d.account = r.account AND d.posting = r.posting AND d.line = r.line + 1

@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "SELECT 'a charge keeps its quantity, and a rate of its operation that was in effect' AS invariant, e.account, e.lot,
          COALESCE(r.operation || ' from ' || r.effective_at, 'a rate ' || e.rate),
          COALESCE(e.quantity || ' ', 'no quantity ') || COALESCE(e.operation, 'no operation') || ' at ' || e.occurred_at || ' in posting ' || e.posting
@@ -20,7 +20,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              date_trunc(r.tier_scope, e.occurred_at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone AS period_start, sum(e.quantity) AS quantity
          FROM credit.entry e JOIN credit.rate r ON r.rate = e.rate JOIN credit.account a ON a.account = e.account
          WHERE r.tier_scope <> 'call' AND e.kind = 'debit' AND ($1 IS NULL OR e.account = $1) GROUP BY 1, 2, 3, 4, 5, 6) c
-     LEFT JOIN credit.rate_usage u USING (account, card, operation, dimensions, tier_scope, period_start)
+     LEFT JOIN (SELECT * FROM credit.rate_usage WHERE $1 IS NULL OR account = $1) u USING (account, card, operation, dimensions, tier_scope, period_start)
      WHERE c.quantity > COALESCE(u.quantity, 0)
      UNION ALL
      SELECT 'the versions of a rate do not overlap', NULL, NULL, o.effective_at || ' to ' || COALESCE(o.ended_at::text, 'open'),

@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
@@ -32,9 +32,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          CASE WHEN c.given = p.granted THEN p.paid ELSE trunc(p.paid * c.given / p.granted, 9) END::text, c.paid::text
      FROM lots p JOIN (
          SELECT o.account, o.lot, - sum(o.amount) AS given, count(*) AS times,
-             sum((SELECT sum(l.paid) FROM credit.entry i JOIN credit.lot l ON l.account = i.account AND l.lot = i.lot
-                 WHERE i.account = o.account AND i.posting = o.posting AND i.kind = 'convert_in' AND l.parent = o.lot)) AS paid
-         FROM credit.entry o WHERE o.kind = 'convert_out' AND ($1 IS NULL OR o.account = $1) GROUP BY o.account, o.lot) c
+             sum(h.paid) AS paid
+         FROM credit.entry o LEFT JOIN (
+             SELECT i.account, i.posting, l.parent, sum(l.paid) AS paid
+             FROM credit.entry i JOIN lots l ON l.account = i.account AND l.lot = i.lot
+             WHERE i.kind = 'convert_in' AND ($1 IS NULL OR i.account = $1) GROUP BY i.account, i.posting, l.parent) h
+             ON h.account = o.account AND h.posting = o.posting AND h.parent = o.lot
+         WHERE o.kind = 'convert_out' AND ($1 IS NULL OR o.account = $1) GROUP BY o.account, o.lot) c
          ON c.account = p.account AND c.lot = p.lot
      WHERE p.paid IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry a
              WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.amount > 0)

@@ -3,7 +3,7 @@
 use crate::store::maintenance::verify::Invariants;
 
 // Several lines of one usage that got credits back are one sum: a correction names the usage and the lot, not the line.
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH adjustment AS MATERIALIZED (
          SELECT account, posting, lot, corrects, amount, COALESCE(quantity, 0) * sign(amount) AS quantity, member, department, operation, rate, dimensions
          FROM credit.entry WHERE kind = 'adjustment' AND ($1 IS NULL OR account = $1)
@@ -30,7 +30,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      WHERE (g.given_back, g.quantity) IS DISTINCT FROM (a.amount, a.quantity)
      UNION ALL
      SELECT 'what is corrected is a debit', a.account, a.lot, 'a line of a debit of posting ' || a.corrects, 'none, for posting ' || a.posting
-     FROM adjustment a WHERE a.corrects IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry d WHERE d.account = a.account
+     FROM adjustment a WHERE a.corrects IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry d WHERE ($1 IS NULL OR d.account = $1) AND d.account = a.account
          AND d.posting = a.corrects AND d.kind = 'debit' AND d.lot = a.lot)
      UNION ALL
      SELECT 'what is corrected is a debit', e.account, e.lot, 'a debit in posting ' || e.corrects, 'none, for posting ' || e.posting
@@ -55,8 +55,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          h.handed_on || ' for ' || h.amount || ' in posting ' || h.posting
      FROM (SELECT w.account, w.lot, w.posting, w.granted, w.paid, - w.amount AS amount,
                LEAST(- w.amount, w.granted, GREATEST(w.held - GREATEST(w.adjusted, 0), 0)) AS original,
-               (SELECT sum(c.paid) FROM credit.entry i JOIN credit.lot c ON c.account = i.account AND c.lot = i.lot
-                WHERE i.account = w.account AND i.posting = w.posting AND i.kind IN ('move_in', 'convert_in', 'roll_in') AND c.parent = w.lot) AS handed_on
+               m.paid AS handed_on
            FROM (SELECT e.account, e.lot, e.posting, e.kind, e.amount, l.granted, l.paid,
                      sum(e.amount) OVER earlier AS held,
                      COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'adjustment' AND e.corrects IS NULL) OVER earlier, 0) AS adjusted
@@ -65,6 +64,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  WHERE $1 IS NULL OR g.account = $1
                  WINDOW earlier AS (PARTITION BY e.account, e.lot ORDER BY e.posting, e.line
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) w
+           LEFT JOIN (SELECT i.account, i.posting, c.parent, sum(c.paid) AS paid
+               FROM credit.entry i JOIN credit.lot c ON c.account = i.account AND c.lot = i.lot
+               WHERE i.kind IN ('move_in', 'convert_in', 'roll_in') AND c.parent IS NOT NULL AND ($1 IS NULL OR i.account = $1)
+               GROUP BY i.account, i.posting, c.parent) m ON m.account = w.account AND m.posting = w.posting AND m.parent = w.lot
            WHERE w.kind IN ('move_out', 'convert_out', 'roll_out')) h
      WHERE h.handed_on > h.paid * h.original / h.granted + 0.000000001",
 );

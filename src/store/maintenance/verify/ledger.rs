@@ -27,7 +27,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      UNION ALL
      SELECT 'a debit falls into the life of its lot', account, lot, '[' || effective_at || ', ' || COALESCE(expires_at::text, 'never') || ')',
          'posting ' || posting || ' at ' || recorded_at
-     FROM debits d WHERE CASE WHEN EXISTS (SELECT FROM credit.entry r WHERE r.account = d.account AND r.posting = d.posting
+     FROM debits d WHERE CASE WHEN EXISTS (SELECT FROM credit.entry r WHERE ($1 IS NULL OR r.account = $1) AND r.account = d.account AND r.posting = d.posting
              AND r.line = d.line - 1 AND r.lot = d.lot AND r.kind = 'expiry_reversal' AND r.amount = - d.amount)
          THEN occurred_at < effective_at OR occurred_at >= expires_at ELSE recorded_at < effective_at OR recorded_at >= expires_at END
      UNION ALL

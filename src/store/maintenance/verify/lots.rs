@@ -44,5 +44,5 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      -- Credits without a price that went along make the others of the lot cost less each.
      WHERE l.unit = p.unit AND (l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid OR l.cost_basis IS DISTINCT FROM p.cost_basis
          AND NOT COALESCE(l.cost_basis < p.cost_basis AND l.cost_basis = trim_scale(l.paid / l.granted) AND EXISTS (SELECT FROM credit.entry a
-             WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.amount > 0), false))",
+             WHERE ($1 IS NULL OR a.account = $1) AND a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.amount > 0), false))",
 );

@@ -2,14 +2,14 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
      SELECT 'every account, member and unit that is named exists' AS invariant, x.account, NULL::bigint, x.account, 'no such account'
      FROM (SELECT account FROM lots UNION SELECT account FROM credit.entry WHERE $1 IS NULL OR account = $1
          UNION SELECT account FROM credit.member WHERE $1 IS NULL OR account = $1) x
-     WHERE NOT EXISTS (SELECT FROM credit.account a WHERE a.account = x.account)
+     WHERE NOT EXISTS (SELECT FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND a.account = x.account)
      UNION ALL
      SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.member, 'no such member'
      FROM lots l WHERE l.member IS NOT NULL

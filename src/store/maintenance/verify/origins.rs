@@ -3,7 +3,7 @@
 use crate::store::maintenance::verify::Invariants;
 
 // Credits that were added to a lot later carry no price, so what moves out of such a lot may cost less than its basis says.
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH brought AS NOT MATERIALIZED (
          SELECT l.*, e.kind, e.recorded_at AS line_recorded_at, e.recorded_by AS line_recorded_by, e.metadata AS line_metadata, e.posting
          FROM credit.lot l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot AND e.kind IN ('grant', 'move_in', 'convert_in', 'roll_in')

@@ -55,15 +55,17 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  SELECT l.lot, l.parent, l.unit, 0 AS steps
                  UNION ALL
                  SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d
-                 JOIN credit.lot p ON p.account = e.account AND p.lot = d.parent AND p.unit = d.unit AND p.lot <> d.lot
+                 CROSS JOIN LATERAL (SELECT * FROM credit.lot p WHERE p.account = e.account AND p.lot = d.parent OFFSET 0) p
+                 WHERE p.unit = d.unit AND p.lot <> d.lot
              ) SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin
-         FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
-         -- What adjustments had added by then leaves last. Only lots of which something came back are looked at.
-         CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM credit.lot_gain g WHERE g.account = e.account AND g.lot = e.lot)
-             THEN (SELECT GREATEST(COALESCE(sum(a.amount), 0), 0) FROM credit.entry a WHERE a.account = e.account AND a.lot = e.lot
-                 AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.posting < e.posting) ELSE 0 END AS added) AS gained
-         CROSS JOIN LATERAL (SELECT LEAST(GREATEST(- e.amount - gained.added, 0), l.granted) AS granted) AS own
-         WHERE e.kind = 'void' AND ($1 IS NULL OR e.account = $1)) e ON e.account = v.account AND e.posting = v.posting
+         FROM (
+             -- What adjustments had added by then leaves last.
+             SELECT account, lot, posting, kind, amount, GREATEST(COALESCE(sum(amount) FILTER (WHERE kind = 'adjustment' AND corrects IS NULL) OVER earlier, 0), 0) AS added
+             FROM credit.entry WHERE kind IN ('void', 'adjustment') AND ($1 IS NULL OR account = $1)
+             WINDOW earlier AS (PARTITION BY account, lot ORDER BY posting, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) e
+         CROSS JOIN LATERAL (SELECT l.* FROM credit.lot l WHERE l.account = e.account AND l.lot = e.lot OFFSET 0) l
+         CROSS JOIN LATERAL (SELECT LEAST(GREATEST(- e.amount - e.added, 0), l.granted) AS granted) AS own
+         WHERE e.kind = 'void') e ON e.account = v.account AND e.posting = v.posting
      WHERE (v.lot, v.origin, v.amount, v.granted, v.paid) IS DISTINCT FROM (e.lot, e.origin, - e.amount, e.granted, e.paid)
      UNION ALL
      SELECT 'a purchase of no credits is the price of a dearer plan', b.account, NULL, 'a change of plan that charges', 'purchase ' || b.purchase

@@ -11,12 +11,12 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      )
      SELECT 'debits look for the rules of pooling that there are', a.account, NULL::bigint, 'has_pooling_rules', 'rule ' || min(r.rule)
      FROM rules r JOIN credit.account a ON a.account = r.account
-     WHERE NOT a.has_pooling_rules AND NOT (r.of_account AND COALESCE(r.effective_at <= r.recorded_at, true)) GROUP BY a.account
+     WHERE ($1 IS NULL OR a.account = $1) AND NOT a.has_pooling_rules AND NOT (r.of_account AND COALESCE(r.effective_at <= r.recorded_at, true)) GROUP BY a.account
      UNION ALL
      SELECT 'an account without other rules pools as it was told last', a.account, NULL, r.pooling, a.pooling
      FROM credit.account a CROSS JOIN LATERAL (SELECT r.pooling FROM rules r
          WHERE r.account = a.account AND r.of_account ORDER BY r.effective_at DESC NULLS LAST, r.rule DESC LIMIT 1) r
-     WHERE NOT a.has_pooling_rules AND r.pooling <> a.pooling
+     WHERE ($1 IS NULL OR a.account = $1) AND NOT a.has_pooling_rules AND r.pooling <> a.pooling
      UNION ALL
      SELECT 'a rule of pooling is recorded before it counts', account, NULL, effective_at::text, recorded_at::text
      FROM rules WHERE effective_at < recorded_at

@@ -2,8 +2,15 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
-    "SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot, count(*) || ' lines',
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
+    "WITH brought AS MATERIALIZED (
+         -- What schedules bring, and when.
+         SELECT b.account, b.posting, GREATEST(l.effective_at, s.recorded_at) AS at
+         FROM credit.entry b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot
+         JOIN credit.schedule_period p ON p.account = l.account AND p.lot = l.lot JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
+         WHERE b.kind IN ('grant', 'roll_in') AND b.occurred_at <> b.recorded_at AND ($1 IS NULL OR b.account = $1)
+     )
+     SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot, count(*) || ' lines',
          concat_ws(' ', min(line), 'to', max(line), 'in posting', posting, 'recorded', min(recorded_at), max(recorded_at), min(recorded_by), max(recorded_by)) AS found
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) GROUP BY account, posting
      HAVING max(line) <> count(*) OR min(line) <> 1 OR max(recorded_at) - min(recorded_at) > interval '12 hours' OR min(recorded_by) <> max(recorded_by)
@@ -30,11 +37,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      FROM credit.entry e WHERE ($1 IS NULL OR e.account = $1) AND e.occurred_at <> e.recorded_at
          AND (e.occurred_at > e.recorded_at OR e.kind NOT IN ('debit', 'adjustment', 'expiry', 'expiry_reversal'))
          AND NOT EXISTS (SELECT FROM credit.true_up t WHERE t.account = e.account AND t.ends_at = e.occurred_at)
-         AND NOT (e.kind IN ('grant', 'roll_in', 'roll_out') AND EXISTS (SELECT FROM credit.entry b
-             JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.schedule_period p ON p.account = l.account AND p.lot = l.lot
-             JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-             WHERE b.account = e.account AND b.posting = e.posting AND b.kind IN ('grant', 'roll_in')
-                 AND GREATEST(l.effective_at, s.recorded_at) = e.occurred_at))
+         AND NOT EXISTS (SELECT FROM brought b WHERE e.kind IN ('grant', 'roll_in', 'roll_out') AND b.account = e.account AND b.posting = e.posting
+             AND b.at = e.occurred_at)
      UNION ALL
      SELECT 'a lot expires when it says', e.account, e.lot, COALESCE(l.expires_at::text, 'never'), e.occurred_at || ' in posting ' || e.posting
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot

@@ -25,7 +25,7 @@ macro_rules! begins {
 // Periods are counted here as the calendar does it in Rust: an interval times a number, added to the anchor once. Which number an
 // instant has is guessed by mean lengths, which is close, and then looked for nearby. A small part of a period, or one whose lot would have
 // expired, may bring nothing, so nobody misses it.
-pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(concat!(
     "WITH lots AS MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), schedules AS MATERIALIZED (
@@ -73,10 +73,20 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          SELECT account, schedule, '' COLLATE \"C\" AS member, starts_at AS since FROM schedules WHERE NOT per_member
          UNION ALL
          SELECT s.account, s.schedule, m.member, GREATEST(m.seated_at, s.starts_at)
-         FROM schedules s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL WHERE s.per_member
+         FROM schedules s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL
+         WHERE s.per_member AND ($1 IS NULL OR m.account = $1)
      ), of_no_period AS MATERIALIZED (
          SELECT l.* FROM lots l WHERE l.source = 'allocation' AND l.parent IS NULL
-             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
+             AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE ($1 IS NULL OR p.account = $1) AND p.account = l.account AND p.lot = l.lot)
+     ), issues AS MATERIALIZED (
+         SELECT o.account, o.schedule, o.member, o.period, max(l.effective_at) AS at FROM (
+             SELECT p.account, p.schedule, p.member, p.period, p.lot FROM credit.schedule_period p
+                 JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule AND NOT s.into_pool WHERE p.rolled = 0
+             UNION ALL
+             SELECT c.account, c.schedule, c.member, c.period, c.lot FROM credit.schedule_seat c
+                 JOIN schedules s ON s.account = c.account AND s.schedule = c.schedule AND s.into_pool) o
+         JOIN lots l ON l.account = o.account AND l.lot = o.lot
+         WHERE $1 IS NULL OR o.account = $1 GROUP BY o.account, o.schedule, o.member, o.period
      ), periods AS MATERIALIZED (
          SELECT s.account, s.schedule, v.member, s.per_member, due.at AS due_at, s.refresh_at, s.last, s.period, s.begins, issued.at AS issued_from,
              due.at < COALESCE(s.ends_at, 'infinity') AND s.period - s.first < COALESCE(s.periods, s.period - s.first + 1)
@@ -96,13 +106,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          CROSS JOIN LATERAL (SELECT GREATEST(s.begins, v.since) AS at, CASE WHEN s.seconds < 86400 THEN 0 ELSE 172800 END AS margin) AS due
          CROSS JOIN LATERAL (SELECT CASE WHEN s.proration IN ('first', 'both') THEN due.at ELSE s.begins END AS begins,
              CASE WHEN s.proration IN ('last', 'both') THEN LEAST(s.ends, s.ends_at) ELSE s.ends END AS ends) AS part
-         LEFT JOIN LATERAL (SELECT max(l.effective_at) AS at FROM (
-                 SELECT p.lot FROM credit.schedule_period p WHERE NOT s.into_pool AND p.account = s.account AND p.schedule = s.schedule
-                     AND p.member = v.member AND p.period = s.period AND p.rolled = 0
-                 UNION ALL
-                 SELECT c.lot FROM credit.schedule_seat c WHERE s.into_pool AND c.account = s.account AND c.schedule = s.schedule
-                     AND c.member = v.member AND c.period = s.period) o
-             JOIN credit.lot l ON l.account = s.account AND l.lot = o.lot) AS issued ON true
+         LEFT JOIN issues issued ON issued.account = s.account AND issued.schedule = s.schedule AND issued.member = v.member AND issued.period = s.period
      ), missing AS MATERIALIZED (
          SELECT p.* FROM periods p WHERE p.is_granted AND p.issued_from IS NULL
              -- Whoever sat there before, by a clock that was ahead, got later periods and not those between.
@@ -157,7 +161,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
          ",
         begins!("(p.period + 1)", "s.time_zone"),
         " AS ends) AS b
-     WHERE p.rolled = 0 AND NOT (l.effective_at >= GREATEST(b.begins, s.starts_at) AND l.effective_at < b.ends AND (s.per_member OR l.effective_at <= GREATEST(b.begins, s.starts_at)))
+     WHERE ($1 IS NULL OR p.account = $1) AND p.rolled = 0 AND NOT (l.effective_at >= GREATEST(b.begins, s.starts_at) AND l.effective_at < b.ends AND (s.per_member OR l.effective_at <= GREATEST(b.begins, s.starts_at)))
      UNION ALL
      SELECT 'what seats bring to the pool is what their lots were granted', COALESCE(p.account, c.account), COALESCE(p.lot, c.lot),
          COALESCE(c.amount, 0)::text, COALESCE(p.original, 0)::text
@@ -174,8 +178,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
      UNION ALL
      SELECT 'what rolled over is of a period', l.account, l.lot, 'a period', 'a rollover from lot ' || l.parent
      FROM lots l WHERE l.source = 'rollover' AND l.parent IS NOT NULL
-         AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))
+         AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE ($1 IS NULL OR p.account = $1) AND p.account = l.account AND p.lot = l.lot)
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE ($1 IS NULL OR e.account = $1) AND e.account = l.account AND e.lot = l.lot AND e.kind IN ('move_in', 'convert_in'))
      UNION ALL
      SELECT 'a schedule of a plan has the terms of the plan', s.account, NULL,
          concat_ws(' ', p.every, p.unit, p.amount, p.category, p.paid, p.currency, p.priority, p.expires, p.expires_after, p.expires_periods, p.expires_at, w.proration, p.rollover, p.true_up, p.metadata),
@@ -209,7 +213,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
         "
          WHEN 'after' THEN credit.add_interval(l.effective_at, s.expires_after, s.time_zone) WHEN 'at' THEN s.expires_at END AS expires_at) AS b
      -- The end of the schedule, which may have been set since, ends its lots sooner.
-     WHERE p.rolled = 0 AND l.expires_at IS DISTINCT FROM b.expires_at
+     WHERE ($1 IS NULL OR p.account = $1) AND p.rolled = 0 AND l.expires_at IS DISTINCT FROM b.expires_at
          AND NOT COALESCE(l.expires_at < COALESCE(b.expires_at, 'infinity') AND (s.ends_at IS NOT NULL OR s.plan_schedule IS NOT NULL) AND (s.ends_lots OR s.expires = 'period_end'), false)
      UNION ALL
      SELECT 'a part of a period is numbered from 0', account, min(lot), 'parts 0 to ' || count(*) - 1, concat_ws(' ', min(part), 'to', max(part), 'of schedule', schedule, 'period', period)
@@ -227,9 +231,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(concat!(
      UNION ALL
      SELECT 'what need not be looked at again is settled, and only what ended', p.account, p.lot, 'open', 'settled'
      FROM credit.schedule_period p JOIN schedules s ON s.account = p.account AND s.schedule = p.schedule JOIN lots l ON l.account = p.account AND l.lot = p.lot
-     WHERE NOT p.settled AND s.rollover IS NULL AND NOT s.ends_lots
+     WHERE ($1 IS NULL OR p.account = $1) AND NOT p.settled AND s.rollover IS NULL AND NOT s.ends_lots
      UNION ALL
      SELECT 'lots that say allocation of a schedule are periods of it', l.account, l.lot, 'a period', 'none'
      FROM lots l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot AND e.kind = 'grant'
-     WHERE e.occurred_at <> e.recorded_at AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot)"
+     WHERE ($1 IS NULL OR e.account = $1) AND e.occurred_at <> e.recorded_at
+         AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE ($1 IS NULL OR p.account = $1) AND p.account = l.account AND p.lot = l.lot)"
 ));

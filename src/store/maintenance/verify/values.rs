@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "SELECT 'a quantity is a number that is not negative' AS invariant, account, lot, '0 or more, below 10^15', quantity || ' in posting ' || posting
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND NOT (quantity >= 0 AND quantity < 1e15)
      UNION ALL
