@@ -64,7 +64,8 @@ FROM (
         ('{admin}', 'credit_pooling'), ('{read,admin}', 'credit_pooling_preview'), ('{admin}', 'credit_move_department'),
         ('{read,admin}', 'credit_chargeback'), ('{admin}', 'credit_rollup'), ('{public,read,admin}', 'rolled_up_to'),
         ('{admin}', 'credit_verify'), ('{admin}', 'guards'),
-        ('{public,read,admin}', 'maintenance_due'), ('{public,read,admin}', 'library_version'), ('{public,read,admin}', 'direct_access'),
+        ('{public,read,admin}', 'maintenance_due'), ('{public,read,admin}', 'library_version'),
+        ('{public,read,admin}', 'direct_access'),
         ('{public,read,admin}', 'direct_steps'),
         -- Views call these for whoever reads them, also through a view of somebody else's. They tell nothing of any account.
         ('{public,read,admin}', 'now'), ('{public,read,admin}', 'add_interval')

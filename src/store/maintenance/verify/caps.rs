@@ -8,22 +8,27 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH caps AS MATERIALIZED (
          SELECT c.*, s.allowance, s.used, s.period_start, s.count, s.last
          FROM credit.cap c LEFT JOIN LATERAL (
-             SELECT sum(allowance) AS allowance, sum(used) FILTER (WHERE period_start = latest OR steps IS NOT NULL) AS used, latest AS period_start, count(*),
+             SELECT sum(allowance) AS allowance, sum(used) FILTER (WHERE period_start = latest OR steps IS NOT NULL) AS used,
+                 latest AS period_start, count(*),
                  max(slot) AS last
-             FROM (SELECT s.*, max(period_start) OVER () AS latest FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) s
+             FROM (SELECT s.*, max(period_start) OVER () AS latest FROM credit.cap_slot s WHERE s.account = c.account
+                 AND s.cap = c.cap) s
              GROUP BY latest) s ON true
          WHERE c.ended_at IS NULL AND ($1 IS NULL OR c.account = $1)
      ), of_steps AS MATERIALIZED (
          SELECT c.account, c.cap, u.step, sum(u.spent) AS used
-         FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap, LATERAL unnest(s.steps, s.used_by_step) AS u (step, spent)
+         FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
+             LATERAL unnest(s.steps, s.used_by_step) AS u (step, spent)
          WHERE c.rolling IS NOT NULL AND u.step >= c.period_start GROUP BY c.account, c.cap, u.step
      ), of_periods AS MATERIALIZED (
          -- And to those to come in which a clock that was ahead has counted.
          SELECT c.account, c.cap, u.step, sum(u.spent) AS used
          FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
-             LATERAL (SELECT k.step, k.spent FROM credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, c.period_start, NULL) AS k
+             LATERAL (SELECT k.step, k.spent FROM credit.cap_used(s.used, s.period_start, s.steps, s.used_by_step, c.period_start,
+                 NULL) AS k
                  UNION ALL
-                 SELECT k.step, k.spent FROM unnest(s.steps, s.used_by_step) AS k (step, spent) WHERE k.step > c.period_start) AS u
+                 SELECT k.step, k.spent FROM unnest(s.steps, s.used_by_step) AS k (step, spent)
+                     WHERE k.step > c.period_start) AS u
          WHERE c.rolling IS NULL GROUP BY c.account, c.cap, u.step
      )
      SELECT 'a cap''s slots, numbered from 0, add up to its limit', account, NULL::bigint, amount || ' in ' || slots || ' slots',
@@ -34,7 +39,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE(v.used, 0) || ' since ' || v.step || ' of cap ' || c.cap
      FROM caps c, LATERAL (SELECT step, l.spent, s.used
          FROM (SELECT step, spent FROM credit.cap_spent_by_step(c.account, c.cap, c.period_start) WHERE spent <> 0) AS l
-             FULL JOIN (SELECT step, used FROM of_periods o WHERE o.account = c.account AND o.cap = c.cap AND used <> 0) AS s USING (step)) AS v
+             FULL JOIN (SELECT step, used FROM of_periods o WHERE o.account = c.account AND o.cap = c.cap
+                 AND used <> 0) AS s USING (step)) AS v
      WHERE c.rolling IS NULL AND v.used IS DISTINCT FROM v.spent
      UNION ALL
      SELECT 'a rolling cap counts by step what the ledger says', c.account, NULL, COALESCE(v.spent, 0)::text,
@@ -44,7 +50,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              FULL JOIN (SELECT step, used FROM of_steps o WHERE o.account = c.account AND o.cap = c.cap) AS s USING (step)) AS v
      WHERE c.rolling IS NOT NULL AND v.used IS DISTINCT FROM v.spent
      UNION ALL
-     SELECT 'the steps of a rolling cap''s slot add up', s.account, NULL, COALESCE(u.used, 0)::text, s.used || ' in slot ' || s.slot || ' of cap ' || s.cap
+     SELECT 'the steps of a rolling cap''s slot add up', s.account, NULL, COALESCE(u.used, 0)::text,
+         s.used || ' in slot ' || s.slot || ' of cap ' || s.cap
      FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap,
          LATERAL (SELECT sum(used) AS used FROM unnest(s.used_by_step) AS used) AS u
      WHERE c.rolling IS NOT NULL AND s.used IS DISTINCT FROM COALESCE(u.used, 0)
@@ -57,14 +64,17 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          WHERE o.account = s.account AND o.cap = s.cap AND o.step <= s.step
              AND o.step >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS w
      WHERE c.action = 'block' AND w.used > c.amount AND s.step > c.changed_at
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment' AND e.corrects IS NOT NULL
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
+             AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL
      SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, amount::text, used || ' of cap ' || cap
      FROM caps c WHERE action = 'block' AND rolling IS NULL AND used > amount
-         AND (SELECT sum(k.spent) FROM credit.cap_spent_by_step(account, cap, GREATEST(period_start, changed_at + interval '1 microsecond')) AS k
+         AND (SELECT sum(k.spent) FROM credit.cap_spent_by_step(account, cap,
+             GREATEST(period_start, changed_at + interval '1 microsecond')) AS k
              WHERE k.step = GREATEST(period_start, changed_at + interval '1 microsecond')) > 0
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment' AND e.corrects IS NOT NULL
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
+             AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL
      SELECT 'an account knows whether it has caps', a.account, NULL, (NOT a.has_caps)::text, a.has_caps::text
@@ -72,17 +82,21 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)
      UNION ALL
      SELECT 'a slot of a cap is of a cap', s.account, NULL, 'a cap', 'no cap ' || s.cap
-     FROM credit.cap_slot s WHERE ($1 IS NULL OR s.account = $1) AND NOT EXISTS (SELECT FROM credit.cap c WHERE c.account = s.account AND c.cap = s.cap)
+     FROM credit.cap_slot s WHERE ($1 IS NULL OR s.account = $1) AND NOT EXISTS (SELECT FROM credit.cap c
+         WHERE c.account = s.account AND c.cap = s.cap)
      UNION ALL
-     SELECT 'a cap is created, changed and ended in this order', account, NULL, created_at::text, concat_ws(' ', changed_at, ended_at, 'cap', cap)
+     SELECT 'a cap is created, changed and ended in this order', account, NULL, created_at::text,
+         concat_ws(' ', changed_at, ended_at, 'cap', cap)
      FROM credit.cap WHERE ($1 IS NULL OR account = $1) AND (changed_at < created_at OR ended_at < created_at)
      UNION ALL
-     SELECT 'a cap is for a member and a department that are named as they are', c.account, NULL, 'a member, a path', concat_ws(' ', c.member, c.department, 'in cap', c.cap)
+     SELECT 'a cap is for a member and a department that are named as they are', c.account, NULL, 'a member, a path',
+         concat_ws(' ', c.member, c.department, 'in cap', c.cap)
      FROM credit.cap c WHERE ($1 IS NULL OR c.account = $1) AND (c.department ~ '(^|/)(/|$)' OR c.member IS NOT NULL
          AND NOT EXISTS (SELECT FROM credit.member m WHERE m.account = c.account AND m.member = c.member))
      UNION ALL
      SELECT 'a cap counts in periods of its calendar', c.account, NULL, v.starts_at::text, s.period_start || ' of cap ' || c.cap
-     FROM credit.cap c JOIN credit.account a ON a.account = c.account JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap
+     FROM credit.cap c JOIN credit.account a ON a.account = c.account JOIN credit.cap_slot s ON s.account = c.account
+         AND s.cap = c.cap
      CROSS JOIN LATERAL credit.cap_period(c.anchor, c.every, NULL, NULL, a.time_zone, s.period_start) AS v
      WHERE ($1 IS NULL OR c.account = $1) AND c.every IS NOT NULL AND v.starts_at IS DISTINCT FROM s.period_start",
 );

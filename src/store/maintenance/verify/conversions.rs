@@ -2,8 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-/// The invariants, and the statement that finds what violates them.
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
@@ -18,24 +17,31 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_out') AS from_units,
              string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_in') AS to_units
          FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
-         WHERE e.kind IN ('convert_out', 'convert_in') GROUP BY e.account, e.posting) e ON e.account = c.account AND e.posting = c.posting
+         WHERE e.kind IN ('convert_out', 'convert_in') GROUP BY e.account, e.posting) e ON e.account = c.account
+             AND e.posting = c.posting
      WHERE (c.from_amount, c.to_amount, c.from_unit, c.to_unit) IS DISTINCT FROM (e.given, e.got, e.from_units, e.to_units)
-         OR c.to_amount - c.from_amount * c.rate NOT BETWEEN - 1 - c.from_amount * 0.00000000000001 AND c.from_amount * 0.00000000000001
+         OR c.to_amount - c.from_amount * c.rate NOT BETWEEN - 1 - c.from_amount * 0.00000000000001
+             AND c.from_amount * 0.00000000000001
      UNION ALL
      SELECT 'a converted lot keeps its terms', l.account, l.lot,
          concat_ws(' ', p.member, p.category, p.source, p.priority, p.applies_to, p.effective_at, p.expires_at, p.currency),
          concat_ws(' ', l.member, l.category, l.source, l.priority, l.applies_to, l.effective_at, l.expires_at, l.currency)
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
-     WHERE l.unit <> p.unit AND (l.member, l.category, l.source, l.priority, l.applies_to, l.effective_at, l.expires_at, l.currency)
+     WHERE l.unit <> p.unit AND (l.member, l.category, l.source, l.priority, l.applies_to, l.effective_at, l.expires_at,
+         l.currency)
          IS DISTINCT FROM (p.member, p.category, p.source, p.priority, p.applies_to, p.effective_at, p.expires_at, p.currency)
      UNION ALL
      SELECT 'conversions carry the price of what they take, to the last decimal', p.account, p.lot,
          CASE WHEN c.given = p.granted THEN p.paid ELSE trunc(p.paid * c.given / p.granted, 9) END::text, c.paid::text
      FROM lots p JOIN (
          SELECT o.account, o.lot, - sum(o.amount) AS given, count(*) AS times,
-             sum((SELECT sum(l.paid) FROM credit.entry i JOIN credit.lot l ON l.account = i.account AND l.lot = i.lot
-                 WHERE i.account = o.account AND i.posting = o.posting AND i.kind = 'convert_in' AND l.parent = o.lot)) AS paid
-         FROM credit.entry o WHERE o.kind = 'convert_out' AND ($1 IS NULL OR o.account = $1) GROUP BY o.account, o.lot) c
+             sum(h.paid) AS paid
+         FROM credit.entry o LEFT JOIN (
+             SELECT i.account, i.posting, l.parent, sum(l.paid) AS paid
+             FROM credit.entry i JOIN lots l ON l.account = i.account AND l.lot = i.lot
+             WHERE i.kind = 'convert_in' AND ($1 IS NULL OR i.account = $1) GROUP BY i.account, i.posting, l.parent) h
+             ON h.account = o.account AND h.posting = o.posting AND h.parent = o.lot
+         WHERE o.kind = 'convert_out' AND ($1 IS NULL OR o.account = $1) GROUP BY o.account, o.lot) c
          ON c.account = p.account AND c.lot = p.lot
      WHERE p.paid IS NOT NULL AND NOT EXISTS (SELECT FROM credit.entry a
              WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.amount > 0)

@@ -37,14 +37,17 @@ static GUARDS: Statement = Statement::new(
      ), found AS MATERIALIZED (
          SELECT 'trigger' AS kind, format('credit.%I.%I', c.relname, t.tgname) AS object,
              CASE WHEN t.tgconstraint <> 0 THEN 'constraint trigger ' ELSE '' END
-                 || regexp_replace(pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER [^ ]+ ', '') || ', ' || CASE t.tgenabled WHEN 'O' THEN 'enabled' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'disabled' END AS definition
+                 || regexp_replace(pg_get_triggerdef(t.oid), '^CREATE (CONSTRAINT )?TRIGGER [^ ]+ ',
+                     '') || ', ' || CASE t.tgenabled WHEN 'O' THEN 'enabled' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica'
+                     ELSE 'disabled' END AS definition
          FROM relations c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE NOT t.tgisinternal
          UNION ALL
          SELECT 'constraint', format('credit.%I.%I', c.relname, k.conname), pg_get_constraintdef(k.oid)
          FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype <> 'n'
          UNION ALL
          SELECT 'constraint', format('credit.%I.%I', t.typname, k.conname), pg_get_constraintdef(k.oid)
-         FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid JOIN pg_constraint k ON k.contypid = t.oid
+         FROM pg_type t JOIN members m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid JOIN pg_constraint k
+             ON k.contypid = t.oid
          UNION ALL
          SELECT 'unique index', format('credit.%I', r.relname), pg_get_indexdef(i.indexrelid)
              || CASE WHEN i.indisvalid AND i.indisready THEN '' ELSE ', not valid' END
@@ -56,25 +59,29 @@ static GUARDS: Statement = Statement::new(
          LEFT JOIN pg_attrdef v ON v.adrelid = c.oid AND v.adnum = a.attnum
          WHERE c.relkind = 'r' AND (a.attnotnull OR a.atthasdef)
          UNION ALL
-         SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'sequence' END, format('credit.%I', c.relname), concat(
+         SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'sequence' END, format('credit.%I', c.relname),
+             concat(
              CASE c.relpersistence WHEN 'p' THEN 'logged' ELSE 'not logged' END,
              CASE WHEN c.relowner = o.owner THEN ', of the owner' ELSE ', of ' || pg_get_userbyid(c.relowner) END,
              CASE c.relkind WHEN 'v' THEN ', ' || array_to_string(c.reloptions, ', ') END)
          FROM relations c, owner o WHERE c.relkind IN ('r', 'v', 'S')
          UNION ALL
          SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
-             CASE WHEN n.nspname = 'credit' THEN 'credit.' ELSE '' END || quote_ident(p.proname), string_agg(DISTINCT concat(l.lanname,
+             CASE WHEN n.nspname = 'credit' THEN 'credit.' ELSE '' END || quote_ident(p.proname),
+                 string_agg(DISTINCT concat(l.lanname,
                  CASE WHEN p.prosecdef THEN ', security definer' ELSE ', security invoker' END,
                  ', ' || array_to_string(p.proconfig, ', '),
                  ', library ' || regexp_replace(p.probin, '^.*/', ''),
                  ', ' || CASE WHEN l.lanname = 'c' THEN p.prosrc
-                     ELSE left(encode(sha256(convert_to(COALESCE(pg_get_function_sqlbody(p.oid), p.prosrc), 'UTF8')), 'hex'), 16) END,
+                     ELSE left(encode(sha256(convert_to(COALESCE(pg_get_function_sqlbody(p.oid), p.prosrc), 'UTF8')), 'hex'),
+                         16) END,
                  CASE WHEN p.proowner = o.owner THEN ', of the owner' ELSE ', of ' || pg_get_userbyid(p.proowner) END), ' | ')
          FROM members m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
          JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang, owner o
          GROUP BY 1, 2
      )
-     SELECT COALESCE(e.kind, f.kind) AS kind, COALESCE(e.object, f.object) AS object, e.definition AS expected, f.definition AS found
+     SELECT COALESCE(e.kind, f.kind) AS kind, COALESCE(e.object, f.object) AS object, e.definition AS expected,
+         f.definition AS found
      FROM unnest($1, $2, $3) AS e (kind, object, definition)
      FULL JOIN found f ON f.kind = e.kind AND f.object = e.object
      ORDER BY 1, 2",
@@ -84,7 +91,8 @@ static GUARDS: Statement = Statement::new(
 static INSTALLED_VERSION: Statement = Statement::new("SELECT extversion FROM pg_extension WHERE extname = 'pg_credit'", &[]);
 
 static ENABLE: Statement = Statement::new(
-    "SELECT format('ALTER TABLE %s ENABLE %sTRIGGER %s', t.relation, CASE t.state WHEN 'always' THEN 'ALWAYS ' ELSE '' END, t.name)
+    "SELECT format('ALTER TABLE %s ENABLE %sTRIGGER %s', t.relation, CASE t.state WHEN 'always' THEN 'ALWAYS ' ELSE '' END,
+        t.name)
      FROM (SELECT regexp_replace($1, '[.][^.]*$', '') AS relation, regexp_replace($1, '^.*[.]', '') AS name,
                regexp_replace($2, '^.*, ', '') AS state) AS t",
     &[TEXTOID, TEXTOID],

@@ -11,7 +11,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
              min(slot) AS first, max(slot) AS last
          FROM credit.slot WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      ), entries AS MATERIALIZED (
-         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS grants,
+         SELECT account, lot, sum(amount) AS amount, count(*) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in',
+             'roll_in')) AS grants,
              sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      )
@@ -43,7 +44,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
          l.cost_basis || ' of ' || l.paid
      FROM lots l JOIN credit.lot p ON p.account = l.account AND p.lot = l.parent
      -- Credits without a price that went along make the others of the lot cost less each.
-     WHERE l.unit = p.unit AND (l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid OR l.cost_basis IS DISTINCT FROM p.cost_basis
-         AND NOT COALESCE(l.cost_basis < p.cost_basis AND l.cost_basis = trim_scale(l.paid / l.granted) AND EXISTS (SELECT FROM credit.entry a
-             WHERE a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.amount > 0), false))",
+     WHERE l.unit = p.unit AND (l.currency IS DISTINCT FROM p.currency OR l.paid > p.paid OR l.cost_basis IS DISTINCT
+         FROM p.cost_basis
+         AND NOT COALESCE(l.cost_basis < p.cost_basis AND l.cost_basis = trim_scale(l.paid / l.granted)
+             AND EXISTS (SELECT FROM credit.entry a
+             WHERE ($1 IS NULL OR a.account = $1) AND a.account = p.account AND a.lot = p.lot AND a.kind = 'adjustment'
+                 AND a.corrects IS NULL AND a.amount > 0), false))",
 );

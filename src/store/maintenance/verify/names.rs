@@ -1,16 +1,16 @@
-//! The proof of names: every name in a row exists.
+//! The proof of names: what a row names exists.
 
 use crate::store::maintenance::verify::Invariants;
 
-/// The invariants, and the statement that finds what violates them.
-pub(super) static INVARIANTS: Invariants = Invariants::new(
+pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH lots AS NOT MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
-     SELECT 'every account, member and unit that is named exists' AS invariant, x.account, NULL::bigint, x.account, 'no such account'
+     SELECT 'every account, member and unit that is named exists' AS invariant, x.account, NULL::bigint, x.account,
+         'no such account'
      FROM (SELECT account FROM lots UNION SELECT account FROM credit.entry WHERE $1 IS NULL OR account = $1
          UNION SELECT account FROM credit.member WHERE $1 IS NULL OR account = $1) x
-     WHERE NOT EXISTS (SELECT FROM credit.account a WHERE a.account = x.account)
+     WHERE NOT EXISTS (SELECT FROM credit.account a WHERE ($1 IS NULL OR a.account = $1) AND a.account = x.account)
      UNION ALL
      SELECT 'every account, member and unit that is named exists', l.account, l.lot, l.member, 'no such member'
      FROM lots l WHERE l.member IS NOT NULL
@@ -34,12 +34,15 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          UNION SELECT NULL, card, 'card' FROM credit.rate_draft
          UNION SELECT NULL, unit, 'unit' FROM credit.rate_card
          UNION SELECT NULL, unit, 'unit' FROM credit.unit_value) x
-     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card' AND c.card = x.name)
+     WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card'
+         AND c.card = x.name)
          AND NOT EXISTS (SELECT FROM credit.unit u WHERE x.kind = 'unit' AND u.unit = x.name)
      UNION ALL
      SELECT 'every plan that is named exists', x.account, NULL, x.plan, 'no such plan'
-     FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT account, plan FROM credit.subscription UNION SELECT NULL, plan FROM credit.tier
-         UNION SELECT NULL, plan FROM credit.plan_schedule UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan FROM credit.plan_cost) x
+     FROM (SELECT account, plan FROM credit.agreement UNION SELECT account, plan FROM credit.purchase UNION SELECT account, plan
+         FROM credit.subscription UNION SELECT NULL, plan FROM credit.tier
+         UNION SELECT NULL, plan FROM credit.plan_schedule UNION SELECT NULL, plan FROM credit.plan_price UNION SELECT NULL, plan
+             FROM credit.plan_cost) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT EXISTS (SELECT FROM credit.plan p WHERE p.plan = x.plan)
      UNION ALL
      SELECT 'every time zone that is named exists', a.account, NULL, 'a time zone', a.time_zone
@@ -49,12 +52,17 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_timezone_names n WHERE n.name = a.time_zone) END
      UNION ALL
      SELECT 'an agreement and a plan name what exists', x.account, NULL, x.name, 'no such ' || x.kind
-     FROM (SELECT account, rate_card AS name, 'card' AS kind FROM credit.agreement UNION SELECT NULL, rate_card, 'card' FROM credit.plan
+     FROM (SELECT account, rate_card AS name, 'card' AS kind FROM credit.agreement UNION SELECT NULL, rate_card, 'card'
+         FROM credit.plan
          UNION SELECT NULL, unit, 'unit' FROM credit.plan_schedule) x
-     WHERE ($1 IS NULL OR x.account = $1) AND x.name IS NOT NULL AND NOT EXISTS (SELECT FROM credit.rate_card c WHERE x.kind = 'card' AND c.card = x.name)
+     WHERE ($1 IS NULL OR x.account = $1) AND x.name IS NOT NULL AND NOT EXISTS (SELECT FROM credit.rate_card c
+         WHERE x.kind = 'card' AND c.card = x.name)
          AND NOT EXISTS (SELECT FROM credit.unit u WHERE x.kind = 'unit' AND u.unit = x.name)
      UNION ALL
-     SELECT 'an agreement is of an account, a tier and not of the past', g.account, NULL, 'an account, a tier, ' || g.recorded_at, concat_ws(' ', g.tier, g.agreed_at, g.effective_at, 'agreement', g.agreement)
-     FROM credit.agreement g WHERE ($1 IS NULL OR g.account = $1) AND (NOT EXISTS (SELECT FROM credit.account a WHERE a.account = g.account)
-         OR g.tier IS NOT NULL AND NOT EXISTS (SELECT FROM credit.tier t WHERE t.plan = g.plan AND t.tier = g.tier) OR g.agreed_at > g.recorded_at AND g.agreed_at > g.effective_at)",
+     SELECT 'an agreement is of an account, a tier and not of the past', g.account, NULL, 'an account, a tier, ' || g.recorded_at,
+         concat_ws(' ', g.tier, g.agreed_at, g.effective_at, 'agreement', g.agreement)
+     FROM credit.agreement g WHERE ($1 IS NULL OR g.account = $1)
+         AND (NOT EXISTS (SELECT FROM credit.account a WHERE a.account = g.account)
+         OR g.tier IS NOT NULL AND NOT EXISTS (SELECT FROM credit.tier t WHERE t.plan = g.plan AND t.tier = g.tier)
+             OR g.agreed_at > g.recorded_at AND g.agreed_at > g.effective_at)",
 );

@@ -27,9 +27,11 @@ static VIOLATIONS: Scoped = Scoped::new(
          SELECT account, lot, currency, 'lot' AS what FROM credit.lot WHERE $1 IS NULL OR account = $1
          UNION ALL SELECT NULL, NULL, currency, 'unit ' || unit FROM credit.unit WHERE $1 IS NULL
          UNION ALL SELECT NULL, NULL, currency, 'plan ' || plan FROM credit.plan WHERE $1 IS NULL
-         UNION ALL SELECT NULL, NULL, currency, 'schedule ' || schedule || ' of plan ' || plan FROM credit.plan_schedule WHERE $1 IS NULL
+         UNION ALL SELECT NULL, NULL, currency, 'schedule ' || schedule || ' of plan ' || plan FROM credit.plan_schedule
+             WHERE $1 IS NULL
          UNION ALL SELECT account, NULL, currency, 'schedule ' || schedule FROM credit.schedule WHERE $1 IS NULL OR account = $1
-         UNION ALL SELECT account, NULL, currency, 'true-up terms of ' || unit FROM credit.true_up_terms WHERE $1 IS NULL OR account = $1
+         UNION ALL SELECT account, NULL, currency, 'true-up terms of ' || unit FROM credit.true_up_terms
+             WHERE $1 IS NULL OR account = $1
      )
      SELECT 'a currency exists', n.account, n.lot, 'a currency of ISO 4217', n.currency || ' of ' || n.what
      FROM named n LEFT JOIN known k ON k.currency = n.currency WHERE n.currency IS NOT NULL AND k.decimals IS NULL

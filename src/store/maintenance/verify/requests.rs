@@ -9,17 +9,24 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
     "SELECT 'a request returned what it made' AS invariant, r.account, NULL::bigint AS lot, r.function || ' at ' || r.recorded_at,
          COALESCE('at ' || made.recorded_at, 'nothing') || ' with id ' || r.result || ' under key ' || r.key AS found
      FROM credit.request r LEFT JOIN LATERAL (
-         SELECT e.recorded_at FROM credit.entry e WHERE r.function ~ '^credit_(try_)?(debit|charge)' AND e.account = r.account AND e.posting = r.result AND e.line = 1
+         SELECT e.recorded_at FROM credit.entry e WHERE r.function ~ '^credit_(try_)?(debit|charge)' AND e.account = r.account
+             AND e.posting = r.result AND e.line = 1
              AND e.kind IN ('debit', 'expiry_reversal')
-         UNION ALL SELECT e.recorded_at FROM credit.entry e WHERE r.function IN ('credit_transfer', 'credit_convert') AND e.account = r.account
+         UNION ALL SELECT e.recorded_at FROM credit.entry e WHERE r.function IN ('credit_transfer', 'credit_convert')
+             AND e.account = r.account
              AND e.posting = r.result AND e.line = 1 AND e.kind IN ('move_out', 'convert_out')
-         UNION ALL SELECT l.recorded_at FROM credit.lot l WHERE r.function = 'credit_grant' AND l.account = r.account AND l.lot = r.result
-         UNION ALL SELECT b.recorded_at FROM credit.purchase_lot l JOIN credit.purchase b ON b.account = l.account AND b.purchase = l.purchase
+         UNION ALL SELECT l.recorded_at FROM credit.lot l WHERE r.function = 'credit_grant' AND l.account = r.account
+             AND l.lot = r.result
+         UNION ALL SELECT b.recorded_at FROM credit.purchase_lot l JOIN credit.purchase b ON b.account = l.account
+             AND b.purchase = l.purchase
              WHERE r.function = 'credit_purchase' AND l.account = r.account AND l.lot = r.result
-         UNION ALL SELECT c.recorded_at FROM credit.plan_change c WHERE r.function = 'credit_change_plan' AND c.account = r.account AND c.change = r.result
-         UNION ALL SELECT s.recorded_at FROM credit.schedule s WHERE r.function LIKE 'credit%schedule' AND s.account = r.account AND s.schedule = r.result
+         UNION ALL SELECT c.recorded_at FROM credit.plan_change c WHERE r.function = 'credit_change_plan'
+             AND c.account = r.account AND c.change = r.result
+         UNION ALL SELECT s.recorded_at FROM credit.schedule s WHERE r.function LIKE 'credit%schedule' AND s.account = r.account
+             AND s.schedule = r.result
          LIMIT 1) made ON true
-     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~ '^credit_((try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|schedule|standard_schedule)'
+     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~
+         '^credit_((try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|schedule|standard_schedule)'
          THEN (made.recorded_at IS NULL OR abs(EXTRACT(epoch FROM made.recorded_at - r.recorded_at)) >= 86400)
              AND NOT (r.function ~ 'debit|charge|transfer' AND r.result = 0)
          ELSE NOT r.function ~ '^credit_[a-z_]+$' END",

@@ -36,7 +36,8 @@ mod tests {
     use super::*;
 
     const WRITTEN: &str = "SELECT 1 FROM credit.lot l WHERE ($1 IS NULL OR l.account = $1) AND l.closed
-        UNION ALL SELECT 2 FROM credit.rate WHERE $1 IS NULL UNION ALL SELECT 3 FROM credit.slot WHERE $1 IS NULL OR account = $1";
+        UNION ALL SELECT 2 FROM credit.rate WHERE $1 IS NULL UNION ALL SELECT 3 FROM credit.slot
+            WHERE $1 IS NULL OR account = $1";
 
     #[test]
     fn one_account_is_compared_with() {

@@ -1,4 +1,4 @@
-//! The proof beside the server: what is compiled, and sequences that are behind the books.
+//! The proof beside the server: what is compiled, sequences that are behind the books, and what is read for one account.
 
 use pg_credit_clients::{Client, Cluster, Database, Session};
 
@@ -168,6 +168,51 @@ fn serializable_transactions_take_ids_unseen() {
     session.run("SELECT setval('credit.posting_id', 1)");
     // Here the key of the ledger refuses it.
     database.connect().refusal(&format!("{begin}; SELECT credit_debit('acme', 1)")).expect("23505");
+}
+
+/// An account may have very many lots on tables that were never analysed; nothing joins each row of them with each.
+#[test]
+fn the_proof_of_one_large_account_is_no_loop_over_loops() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SET credit.clock = '2026-01-01';
+         SELECT credit_account('acme'); SELECT count(credit_member('acme', 'seat ' || seat)) FROM generate_series(1, 300) AS seat;
+         SELECT credit_schedule('acme', 5, '7 days', per_member => true, expires => 'never');
+         SET credit.clock = '2026-06-30'; SELECT credit_refresh('acme');
+         SELECT count(credit_void('acme', lot)) FROM (SELECT lot FROM credit.lot ORDER BY lot LIMIT 500) AS l",
+    );
+    assert_eq!(session.number("SELECT count(*) FROM credit.lot"), 300 * 26);
+    // It takes a second, and took forty when one of its queries looped.
+    session.run("SET statement_timeout = '20s'");
+    assert_eq!(session.number("SELECT count(*) FROM credit_verify('acme')"), 0);
+    assert_eq!(session.number("SELECT count(*) FROM credit_verify()"), 0);
+}
+
+/// The proof of one account reads the rows of that account, however many others there are.
+#[test]
+fn the_proof_of_one_account_reads_nothing_of_others() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SET credit.clock = '2026-01-01';
+         SELECT credit_grant('acme', 100), credit_schedule('acme', 5, '7 days', per_member => true), \
+             credit_member('acme', 'alice');
+         SELECT count(credit_account('customer ' || of)) FROM generate_series(0, 300) AS of;
+         SELECT count(credit_member('customer 0', 'member ' || number)) FROM generate_series(1, 3000) AS number;
+         SELECT count(credit_member('customer ' || of, 'alice')), \
+             count(credit_schedule('customer ' || of, 5, '7 days', per_member => true))
+             FROM generate_series(1, 300) AS of;
+         SET credit.clock = '2026-06-30'; SELECT credit_refresh();
+         SELECT count(credit_debit('customer ' || of, 1, member => 'alice')) FROM generate_series(1, 300) AS of;
+         SELECT credit_debit('acme', 1, member => 'alice'); ANALYZE; BEGIN",
+    );
+    assert_eq!(session.number("SELECT count(*) FROM credit_verify('acme')"), 0);
+    let read = session.rows(
+        "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables
+         WHERE relname IN ('entry', 'lot', 'slot', 'member', 'schedule_period') AND seq_tup_read > 0",
+    );
+    assert_eq!(read, Vec::<Vec<String>>::new());
 }
 
 /// What takes ids, and the sequence of these ids. All accounts have what it needs, and the session has taken ids before.
