@@ -64,7 +64,8 @@ FROM (
         ('{admin}', 'credit_pooling'), ('{read,admin}', 'credit_pooling_preview'), ('{admin}', 'credit_move_department'),
         ('{read,admin}', 'credit_chargeback'), ('{admin}', 'credit_rollup'), ('{public,read,admin}', 'rolled_up_to'),
         ('{admin}', 'credit_verify'), ('{admin}', 'guards'),
-        ('{public,read,admin}', 'maintenance_due'), ('{public,read,admin}', 'library_version'), ('{public,read,admin}', 'direct_access'),
+        ('{public,read,admin}', 'maintenance_due'), ('{public,read,admin}', 'library_version'),
+        ('{public,read,admin}', 'direct_access'),
         ('{public,read,admin}', 'direct_steps'),
         -- Views call these for whoever reads them, also through a view of somebody else's. They tell nothing of any account.
         ('{public,read,admin}', 'now'), ('{public,read,admin}', 'add_interval')
@@ -306,7 +307,7 @@ COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session tha
 
 -- Guards --------------------------------------------------------------------------------------------------------------
 
--- In src/api/guards.rs. It runs as the owner, so that a reader of the view below sees what the owner sees.
+-- In src/api/access/guards.rs. It runs as the owner, so that a reader of the view below sees what the owner sees.
 CREATE FUNCTION credit.guards() RETURNS TABLE (kind text, object text, expected text, found text) LANGUAGE c STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'guards_wrapper';
 COMMENT ON FUNCTION credit.guards() IS
