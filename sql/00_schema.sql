@@ -61,9 +61,9 @@ COMMENT ON FUNCTION credit.add_interval(timestamptz, interval, text) IS
 
 -- Triggers of all nouns -----------------------------------------------------------------------------------------------
 
--- Trigger functions are in src/api/trigger.rs. They run as the owner: who may insert a row must not need the slots. Triggers that
--- apply a direct insert act on rows that are not posted, so rows that a restore copies stay as they are, and they do nothing on a
--- replica. Those that refuse a change always fire.
+-- Trigger functions are in src/api/ledger/trigger.rs. They run as the owner: who may insert a row must not need the slots.
+-- Triggers that apply a direct insert act on rows that are not posted, so rows that a restore copies stay as they are, and they
+-- do nothing on a replica. Those that refuse a change always fire.
 CREATE FUNCTION credit.refuse_change() RETURNS trigger LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
     AS 'MODULE_PATHNAME', 'refuse_change_wrapper';
 COMMENT ON FUNCTION credit.refuse_change() IS 'Trigger: refuses the change (42501).';

@@ -219,9 +219,9 @@ COMMENT ON COLUMN credit.lot.recorded_by IS 'The login role of the session that 
 COMMENT ON COLUMN credit.lot.metadata IS 'Anything the application keeps with the lot. Not interpreted.';
 SELECT pg_catalog.pg_extension_config_dump('credit.lot', '');
 
--- The open lots in drawdown order (src/domain/drawdown.rs). A pooled lot stands under the member '' so that the pool is one range
--- of the index, and a lot that never expires under 'infinity' so that expired ones are passed over within the index. `remaining`
--- is in no index: debits leave this one alone, it changes when a lot opens or closes.
+-- The open lots in drawdown order (src/domain/ledger/drawdown.rs). A pooled lot stands under the member '' so that the pool is
+-- one range of the index, and a lot that never expires under 'infinity' so that expired ones are passed over within the index.
+-- `remaining` is in no index: debits leave this one alone, it changes when a lot opens or closes.
 CREATE INDEX lot_drawdown ON credit.lot (account, unit, (COALESCE(member, '')), priority, (applies_to IS NULL),
     (COALESCE(expires_at, 'infinity')), (category = 'paid'), effective_at, lot) WHERE NOT closed;
 COMMENT ON INDEX credit.lot_drawdown IS

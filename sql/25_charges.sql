@@ -1,32 +1,10 @@
--- Charges: what the rates of a period count, and conversions between units.
+-- Charges: conversions between units, and the functions that charge by a rate card. What they count of a period is in
+-- credit.rate_usage.
 
 -- Every name below is looked up here, whatever the search path of the role that installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- Usage and conversions -----------------------------------------------------------------------------------------------
-
--- How much of an operation an account has used in a period, for rates whose tiers count over a period. Written by charges only.
-CREATE TABLE credit.rate_usage (
-    period_start  timestamptz NOT NULL,
-    account       text COLLATE "C" NOT NULL,
-    card          text COLLATE "C" NOT NULL,
-    operation     text COLLATE "C" NOT NULL,
-    dimensions    jsonb NOT NULL DEFAULT '{}',
-    tier_scope    text COLLATE "C" NOT NULL,
-    quantity      numeric NOT NULL CHECK (quantity >= 0),
-    PRIMARY KEY (account, card, operation, dimensions, tier_scope, period_start)
-) WITH (fillfactor = 50);
-COMMENT ON TABLE credit.rate_usage IS
-    'How much of a rate an account has used in a calendar period of its time zone, for rates whose tiers count over a period. '
-    'Written by charges.';
-COMMENT ON COLUMN credit.rate_usage.period_start IS 'The first instant of the period.';
-COMMENT ON COLUMN credit.rate_usage.account IS 'The account.';
-COMMENT ON COLUMN credit.rate_usage.card IS 'The rate''s card.';
-COMMENT ON COLUMN credit.rate_usage.operation IS 'The rate''s operation.';
-COMMENT ON COLUMN credit.rate_usage.dimensions IS 'The rate''s dimensions.';
-COMMENT ON COLUMN credit.rate_usage.tier_scope IS 'The kind of period: day, month, quarter or year.';
-COMMENT ON COLUMN credit.rate_usage.quantity IS 'The quantity charged so far.';
-SELECT pg_catalog.pg_extension_config_dump('credit.rate_usage', '');
+-- Conversions ---------------------------------------------------------------------------------------------------------
 
 -- Conversions between units of one account: the posting has the entries, this row the rate.
 CREATE TABLE credit.conversion (

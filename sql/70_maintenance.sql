@@ -36,7 +36,7 @@ COMMENT ON COLUMN credit.maintenance_run.error IS 'The error that ended it; NULL
 COMMENT ON COLUMN credit.maintenance_run.recorded_by IS 'The login role of the session.';
 SELECT pg_catalog.pg_extension_config_dump('credit.maintenance_run', '');
 
--- In src/api/maintenance.rs. They run as the owner; the procedure, which must be free to commit, runs as its caller and does
+-- In src/api/maintenance/mod.rs. They run as the owner; the procedure, which must be free to commit, runs as its caller and does
 -- nothing but call them.
 CREATE FUNCTION credit.maintenance_steps() RETURNS text[] LANGUAGE c STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'maintenance_steps_wrapper';
@@ -201,7 +201,7 @@ COMMENT ON COLUMN credit.expiring_by_account.next_expiry IS 'When the first of t
 
 -- Status --------------------------------------------------------------------------------------------------------------
 
--- In src/api/status.rs. The first three tell nothing of any account.
+-- In src/api/maintenance/status.rs. The first three tell nothing of any account.
 CREATE FUNCTION credit.library_version() RETURNS text LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME',
     'library_version_wrapper';
 COMMENT ON FUNCTION credit.library_version() IS 'The version of the library that this session has loaded.';
@@ -226,7 +226,7 @@ COMMENT ON FUNCTION credit.maintenance_due() IS
     'What each step of maintenance would find, counted up to 10000, and since when the oldest of it is due. due is NULL where '
     'counting would read every open lot.';
 
--- A slot's lock is an advisory one: its space is in objsubid (src/server/lock.rs).
+-- A slot's lock is an advisory one: its space is in objsubid (src/server/locks/mod.rs).
 CREATE VIEW credit.status AS
 SELECT 'speed' AS topic, a.relation AS subject, a.obstacle IS NULL AS is_well,
     CASE WHEN a.obstacle IS NULL THEN 'directly' ELSE 'through SQL' END AS state,

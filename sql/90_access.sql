@@ -307,7 +307,7 @@ COMMENT ON COLUMN credit.access.granted_by IS 'The login role of the session tha
 
 -- Guards --------------------------------------------------------------------------------------------------------------
 
--- In src/api/guards.rs. It runs as the owner, so that a reader of the view below sees what the owner sees.
+-- In src/api/access/guards.rs. It runs as the owner, so that a reader of the view below sees what the owner sees.
 CREATE FUNCTION credit.guards() RETURNS TABLE (kind text, object text, expected text, found text) LANGUAGE c STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'guards_wrapper';
 COMMENT ON FUNCTION credit.guards() IS
