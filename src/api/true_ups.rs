@@ -17,31 +17,74 @@ use crate::true_ups::statement;
 use crate::values;
 
 /// A statement as SQL sees it.
-type Row = (
-    String,
-    String,
-    TimestampWithTimeZone,
-    TimestampWithTimeZone,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    AnyNumeric,
-    Option<AnyNumeric>,
-    Option<AnyNumeric>,
-    Option<AnyNumeric>,
-    Option<String>,
-    AnyNumeric,
-    Option<i64>,
-    Option<TimestampWithTimeZone>,
-    Option<TimestampWithTimeZone>,
-    Option<i64>,
-);
+/// A function that returns statements, each as a row of these columns.
+macro_rules! returns_statements {
+    ($(#[$attribute:meta])* fn $function:ident($($arguments:tt)*) $statements:block) => {
+        $(#[$attribute])*
+        #[allow(clippy::type_complexity)]
+        fn $function($($arguments)*) -> Result<
+            TableIterator<
+                'static,
+                (
+                    name!(account, String),
+                    name!(unit, String),
+                    name!(starts_at, TimestampWithTimeZone),
+                    name!(ends_at, TimestampWithTimeZone),
+                    name!(committed, AnyNumeric),
+                    name!(used, AnyNumeric),
+                    name!(granted, AnyNumeric),
+                    name!(expired, AnyNumeric),
+                    name!(rolled_in, AnyNumeric),
+                    name!(rolled_out, AnyNumeric),
+                    name!(carried_in, AnyNumeric),
+                    name!(prepaid, AnyNumeric),
+                    name!(shortfall, AnyNumeric),
+                    name!(overage, AnyNumeric),
+                    name!(unit_price, Option<AnyNumeric>),
+                    name!(overage_price, Option<AnyNumeric>),
+                    name!(amount_due, Option<AnyNumeric>),
+                    name!(currency, Option<String>),
+                    name!(carried_forward, AnyNumeric),
+                    name!(true_up, Option<i64>),
+                    name!(posted_at, Option<TimestampWithTimeZone>),
+                    name!(settled_at, Option<TimestampWithTimeZone>),
+                    name!(granted_lot, Option<i64>),
+                ),
+            >,
+        > {
+            let statements: Vec<TrueUp> = $statements?;
+            let row = |statement: TrueUp| {
+                let decimals = money_decimals(&statement);
+                (
+                    statement.account,
+                    statement.unit,
+                    values::timestamptz(statement.starts_at),
+                    values::timestamptz(statement.ends_at),
+                    values::numeric(statement.committed),
+                    values::numeric(statement.used),
+                    values::numeric(statement.granted),
+                    values::numeric(statement.expired),
+                    values::numeric(statement.rolled_in),
+                    values::numeric(statement.rolled_out),
+                    values::numeric(statement.carried_in),
+                    values::numeric(statement.prepaid),
+                    values::numeric(statement.shortfall),
+                    values::numeric(statement.overage),
+                    statement.unit_price.map(values::numeric_of_decimal),
+                    statement.overage_price.map(values::numeric_of_decimal),
+                    statement.amount_due.map(|due| values::money(due, decimals)),
+                    statement.currency,
+                    values::numeric(statement.carried_forward),
+                    statement.true_up,
+                    statement.posted_at.map(values::timestamptz),
+                    statement.settled_at.map(values::timestamptz),
+                    statement.granted_lot,
+                )
+            };
+            Ok(TableIterator::new(statements.into_iter().map(row).collect::<Vec<_>>()))
+        }
+    };
+}
 
 /// Declares how an account is trued up, or changes what is given of it.
 #[pg_extern(security_definer, volatile, parallel_unsafe)]
@@ -102,49 +145,20 @@ fn credit_true_up_terms(
     })
 }
 
-/// The statement of a period, of one account or of all that have a commitment. It writes nothing.
-#[pg_extern(security_definer, stable, parallel_safe)]
-#[search_path(pg_catalog, credit, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn credit_true_up(
-    account: default!(Option<&str>, "NULL"),
-    starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    unit: default!(Option<&str>, "NULL"),
-    all_accounts: default!(Option<bool>, "false"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(account, String),
-            name!(unit, String),
-            name!(starts_at, TimestampWithTimeZone),
-            name!(ends_at, TimestampWithTimeZone),
-            name!(committed, AnyNumeric),
-            name!(used, AnyNumeric),
-            name!(granted, AnyNumeric),
-            name!(expired, AnyNumeric),
-            name!(rolled_in, AnyNumeric),
-            name!(rolled_out, AnyNumeric),
-            name!(carried_in, AnyNumeric),
-            name!(prepaid, AnyNumeric),
-            name!(shortfall, AnyNumeric),
-            name!(overage, AnyNumeric),
-            name!(unit_price, Option<AnyNumeric>),
-            name!(overage_price, Option<AnyNumeric>),
-            name!(amount_due, Option<AnyNumeric>),
-            name!(currency, Option<String>),
-            name!(carried_forward, AnyNumeric),
-            name!(true_up, Option<i64>),
-            name!(posted_at, Option<TimestampWithTimeZone>),
-            name!(settled_at, Option<TimestampWithTimeZone>),
-            name!(granted_lot, Option<i64>),
-        ),
-    >,
-> {
-    let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
-    let statements = connected(|| asked.statements(Snapshot::OfCaller))?;
-    Ok(TableIterator::new(statements.into_iter().map(row).collect::<Vec<_>>()))
+returns_statements! {
+    /// The statement of a period, of one account or of all that have a commitment. It writes nothing.
+    #[pg_extern(security_definer, stable, parallel_safe)]
+    #[search_path(pg_catalog, credit, pg_temp)]
+    fn credit_true_up(
+        account: default!(Option<&str>, "NULL"),
+        starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+        ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+        unit: default!(Option<&str>, "NULL"),
+        all_accounts: default!(Option<bool>, "false"),
+    ) {
+        let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
+        connected(|| asked.statements(Snapshot::OfCaller))
+    }
 }
 
 /// The lines of a statement: where each figure comes from.
@@ -186,52 +200,23 @@ fn credit_true_up_lines(
     Ok(TableIterator::new(rows))
 }
 
-/// Closes a period, of one account or of all that have a commitment, and writes what follows.
-#[pg_extern(security_definer, volatile, parallel_unsafe)]
-#[search_path(pg_catalog, credit, pg_temp)]
-#[allow(clippy::type_complexity)]
-fn credit_true_up_post(
-    account: default!(Option<&str>, "NULL"),
-    starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
-    unit: default!(Option<&str>, "NULL"),
-    all_accounts: default!(Option<bool>, "false"),
-) -> Result<
-    TableIterator<
-        'static,
-        (
-            name!(account, String),
-            name!(unit, String),
-            name!(starts_at, TimestampWithTimeZone),
-            name!(ends_at, TimestampWithTimeZone),
-            name!(committed, AnyNumeric),
-            name!(used, AnyNumeric),
-            name!(granted, AnyNumeric),
-            name!(expired, AnyNumeric),
-            name!(rolled_in, AnyNumeric),
-            name!(rolled_out, AnyNumeric),
-            name!(carried_in, AnyNumeric),
-            name!(prepaid, AnyNumeric),
-            name!(shortfall, AnyNumeric),
-            name!(overage, AnyNumeric),
-            name!(unit_price, Option<AnyNumeric>),
-            name!(overage_price, Option<AnyNumeric>),
-            name!(amount_due, Option<AnyNumeric>),
-            name!(currency, Option<String>),
-            name!(carried_forward, AnyNumeric),
-            name!(true_up, Option<i64>),
-            name!(posted_at, Option<TimestampWithTimeZone>),
-            name!(settled_at, Option<TimestampWithTimeZone>),
-            name!(granted_lot, Option<i64>),
-        ),
-    >,
-> {
-    let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
-    let closed = connected(|| {
-        let period = asked.period_to_close()?;
-        post::post(asked.accounts()?.as_deref(), asked.unit, period.from, period.to)
-    })?;
-    Ok(TableIterator::new(closed.into_iter().map(row).collect::<Vec<_>>()))
+returns_statements! {
+    /// Closes a period, of one account or of all that have a commitment, and writes what follows.
+    #[pg_extern(security_definer, volatile, parallel_unsafe)]
+    #[search_path(pg_catalog, credit, pg_temp)]
+    fn credit_true_up_post(
+        account: default!(Option<&str>, "NULL"),
+        starts_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+        ends_at: default!(Option<TimestampWithTimeZone>, "NULL"),
+        unit: default!(Option<&str>, "NULL"),
+        all_accounts: default!(Option<bool>, "false"),
+    ) {
+        let asked = Asked::of(account, starts_at, ends_at, unit, all_accounts)?;
+        connected(|| {
+            let period = asked.period_to_close()?;
+            post::post(asked.accounts()?.as_deref(), asked.unit, period.from, period.to)
+        })
+    }
 }
 
 /// Says that what a closed period left due is settled.
@@ -313,34 +298,4 @@ impl<'a> Asked<'a> {
 
 fn money_decimals(statement: &TrueUp) -> u32 {
     statement.currency.as_deref().and_then(crate::domain::currency::decimals).unwrap_or_default()
-}
-
-fn row(statement: TrueUp) -> Row {
-    let decimals = money_decimals(&statement);
-    let instant = values::timestamptz;
-    (
-        statement.account,
-        statement.unit,
-        instant(statement.starts_at),
-        instant(statement.ends_at),
-        values::numeric(statement.committed),
-        values::numeric(statement.used),
-        values::numeric(statement.granted),
-        values::numeric(statement.expired),
-        values::numeric(statement.rolled_in),
-        values::numeric(statement.rolled_out),
-        values::numeric(statement.carried_in),
-        values::numeric(statement.prepaid),
-        values::numeric(statement.shortfall),
-        values::numeric(statement.overage),
-        statement.unit_price.map(values::numeric_of_decimal),
-        statement.overage_price.map(values::numeric_of_decimal),
-        statement.amount_due.map(|due| values::money(due, decimals)),
-        statement.currency,
-        values::numeric(statement.carried_forward),
-        statement.true_up,
-        statement.posted_at.map(instant),
-        statement.settled_at.map(instant),
-        statement.granted_lot,
-    )
 }

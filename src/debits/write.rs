@@ -10,7 +10,7 @@ use crate::server::heap::tally::{self, Step};
 use crate::server::heap::{self, relations};
 use crate::server::locks::slot::SlotLock;
 use crate::store::ledger::entries::{self, BatchLine, DebitLine};
-use crate::store::ledger::sequences;
+use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::{Column, Parameter};
 use crate::values;
 
@@ -75,7 +75,7 @@ fn take_directly(taking: &Taking<'_>, lock: &SlotLock, (slots, ledger): (Table<S
 
     let posting = taking.posting.unwrap_or_else(|| {
         let posting = heap::next_value(relations.posting_id);
-        sequences::check_next(posting);
+        sequences::check_next(Sequence::Postings, posting);
         posting
     });
     let line = BatchLine { debit: taking.line, posting, line: 1, lot: taking.lot, amount: taking.amount };

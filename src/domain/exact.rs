@@ -342,7 +342,8 @@ mod tests {
         }
 
         #[test]
-        fn rounding_is_off_by_less_than_a_step(numerator in -10_i64.pow(15)..10_i64.pow(15), denominator in 1_i64..10_i64.pow(9), decimals in 0_u32..7) {
+        fn rounding_is_off_by_less_than_a_step(numerator in -10_i64.pow(15)..10_i64.pow(15), denominator in 1_i64..10_i64.pow(9),
+            decimals in 0_u32..7) {
             let exact = Fraction::whole(numerator).over(&Fraction::whole(denominator)).unwrap();
             let step = Fraction::whole(1).over(&Fraction::whole(10_i64.pow(decimals))).unwrap();
             let at = |rounding| exact.round(Precision { decimals, rounding }).map(Fraction::from);

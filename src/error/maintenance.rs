@@ -83,6 +83,7 @@ pub fn sequence_behind(sequence: &str, last: i64, taken: i64) -> ErrorReport {
     wrong_state(
         format!("the sequence {sequence} is behind the books: ids would be given twice"),
         format!("sequence={sequence} last={last} taken={taken}"),
-        "Rows came without their sequence (logical replication, a partial restore, setval). Its owner calls credit_repair_sequences().",
+        "Rows came without their sequence (logical replication, a partial restore, \
+            setval). Its owner calls credit_repair_sequences().",
     )
 }

@@ -426,7 +426,8 @@ pub fn key_reused(account: &str, key: &str, asked: &str, function: &str, result:
     let hint = if asked == function {
         let arguments = compared(function);
         format!(
-            "Compared are {arguments}; metadata is not. Repeat a request with the same arguments, or use a new key for a new request."
+            "Compared are {arguments}; metadata is not. Repeat a request with the same arguments, \
+                or use a new key for a new request."
         )
     } else {
         format!("It was used by {function}(), and this is {asked}(): use a key of its own for each request.")
@@ -449,7 +450,8 @@ fn compared(function: &str) -> &'static str {
     match function {
         "credit_debit" => "amount, member, operation, unit and at",
         "credit_grant" => {
-            "amount, member, unit, category, source, priority, effective_at, expires_at, expires_after, applies_to, paid and currency"
+            "amount, member, unit, category, source, priority, effective_at, expires_at, expires_after, applies_to, \
+                paid and currency"
         }
         "credit_charge" => "operation, quantity, member, dimensions and at",
         "credit_charge_request" => "the operations with their quantity, member, dimensions and at",
@@ -501,7 +503,8 @@ pub fn account_in_use(account: &str) -> ErrorReport {
 pub fn unit_in_use(unit: &str) -> ErrorReport {
     wrong_state(
         format!(
-            "unit \"{unit}\" is in use: its decimals can only grow, its rounding and currency stay, and it cannot be renamed or deleted"
+            "unit \"{unit}\" is in use: its decimals can only grow, its rounding and currency stay, \
+                and it cannot be renamed or deleted"
         ),
         format!("unit={unit}", unit = plain(unit)),
         "Create another unit and grant new lots in it.",

@@ -83,7 +83,8 @@ pub fn period_still_written(ends_at: DateTime<Utc>, process: i32, since: DateTim
     wrong_state(
         format!("a transaction that began before {} has not ended", ends_at.to_rfc3339()),
         format!("ends_at={} pid={process} since={}", ends_at.to_rfc3339(), since.to_rfc3339()),
-        "Repeat it when that transaction has ended: what it writes may belong to the period. A pid of 0 stands for a prepared one.",
+        "Repeat it when that transaction has ended: what it writes may belong to the period. A pid of 0 stands for a prepared \
+            one.",
     )
 }
 

@@ -1,5 +1,6 @@
 //! Every SQL text, as statements that are planned once per backend and kept. The rules behind them are in [`crate::domain`].
 
+mod insert;
 mod statement;
 
 pub mod access;

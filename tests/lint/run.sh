@@ -48,6 +48,11 @@ check_domain_is_pure() {
     ! grep --recursive --line-number --extended-regexp 'pgrx|pg_sys|Spi\b' "$REPOSITORY/src/domain"
 }
 
+# Floors, circles, one noun per file, widths, links: tests/clients/tests/house, which needs no server.
+check_house() {
+    cargo test --quiet --package pg_credit_clients --test house
+}
+
 # SQL lives in src/store: a string elsewhere that starts like a statement is SQL in the wrong place. Lines that
 # are comments, or state an object's SQL in a pgrx attribute, are not.
 check_sql_is_in_store() {
@@ -90,7 +95,9 @@ check "clippy: the extension" check_extension_with_clippy
 check "clippy: the extension with its pg_tests" check_pg_tests_with_clippy
 check "clippy: the client tests" check_clients_with_clippy
 check "src/domain is free of pgrx" check_domain_is_pure
+check "floors, nouns, widths, links" check_house
 check "SQL texts are in src/store" check_sql_is_in_store
+check "sql/ is in the order of its numbers, with its comments" "$REPOSITORY/tests/lint/sql_files.py"
 check "shellcheck" check_shell_scripts
 check "no test connects over TCP" check_no_fixed_places
 if ((${#BROKEN[@]} > 0)); then printf 'broken: %s\n' "${BROKEN[@]}"; fi

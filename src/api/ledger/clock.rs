@@ -1,4 +1,4 @@
-//! `credit.now()`: the instant the views go by. Declared in sql/25_functions.sql.
+//! `credit.now()`: the instant the views go by. Declared in sql/00_schema.sql.
 
 use pgrx::prelude::*;
 

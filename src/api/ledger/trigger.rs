@@ -1,4 +1,4 @@
-//! The trigger functions. They are declared in sql/30_triggers.sql, beside the triggers that call them.
+//! The trigger functions. They are declared in sql/, beside the triggers that call them.
 
 use std::convert::Infallible;
 

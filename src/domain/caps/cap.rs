@@ -227,7 +227,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_limit_adds_up_over_its_slots(
-            limit in 1_i128..10_000, used in -50_i128..20_000, debit in 1_i128..500, (slots, first) in (1_i16..32).prop_flat_map(|slots| (Just(slots), 0..slots)),
+            limit in 1_i128..10_000, used in -50_i128..20_000, debit in 1_i128..500, (slots,
+                first) in (1_i16..32).prop_flat_map(|slots| (Just(slots), 0..slots)),
         ) {
             let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
             let spread = spread(of(limit), of(used), of(debit), slots, first, 9).unwrap();

@@ -105,7 +105,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_lies_in_the_window_counts(length in 1_i64..600_000, anchor in -5_000_000_i64..5_000_000, at in -5_000_000_000_000_i64..5_000_000_000_000) {
+        fn what_lies_in_the_window_counts(length in 1_i64..600_000, anchor in -5_000_000_i64..5_000_000,
+            at in -5_000_000_000_000_i64..5_000_000_000_000) {
             let window = minutes(length);
             let anchor = DateTime::from_timestamp(anchor, 0).unwrap();
             let at = DateTime::from_timestamp_micros(at).unwrap();

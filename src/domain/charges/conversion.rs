@@ -155,7 +155,8 @@ mod tests {
             let nanos = |nanos| Amount::from_nanos(nanos).unwrap();
             let (mut held, mut carried) = (granted, 0);
             for piece in pieces {
-                let price = LotPrice { granted: nanos(granted), paid: Some(nanos(paid)), gained: Amount::ZERO, handed_on: Amount::ZERO };
+                let price = LotPrice { granted: nanos(granted), paid: Some(nanos(paid)), gained: Amount::ZERO,
+                    handed_on: Amount::ZERO };
                 let taken = Given { amount: nanos(piece), held: nanos(held), price };
                 held -= piece;
                 if let Ok(got) = convert(&[taken], &ratio(fiat.0, fiat.1), 9) {
@@ -216,11 +217,13 @@ mod tests {
 
         #[test]
         fn the_parts_add_up_to_the_whole(
-            amounts in prop::collection::vec(1_i128..10_i128.pow(15), 1..20), fiat in (1_i64..1_000, 1_i64..1_000), decimals in 0_u32..10,
+            amounts in prop::collection::vec(1_i128..10_i128.pow(15), 1..20), fiat in (1_i64..1_000, 1_i64..1_000),
+                decimals in 0_u32..10,
         ) {
             let lots: Vec<_> = amounts.iter().map(|nanos| {
                 let amount = Amount::from_nanos(*nanos).unwrap();
-                Given { amount, held: amount, price: LotPrice { granted: amount, paid: None, gained: Amount::ZERO, handed_on: Amount::ZERO } }
+                Given { amount, held: amount, price: LotPrice { granted: amount, paid: None, gained: Amount::ZERO,
+                    handed_on: Amount::ZERO } }
             }).collect();
             if let Ok(got) = convert(&lots, &ratio(fiat.0, fiat.1), decimals) {
                 let step = 10_i128.pow(9 - decimals);

@@ -223,7 +223,8 @@ mod tests {
         ) {
             let nanos = |nanos| Amount::from_nanos(nanos).unwrap();
             let mut lines: Vec<Line> =
-                (1..).zip(&debits).map(|(number, debit)| Line { debited: nanos(*debit), ..line(number, 7, "1", "0", "chat") }).collect();
+                (1..).zip(&debits).map(|(number, debit)| Line { debited: nanos(*debit), ..line(number, 7, "1", "0",
+                    "chat") }).collect();
             let mut net = 0;
             for correction in corrections.into_iter().filter(|correction| *correction != 0) {
                 let fits = (0..=debits.iter().sum()).contains(&(net + correction));

@@ -97,7 +97,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn spreading_conserves(remaining in 0_i128..10_i128.pow(20), debit in 1_i128..10_i128.pow(12), slots in 1_i16..64, decimals in 0_u32..10) {
+        fn spreading_conserves(remaining in 0_i128..10_i128.pow(20), debit in 1_i128..10_i128.pow(12), slots in 1_i16..64,
+            decimals in 0_u32..10) {
             let remaining = Amount::from_nanos(remaining).unwrap();
             let parts = spread(remaining, Amount::from_nanos(debit).unwrap(), slots, decimals);
             prop_assert_eq!(parts.len(), slots as usize);

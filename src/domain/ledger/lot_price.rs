@@ -197,11 +197,13 @@ mod tests {
         /// A lot that only hands on, hands on its whole price: nothing is lost either.
         #[test]
         fn in_whatever_pieces_the_whole_price_goes_along(
-            pieces in prop::collection::vec(1_i128..10_i128.pow(18), 1..12), paid in 0_i128..10_i128.pow(20), gained in 0_i128..10_i128.pow(18),
+            pieces in prop::collection::vec(1_i128..10_i128.pow(18), 1..12), paid in 0_i128..10_i128.pow(20),
+                gained in 0_i128..10_i128.pow(18),
         ) {
             let granted: i128 = pieces.iter().sum();
             let nanos = |nanos| Amount::from_nanos(nanos).unwrap();
-            let price = LotPrice { granted: nanos(granted), paid: Some(nanos(paid)), gained: nanos(gained), handed_on: Amount::ZERO };
+            let price = LotPrice { granted: nanos(granted), paid: Some(nanos(paid)), gained: nanos(gained),
+                handed_on: Amount::ZERO };
             let mut held = granted + gained;
             let mut carried = 0;
             for piece in pieces {

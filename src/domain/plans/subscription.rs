@@ -311,7 +311,8 @@ mod tests {
                         charged: net.charged.checked_sub(back.charged).unwrap(),
                     };
                 }
-                prop_assert!(net.charged == before.charged || net.charged >= entitled.charged, "never below the price of the days");
+                prop_assert!(net.charged == before.charged || net.charged >= entitled.charged, "never below the price of the \
+                    days");
                 prop_assert!(net.granted == before.granted || net.granted >= entitled.granted, "never below what is entitled to");
                 let worth = |lot: &(Amount, Amount, Amount, Amount)| {
                     Returnable { granted: lot.0, paid: lot.1, before: Amount::ZERO, unused: lot.0 }.worth(lot.2, 2)

@@ -127,7 +127,8 @@ mod tests {
     proptest! {
         /// Nobody gives what they need or gets more than they lack, and as much moves as can.
         #[test]
-        fn moves_exactly_what_is_spare_and_missing(seats in prop::collection::vec((0_i64..100, 0_i64..100, any::<bool>()), 0..9)) {
+        fn moves_exactly_what_is_spare_and_missing(seats in prop::collection::vec((0_i64..100, 0_i64..100, any::<bool>()),
+            0..9)) {
             let seats: Vec<Seat> = seats.into_iter().enumerate()
                 .map(|(number, (held, used, active))| Seat { active, ..seat(&format!("m{number}"), None, held, used) })
                 .collect();

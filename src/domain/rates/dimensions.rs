@@ -235,7 +235,9 @@ mod tests {
             let rates: Vec<_> = rates.into_iter().map(Dimensions).collect();
             let found = tie(&rates.iter().collect::<Vec<_>>());
             // Usage that has just what two rates have shows every tie there is.
-            let ambiguous = rates.iter().flat_map(|one| rates.iter().filter(|other| one.meet(other)).map(|other| one.union(other))).any(|usage| {
+            let ambiguous = rates.iter().flat_map(|one| {
+                rates.iter().filter(|other| one.meet(other)).map(|other| one.union(other))
+            }).any(|usage| {
                 let most = rates.iter().filter(|rate| rate.match_usage(&usage)).map(Dimensions::count).max();
                 rates.iter().filter(|rate| rate.match_usage(&usage) && Some(rate.count()) == most).count() > 1
             });

@@ -327,7 +327,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_price_grows_with_the_quantity(rate in any_rate(), quantity in 0_i128..80, more in 0_i128..40, used in 0_i128..60) {
-            let price = |quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
+            let price = |quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(),
+                Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
             prop_assert!(price(quantity) <= price(quantity + more));
         }
 
@@ -335,13 +336,15 @@ mod tests {
         fn a_linear_price_is_additive(credits in 0_i64..1_000, quantities in prop::collection::vec(0_i128..10_000, 1..6)) {
             // Per 1,000 of a unit with six decimals nothing is rounded.
             let rate = Rate { credits: credits.into(), ..linear("1", "1000") };
-            let price = |quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::ZERO, CREDIT).unwrap();
+            let price = |quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::ZERO,
+                CREDIT).unwrap();
             let sum: Amount = quantities.iter().map(|quantity| price(*quantity)).sum();
             prop_assert_eq!(sum, price(quantities.iter().sum()));
         }
 
         #[test]
-        fn a_period_does_not_care_how_it_is_divided_into_calls(rate in any_rate(), quantities in prop::collection::vec(1_i128..30, 1..6)) {
+        fn a_period_does_not_care_how_it_is_divided_into_calls(rate in any_rate(), quantities in prop::collection::vec(1_i128..30,
+            1..6)) {
             let rate = Rate { scope: Scope::Month, block: false, minimum: None, ..rate };
             prop_assume!(!rate.tiers.is_empty());
             let amount = |quantity: i128| Amount::from_nanos(quantity * 1_000_000_000).unwrap();
@@ -359,7 +362,8 @@ mod tests {
             if !new.is_worse_than(&old, true) {
                 for used in [0_i128, 1, 5, 17, 39, 60] {
                     for half in 0_i128..140 {
-                        let price = |rate: &Rate| rate.price(Amount::from_nanos(half * 500_000_000).unwrap(), Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
+                        let price = |rate: &Rate| rate.price(Amount::from_nanos(half * 500_000_000).unwrap(),
+                            Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
                         prop_assert!(price(&new) <= price(&old), "{half} halves after {used}");
                     }
                 }
@@ -367,10 +371,12 @@ mod tests {
         }
 
         #[test]
-        fn not_worse_with_a_count_of_its_own_means_it_too(new in any_rate(), old in any_rate(), used in 0_i128..60, used_by_new in 0_i128..60) {
+        fn not_worse_with_a_count_of_its_own_means_it_too(new in any_rate(), old in any_rate(), used in 0_i128..60,
+            used_by_new in 0_i128..60) {
             if !new.is_worse_than(&old, false) {
                 for quantity in 0_i128..70 {
-                    let price = |rate: &Rate, used: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
+                    let price = |rate: &Rate, used: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(),
+                        Amount::from_nanos(used * 1_000_000_000).unwrap(), CREDIT).unwrap();
                     prop_assert!(price(&new, used_by_new) <= price(&old, used), "{quantity} after {used} and {used_by_new}");
                 }
             }
@@ -381,7 +387,8 @@ mod tests {
             let plain = |rate: Rate| Rate { block: false, minimum: None, scope: Scope::Call, ..rate };
             let (new, old) = (plain(new), plain(old));
             if new.is_worse_than(&old, true) {
-                let price = |rate: &Rate, quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(), Amount::ZERO, CREDIT).unwrap();
+                let price = |rate: &Rate, quantity: i128| rate.price(Amount::from_nanos(quantity * 1_000_000_000).unwrap(),
+                    Amount::ZERO, CREDIT).unwrap();
                 // Far beyond the last bound the dearer slope outweighs whatever is cheaper below it.
                 prop_assert!((1..100).chain([100_000]).any(|quantity| price(&new, quantity) > price(&old, quantity)));
             }

@@ -162,7 +162,8 @@ mod tests {
         #[test]
         fn passing_through_keeps_the_margin(credits in 1_i64..1_000_000, cost in 1_i64..1_000_000, new_cost in 1_i64..1_000_000) {
             let of = |mantissa, scale| Decimal::new(mantissa, scale);
-            let rate = Rate { credits: of(credits, 3), per: of(1000, 0), block: false, minimum: None, tiers: vec![], scope: Scope::Call };
+            let rate = Rate { credits: of(credits, 3), per: of(1000, 0), block: false, minimum: None, tiers: vec![],
+                scope: Scope::Call };
             let old = Priced { rate, unit_cost: Some(of(cost, 8)) };
             let new = reprice(&old, of(new_cost, 8), Some(of(1, 2)), Policy::PassThrough).unwrap();
             // credits / cost is the same before and after, up to half a step of the last decimal.
@@ -175,7 +176,8 @@ mod tests {
         /// Prices do not fall below cost: the margin is what was asked for, up to a step of the last decimal.
         #[test]
         fn adjusting_reaches_the_target(margin in 0_i64..990, cost in 1_i64..1_000_000) {
-            let rate = Rate { credits: Decimal::ONE, per: Decimal::ONE, block: false, minimum: None, tiers: vec![], scope: Scope::Call };
+            let rate = Rate { credits: Decimal::ONE, per: Decimal::ONE, block: false, minimum: None, tiers: vec![],
+                scope: Scope::Call };
             let old = Priced { rate, unit_cost: None };
             let target = Decimal::new(margin, 3);
             let new = reprice(&old, Decimal::new(cost, 4), Some(Decimal::new(1, 2)), Policy::Adjust(target)).unwrap();

@@ -237,7 +237,8 @@ mod tests {
 
         /// The use and the shortfall make up the commitment; never more is due than is missing or beyond.
         #[test]
-        fn nothing_is_due_twice(committed in 0..1_000_i64, used in 0..1_000_i64, carried_in in -500..500_i64, prepaid in 0..2_000_i64) {
+        fn nothing_is_due_twice(committed in 0..1_000_i64, used in 0..1_000_i64, carried_in in -500..500_i64,
+            prepaid in 0..2_000_i64) {
             let found = difference(facts(committed, used, carried_in, prepaid), Treatment::Due, Treatment::Due).unwrap();
             let nanos = |amount: Amount| amount.nanos();
             prop_assert_eq!(

@@ -78,7 +78,8 @@ fn out_of_bound(
         wrong_state(
             format!("the correction takes more{what} than was given back to lot {lot} of posting {posting}"),
             numbers,
-            "Take at most what was given back. Debit what was charged too little: an entry of the kind debit may name the posting, too.",
+            "Take at most what was given back. Debit what was charged too little: an entry of the kind debit may name the \
+                posting, too.",
         )
     }
 }

@@ -45,7 +45,8 @@ pub fn not_within_a_period(account: &str, billing_period: BillingPeriod, period_
     wrong_state(
         format!("account \"{account}\" cannot change to this plan before its period ends"),
         format!("account={} billing_period={billing_period} period_end={}", plain(account), period_end.to_rfc3339()),
-        "A cheaper plan with another billing period, and one in another currency, takes effect when the period ends: leave at out.",
+        "A cheaper plan with another billing period, and one in another currency, \
+            takes effect when the period ends: leave at out.",
     )
 }
 

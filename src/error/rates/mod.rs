@@ -102,7 +102,8 @@ pub fn invalid_dimensions(broken: &DimensionsError) -> ErrorReport {
         DimensionsError::NotPlain(name) => format!("dimension {name:?} must be a text, a number or a boolean"),
         DimensionsError::Malformed(name) => {
             format!(
-                "dimension {name:?} and its value must be 1 to 255 characters, without control characters or white space at either end"
+                "dimension {name:?} and its value must be 1 to 255 characters, \
+                    without control characters or white space at either end"
             )
         }
         DimensionsError::TooMany => {
@@ -211,7 +212,8 @@ pub fn rewrites_history(card: &str, operation: &str, at: DateTime<Utc>, now: Dat
     wrong_state(
         format!("a rate of \"{operation}\" on card \"{card}\" cannot take effect in the past: {}", at.to_rfc3339()),
         format!("card={} operation={} effective_at={} now={}", plain(card), plain(operation), at.to_rfc3339(), now.to_rfc3339()),
-        "A rate that was in force stays as it was. Publish from now on. Only an operation without a rate since then can get one from earlier.",
+        "A rate that was in force stays as it was. Publish from now on. Only an operation without a rate since then can get one \
+            from earlier.",
     )
 }
 

@@ -46,7 +46,9 @@ macro_rules! nullable {
 }
 
 macro_rules! table {
-    ($(#[$doc:meta])* $table:ident $name:literal { $($column:ident $column_name:literal $kind:ident $(NOT $null:ident)?),+ $(,)? }) => {
+    ($(#[$doc:meta])* $table:ident $name:literal {
+        $($column:ident $column_name:literal $kind:ident $(NOT $null:ident)?),+ $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         #[allow(clippy::enum_variant_names, reason = "a column has the name of its table")]

@@ -23,7 +23,8 @@ static RECORD: Statement = Statement::new(
      SELECT $1, $2, r.oid, c.system_identifier FROM pg_catalog.pg_roles r, pg_catalog.pg_control_system() c WHERE r.rolname = $1
      ON CONFLICT (role, level) DO UPDATE SET role_oid = EXCLUDED.role_oid, system_identifier = EXCLUDED.system_identifier,
          granted_at = EXCLUDED.granted_at, granted_by = EXCLUDED.granted_by
-     WHERE (access_record.role_oid, access_record.system_identifier) IS DISTINCT FROM (EXCLUDED.role_oid, EXCLUDED.system_identifier)",
+     WHERE (access_record.role_oid, access_record.system_identifier) IS DISTINCT
+         FROM (EXCLUDED.role_oid, EXCLUDED.system_identifier)",
     &[TEXTOID, TEXTOID],
 );
 

@@ -13,12 +13,14 @@ use crate::store::Snapshot;
 use crate::store::statement::{Row, Statement};
 
 static SLOT: Statement = Statement::by_index(
-    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2 AND slot = $3",
+    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2
+        AND slot = $3",
     &[TEXTOID, INT8OID, INT2OID],
 );
 
 static SLOTS: Statement = Statement::by_index(
-    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2 ORDER BY slot",
+    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2
+        ORDER BY slot",
     &[TEXTOID, INT8OID],
 );
 

@@ -49,31 +49,47 @@ static LOCK_IF_FREE: Statement = Statement::by_index(
 
 static OF_SCOPE: Statement = Statement::by_index(
     "SELECT cap, amount, every, EXTRACT(epoch FROM rolling)::bigint, covers = 'pool', action = 'block', anchor FROM credit.cap
-     WHERE account = $1 AND unit = $2 AND ended_at IS NULL AND member IS NOT DISTINCT FROM $3 AND department IS NOT DISTINCT FROM $4
+     WHERE account = $1 AND unit = $2 AND ended_at IS NULL AND member IS NOT DISTINCT FROM $3 AND department IS NOT DISTINCT
+         FROM $4
          AND operation IS NOT DISTINCT FROM $5 ORDER BY cap",
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID],
 );
 
 static MOVING: Statement = Statement::by_index(
-    "SELECT c.unit, m.path, c.operation, c.amount, c.every, EXTRACT(epoch FROM c.rolling)::bigint, c.covers = 'pool', c.action = 'block', c.anchor
+    "SELECT c.unit, m.path, c.operation, c.amount, c.every, EXTRACT(epoch FROM c.rolling)::bigint, c.covers = 'pool',
+        c.action = 'block', c.anchor
      FROM credit.cap c, LATERAL (SELECT $3 || substr(c.department, length($2) + 1) AS path) AS m
      WHERE c.account = $1 AND c.ended_at IS NULL AND (c.department = $2 OR starts_with(c.department, $2 || '/'))
-         AND NOT EXISTS (SELECT FROM credit.cap o WHERE o.account = $1 AND o.ended_at IS NULL AND o.department = m.path AND o.unit = c.unit
+         AND NOT EXISTS (SELECT FROM credit.cap o WHERE o.account = $1 AND o.ended_at IS NULL AND o.department = m.path
+             AND o.unit = c.unit
              AND o.operation IS NOT DISTINCT FROM c.operation)
      ORDER BY c.unit, c.cap",
     &[TEXTOID, TEXTOID, TEXTOID],
 );
 
 static CREATE: Statement = Statement::new(
-    "INSERT INTO credit.cap (account, cap, unit, member, department, operation, amount, every, rolling, step, covers, action, anchor,
+    "INSERT INTO credit.cap (account, cap, unit, member, department, operation, amount, every, rolling, step, covers, action,
+        anchor,
          created_at, changed_at, recorded_by)
      SELECT $1, nextval('credit.cap_id'), $2, $3, $4, $5, $6, $7,
          justify_hours(make_interval(secs => $12)), justify_hours(make_interval(secs => $13)),
          CASE WHEN $8 = 1 THEN 'pool' ELSE 'everything' END, CASE WHEN $9 = 1 THEN 'block' ELSE 'warn' END,
-         COALESCE($10, date_trunc(COALESCE($7, 'day'), $11 AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone), $11, $11, session_user
+         COALESCE($10, date_trunc(COALESCE($7, 'day'), $11 AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone), $11, $11,
+             session_user
      FROM credit.account a WHERE a.account = $1 RETURNING cap, anchor",
     &[
-        TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID, TEXTOID, INT2OID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        NUMERICOID,
+        TEXTOID,
+        INT2OID,
+        INT2OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT8OID,
         INT8OID,
     ],
 );

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::amount::Amount;
 use crate::domain::charges::conversion::Got;
+use crate::store::ledger::lots;
 use crate::store::statement::Statement;
 use crate::values;
 
@@ -17,13 +18,14 @@ static WORTH: Statement = Statement::new(
 
 static WRITE: Statement = Statement::new(
     "WITH part AS MATERIALIZED (
-         SELECT v.part::integer AS part, v.lot, v.given, v.got, v.paid, nextval('credit.lot_id') AS opened
-         FROM unnest($3::bigint[], $4::numeric[], $5::numeric[], $6::numeric[]) WITH ORDINALITY AS v (lot, given, got, paid, part)
-         ORDER BY v.part
+         SELECT v.part::integer AS part, v.lot, v.given, v.got, v.paid, v.opened
+         FROM unnest($3::bigint[], $4::numeric[], $5::numeric[], $6::numeric[], $12::bigint[]) WITH ORDINALITY
+             AS v (lot, given, got, paid, opened, part)
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
-         SELECT l.account, p.opened, $8, l.member, l.category, l.source, l.priority, p.got, p.paid, l.currency, trim_scale(p.paid / p.got),
+         SELECT l.account, p.opened, $8, l.member, l.category, l.source, l.priority, p.got, p.paid, l.currency,
+             trim_scale(p.paid / p.got),
              l.applies_to, l.effective_at, l.expires_at, l.lot, COALESCE($10::jsonb, l.metadata), $11, session_user, true
          FROM part p JOIN credit.lot l ON l.account = $1 AND l.lot = p.lot
      ), slot AS (
@@ -51,6 +53,7 @@ static WRITE: Statement = Statement::new(
         NUMERICOID,
         TEXTOID,
         TIMESTAMPTZOID,
+        INT8ARRAYOID,
     ],
 );
 
@@ -101,10 +104,11 @@ pub struct Conversion<'a> {
 /// Opens the new lots with the terms of those that give, and writes the entries and the rate.
 pub fn write(conversion: &Conversion<'_>, parts: &[Part], now: DateTime<Utc>) {
     let Conversion { account, posting, from_unit, to_unit, rate, metadata } = conversion;
-    let lots: Vec<_> = parts.iter().map(|part| part.lot).collect();
+    let from: Vec<_> = parts.iter().map(|part| part.lot).collect();
     let given: Vec<_> = parts.iter().map(|part| values::numeric(part.given)).collect();
     let got: Vec<_> = parts.iter().map(|part| values::numeric(part.got.amount)).collect();
     let paid: Vec<_> = parts.iter().map(|part| part.got.paid.map(values::numeric)).collect();
-    let written = WRITE.run(&[account, posting, &lots, &given, &got, &paid, from_unit, to_unit, rate, metadata, &now]);
+    let opened = lots::next_ids(parts.len());
+    let written = WRITE.run(&[account, posting, &from, &given, &got, &paid, from_unit, to_unit, rate, metadata, &now, &opened]);
     assert_eq!(written.count(), 1, "conversion {posting}");
 }

@@ -37,7 +37,8 @@ static DUE: Statement = Statement::in_stretches(
 // Between the two there is a moment.
 static ANY_WITHOUT_ID: Statement = Statement::new(
     "SELECT EXISTS (SELECT FROM pg_locks s
-         WHERE s.locktype = 'relation' AND s.relation = 'credit.posting_id'::regclass AND s.mode = 'RowExclusiveLock' AND s.granted
+         WHERE s.locktype = 'relation' AND s.relation = 'credit.posting_id'::regclass AND s.mode = 'RowExclusiveLock'
+             AND s.granted
              AND s.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND s.pid <> pg_backend_pid()
              AND NOT EXISTS (SELECT FROM pg_locks x WHERE x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted
                  AND x.virtualtransaction = s.virtualtransaction))",
@@ -51,7 +52,8 @@ static OLDEST_RUNNING: Statement = Statement::new("SELECT pg_snapshot_xmin(pg_cu
 macro_rules! with_value {
     ($lines:literal) => {
         concat!(
-            "SELECT c.account, c.month, c.day, c.unit, c.member, c.department, c.operation, c.currency, c.requests, c.posting, c.credits,
+            "SELECT c.account, c.month, c.day, c.unit, c.member, c.department, c.operation, c.currency, c.requests, c.posting,
+                c.credits,
                  c.pooled, c.overage, c.quantity, c.funded, c.lapsed, CASE WHEN c.credits <> 0 AND c.paid > 0 THEN
                      (div(c.paid * LEAST(GREATEST(place.ends, 0), c.granted) * 1000000000, c.granted)
                          - div(c.paid * LEAST(GREATEST(place.ends - c.gone, 0), c.granted) * 1000000000, c.granted)) * 0.000000001
@@ -75,13 +77,16 @@ static ROLL: Statement = Statement::in_stretches(
              WINDOW so_far AS (PARTITION BY line.account, line.lot ORDER BY line.posting, line.line ROWS UNBOUNDED PRECEDING)
          ), lot AS (
              INSERT INTO credit.rollup_lot AS l (account, lot, gone, gained)
-             SELECT account, lot, sum(gone), sum(gained) FROM line WHERE paid > 0 AND (gone <> 0 OR gained <> 0) GROUP BY account, lot
+             SELECT account, lot, sum(gone), sum(gained) FROM line WHERE paid > 0 AND (gone <> 0 OR gained <> 0) GROUP BY account,
+                 lot
              ON CONFLICT (account, lot) DO UPDATE SET gone = l.gone + EXCLUDED.gone, gained = l.gained + EXCLUDED.gained
          )
-         INSERT INTO credit.rollup AS r (account, month, day, unit, member, department, operation, currency, requests, first_posting,
+         INSERT INTO credit.rollup AS r (account, month, day, unit, member, department, operation, currency, requests,
+             first_posting,
              last_posting, credits, pooled, overage, quantity, value, funded, lapsed)
          SELECT account, month, day, unit, member, department, operation, currency, sum(requests), min(posting), max(posting),
-             trim_scale(sum(credits)), trim_scale(sum(pooled)), trim_scale(sum(overage)), trim_scale(sum(quantity)), trim_scale(sum(value)),
+             trim_scale(sum(credits)), trim_scale(sum(pooled)), trim_scale(sum(overage)), trim_scale(sum(quantity)),
+                 trim_scale(sum(value)),
              trim_scale(sum(funded)), trim_scale(sum(lapsed))
          FROM (",
         with_value!("SELECT * FROM line"),
@@ -89,7 +94,8 @@ static ROLL: Statement = Statement::in_stretches(
          ON CONFLICT (account, month, day, unit, member, department, operation, currency) DO UPDATE SET
              requests = r.requests + EXCLUDED.requests, first_posting = LEAST(r.first_posting, EXCLUDED.first_posting),
              last_posting = GREATEST(r.last_posting, EXCLUDED.last_posting), credits = r.credits + EXCLUDED.credits,
-             pooled = r.pooled + EXCLUDED.pooled, overage = r.overage + EXCLUDED.overage, quantity = r.quantity + EXCLUDED.quantity,
+             pooled = r.pooled + EXCLUDED.pooled, overage = r.overage + EXCLUDED.overage,
+                 quantity = r.quantity + EXCLUDED.quantity,
              value = r.value + EXCLUDED.value, funded = r.funded + EXCLUDED.funded, lapsed = r.lapsed + EXCLUDED.lapsed"
     ),
     &[INT8OID, INT8OID],

@@ -94,11 +94,13 @@ static USABLE: Statement = Statement::by_index(
 // The time as in [`SURVEY`]: a batch decides refusals by what this shows.
 static USABLE_BY_OWNERS: Statement = Statement::by_index(
     concat!(
-        "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at, l.slots
+        "SELECT v.owned::integer, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category = 'paid', l.effective_at,
+            l.slots
          FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS v (account, unit, owner, owned), LATERAL (
              SELECT l.*, (SELECT array_agg(s.remaining::numeric ORDER BY s.slot) FROM credit.slot s
                  WHERE s.account = l.account AND s.lot = l.lot) AS slots
-             FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at FROM credit.lot l
+             FROM (SELECT l.account, l.lot, l.member, l.priority, l.applies_to, l.expires_at, l.category, l.effective_at
+                 FROM credit.lot l
                  WHERE l.account = v.account AND l.unit = v.unit AND COALESCE(l.member, '') = v.owner AND NOT l.closed
                      AND l.effective_at <= (SELECT credit.now()) AND COALESCE(l.expires_at, 'infinity') > (SELECT credit.now())
                  ORDER BY ",
@@ -112,7 +114,8 @@ static USABLE_BY_OWNERS: Statement = Statement::by_index(
 static OPEN_LOTS: Statement = Statement::new(
     concat!(
         "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed
-             AND ($3 IS NULL OR l.member = ANY ($3) AND COALESCE(l.expires_at, 'infinity') > credit.now()) ORDER BY l.member IS NULL, ",
+             AND ($3 IS NULL OR l.member = ANY ($3) AND COALESCE(l.expires_at, 'infinity') > credit.now())
+                 ORDER BY l.member IS NULL, ",
         drawdown_order!()
     ),
     &[TEXTOID, TEXTOID, TEXTARRAYOID],

@@ -11,7 +11,8 @@ use crate::store::statement::{Snapshot, Statement};
 
 // Nothing to count on the calendar; there and back would move the first of an hour that comes twice to the second.
 static ADD: Statement = Statement::new(
-    "SELECT CASE WHEN $3 = 0 AND $4 = 0 THEN $1 ELSE (($1 AT TIME ZONE $2) + make_interval(months => $3, days => $4)) AT TIME ZONE $2 END
+    "SELECT CASE WHEN $3 = 0 AND $4 = 0 THEN $1 ELSE (($1 AT TIME ZONE $2) + make_interval(months => $3,
+        days => $4)) AT TIME ZONE $2 END
          + $5 * interval '1 microsecond'",
     &[TIMESTAMPTZOID, TEXTOID, INT4OID, INT4OID, INT8OID],
 );

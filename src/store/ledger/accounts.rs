@@ -119,7 +119,8 @@ macro_rules! context {
         concat!(
             "SELECT a.pooling, a.require_members, ",
             $unit,
-            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps, a.has_pooling_rules,
+            ", u.decimals, u.currency, m.active, m.department, a.tableoid, a.refresh_at, a.late_usage, a.has_caps,
+                a.has_pooling_rules,
                  a.closed_until, a.self_seating, m.seated_at IS NOT NULL
              FROM credit.account a
              LEFT JOIN credit.unit u ON u.unit = ",
@@ -135,7 +136,8 @@ static CONTEXT: Statement = Statement::by_index(context!("a.unit"), &[TEXTOID, T
 static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOID, TEXTOID, TEXTOID]);
 
 static CREATE: Statement = Statement::new(
-    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage, late_grace,
+    "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage,
+        late_grace,
          transfers, self_seating)
      VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8, COALESCE($9, 'current'),
          COALESCE($10, interval '0'), COALESCE($11, 'free'), COALESCE($12, false))
@@ -185,7 +187,8 @@ static HAS_SEATS: Statement =
     Statement::by_index("SELECT EXISTS (SELECT FROM credit.schedule s WHERE s.account = $1 AND s.per_member)", &[TEXTOID]);
 
 static LOCK_FOR_SEAT: Statement = Statement::by_index(
-    "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.per_member)
+    "SELECT FROM credit.account a WHERE account = $1 AND EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account
+        AND s.per_member)
      FOR NO KEY UPDATE",
     &[TEXTOID],
 );
@@ -252,13 +255,15 @@ static UNSEATED: Statement =
 
 // A member who comes back sits down anew.
 static SEATS_TAKEN: Statement = Statement::by_index(
-    "SELECT ROW(count(*), sum(EXTRACT(epoch FROM seated_at)))::text FROM credit.member WHERE account = $1 AND seated_at IS NOT NULL",
+    "SELECT ROW(count(*), sum(EXTRACT(epoch FROM seated_at)))::text FROM credit.member WHERE account = $1
+        AND seated_at IS NOT NULL",
     &[TEXTOID],
 );
 
 static SAVE_MEMBER: Statement = Statement::new(
     "INSERT INTO credit.member AS m (account, member, department, active, metadata, created_at, kind, seated_at)
-     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'), CASE WHEN COALESCE($4, true) THEN $6 END)
+     VALUES ($1, $2, NULLIF($3, ''), COALESCE($4, true), $5::jsonb, $6, COALESCE($7, 'user'), CASE
+         WHEN COALESCE($4, true) THEN $6 END)
      ON CONFLICT (account, member) DO UPDATE SET department = NULLIF(COALESCE($3, m.department), ''), kind = COALESCE($7, m.kind),
          seated_at = CASE WHEN COALESCE($4, m.active) AND (m.seated_at IS NULL OR NOT m.active) THEN $6 ELSE m.seated_at END,
          active = COALESCE($4, m.active), metadata = COALESCE($5::jsonb, m.metadata)",

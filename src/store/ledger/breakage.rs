@@ -10,6 +10,7 @@ use crate::domain::amount::Amount;
 use crate::domain::debits::late::TooLate;
 use crate::domain::ledger::drawdown::Source;
 use crate::store::debits::eligible::{Eligibility, source_of_row};
+use crate::store::ledger::entries;
 use crate::store::statement::{Rows, Statement};
 
 // The line is the lot owner's and dated at the expiry, whenever it is swept. A lot may lose something more than once: to a limit
@@ -18,14 +19,14 @@ static EXPIRE: Statement = Statement::by_index(
     "WITH line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
              recorded_by, posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'expiry', - $3::numeric, l.lot, l.member, m.department, $4, $5, session_user,
+         SELECT l.account, $6, 1, 'expiry', - $3::numeric, l.lot, l.member, m.department, $4, $5, session_user,
              true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
          RETURNING account, lot, posting
      )
      INSERT INTO credit.breakage (account, lot, posting, expires_at, expired) SELECT account, lot, posting, $4, $3 FROM line",
-    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID],
 );
 
 /// Lots `l` of an account `a` that would have paid at $6.
@@ -33,7 +34,8 @@ static EXPIRE: Statement = Statement::by_index(
 macro_rules! would_have_paid {
     () => {
         "l.account = $1 AND l.unit = $2 AND (COALESCE(l.member, '') = $3 OR ($5 AND COALESCE(l.member, '') = ''))
-         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6 AND COALESCE(l.expires_at, 'infinity') > $6"
+         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to)) AND l.effective_at <= $6
+             AND COALESCE(l.expires_at, 'infinity') > $6"
     };
 }
 
@@ -55,7 +57,8 @@ static LAPSED: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
              b.expired - b.taken_back, b.posting
-         FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a ON a.account = b.account
+         FROM credit.breakage b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot JOIN credit.account a
+             ON a.account = b.account
          WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7 AND b.expired > b.taken_back AND ",
         would_have_paid!(),
         " AND ",
@@ -118,7 +121,8 @@ static TOO_LATE: Statement = Statement::by_index(
     concat!(
         "SELECT l.lot, loss.expires_at, ",
         grace_ends!("loss.expires_at"),
-        " FROM (SELECT b.lot, b.expires_at FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6 AND b.expires_at <= $7
+        " FROM (SELECT b.lot, b.expires_at FROM credit.breakage b WHERE b.account = $1 AND b.expires_at > $6
+            AND b.expires_at <= $7
              UNION ALL
              SELECT o.lot, o.expires_at FROM credit.lot o WHERE o.account = $1 AND o.unit = $2 AND NOT o.closed
                  AND COALESCE(o.expires_at, 'infinity') <= $7
@@ -148,7 +152,8 @@ static TAKE_BACK: Statement = Statement::by_index(
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, corrects,
          recorded_by, posted)
-     SELECT t.account, $2, $3 + 2 * (t.part::integer - 1), 'expiry_reversal', t.amount, t.lot, l.member, m.department, t.expires_at, $6,
+     SELECT t.account, $2, $3 + 2 * (t.part::integer - 1), 'expiry_reversal', t.amount, t.lot, l.member, m.department,
+         t.expires_at, $6,
          t.posting, session_user, true
      FROM taken t JOIN credit.lot l ON l.account = t.account AND l.lot = t.lot
      LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member",
@@ -157,7 +162,7 @@ static TAKE_BACK: Statement = Statement::by_index(
 
 /// Writes what a lot that has expired still held out of the books.
 pub fn expire(account: &str, lot: i64, amount: Amount, expires_at: DateTime<Utc>, now: DateTime<Utc>) {
-    let written = EXPIRE.run(&[&account, &lot, &amount, &expires_at, &now]);
+    let written = EXPIRE.run(&[&account, &lot, &amount, &expires_at, &now, &entries::next_posting()]);
     assert_eq!(written.count(), 1, "the expiry of lot {lot}");
 }
 

@@ -11,7 +11,8 @@ use crate::domain::rates::dimensions::Dimensions;
 use crate::store::statement::{Row, Statement};
 
 static LINES: Statement = Statement::by_index(
-    "SELECT e.line, e.lot, - e.amount, COALESCE(e.quantity, 0), COALESCE(c.given_back, 0), COALESCE(c.quantity, 0), e.member, e.department,
+    "SELECT e.line, e.lot, - e.amount, COALESCE(e.quantity, 0), COALESCE(c.given_back, 0), COALESCE(c.quantity, 0), e.member,
+        e.department,
          e.operation, e.dimensions::text, e.rate, e.recorded_at, e.occurred_at
      FROM credit.entry e LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line
      WHERE e.account = $1 AND e.posting = $2 AND e.kind = 'debit' ORDER BY e.line",
@@ -58,7 +59,8 @@ static EXPIRED_IN_BOOKS: Statement = Statement::by_index(
     "SELECT l.expires_at FROM credit.lot l WHERE l.account = $1 AND l.lot = $2 AND l.expires_at IS NOT NULL AND (
          EXISTS (SELECT FROM credit.schedule_period p JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
              WHERE p.account = l.account AND p.lot = l.lot AND p.settled AND s.rollover IS NOT NULL)
-         OR EXISTS (SELECT FROM credit.breakage b WHERE b.account = l.account AND b.expires_at = l.expires_at AND b.lot = l.lot))",
+         OR EXISTS (SELECT FROM credit.breakage b WHERE b.account = l.account AND b.expires_at = l.expires_at
+             AND b.lot = l.lot))",
     &[TEXTOID, INT8OID],
 );
 

@@ -8,7 +8,7 @@ use pgrx::pg_sys::{
 
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact;
-use crate::store::ledger::sequences;
+use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::statement::Statement;
 use crate::values;
 
@@ -20,37 +20,57 @@ static TAKE: Statement = Statement::by_index(
      ), line AS (
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
          recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
-     SELECT $1, COALESCE($5, nextval('credit.posting_id')), 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true,
+     SELECT $1, $5, 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true,
          $12, $13, $14::jsonb
      FROM taken
      RETURNING posting
      )
      SELECT line.posting FROM taken LEFT JOIN line ON true",
     &[
-        TEXTOID, INT8OID, INT2OID, NUMERICOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
-        NUMERICOID, INT8OID, TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT2OID,
+        NUMERICOID,
+        INT8OID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        NUMERICOID,
+        INT8OID,
+        TEXTOID,
     ],
 );
 
 // A line that ends a lot's life belongs to the lot's owner.
-// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it.
+// Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it. A lot
+// that got
+// credits without a price along has a cost basis of its own: as many of its credits were bought as its price bought there.
 static VOID: Statement = Statement::by_index(
     "WITH RECURSIVE descent AS (
-         SELECT l.lot, l.parent, l.unit, 0 AS steps FROM credit.lot l WHERE l.account = $1 AND l.lot = $2
+         SELECT l.lot, l.parent, l.unit, l.granted, l.paid, l.cost_basis, 0 AS steps FROM credit.lot l WHERE l.account = $1
+             AND l.lot = $2
          UNION ALL
-         SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d JOIN credit.lot p ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
+         SELECT p.lot, p.parent, p.unit, p.granted, p.paid, p.cost_basis, d.steps + 1 FROM descent d JOIN credit.lot p
+             ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
      ), line AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
              recorded_by, metadata, posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
+         SELECT l.account, $8, 1, 'void', - $3::numeric, l.lot, l.member, m.department, $4, $4, session_user,
              $5::jsonb, true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
          RETURNING posting
      )
      INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid)
-     SELECT $1, line.posting, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), $3, $6, $7 FROM line",
-    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID],
+     SELECT $1, line.posting, $2, origin.lot, $3, CASE WHEN own.cost_basis = origin.cost_basis THEN $6
+         ELSE LEAST($6, trim_scale(round($7 * origin.granted / NULLIF(origin.paid, 0),
+             (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END, $7
+     FROM line, (SELECT d.cost_basis FROM descent d WHERE d.steps = 0) AS own,
+         (SELECT d.lot, d.unit, d.granted, d.paid, d.cost_basis FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin",
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, INT8OID],
 );
 
 static MARK_POSTED: Statement = Statement::by_index(
@@ -68,7 +88,8 @@ static DEBIT_BATCH: Statement = Statement::new(
          $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb
      FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
          $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[])
-         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate, dimensions)",
+         AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate,
+             dimensions)",
     &[
         TEXTARRAYOID,
         INT8ARRAYOID,
@@ -86,10 +107,6 @@ static DEBIT_BATCH: Statement = Statement::new(
         TEXTARRAYOID,
     ],
 );
-
-static NEXT_POSTINGS: Statement = Statement::new("SELECT nextval('credit.posting_id') FROM generate_series(1, $1)", &[INT4OID]);
-
-static NEXT_POSTING: Statement = Statement::new("SELECT nextval('credit.posting_id')", &[]);
 
 /// The values that every line of a debit has besides its lot and amount.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +135,7 @@ pub struct Usage<'a> {
 /// Takes the amount from a slot whose lock is held; the posting, or `None` when the slot holds less.
 pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: Option<i64>, now: DateTime<Utc>) -> Option<i64> {
     let occurred_at = line.occurred_at.unwrap_or(now);
+    let posting = posting.unwrap_or_else(next_posting);
     let rows = TAKE.run(&[
         &line.account,
         &lot,
@@ -188,10 +206,7 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
 
 /// A number of posting ids that nobody else has, in ascending order.
 pub fn next_postings(count: usize) -> Vec<i64> {
-    sequences::check_once();
-    let postings: Vec<i64> = NEXT_POSTINGS.run(&[&(count as i32)]).iter().map(|row| row.get(1)).collect();
-    postings.iter().for_each(|posting| sequences::check_next(*posting));
-    postings
+    (0..count).map(|_| next_posting()).collect()
 }
 
 /// The amount that a void takes out of a lot.
@@ -207,7 +222,7 @@ pub struct Voided {
 
 /// Writes the line that voids what is left of a lot.
 pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
-    let written = VOID.run(&[&account, &lot, &voided.amount, &now, &metadata, &voided.granted, &voided.paid]);
+    let written = VOID.run(&[&account, &lot, &voided.amount, &now, &metadata, &voided.granted, &voided.paid, &next_posting()]);
     assert_eq!(written.count(), 1, "the void entry of lot {lot}");
 }
 
@@ -223,8 +238,5 @@ pub fn posting_exists(account: &str, posting: i64) -> bool {
 
 /// A posting id nobody else has.
 pub fn next_posting() -> i64 {
-    sequences::check_once();
-    let posting = NEXT_POSTING.run(&[]).first().expect("one row").get(1);
-    sequences::check_next(posting);
-    posting
+    sequences::next(Sequence::Postings)
 }

@@ -6,7 +6,8 @@ use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::lot_price::LotPrice;
-use crate::store::ledger::sequences;
+use crate::store::ledger::entries;
+use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::statement::{Rows, Statement};
 
 static LOCK: Statement = Statement::by_index(
@@ -38,7 +39,8 @@ static REOPEN: Statement =
 // two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any
 // will do, and sorting them would be most of the work.
 static DUE: Statement = Statement::by_index(
-    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1
+        AND NOT EXISTS (SELECT FROM credit.schedule_period p
          WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
      ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
     &[TIMESTAMPTZOID, INT4OID],
@@ -53,14 +55,13 @@ static DUE_OF_ACCOUNT: Statement = Statement::by_index(
 
 static EMPTY: Statement = Statement::new(
     "SELECT l.account, l.lot FROM credit.lot l
-     WHERE NOT l.closed AND NOT EXISTS (SELECT FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot AND s.remaining > 0)
+     WHERE NOT l.closed AND NOT EXISTS (SELECT FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot
+         AND s.remaining > 0)
      ORDER BY l.account, l.lot LIMIT $1",
     &[INT4OID],
 );
 
 static COST_BASIS: Statement = Statement::new("SELECT trim_scale($1 / $2)", &[NUMERICOID, NUMERICOID]);
-
-static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.lot_id')", &[]);
 
 static GRANT: Statement = Statement::new(
     "WITH lot AS (
@@ -73,7 +74,7 @@ static GRANT: Statement = Statement::new(
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
-     VALUES ($1, nextval('credit.posting_id'), 1, 'grant', $8, $2, $4,
+     VALUES ($1, $17, 1, 'grant', $8, $2, $4,
          (SELECT department FROM credit.member WHERE account = $1 AND member = $4), $15, $15, session_user, $14::jsonb, true)",
     &[
         TEXTOID,
@@ -92,6 +93,7 @@ static GRANT: Statement = Statement::new(
         TEXTOID,
         TIMESTAMPTZOID,
         INT4OID,
+        INT8OID,
     ],
 );
 
@@ -103,13 +105,13 @@ static APPLY_INSERTED: Statement = Statement::new(
      ), entry AS (
          INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
              recorded_by, metadata, posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'grant', l.granted, l.lot, l.member, m.department, l.recorded_at,
+         SELECT l.account, $3, 1, 'grant', l.granted, l.lot, l.member, m.department, l.recorded_at,
              l.recorded_at, l.recorded_by, l.metadata, true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
      )
      UPDATE credit.lot SET posted = true WHERE account = $1 AND lot = $2 AND NOT posted",
-    &[TEXTOID, INT8OID],
+    &[TEXTOID, INT8OID, INT8OID],
 );
 
 // $8 is the part of the price that goes along. The basis is inherited exactly, unless credits without a price are among what is
@@ -119,19 +121,20 @@ static MOVE: Statement = Statement::new(
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
              applies_to, effective_at, expires_at, parent, metadata, recorded_at, recorded_by, posted)
          SELECT account, $3, unit, member, category, source, priority, $4, CASE WHEN $8 = paid THEN paid ELSE $8 END, currency,
-             CASE WHEN $9 THEN trim_scale($8 / $4) ELSE cost_basis END, applies_to, effective_at, $5, lot, COALESCE($6::jsonb, metadata), $7, session_user, true
+             CASE WHEN $9 THEN trim_scale($8 / $4) ELSE cost_basis END, applies_to, effective_at, $5, lot,
+                 COALESCE($6::jsonb, metadata), $7, session_user, true
          FROM credit.lot WHERE account = $1 AND lot = $2
          RETURNING member, granted
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
-     ), posting AS MATERIALIZED (SELECT nextval('credit.posting_id') AS posting)
+     )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
-     SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, moved.member,
+     SELECT $1, $10, v.line, v.kind, v.amount, v.lot, moved.member,
          (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = moved.member),
          $7, $7, session_user, $6::jsonb, true
-     FROM moved, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
-    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID],
+     FROM moved, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
+    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID, INT8OID],
 );
 
 // To the pool, with the same life.
@@ -145,13 +148,14 @@ static RETURN: Statement = Statement::new(
          FROM left_behind
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
-     ), posting AS MATERIALIZED (SELECT nextval('credit.posting_id') AS posting)
+     )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, posted)
-     SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, l.member,
+     SELECT $1, $8, v.line, v.kind, v.amount, v.lot, l.member,
          (SELECT department FROM credit.member m WHERE m.account = $1 AND m.member = l.member), $5, $5, session_user, true
-     FROM left_behind l, posting, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount, lot)",
-    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID],
+     FROM left_behind l, (VALUES (1, 'move_out', - $4::numeric, $2::bigint), (2, 'move_in', $4, $3)) AS v (line, kind, amount,
+         lot)",
+    &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID, INT8OID],
 );
 
 /// A lot whose row is locked.
@@ -238,10 +242,12 @@ pub fn cost_basis(paid: Amount, granted: Amount) -> AnyNumeric {
 
 /// A lot id nobody else has.
 pub fn next_id() -> i64 {
-    sequences::check_once();
-    let lot = NEXT_ID.run(&[]).first().expect("one row").get(1);
-    sequences::check_next_lot(lot);
-    lot
+    sequences::next(Sequence::Lots)
+}
+
+/// A number of lot ids that nobody else has, in ascending order.
+pub fn next_ids(count: usize) -> Vec<i64> {
+    (0..count).map(|_| next_id()).collect()
 }
 
 /// A lot to be written.
@@ -283,13 +289,14 @@ pub fn grant(new: &NewLot<'_>, now: DateTime<Utc>) {
         &new.metadata,
         &now,
         &new.paid_decimals,
+        &entries::next_posting(),
     ]);
     assert_eq!(written.count(), 1, "the grant entry of lot {}", new.lot);
 }
 
 /// Gives a directly inserted lot its first slot and its grant entry.
 pub fn apply_inserted(account: &str, lot: i64) {
-    assert_eq!(APPLY_INSERTED.run(&[&account, &lot]).count(), 1, "lot {lot} to post");
+    assert_eq!(APPLY_INSERTED.run(&[&account, &lot, &entries::next_posting()]).count(), 1, "lot {lot} to post");
 }
 
 /// Credits that a lot hands on to a new one.
@@ -316,13 +323,14 @@ impl HandedOn {
 /// Writes the lot that takes over a part of another with another expiry, and the two entries of the move.
 pub fn write_move(account: &str, moved: HandedOn, expires_at: Option<DateTime<Utc>>, metadata: Option<&str>, now: DateTime<Utc>) {
     let HandedOn { from, to, amount, paid, is_diluted } = moved;
-    let written = MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now, &paid, &is_diluted]);
+    let written =
+        MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now, &paid, &is_diluted, &entries::next_posting()]);
     assert_eq!(written.count(), 2, "the two entries of a move from lot {from}");
 }
 
 /// Writes the pooled lot that takes over a part of a member's lot, and the two entries of the move.
 pub fn write_return(account: &str, returned: HandedOn, now: DateTime<Utc>) {
     let HandedOn { from, to, amount, paid, is_diluted } = returned;
-    let written = RETURN.run(&[&account, &from, &to, &amount, &now, &paid, &is_diluted]);
+    let written = RETURN.run(&[&account, &from, &to, &amount, &now, &paid, &is_diluted, &entries::next_posting()]);
     assert_eq!(written.count(), 2, "the two entries of a return of lot {from}");
 }

@@ -3,11 +3,12 @@
 
 use std::cell::Cell;
 
+use pgrx::pg_sys::INT8OID;
 use pgrx::prelude::*;
 
 use crate::error;
-use crate::server::heap::relations;
-use crate::store::statement::Statement;
+use crate::server::heap::{self, relations};
+use crate::store::statement::{Snapshot, Statement};
 
 /// The greatest id of each sequence, or several, where a condition about the column `account` holds. Of tables without accounts
 /// all.
@@ -53,12 +54,22 @@ pub(in crate::store) use taken;
 static NEWEST: Statement = Statement::in_stretches(
     "SELECT b.name, b.id, COALESCE(pg_sequence_last_value(b.name::regclass), 0)
      FROM (SELECT 'credit.posting_id' AS name, max(posting) AS id FROM credit.entry
-             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid)
+             WHERE ctid >= (SELECT format('(%s,0)',
+                 GREATEST(pg_relation_size('credit.entry') / current_setting('block_size')::bigint - 8, 0))::tid)
          UNION ALL
          SELECT 'credit.lot_id', max(lot) FROM credit.lot
-             WHERE ctid >= (SELECT format('(%s,0)', GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
-     WHERE b.id > COALESCE(pg_sequence_last_value(b.name::regclass), 0)",
+             WHERE ctid >= (SELECT format('(%s,0)',
+                 GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
+     WHERE b.id IS NOT NULL",
     &[],
+);
+
+// An id that is not below. There is no index by the id alone, so these read all of the table where there is none.
+static POSTING_FROM: Statement = Statement::new("SELECT posting FROM credit.entry WHERE posting >= $1 LIMIT 1", &[INT8OID]);
+
+static LOT_FROM: Statement = Statement::new(
+    "SELECT lot FROM credit.lot WHERE lot >= $1 UNION ALL SELECT lot FROM credit.purchase_lot WHERE lot >= $1 LIMIT 1",
+    &[INT8OID],
 );
 
 // It goes far enough ahead that ids which are just being taken stay behind it.
@@ -74,54 +85,113 @@ static REPAIR: Statement = Statement::new(
     &[],
 );
 
+/// The sequences whose ids are looked at when they are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// `credit.posting_id`.
+    Postings,
+    /// `credit.lot_id`.
+    Lots,
+}
+
+impl Sequence {
+    fn name(self) -> &'static str {
+        match self {
+            Sequence::Postings => "credit.posting_id",
+            Sequence::Lots => "credit.lot_id",
+        }
+    }
+
+    fn id(self) -> pg_sys::Oid {
+        let relations = relations::relations();
+        match self {
+            Sequence::Postings => relations.posting_id,
+            Sequence::Lots => relations.lot_id,
+        }
+    }
+}
+
+/// The facts about the sequences that this backend knows.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The sequence of postings whose books it has looked at.
+    postings: pg_sys::Oid,
+    /// The last id that it took of each sequence since.
+    last: [i64; 2],
+}
+
 thread_local! {
-    /// The sequence of postings whose books this backend has looked at, and the last id that it took.
-    static KNOWN: Cell<(pg_sys::Oid, i64)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
-    /// The last id of a lot that it took since.
-    static LAST_LOT: Cell<i64> = const { Cell::new(0) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known { postings: pg_sys::InvalidOid, last: [0, 0] }) };
+}
+
+/// The next id of a sequence, which nobody else has. The transaction has an id of its own before: who waits for all transactions
+/// that began
+/// before some id of a posting was taken waits for this one too. Raises 55000 where the sequence is behind the books.
+pub fn next(sequence: Sequence) -> i64 {
+    check_once();
+    // SAFETY: in a transaction. On a standby the sequence refuses, and says so.
+    unsafe {
+        if !pg_sys::RecoveryInProgress() {
+            pg_sys::GetCurrentTransactionId();
+        }
+    }
+    let id = heap::next_value(sequence.id());
+    check_next(sequence, id);
+    id
 }
 
 /// Before this backend takes its first id: whether the newest rows have higher ones. Raises 55000. Not under SERIALIZABLE, where
 /// a look at rows of others could fail the transaction for nothing.
 pub fn check_once() {
-    let sequence = relations::relations().posting_id;
-    // SAFETY: this is the server's own variable, and this backend has one thread.
-    let is_serializable = unsafe { pg_sys::XactIsoLevel } == pg_sys::XACT_SERIALIZABLE as i32;
-    if KNOWN.get().0 == sequence {
+    let postings = relations::relations().posting_id;
+    if KNOWN.get().postings == postings {
         return;
     }
-    KNOWN.set((pg_sys::InvalidOid, 0));
-    if is_serializable {
+    KNOWN.set(Known { postings: pg_sys::InvalidOid, last: [0, 0] });
+    // SAFETY: a variable of this backend, which has one thread.
+    if unsafe { pg_sys::XactIsoLevel } == pg_sys::XACT_SERIALIZABLE as i32 {
         return;
     }
-    if let Some(row) = NEWEST.read(&[]).first() {
-        raise(&row.get::<String>(1), row.get(3), row.get(2));
+    for row in NEWEST.read(&[]).iter() {
+        let (taken, last): (i64, i64) = (row.get(2), row.get(3));
+        if taken > last {
+            raise(&row.get::<String>(1), last, taken);
+        }
     }
-    KNOWN.set((sequence, 0));
-    LAST_LOT.set(0);
+    KNOWN.set(Known { postings, last: [0, 0] });
 }
 
-/// The id of a lot that was just taken: each is higher than the one before, or the sequence was set back. Raises 55000.
-pub fn check_next_lot(lot: i64) {
-    if KNOWN.get().0 == pg_sys::InvalidOid {
+/// An id that was just taken and is not written yet: it is higher than the one before, or the sequence was set back. Raises 55000
+/// where the
+/// books have such an id or a higher one. Where they have none, a sequence that had been set too far ahead was put right.
+pub fn check_next(sequence: Sequence, id: i64) {
+    let mut known = KNOWN.get();
+    if known.postings == pg_sys::InvalidOid {
         return;
     }
-    if lot <= LAST_LOT.get() {
-        raise("credit.lot_id", lot, LAST_LOT.get());
+    let last = &mut known.last[sequence as usize];
+    if id <= *last {
+        look_again(sequence, id);
     }
-    LAST_LOT.set(lot);
+    *last = id;
+    KNOWN.set(known);
 }
 
-/// A posting id that was just taken: each is higher than the one before, or the sequence was set back. Raises 55000.
-pub fn check_next(posting: i64) {
-    let (sequence, last) = KNOWN.get();
-    if sequence == pg_sys::InvalidOid {
-        return;
+/// Raises 55000 where the books have the id or a higher one: the newest rows first, then all.
+#[cold]
+fn look_again(sequence: Sequence, id: i64) {
+    for row in NEWEST.execute(Snapshot::Latest, &[]).iter() {
+        if row.get::<String>(1) == sequence.name() && row.get::<i64>(2) >= id {
+            raise(sequence.name(), id, row.get(2));
+        }
     }
-    if posting <= last {
-        raise("credit.posting_id", posting, last);
+    let all = match sequence {
+        Sequence::Postings => &POSTING_FROM,
+        Sequence::Lots => &LOT_FROM,
+    };
+    if let Some(row) = all.execute(Snapshot::Latest, &[&id]).first() {
+        raise(sequence.name(), id, row.get(1));
     }
-    KNOWN.set((sequence, posting));
 }
 
 fn raise(sequence: &str, last: i64, taken: i64) {

@@ -26,7 +26,8 @@ static USAGE: Statement = Statement::new(
     "SELECT e.member, e.operation, LEAST(- sum(e.amount + COALESCE(c.given_back, 0)), 999999999999999.999999999)
      FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
      LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line
-     WHERE e.account = $1 AND l.unit = $2 AND e.kind = 'debit' AND e.occurred_at > $3 AND e.recorded_at > $3 AND e.occurred_at <= $4
+     WHERE e.account = $1 AND l.unit = $2 AND e.kind = 'debit' AND e.occurred_at > $3 AND e.recorded_at > $3
+         AND e.occurred_at <= $4
      GROUP BY e.member, e.operation ORDER BY e.member, e.operation",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );

@@ -49,7 +49,8 @@ static SCHEDULES_DUE: Statement = Statement::by_index(
 // As the step finds them: a lot that a schedule carries over is closed when that is settled.
 static LOTS_DUE: Statement = Statement::by_index(
     "SELECT count(*), min(expires_at) FROM (
-         SELECT expires_at FROM credit.lot l WHERE NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+         SELECT expires_at FROM credit.lot l WHERE NOT closed AND expires_at <= $1
+             AND NOT EXISTS (SELECT FROM credit.schedule_period p
              WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
          ORDER BY expires_at LIMIT $2) due",
     &[TIMESTAMPTZOID, INT4OID],

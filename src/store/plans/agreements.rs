@@ -26,7 +26,8 @@ static BOUGHT: Statement = Statement::by_index(
          FROM credit.agreement g JOIN credit.account a ON a.account = g.account WHERE g.account = $1 AND g.agreement = $2
      ), gone AS MATERIALIZED (
          -- A bonus comes last, and is not counted to the quantity.
-         SELECT l.purchase, sum(LEAST(g.amount, l.granted)) AS quantity, sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_last) AS but_last
+         SELECT l.purchase, sum(LEAST(g.amount, l.granted)) AS quantity,
+             sum(LEAST(g.amount, l.granted)) FILTER (WHERE NOT l.is_last) AS but_last
          FROM (SELECT lot, sum(amount) AS amount FROM (
              SELECT origin AS lot, granted AS amount FROM credit.voided WHERE account = $1
              UNION ALL SELECT lot, returned FROM credit.subscription_return WHERE account = $1) AS x GROUP BY lot) AS g

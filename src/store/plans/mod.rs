@@ -54,7 +54,8 @@ static LIST_PRICE: Statement = Statement::new(
 static LAST_PRICE_AT: Statement = Statement::new("SELECT max(effective_at) FROM credit.plan_price WHERE plan = $1", &[TEXTOID]);
 
 static ADD_PRICE: Statement = Statement::new(
-    "INSERT INTO credit.plan_price (plan, effective_at, list_price, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, session_user)",
+    "INSERT INTO credit.plan_price (plan, effective_at, list_price, recorded_at, recorded_by)
+        VALUES ($1, $2, $3, $4, session_user)",
     &[TEXTOID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZOID],
 );
 
@@ -78,7 +79,8 @@ static ADD_COST: Statement = Statement::new(
 
 // A version that ended when it began was never in force.
 static TIERS: Statement = Statement::new(
-    "SELECT version, tier, from_quantity, discount, unit_price, flat, negotiated, override_reason IS NOT NULL, effective_at, ended_at
+    "SELECT version, tier, from_quantity, discount, unit_price, flat, negotiated, override_reason IS NOT NULL, effective_at,
+        ended_at
      FROM credit.tier WHERE plan = $1 AND (ended_at IS NULL OR ended_at > $2) AND ended_at IS DISTINCT FROM effective_at
      ORDER BY from_quantity, tier, effective_at",
     &[TEXTOID, TIMESTAMPTZOID],
@@ -88,12 +90,26 @@ static END_TIER: Statement =
     Statement::by_index("UPDATE credit.tier SET ended_at = $2 WHERE version = $1", &[INT8OID, TIMESTAMPTZOID]);
 
 static ADD_TIER: Statement = Statement::new(
-    "INSERT INTO credit.tier (version, plan, tier, from_quantity, discount, unit_price, flat, negotiated, billing_period, commitment, expiry,
+    "INSERT INTO credit.tier (version, plan, tier, from_quantity, discount, unit_price, flat, negotiated, billing_period,
+        commitment, expiry,
          effective_at, override_reason, note, recorded_at, recorded_by)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, session_user)",
     &[
-        INT8OID, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, NUMERICOID, BOOLOID, TEXTOID, INTERVALOID, INTERVALOID,
-        TIMESTAMPTZOID, TEXTOID, TEXTOID, TIMESTAMPTZOID,
+        INT8OID,
+        TEXTOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        BOOLOID,
+        TEXTOID,
+        INTERVALOID,
+        INTERVALOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
     ],
 );
 

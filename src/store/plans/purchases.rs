@@ -10,7 +10,8 @@ use crate::store::statement::Statement;
 
 // The expiry of what is closest to the customer: of this purchase, the agreement, the tier, the plan.
 static ADD: Statement = Statement::new(
-    "INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity, bonus,
+    "INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier,
+        quantity, bonus,
          list_price, discount, unit_price, paid, currency, unit, member, expiry, override_reason, metadata, recorded_by)
      SELECT $1, nextval('credit.purchase_id'), $2, CASE WHEN $3 = 'active' THEN $2 END, $3, $4, $5, $6,
          (SELECT tier FROM credit.tier WHERE version = $6), $7, $8, $9, $10, $11, round($12, $13), p.currency, p.unit, $14,
@@ -19,8 +20,23 @@ static ADD: Statement = Statement::new(
      FROM credit.plan p WHERE p.plan = $4
      RETURNING purchase",
     &[
-        TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT8OID, INT8OID, NUMERICOID, NUMERICOID, NUMERICOID, NUMERICOID, NUMERICOID,
-        NUMERICOID, INT4OID, TEXTOID, INTERVALOID, TEXTOID, TEXTOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        INT4OID,
+        TEXTOID,
+        INTERVALOID,
+        TEXTOID,
+        TEXTOID,
     ],
 );
 
@@ -42,13 +58,15 @@ static MEMBER: Statement =
     Statement::by_index("SELECT member FROM credit.purchase WHERE account = $1 AND purchase = $2", &[TEXTOID, INT8OID]);
 
 static SETTLE: Statement = Statement::by_index(
-    "UPDATE credit.purchase SET status = $3, settled_at = GREATEST($4, recorded_at) WHERE account = $1 AND purchase = $2 AND status = 'pending'",
+    "UPDATE credit.purchase SET status = $3, settled_at = GREATEST($4, recorded_at) WHERE account = $1 AND purchase = $2
+        AND status = 'pending'",
     &[TEXTOID, INT8OID, TEXTOID, TIMESTAMPTZOID],
 );
 
 // Every step is counted from the activation, on the account's calendar; every expiry from when its lot takes effect.
 static LOTS: Statement = Statement::new(
-    "SELECT l.lot, l.category, l.granted, l.paid, scale(l.paid), b.currency, b.unit, b.member, b.metadata::text, life.effective_at,
+    "SELECT l.lot, l.category, l.granted, l.paid, scale(l.paid), b.currency, b.unit, b.member, b.metadata::text,
+        life.effective_at,
          credit.add_interval(life.effective_at, b.expiry, a.time_zone)
      FROM credit.purchase b JOIN credit.account a ON a.account = b.account
      JOIN credit.purchase_lot l ON l.account = b.account AND l.purchase = b.purchase,

@@ -6,21 +6,25 @@ use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
 use crate::domain::plans::subscription::Moved;
+use crate::store::ledger::entries;
 use crate::store::plans::subscriptions::{Period, months_between};
 use crate::store::statement::Statement;
 
 static MOVED: Statement = Statement::new(
     "SELECT COALESCE(sum(quantity), 0), COALESCE(sum(paid), 0) FROM (
-         SELECT b.quantity, b.paid FROM credit.subscription_purchase p JOIN credit.purchase b ON b.account = p.account AND b.purchase = p.purchase
+         SELECT b.quantity, b.paid FROM credit.subscription_purchase p JOIN credit.purchase b ON b.account = p.account
+             AND b.purchase = p.purchase
          WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
          UNION ALL
-         SELECT - LEAST(sum(v.granted), l.granted), - LEAST(sum(round(v.paid, scale(l.paid))), l.paid) FROM credit.subscription_purchase p
+         SELECT - LEAST(sum(v.granted), l.granted), - LEAST(sum(round(v.paid, scale(l.paid))), l.paid)
+             FROM credit.subscription_purchase p
          JOIN credit.purchase_lot l ON l.account = p.account AND l.purchase = p.purchase
          JOIN credit.voided v ON v.account = l.account AND v.origin = l.lot
          WHERE p.account = $1 AND p.origin = $2 AND p.period_start = $3
          GROUP BY l.account, l.lot
          UNION ALL
-         SELECT - returned, - credit FROM credit.subscription_return WHERE account = $1 AND origin = $2 AND period_start = $3) AS moved",
+         SELECT - returned, - credit FROM credit.subscription_return WHERE account = $1 AND origin = $2
+             AND period_start = $3) AS moved",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 
@@ -28,7 +32,8 @@ static MOVED: Statement = Statement::new(
 // begins; one whose credits would have expired by now is not bought: nobody could use them.
 static DUE: Statement = Statement::new(
     concat!(
-        "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at, s.currency
+        "SELECT s.subscription, s.origin, s.unit, s.quantity, s.price, scale(s.price), period.starts_at, period.ends_at,
+            s.currency
      FROM credit.subscription s JOIN credit.account a ON a.account = s.account
      CROSS JOIN LATERAL (SELECT CASE s.billing_period WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 ELSE 12 END AS months) AS billing
      CROSS JOIN LATERAL ",
@@ -39,10 +44,13 @@ static DUE: Statement = Statement::new(
         " AS last (near)
      CROSS JOIN LATERAL generate_series(floor((first.near - s.phase)::numeric / billing.months)::integer - 1,
          ceil((last.near - s.phase)::numeric / billing.months)::integer + 1) AS number
-     CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, make_interval(months => s.phase + number * billing.months), a.time_zone) AS starts_at,
-         credit.add_interval(s.anchor, make_interval(months => s.phase + (number + 1) * billing.months), a.time_zone) AS ends_at) AS period
+     CROSS JOIN LATERAL (SELECT credit.add_interval(s.anchor, make_interval(months => s.phase + number * billing.months),
+         a.time_zone) AS starts_at,
+         credit.add_interval(s.anchor, make_interval(months => s.phase + (number + 1) * billing.months),
+             a.time_zone) AS ends_at) AS period
      WHERE s.account = $1 AND ($2 IS NULL OR s.unit = $2) AND s.ended_at IS DISTINCT FROM s.effective_at
-         AND period.starts_at >= s.effective_at AND (s.ended_at IS NULL OR period.starts_at < s.ended_at) AND period.starts_at <= $3
+         AND period.starts_at >= s.effective_at AND (s.ended_at IS NULL OR period.starts_at < s.ended_at)
+             AND period.starts_at <= $3
          AND (s.expiry IS NULL OR credit.add_interval(period.starts_at, s.expiry, a.time_zone) > $4)
          AND NOT EXISTS (SELECT FROM credit.subscription_purchase p
              WHERE p.account = s.account AND p.origin = s.origin AND p.period_start = period.starts_at AND p.reason = 'period')
@@ -55,23 +63,37 @@ static DUE: Statement = Statement::new(
 // locked nothing conflicts; a REPEATABLE READ transaction that cannot see what was bought meanwhile gets 40001.
 static BUY: Statement = Statement::new(
     "WITH bought AS (
-         INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier, quantity,
+         INSERT INTO credit.purchase (account, purchase, recorded_at, settled_at, status, plan, agreement, tier_version, tier,
+             quantity,
              list_price, discount, unit_price, paid, currency, unit, expiry, recorded_by, metadata)
-         SELECT account, nextval('credit.purchase_id'), $10, $10, 'active', plan, agreement, tier_version, tier, $4, list_price, discount,
-             CASE WHEN quantity = $4 AND price = $5 THEN unit_price END, round($5, $6), currency, unit, expiry, session_user, metadata
+         SELECT account, nextval('credit.purchase_id'), $10, $10, 'active', plan, agreement, tier_version, tier, $4, list_price,
+             discount,
+             CASE WHEN quantity = $4 AND price = $5 THEN unit_price END, round($5, $6), currency, unit, expiry, session_user,
+                 metadata
          FROM credit.subscription WHERE account = $1 AND subscription = $2
          RETURNING purchase
      ), part AS (
          INSERT INTO credit.purchase_lot (account, lot, purchase, line, category, granted, paid)
          SELECT $1, $3, purchase, 1, 'paid', $4, round($5, $6) FROM bought WHERE $4 > 0
      )
-     INSERT INTO credit.subscription_purchase (account, purchase, subscription, origin, change, renewed_in, period_start, period_end, reason)
+     INSERT INTO credit.subscription_purchase (account, purchase, subscription, origin, change, renewed_in, period_start,
+         period_end, reason)
      SELECT $1, bought.purchase, $2, s.origin, $7, $12, $8, $9, CASE WHEN $11 THEN 'period' ELSE 'change' END
      FROM bought, credit.subscription s WHERE s.account = $1 AND s.subscription = $2
      ON CONFLICT DO NOTHING
      RETURNING purchase",
     &[
-        TEXTOID, INT8OID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        NUMERICOID,
+        NUMERICOID,
+        INT4OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        BOOLOID,
         INT8OID,
     ],
 );
@@ -90,9 +112,10 @@ static LOTS: Statement = Statement::new(
 
 static RETURN: Statement = Statement::new(
     "WITH line AS (
-         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at, recorded_by, metadata,
+         INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
+             recorded_by, metadata,
              posted)
-         SELECT l.account, nextval('credit.posting_id'), 1, 'return', - $3::numeric, l.lot, l.member, m.department, $9, $9, session_user,
+         SELECT l.account, $12, 1, 'return', - $3::numeric, l.lot, l.member, m.department, $9, $9, session_user,
              $10::jsonb, true
          FROM credit.lot l LEFT JOIN credit.member m ON m.account = l.account AND m.member = l.member
          WHERE l.account = $1 AND l.lot = $2
@@ -101,7 +124,18 @@ static RETURN: Statement = Statement::new(
      INSERT INTO credit.subscription_return (account, posting, lot, subscription, origin, change, period_start, returned, credit)
      SELECT $1, line.posting, $2, $6, $11, $7, $8, $3, round($4, $5) FROM line",
     &[
-        TEXTOID, INT8OID, NUMERICOID, NUMERICOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID,
+        TEXTOID,
+        INT8OID,
+        NUMERICOID,
+        NUMERICOID,
+        INT4OID,
+        INT8OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
     ],
 );
 
@@ -119,15 +153,39 @@ static KEPT: Statement = Statement::new(
 static NEXT_CHANGE: Statement = Statement::new("SELECT nextval('credit.plan_change_id')", &[]);
 
 static ADD_CHANGE: Statement = Statement::new(
-    "INSERT INTO credit.plan_change (account, change, subscription, effective_at, period_end, committed_until, recorded_at, days_left,
+    "INSERT INTO credit.plan_change (account, change, subscription, effective_at, period_end, committed_until, recorded_at,
+        days_left,
          days_in_period, lots_kept, from_plan, to_plan, charge, credit, currency, granted, returned, new_price, note, recorded_by,
          renewals, renewed_granted, renewed_charge, renewed_currency)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, round($13, $20), round($14, $20), $15, $16, $17, round($18, $20), $19,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, round($13, $20), round($14, $20), $15, $16, $17, round($18, $20),
+         $19,
          session_user, $21, $22, round($23, $24), $25)",
     &[
-        TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID, TEXTOID,
-        TEXTOID, NUMERICOID, NUMERICOID, TEXTOID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, INT4OID, INT8OID, NUMERICOID, NUMERICOID,
-        INT4OID, TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT4OID,
+        INT4OID,
+        INT8OID,
+        TEXTOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        TEXTOID,
+        INT4OID,
+        INT8OID,
+        NUMERICOID,
+        NUMERICOID,
+        INT4OID,
+        TEXTOID,
     ],
 );
 
@@ -264,6 +322,7 @@ pub fn add_return(new: &Returned<'_>, now: DateTime<Utc>) {
         &now,
         &new.metadata,
         &new.origin,
+        &entries::next_posting(),
     ]);
     assert_eq!(written.count(), 1, "the return from lot {}", new.lot.lot);
 }

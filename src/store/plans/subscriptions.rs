@@ -26,7 +26,8 @@ static BOUGHT_UNTIL: Statement = Statement::new(
     "SELECT max(bought.period_end) FROM (
          SELECT period_end FROM credit.subscription_purchase WHERE account = $1 AND origin = $2
          UNION ALL
-         SELECT c.period_end FROM credit.plan_change c JOIN credit.subscription s ON s.account = c.account AND s.subscription = c.subscription
+         SELECT c.period_end FROM credit.plan_change c JOIN credit.subscription s ON s.account = c.account
+             AND s.subscription = c.subscription
          WHERE c.account = $1 AND s.origin = $2 AND c.effective_at <= c.recorded_at) AS bought",
     &[TEXTOID, INT8OID],
 );
@@ -48,25 +49,48 @@ static DROP_ANNOUNCED: Statement = Statement::new(
 
 // Nothing conflicts but what a REPEATABLE READ transaction cannot see: it gets 40001.
 static ADD: Statement = Statement::new(
-    "INSERT INTO credit.subscription (account, subscription, origin, predecessor, effective_at, agreed_at, anchor, phase, committed_until,
+    "INSERT INTO credit.subscription (account, subscription, origin, predecessor, effective_at, agreed_at, anchor, phase,
+        committed_until,
          recorded_at, agreement, tier_version, unit, plan, tier, billing_period, quantity, price, currency, list_price, discount,
          unit_price, expiry, recorded_by, override_reason, metadata)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, p.unit, p.plan, (SELECT tier FROM credit.tier WHERE version = $12), $14, $15,
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, p.unit, p.plan, (SELECT tier FROM credit.tier WHERE version = $12),
+         $14, $15,
          round($16, $17), p.currency, $18, $19, $20,
          COALESCE((SELECT expiry FROM credit.agreement WHERE account = $1 AND agreement = $11),
              (SELECT expiry FROM credit.tier WHERE version = $12), p.expiry), session_user, $21, $22::jsonb
      FROM credit.plan p WHERE p.plan = $13
      ON CONFLICT DO NOTHING",
     &[
-        TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-        INT8OID, INT8OID, TEXTOID, TEXTOID, NUMERICOID, NUMERICOID, INT4OID, NUMERICOID, NUMERICOID, NUMERICOID, TEXTOID, TEXTOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        INT8OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT4OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT8OID,
+        INT8OID,
+        TEXTOID,
+        TEXTOID,
+        NUMERICOID,
+        NUMERICOID,
+        INT4OID,
+        NUMERICOID,
+        NUMERICOID,
+        NUMERICOID,
+        TEXTOID,
+        TEXTOID,
     ],
 );
 
 // The terms of the tier or the agreement besides a price. The years of an agreed commitment count from when the agreement begins.
 static TERMS: Statement = Statement::new(
     "SELECT t.billing_period, CASE
-             WHEN g.committed_quantity IS NULL AND g.committed_money IS NULL THEN credit.add_interval($4, t.commitment, a.time_zone)
+             WHEN g.committed_quantity IS NULL AND g.committed_money IS NULL THEN credit.add_interval($4, t.commitment,
+                 a.time_zone)
              ELSE credit.add_interval(g.effective_at,
                  make_interval(years => cardinality(COALESCE(g.committed_quantity, g.committed_money))), a.time_zone) END
      FROM credit.account a
@@ -143,7 +167,8 @@ static PERIODS_BETWEEN: Statement = Statement::new(
 
 // The plans that a period saw, each with the days that were left when it began.
 static SEGMENTS: Statement = Statement::new(
-    "SELECT LEAST($5, GREATEST(0, ($4 AT TIME ZONE a.time_zone)::date - (GREATEST(s.effective_at, $3) AT TIME ZONE a.time_zone)::date)),
+    "SELECT LEAST($5, GREATEST(0, ($4 AT TIME ZONE a.time_zone)::date - (GREATEST(s.effective_at,
+        $3) AT TIME ZONE a.time_zone)::date)),
          s.quantity, s.price
      FROM credit.subscription s JOIN credit.account a ON a.account = s.account
      WHERE s.account = $1 AND s.origin = $2 AND s.effective_at < $4 AND (s.ended_at IS NULL OR s.ended_at > $3)

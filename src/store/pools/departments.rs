@@ -23,7 +23,8 @@ static COPY_RULES: Statement = Statement::new(
          SELECT p.*, $3 || substr(p.department, length($2) + 1) AS path, p.effective_at > $4 OR p.rule = (
              SELECT c.rule FROM credit.pooling c WHERE c.account = $1 AND c.department = p.department AND c.effective_at <= $4
              ORDER BY c.effective_at DESC, c.rule DESC LIMIT 1) AND p.pooling IS NOT NULL AS counts
-         FROM credit.pooling p WHERE p.account = $1 AND p.member IS NULL AND (p.department = $2 OR starts_with(p.department, $2 || '/'))
+         FROM credit.pooling p WHERE p.account = $1 AND p.member IS NULL
+             AND (p.department = $2 OR starts_with(p.department, $2 || '/'))
      )
      INSERT INTO credit.pooling (account, rule, department, effective_at, pooling, recorded_at, recorded_by)
      SELECT m.account, nextval('credit.pooling_rule'), m.path, GREATEST(m.effective_at, $4), m.pooling, $4, session_user

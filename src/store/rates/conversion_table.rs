@@ -12,19 +12,23 @@ static DOCUMENT: Statement = Statement::new(
          'notice', COALESCE(NULLIF(concat_ws(' ',
              NULLIF(EXTRACT(year FROM c.notice) * 12 + EXTRACT(month FROM c.notice), 0) || ' months',
              NULLIF(EXTRACT(day FROM c.notice), 0) || ' days',
-             trim_scale(NULLIF(EXTRACT(hour FROM c.notice) * 3600 + EXTRACT(minute FROM c.notice) * 60 + EXTRACT(second FROM c.notice), 0))
+             trim_scale(NULLIF(EXTRACT(hour FROM c.notice) * 3600 + EXTRACT(minute FROM c.notice) * 60 + EXTRACT(second
+                 FROM c.notice), 0))
                  || ' seconds'), ''), '0 days'),
-         'unit', (SELECT jsonb_build_object('unit', u.unit, 'decimals', u.decimals, 'rounding', u.rounding, 'currency', u.currency,
+         'unit', (SELECT jsonb_build_object('unit', u.unit, 'decimals', u.decimals, 'rounding', u.rounding, 'currency',
+             u.currency,
                  'fiat_per_credit', CASE u.kind WHEN 'abstract' THEN u.fiat_per_credit END)
              FROM credit.units u WHERE u.unit = c.unit),
          'rates', COALESCE((SELECT jsonb_agg(jsonb_build_object(
                  'operation', r.operation, 'dimensions', NULLIF(r.dimensions, '{}'), 'credits', trim_scale(r.credits),
                  'per', trim_scale(r.per), 'block', NULLIF(r.block, false), 'minimum', trim_scale(r.minimum),
-                 'tiers', (SELECT jsonb_agg(jsonb_build_object('from', trim_scale(t.above), 'credits', trim_scale(t.credits)) ORDER BY t.above)
+                 'tiers', (SELECT jsonb_agg(jsonb_build_object('from', trim_scale(t.above), 'credits', trim_scale(t.credits))
+                     ORDER BY t.above)
                      FROM unnest(r.tier_from, r.tier_credits) AS t (above, credits)),
                  'tier_scope', r.tier_scope, 'unit_cost', CASE WHEN $2 THEN trim_scale(r.unit_cost) END, 'note', r.note)
                  ORDER BY r.operation, r.dimensions)
-             FROM credit.rate r WHERE r.card = c.card AND r.effective_at <= credit.now() AND (r.ended_at IS NULL OR r.ended_at > credit.now())),
+             FROM credit.rate r WHERE r.card = c.card AND r.effective_at <= credit.now()
+                 AND (r.ended_at IS NULL OR r.ended_at > credit.now())),
              '[]')))::text
      FROM credit.rate_card c WHERE c.card = $1",
     &[TEXTOID, BOOLOID],
@@ -39,7 +43,8 @@ static UNIT: Statement = Statement::new(
 static ROWS: Statement = Statement::new(
     "SELECT t.operation,
          (SELECT string_agg(d.key || '=' || d.value, ', ' ORDER BY d.key) FROM jsonb_each_text(t.dimensions) AS d),
-         t.credits::text, t.per::text, t.block, t.minimum::text, t.tiers, t.tier_scope, trim_scale(round(t.units_per_credit, 6))::text,
+         t.credits::text, t.per::text, t.block, t.minimum::text, t.tiers, t.tier_scope,
+             trim_scale(round(t.units_per_credit, 6))::text,
          trim_scale(round(t.fiat_per_unit, 12))::text,
          to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD'), t.next_credits::text, t.next_per::text,
          to_char(t.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')

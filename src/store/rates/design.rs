@@ -40,7 +40,8 @@ static FINDINGS: Statement = Statement::new(
          FROM prices GROUP BY subject HAVING count(DISTINCT kind) > 1
          UNION ALL
          SELECT 'warning', 'prices lie further apart than the bound, without an agreement behind it', subject,
-             ARRAY['measure', measure, 'lowest', trim_scale(min(price))::text, 'of_card', (array_agg(card ORDER BY price, card))[1],
+             ARRAY['measure', measure, 'lowest', trim_scale(min(price))::text, 'of_card',
+                 (array_agg(card ORDER BY price, card))[1],
                  'highest', trim_scale(max(price))::text, 'on_card', (array_agg(card ORDER BY price DESC, card))[1]],
              'Record the contract behind the card (credit_rate_card(..., agreement => ...)), or bring the prices together.'
          FROM prices WHERE agreement IS NULL GROUP BY subject, measure HAVING max(price) > min(price) * (1 + $1)
@@ -50,7 +51,8 @@ static FINDINGS: Statement = Statement::new(
              'Publish what a credit of it buys: credit_rate_card(), credit_rate(), credit_publish().'
          FROM credit.units u
          WHERE u.kind = 'abstract' AND NOT EXISTS (SELECT FROM prices p WHERE p.unit = u.unit)
-             AND (EXISTS (SELECT FROM credit.account a WHERE a.unit = u.unit) OR EXISTS (SELECT FROM credit.lot l WHERE l.unit = u.unit))
+             AND (EXISTS (SELECT FROM credit.account a WHERE a.unit = u.unit)
+                 OR EXISTS (SELECT FROM credit.lot l WHERE l.unit = u.unit))
          UNION ALL
          SELECT CASE WHEN is_charged THEN 'error' ELSE 'warning' END, 'an operation in use without a rate', operation,
              ARRAY['card', COALESCE(card, ''), 'accounts', accounts::text, 'debits', debits::text,
@@ -58,9 +60,12 @@ static FINDINGS: Statement = Statement::new(
              'Publish a rate of the operation, or let the accounts use a card that has one.'
          FROM usage g WHERE NOT EXISTS (SELECT FROM prices p WHERE p.card = g.card AND p.operation = g.operation)
          UNION ALL
-         SELECT 'error', 'a rate below cost', r.operation || CASE WHEN r.dimensions = '{}' THEN '' ELSE ' ' || r.dimensions::text END,
-             ARRAY['card', r.card, 'rate', r.rate::text, 'lowest_price', trim_scale(p.lowest)::text, 'cost', trim_scale(r.unit_cost)::text,
-                 'currency', u.currency, 'effective_at', to_char(r.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')],
+         SELECT 'error', 'a rate below cost', r.operation || CASE WHEN r.dimensions = '{}' THEN ''
+             ELSE ' ' || r.dimensions::text END,
+             ARRAY['card', r.card, 'rate', r.rate::text, 'lowest_price', trim_scale(p.lowest)::text, 'cost',
+                 trim_scale(r.unit_cost)::text,
+                 'currency', u.currency, 'effective_at', to_char(r.effective_at AT TIME ZONE 'UTC',
+                     'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')],
              'Reprice it: credit_reprice(card, operation, new_unit_cost, ''adjust'', target_margin => ...).'
          FROM credit.rate r JOIN credit.rate_card c ON c.card = r.card JOIN credit.units u ON u.unit = c.unit,
              LATERAL (SELECT LEAST(r.credits, (SELECT min(t.credits) FROM unnest(r.tier_credits) AS t (credits)))
@@ -71,7 +76,8 @@ static FINDINGS: Statement = Statement::new(
              ARRAY['card', c.card, 'card_unit', r.unit, 'account_unit', c.unit, 'accounts', count(*)::text],
              'Grant credits in the unit of the card, or give the accounts a card in theirs.'
          FROM cards c JOIN credit.rate_card r ON r.card = c.card WHERE r.unit <> c.unit
-             AND NOT EXISTS (SELECT FROM credit.lot l WHERE l.account = c.account AND l.unit = r.unit) GROUP BY c.card, r.unit, c.unit
+             AND NOT EXISTS (SELECT FROM credit.lot l WHERE l.account = c.account AND l.unit = r.unit) GROUP BY c.card, r.unit,
+                 c.unit
      ) AS findings ORDER BY severity, finding, subject, detail",
     &[NUMERICOID, INT4OID],
 );

@@ -70,7 +70,8 @@ static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.rate_id')", &
 static SAVE_DRAFT: Statement = Statement::new(
     "INSERT INTO credit.rate_draft (rate, card, operation, dimensions, effective_at, withdrawn, credits, per, block, minimum,
          tier_from, tier_credits, tier_scope, unit_cost, note, created_at, created_by)
-     VALUES ($1, $2, $3, $4::jsonb, $5, $6 IS NULL, $6, COALESCE($7, 1), COALESCE($8, false), $9, $10, $11, $12, $13, $14, $15, session_user)
+     VALUES ($1, $2, $3, $4::jsonb, $5, $6 IS NULL, $6, COALESCE($7, 1), COALESCE($8, false), $9, $10, $11, $12, $13, $14, $15,
+         session_user)
      ON CONFLICT (card, operation, dimensions) DO UPDATE SET rate = excluded.rate, effective_at = excluded.effective_at,
          withdrawn = excluded.withdrawn, credits = excluded.credits, per = excluded.per, block = excluded.block,
          minimum = excluded.minimum, tier_from = excluded.tier_from, tier_credits = excluded.tier_credits,
@@ -111,9 +112,11 @@ static DISCARD: Statement = Statement::new(
 
 static PUBLISH: Statement = Statement::by_index(
     "WITH draft AS (DELETE FROM credit.rate_draft WHERE card = $1 AND rate = $2 RETURNING *)
-     INSERT INTO credit.rate (rate, effective_at, published_at, block, card, operation, dimensions, credits, per, minimum, tier_from,
+     INSERT INTO credit.rate (rate, effective_at, published_at, block, card, operation, dimensions, credits, per, minimum,
+         tier_from,
          tier_credits, tier_scope, unit_cost, published_by, override_reason, note)
-     SELECT rate, $3, $4, block, card, operation, dimensions, credits, per, minimum, tier_from, tier_credits, tier_scope, unit_cost,
+     SELECT rate, $3, $4, block, card, operation, dimensions, credits, per, minimum, tier_from, tier_credits, tier_scope,
+         unit_cost,
          session_user, $5, note
      FROM draft WHERE NOT withdrawn",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID],
@@ -137,7 +140,8 @@ static USED: Statement = Statement::by_index(
 static USE: Statement = Statement::new(
     "INSERT INTO credit.rate_usage AS u (account, card, operation, dimensions, tier_scope, period_start, quantity)
      VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
-     ON CONFLICT (account, card, operation, dimensions, tier_scope, period_start) DO UPDATE SET quantity = u.quantity + excluded.quantity
+     ON CONFLICT (account, card, operation, dimensions, tier_scope, period_start) DO UPDATE
+         SET quantity = u.quantity + excluded.quantity
      RETURNING quantity",
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID],
 );

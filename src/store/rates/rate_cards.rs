@@ -19,7 +19,8 @@ pub struct Card {
 }
 
 static CARD: Statement = Statement::by_index(
-    "SELECT c.card, c.unit, u.decimals, u.rounding, NULL::timestamptz FROM credit.rate_card c JOIN credit.unit u ON u.unit = c.unit WHERE c.card = $1",
+    "SELECT c.card, c.unit, u.decimals, u.rounding, NULL::timestamptz FROM credit.rate_card c JOIN credit.unit u
+        ON u.unit = c.unit WHERE c.card = $1",
     &[TEXTOID],
 );
 
@@ -83,7 +84,8 @@ static USERS: Statement = Statement::new(
      WHERE a.rate_card = $1 OR (a.rate_card IS NULL
          AND (EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)
              OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan
-                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1 AND (g.ended_at IS NULL OR g.ended_at > credit.now()))))",
+                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1
+                     AND (g.ended_at IS NULL OR g.ended_at > credit.now()))))",
     &[TEXTOID],
 );
 
@@ -92,7 +94,8 @@ static IS_USED: Statement = Statement::new(
      WHERE a.rate_card = $1 OR (a.rate_card IS NULL
          AND (EXISTS (SELECT FROM credit.rate_card c WHERE c.card = $1 AND c.is_default AND c.unit = a.unit)
              OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan
-                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1 AND (g.ended_at IS NULL OR g.ended_at > credit.now())))))",
+                 WHERE g.account = a.account AND COALESCE(g.rate_card, p.rate_card) = $1
+                     AND (g.ended_at IS NULL OR g.ended_at > credit.now())))))",
     &[TEXTOID],
 );
 

@@ -54,7 +54,8 @@ static USAGE: Statement = Statement::new(
          LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line,
          LATERAL (SELECT e.occurred_at AT TIME ZONE a.time_zone AS at) AS local
      WHERE e.kind = 'debit' AND r.card = $1 AND ($3 IS NULL OR e.account = $3)
-         AND e.occurred_at >= CASE WHEN $4 THEN date_trunc('year', since.at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone ELSE since.at END
+         AND e.occurred_at >= CASE WHEN $4 THEN date_trunc('year', since.at AT TIME ZONE a.time_zone) AT TIME ZONE a.time_zone
+             ELSE since.at END
      GROUP BY e.account, e.posting, e.operation, e.rate, e.dimensions, e.occurred_at, local.at, since.at
      HAVING sum(e.amount + COALESCE(c.given_back, 0)) <> 0 OR bool_and(c.line IS NULL)
      ORDER BY e.account, e.occurred_at, e.posting",

@@ -39,7 +39,8 @@ static LOCK: Statement = Statement::by_index(
 );
 
 static CHANGE: Statement = Statement::by_index(
-    "UPDATE credit.unit SET decimals = COALESCE($2, decimals), rounding = COALESCE($3, rounding), currency = COALESCE($4, currency)
+    "UPDATE credit.unit SET decimals = COALESCE($2, decimals), rounding = COALESCE($3, rounding),
+        currency = COALESCE($4, currency)
      WHERE unit = $1",
     &[TEXTOID, INT2OID, TEXTOID, TEXTOID],
 );

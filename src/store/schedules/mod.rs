@@ -4,7 +4,7 @@ pub mod plan_schedules;
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
-    BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
+    BOOLOID, INT2OID, INT4OID, INT8OID, INTERVALOID, JSONBOID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
 };
 use pgrx::prelude::*;
 
@@ -13,6 +13,9 @@ use crate::domain::calendar::Cycle;
 use crate::domain::exact::Precision;
 use crate::domain::schedules::rollover::Rollover;
 use crate::domain::schedules::schedule::{Held, Line, LotId, Planned, Proration, Terms, Validity};
+use crate::server::heap;
+use crate::store::insert::{Column, Insert, Json};
+use crate::store::ledger::entries;
 use crate::store::ledger::lots::HandedOn;
 use crate::store::statement::{Row, Snapshot, Statement};
 use crate::values;
@@ -36,7 +39,8 @@ static LINES: Statement = Statement::by_index(
          FROM credit.schedule WHERE account = $1 AND NOT per_member
          UNION ALL
          SELECT s.schedule, m.member, m.seated_at, s.into_pool
-         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL WHERE s.account = $1 AND s.per_member
+         FROM credit.schedule s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at IS NOT NULL
+             WHERE s.account = $1 AND s.per_member
      ) v ORDER BY v.schedule, v.member",
     &[TEXTOID],
 );
@@ -50,7 +54,8 @@ static ISSUED_LAST: Statement = Statement::by_index(
      FROM credit.schedule s
      CROSS JOIN LATERAL (SELECT max(o.period) AS period FROM credit.schedule_period o
          WHERE o.account = s.account AND o.schedule = s.schedule AND o.rolled = 0) AS last
-     JOIN credit.schedule_period p ON p.account = s.account AND p.schedule = s.schedule AND p.period = last.period AND p.rolled = 0
+     JOIN credit.schedule_period p ON p.account = s.account AND p.schedule = s.schedule AND p.period = last.period
+         AND p.rolled = 0
      JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
      LEFT JOIN credit.schedule_seat c ON s.into_pool AND c.account = p.account AND c.schedule = p.schedule AND c.period = p.period
          AND c.lot = p.lot
@@ -80,40 +85,7 @@ static HELD_OF_MEMBER: Statement = Statement::by_index(
 
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.schedule_id')", &[]);
 
-static ADD_SCHEDULE: Statement = Statement::new(
-    "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
-         expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata, into_pool)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb, $25)",
-    &[
-        TEXTOID,
-        INT8OID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        INTERVALOID,
-        INTERVALOID,
-        INT4OID,
-        INT4OID,
-        INT2OID,
-        BOOLOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        INTERVALOID,
-        TEXTOID,
-        TEXTOID,
-        BOOLOID,
-    ],
-);
+static ADD_SCHEDULE: Insert = Insert::into("credit.schedule");
 
 static END_SCHEDULE: Statement = Statement::new(
     "UPDATE credit.schedule SET ends_at = $3 WHERE account = $1 AND schedule = $2 AND (ends_at IS NULL OR ends_at > $4)",
@@ -126,10 +98,12 @@ static ISSUE: Statement = Statement::new(
     "WITH period AS (
          INSERT INTO credit.schedule_period (account, schedule, member, period, rolled, lot, original, settled, recorded_at, part)
          VALUES ($1, $3, $4, $5, 0, $2, $6, $10, $11, CASE WHEN $12 THEN (SELECT COALESCE(max(o.part) + 1, 0)
-             FROM credit.schedule_period o WHERE o.account = $1 AND o.schedule = $3 AND o.member = $4 AND o.period = $5) ELSE 0 END)
+             FROM credit.schedule_period o WHERE o.account = $1 AND o.schedule = $3 AND o.member = $4 AND o.period = $5)
+                 ELSE 0 END)
          ON CONFLICT DO NOTHING RETURNING schedule
      ), price AS (
-         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000, s.amount) * 0.000000001) END AS part
+         SELECT s.*, CASE WHEN $6 = s.amount THEN s.paid ELSE trim_scale(div(s.paid * $6 * 1000000000,
+             s.amount) * 0.000000001) END AS part
          FROM period JOIN credit.schedule s ON s.account = $1 AND s.schedule = period.schedule
      ), lot AS (
          INSERT INTO credit.lot (account, lot, unit, member, category, source, priority, granted, paid, currency, cost_basis,
@@ -142,7 +116,7 @@ static ISSUE: Statement = Statement::new(
      )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, metadata, posted)
-     SELECT lot.account, nextval('credit.posting_id'), 1, 'grant', $6, $2, lot.member,
+     SELECT lot.account, $13, 1, 'grant', $6, $2, lot.member,
          (SELECT m.department FROM credit.member m WHERE m.account = $1 AND m.member = lot.member), $9, $11, session_user,
          lot.metadata, true FROM lot",
     &[
@@ -158,6 +132,7 @@ static ISSUE: Statement = Statement::new(
         BOOLOID,
         TIMESTAMPTZOID,
         BOOLOID,
+        INT8OID,
     ],
 );
 
@@ -187,14 +162,25 @@ static ROLL: Statement = Statement::new(
          RETURNING member
      ), slot AS (
          INSERT INTO credit.slot (account, lot, slot, remaining) VALUES ($1, $3, 0, $4)
-     ), posting AS MATERIALIZED (SELECT nextval('credit.posting_id') AS posting)
+     )
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, occurred_at, recorded_at,
          recorded_by, posted)
-     SELECT $1, posting.posting, v.line, v.kind, v.amount, v.lot, lot.member,
+     SELECT $1, $12, v.line, v.kind, v.amount, v.lot, lot.member,
          (SELECT m.department FROM credit.member m WHERE m.account = $1 AND m.member = lot.member), $8, $9, session_user, true
-     FROM lot, posting, (VALUES (1, 'roll_out', - $4::numeric, $2::bigint), (2, 'roll_in', $4, $3)) AS v (line, kind, amount, lot)",
+     FROM lot, (VALUES (1, 'roll_out', - $4::numeric, $2::bigint), (2, 'roll_in', $4, $3)) AS v (line, kind, amount, lot)",
     &[
-        TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID,
+        TEXTOID,
+        INT8OID,
+        INT8OID,
+        NUMERICOID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        INT2OID,
+        TIMESTAMPTZOID,
+        TIMESTAMPTZOID,
+        NUMERICOID,
+        BOOLOID,
+        INT8OID,
     ],
 );
 
@@ -394,33 +380,43 @@ pub fn next_id() -> i64 {
 
 /// Writes a schedule.
 pub fn add(id: i64, new: &NewSchedule<'_>, now: DateTime<Utc>) {
-    ADD_SCHEDULE.run(&[
-        &new.account,
-        &id,
-        &new.anchor,
-        &new.starts_at,
-        &new.ends_at,
-        &new.expires_at,
-        &now,
-        &new.every,
-        &new.expires_after,
-        &new.periods,
-        &new.expires_periods,
-        &new.priority,
-        &new.per_member,
-        &new.unit,
-        &new.amount,
-        &new.category,
-        &new.paid,
-        &new.currency,
-        &new.expires,
-        &new.proration,
-        &new.on_leave,
-        &new.true_up,
-        &new.rollover,
-        &new.metadata,
-        &new.into_pool,
-    ]);
+    let user = heap::session_user();
+    let own: [Column<'_>; 6] = [
+        ("account", TEXTOID, &new.account),
+        ("schedule", INT8OID, &id),
+        ("anchor", TIMESTAMPTZOID, &new.anchor),
+        ("on_leave", TEXTOID, &new.on_leave),
+        ("recorded_at", TIMESTAMPTZOID, &now),
+        ("recorded_by", TEXTOID, &user),
+    ];
+    let (rollover, metadata) = (Json(new.rollover), Json(new.metadata));
+    ADD_SCHEDULE.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
+}
+
+/// The parameters that a schedule and one of a plan have in common.
+pub(in crate::store) fn terms<'a>(new: &'a NewSchedule<'_>, rollover: &'a Json<'_>, metadata: &'a Json<'_>) -> [Column<'a>; 20] {
+    [
+        ("unit", TEXTOID, &new.unit),
+        ("amount", NUMERICOID, &new.amount),
+        ("every", INTERVALOID, &new.every),
+        ("starts_at", TIMESTAMPTZOID, &new.starts_at),
+        ("ends_at", TIMESTAMPTZOID, &new.ends_at),
+        ("periods", INT4OID, &new.periods),
+        ("expires", TEXTOID, &new.expires),
+        ("expires_at", TIMESTAMPTZOID, &new.expires_at),
+        ("expires_after", INTERVALOID, &new.expires_after),
+        ("expires_periods", INT4OID, &new.expires_periods),
+        ("proration", TEXTOID, &new.proration),
+        ("per_member", BOOLOID, &new.per_member),
+        ("into_pool", BOOLOID, &new.into_pool),
+        ("rollover", JSONBOID, rollover),
+        ("category", TEXTOID, &new.category),
+        ("paid", NUMERICOID, &new.paid),
+        ("currency", TEXTOID, &new.currency),
+        ("priority", INT2OID, &new.priority),
+        ("true_up", INTERVALOID, &new.true_up),
+        ("metadata", JSONBOID, metadata),
+    ]
 }
 
 /// Sets the end of a schedule that has not ended; whether it did.
@@ -462,6 +458,7 @@ pub fn issue(
         &settled,
         &now,
         &is_part,
+        &entries::next_posting(),
     ]);
     issued.count() == 1
 }
@@ -470,8 +467,21 @@ pub fn issue(
 pub fn roll(account: &str, rolled: HandedOn, planned: &Planned, priority: i16, due_at: DateTime<Utc>, now: DateTime<Utc>) {
     let HandedOn { from, to, amount, paid, is_diluted } = rolled;
     let Planned { effective_at, expires_at, .. } = planned;
-    let written =
-        ROLL.run(&[&account, &from, &to, &amount, effective_at, expires_at, &priority, &due_at, &now, &paid, &is_diluted]);
+    let posting = entries::next_posting();
+    let written = ROLL.run(&[
+        &account,
+        &from,
+        &to,
+        &amount,
+        effective_at,
+        expires_at,
+        &priority,
+        &due_at,
+        &now,
+        &paid,
+        &is_diluted,
+        &posting,
+    ]);
     assert_eq!(written.count(), 2, "the two entries of a rollover from lot {from}");
 }
 

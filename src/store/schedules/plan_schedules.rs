@@ -1,12 +1,12 @@
 //! The table `credit.plan_schedule`, and the schedules that accounts have because of the plan they are on.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{
-    BOOLOID, BYTEAOID, INT2OID, INT4OID, INT8OID, INTERVALOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
-};
+use pgrx::pg_sys::{BOOLOID, BYTEAOID, INT4OID, INT8OID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
 use crate::domain::calendar::Cycle;
-use crate::store::schedules::NewSchedule;
+use crate::server::heap;
+use crate::store::insert::{Column, Insert, Json};
+use crate::store::schedules::{NewSchedule, terms};
 use crate::store::statement::{Rows, Snapshot, Statement};
 use crate::values;
 
@@ -17,13 +17,17 @@ macro_rules! wanted {
     () => {
         "version AS (
              SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at,
-                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase), a.time_zone) END AS anchor,
-                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at, false) AS goes_on
+                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase),
+                     a.time_zone) END AS anchor,
+                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at,
+                     false) AS goes_on
              FROM credit.subscription s JOIN credit.account a ON a.account = s.account
              WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
              WINDOW one_by_one AS (PARTITION BY s.account, s.unit ORDER BY s.effective_at, s.subscription)
          ), stay AS (
-             SELECT v.account, v.plan, min(v.effective_at) AS since, (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor, NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
+             SELECT v.account, v.plan, min(v.effective_at) AS since,
+                 (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor,
+                 NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
              FROM (SELECT v.*, count(*) FILTER (WHERE NOT v.goes_on)
                        OVER (PARTITION BY v.account, v.unit ORDER BY v.effective_at, v.subscription) AS number FROM version v) v
              GROUP BY v.account, v.unit, v.plan, v.number
@@ -40,12 +44,16 @@ macro_rules! wanted {
 macro_rules! insert_from {
     ($wanted:literal) => {
         concat!(
-            "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after,
-                 periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave,
+            "INSERT INTO credit.schedule (account, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every,
+                expires_after,
+                 periods, expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration,
+                     on_leave,
                  true_up, recorded_by, rollover, metadata, plan_schedule, plan_since, ends_lots, into_pool)
-             SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at, p.every,
+             SELECT w.account, nextval('credit.schedule_id'), w.anchor, w.starts_at, w.ends_at, p.expires_at, w.recorded_at,
+                 p.every,
                  p.expires_after, w.periods, p.expires_periods, p.priority, p.per_member, p.unit, p.amount, p.category, p.paid,
-                 p.currency, p.expires, CASE WHEN NOT w.comes THEN p.proration WHEN p.proration IN ('none', 'first') THEN 'first' ELSE 'both' END,
+                 p.currency, p.expires, CASE WHEN NOT w.comes THEN p.proration WHEN p.proration IN ('none', 'first') THEN 'first'
+                     ELSE 'both' END,
                  COALESCE(p.on_leave, 'expire'), p.true_up, session_user, p.rollover, p.metadata,
                  p.schedule, w.since, COALESCE(p.on_leave = 'expire', false), p.into_pool
              FROM ",
@@ -57,42 +65,7 @@ macro_rules! insert_from {
     };
 }
 
-static ADD: Statement = Statement::new(
-    "INSERT INTO credit.plan_schedule (plan, schedule, anchor, starts_at, ends_at, expires_at, recorded_at, every, expires_after, periods,
-         expires_periods, priority, per_member, unit, amount, category, paid, currency, expires, proration, on_leave, true_up,
-         recorded_by, rollover, metadata, key, fingerprint, into_pool)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         session_user, $23::jsonb, $24::jsonb, $25, $26, $27)",
-    &[
-        TEXTOID,
-        INT8OID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        TIMESTAMPTZOID,
-        INTERVALOID,
-        INTERVALOID,
-        INT4OID,
-        INT4OID,
-        INT2OID,
-        BOOLOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        NUMERICOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        INTERVALOID,
-        TEXTOID,
-        TEXTOID,
-        TEXTOID,
-        BYTEAOID,
-        BOOLOID,
-    ],
-);
+static ADD: Insert = Insert::into("credit.plan_schedule");
 
 static OF_KEY: Statement =
     Statement::new("SELECT schedule, fingerprint FROM credit.plan_schedule WHERE plan = $1 AND key = $2", &[TEXTOID, TEXTOID]);
@@ -124,9 +97,11 @@ static ADJUST: Statement = Statement::new(
         " UPDATE credit.schedule s SET ends_at = v.ends_at
          FROM (SELECT o.account, o.schedule, CASE WHEN w.account IS NULL THEN GREATEST($2, o.starts_at)
                  WHEN w.ends_at IS NOT NULL THEN GREATEST(w.ends_at, o.starts_at) END AS ends_at
-             FROM credit.schedule o LEFT JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule AND w.since = o.plan_since
+             FROM credit.schedule o LEFT JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule
+                 AND w.since = o.plan_since
              WHERE o.account = ANY ($1) AND o.plan_schedule IS NOT NULL
-                 AND CASE WHEN w.account IS NULL THEN COALESCE(o.ends_at, 'infinity') > $2 AND o.ends_at IS DISTINCT FROM o.starts_at
+                 AND CASE WHEN w.account IS NULL THEN COALESCE(o.ends_at, 'infinity') > $2 AND o.ends_at IS DISTINCT
+                     FROM o.starts_at
                      ELSE COALESCE(o.ends_at, 'infinity') >= $2 END) AS v
          WHERE s.account = v.account AND s.schedule = v.schedule AND s.ends_at IS DISTINCT FROM v.ends_at"
     ),
@@ -138,7 +113,8 @@ static MISSING: Statement = Statement::new(
     concat!(
         "WITH ",
         wanted!(),
-        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at, before.periods, p.periods,
+        " SELECT w.schedule, w.since, w.anchor, w.ends_at, p.every, before.anchor, before.ends_at, before.starts_at,
+            before.periods, p.periods,
              w.comes
          FROM wanted w JOIN credit.plan_schedule p ON p.schedule = w.schedule
          LEFT JOIN LATERAL (SELECT s.anchor, s.ends_at, s.starts_at, s.periods FROM credit.schedule s
@@ -193,7 +169,8 @@ static NOT_AS_WANTED: Statement = Statement::new(
              AND COALESCE(s.ends_at, 'infinity') > $2 AND s.ends_at IS DISTINCT FROM s.starts_at) o
          FULL JOIN wanted w ON w.account = o.account AND w.schedule = o.plan_schedule AND w.since = o.plan_since
          WHERE o.account IS NULL AND NOT EXISTS (SELECT FROM credit.schedule s
-                 WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since = w.since AND s.ends_at = s.starts_at)
+                 WHERE s.account = w.account AND s.plan_schedule = w.schedule AND s.plan_since = w.since
+                     AND s.ends_at = s.starts_at)
              OR w.account IS NULL OR w.ends_at IS DISTINCT FROM o.ends_at"
     ),
     &[TEXTARRAYOID, TIMESTAMPTZOID],
@@ -216,35 +193,21 @@ pub struct OfPlan<'a> {
 
 /// Writes a plan's schedule.
 pub fn add(id: i64, of: OfPlan<'_>, new: &NewSchedule<'_>, now: DateTime<Utc>) {
-    ADD.run(&[
-        &of.plan,
-        &id,
-        &of.anchor,
-        &new.starts_at,
-        &new.ends_at,
-        &new.expires_at,
-        &now,
-        &new.every,
-        &new.expires_after,
-        &new.periods,
-        &new.expires_periods,
-        &new.priority,
-        &new.per_member,
-        &new.unit,
-        &new.amount,
-        &new.category,
-        &new.paid,
-        &new.currency,
-        &new.expires,
-        &new.proration,
-        &of.on_leave,
-        &new.true_up,
-        &new.rollover,
-        &new.metadata,
-        &of.key.map(|(key, _)| key),
-        &of.key.as_ref().map(|(_, fingerprint)| fingerprint.as_slice()),
-        &new.into_pool,
-    ]);
+    let user = heap::session_user();
+    let key = of.key.map(|(key, _)| key);
+    let fingerprint = of.key.as_ref().map(|(_, fingerprint)| fingerprint.as_slice());
+    let own: [Column<'_>; 8] = [
+        ("plan", TEXTOID, &of.plan),
+        ("schedule", INT8OID, &id),
+        ("anchor", TIMESTAMPTZOID, &of.anchor),
+        ("on_leave", TEXTOID, &of.on_leave),
+        ("recorded_at", TIMESTAMPTZOID, &now),
+        ("recorded_by", TEXTOID, &user),
+        ("key", TEXTOID, &key),
+        ("fingerprint", BYTEAOID, &fingerprint),
+    ];
+    let (rollover, metadata) = (Json(new.rollover), Json(new.metadata));
+    ADD.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
 }
 
 /// The schedule that was declared under a key, with its fingerprint.

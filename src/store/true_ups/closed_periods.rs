@@ -21,13 +21,15 @@ static LAST_CLOSED: Statement = Statement::by_index(
 );
 
 static CORRECTIONS: Statement = Statement::by_index(
-    "SELECT c.true_up, sum(c.amount) FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account AND t.true_up = c.true_up
+    "SELECT c.true_up, sum(c.amount) FROM credit.true_up_correction c JOIN credit.true_up t ON t.account = c.account
+        AND t.true_up = c.true_up
      WHERE c.account = $1 AND t.unit = $2 AND c.recorded_at >= $3 AND c.recorded_at < $4 GROUP BY c.true_up ORDER BY c.true_up",
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
 
 static ADD_CORRECTION: Statement = Statement::new(
-    "INSERT INTO credit.true_up_correction (account, true_up, posting, occurred_at, amount, recorded_at) VALUES ($1, $2, $3, $4, $5, $6)
+    "INSERT INTO credit.true_up_correction (account, true_up, posting, occurred_at, amount, recorded_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT DO NOTHING",
     &[TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZOID],
 );
@@ -35,10 +37,13 @@ static ADD_CORRECTION: Statement = Statement::new(
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.true_up_id')", &[]);
 
 static POST: Statement = Statement::new(
-    "INSERT INTO credit.true_up (account, true_up, unit, starts_at, ends_at, committed, used, granted, expired, rolled_in, rolled_out,
-         carried_in, prepaid, shortfall, overage, unit_price, overage_price, amount_due, currency, carried_forward, prepaid_left, granted_lot, posted_at,
+    "INSERT INTO credit.true_up (account, true_up, unit, starts_at, ends_at, committed, used, granted, expired, rolled_in,
+        rolled_out,
+         carried_in, prepaid, shortfall, overage, unit_price, overage_price, amount_due, currency, carried_forward, prepaid_left,
+             granted_lot, posted_at,
          recorded_by)
-     VALUES ($1, $2, $3, $4, $5, $6[1], $6[2], $6[3], $6[4], $6[5], $6[6], $6[7], $6[8], $6[9], $6[10], $7, $8, $9, $10, $6[11], $6[12], $11, $12,
+     VALUES ($1, $2, $3, $4, $5, $6[1], $6[2], $6[3], $6[4], $6[5], $6[6], $6[7], $6[8], $6[9], $6[10], $7, $8, $9, $10, $6[11],
+         $6[12], $11, $12,
          session_user)",
     &[
         TEXTOID,
@@ -73,14 +78,16 @@ static SETTLE: Statement = Statement::by_index(
 );
 
 static KNOWN: Statement = Statement::by_index(
-    "SELECT starts_at, ends_at, posted_at, settled_at, unit, committed, used, granted, expired, rolled_in, rolled_out, carried_in, prepaid,
+    "SELECT starts_at, ends_at, posted_at, settled_at, unit, committed, used, granted, expired, rolled_in, rolled_out, carried_in,
+        prepaid,
          shortfall, overage, carried_forward, unit_price, overage_price, amount_due, currency, granted_lot, prepaid_left
      FROM credit.true_up WHERE account = $1 AND true_up = $2",
     &[TEXTOID, INT8OID],
 );
 
 static KNOWN_LINES: Statement = Statement::by_index(
-    "SELECT kind, reference, quantity, unit_price, amount FROM credit.true_up_line WHERE account = $1 AND true_up = $2 ORDER BY line",
+    "SELECT kind, reference, quantity, unit_price, amount FROM credit.true_up_line WHERE account = $1 AND true_up = $2
+        ORDER BY line",
     &[TEXTOID, INT8OID],
 );
 

@@ -20,7 +20,8 @@ static ACCOUNTS: Statement = Statement::new(
          OR EXISTS (SELECT FROM credit.agreement g JOIN credit.plan p ON p.plan = g.plan WHERE g.account = a.account
              AND p.unit = COALESCE($1, a.unit) AND g.effective_at < $3 AND COALESCE(g.ended_at, 'infinity') > $2
              AND COALESCE(g.committed_quantity, g.committed_money) IS NOT NULL)
-         OR EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.unit = COALESCE($1, a.unit) AND s.starts_at < $3
+         OR EXISTS (SELECT FROM credit.schedule s WHERE s.account = a.account AND s.unit = COALESCE($1, a.unit)
+             AND s.starts_at < $3
              AND COALESCE(s.ends_at, 'infinity') > $2)
      ORDER BY a.account",
     &[TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
@@ -44,25 +45,32 @@ macro_rules! ledger {
              ), total AS (
                  SELECT account,
                      - sum(amount) FILTER (WHERE kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AS used,
-                     - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AND category = 'paid') AS used_of_paid,
+                     - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL)
+                         AND category = 'paid') AS used_of_paid,
                      sum(amount) FILTER (WHERE kind = 'grant') AS granted,
                      sum(amount) FILTER (WHERE kind IN ('grant', 'void', 'return') AND priced AND NOT of_shortfall) AS prepaid,
-                     - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) AND priced) AS used_of_priced,
+                     - sum(amount) FILTER (WHERE (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL)
+                         AND priced) AS used_of_priced,
                      - sum(amount) FILTER (WHERE kind IN ('expiry', 'expiry_reversal')) AS expired,
-                     sum(amount) FILTER (WHERE kind = 'roll_in') AS rolled_in, - sum(amount) FILTER (WHERE kind = 'roll_out') AS rolled_out,
+                     sum(amount) FILTER (WHERE kind = 'roll_in') AS rolled_in,
+                         - sum(amount) FILTER (WHERE kind = 'roll_out') AS rolled_out,
                      sum(amount) FILTER (WHERE kind = 'void') AS voided, sum(amount) FILTER (WHERE kind = 'return') AS returned,
                      sum(amount) FILTER (WHERE kind IN ('convert_in', 'convert_out')) AS converted,
                      sum(amount) FILTER (WHERE kind = 'adjustment' AND corrects IS NULL) AS adjusted
                  FROM line GROUP BY account
              ), unswept AS (
-                 SELECT l.account, sum(s.remaining) AS expired FROM wanted w JOIN credit.lot l ON l.account = w.account AND l.unit = w.unit
+                 SELECT l.account, sum(s.remaining) AS expired FROM wanted w JOIN credit.lot l ON l.account = w.account
+                     AND l.unit = w.unit
                      JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
                  WHERE NOT l.closed AND l.expires_at >= $2 AND l.expires_at < $3 AND l.expires_at <= $5
-                     AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
+                     AND NOT EXISTS (SELECT FROM credit.schedule_period p WHERE p.account = l.account AND p.lot = l.lot
+                         AND NOT p.settled)
                  GROUP BY l.account
              )
-             SELECT w.account, w.unit, u.decimals::integer, u.rounding, COALESCE(t.used, 0), COALESCE(t.used_of_paid, 0), COALESCE(t.granted, 0),
-                 COALESCE(t.prepaid, 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0), COALESCE(t.rolled_out, 0),
+             SELECT w.account, w.unit, u.decimals::integer, u.rounding, COALESCE(t.used, 0), COALESCE(t.used_of_paid, 0),
+                 COALESCE(t.granted, 0),
+                 COALESCE(t.prepaid, 0), COALESCE(t.expired, 0) + COALESCE(x.expired, 0), COALESCE(t.rolled_in, 0),
+                     COALESCE(t.rolled_out, 0),
                  COALESCE(t.voided, 0), COALESCE(t.returned, 0), COALESCE(t.converted, 0), COALESCE(t.adjusted, 0), a.refresh_at,
              COALESCE(t.used_of_priced, 0)
              FROM wanted w JOIN credit.account a ON a.account = w.account JOIN credit.unit u ON u.unit = w.unit
@@ -118,7 +126,8 @@ static DECLARE: Statement = Statement::new(
 );
 
 static DECLARE_CADENCE: Statement = Statement::new(
-    "INSERT INTO credit.true_up_terms (account, unit, every, anchor, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5, session_user)
+    "INSERT INTO credit.true_up_terms (account, unit, every, anchor, recorded_at, recorded_by)
+        VALUES ($1, $2, $3, $4, $5, session_user)
      ON CONFLICT DO NOTHING",
     &[TEXTOID, TEXTOID, INTERVALOID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );
@@ -137,7 +146,8 @@ static SCHEDULE_PRICES: Statement = Statement::by_index(
 );
 
 static ISSUED_TO_MEMBERS: Statement = Statement::by_index(
-    "SELECT COALESCE(sum(p.original), 0) FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
+    "SELECT COALESCE(sum(p.original), 0) FROM credit.schedule_period p JOIN credit.lot l ON l.account = p.account
+        AND l.lot = p.lot
      WHERE p.account = $1 AND p.schedule = $2 AND p.rolled = 0 AND l.effective_at >= $3 AND l.effective_at < $4",
     &[TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID],
 );

@@ -16,7 +16,8 @@ impl Database {
              SELECT credit_rate('list', 'output', credits => 0.5, per => 1000, dimensions => '{\"model\": \"mini\"}');
              SELECT credit_rate('list', 'report', credits => 2, per => 10, block => true);
              SELECT credit_rate('list', 'search', credits => 3, per => 1000, minimum => 0.5);
-             SELECT credit_rate('list', 'image', credits => 1, tier_from => '{100,1000}', tier_credits => '{0.5,0.25}', tier_scope => 'month');
+             SELECT credit_rate('list', 'image', credits => 1, tier_from => '{100,1000}', tier_credits => '{0.5,0.25}', \
+                 tier_scope => 'month');
              SELECT credit_publish('list');
              SELECT credit_account('acme', rate_card => 'list');
              SELECT credit_grant('acme', 100000)",

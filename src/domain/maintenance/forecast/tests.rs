@@ -189,8 +189,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_made_and_nothing_goes_missing(lots in some_lots(), amounts in prop::collection::vec(0_i128..10_000_000_000_000, 0..5)) {
-        let streams: Vec<_> = amounts.iter().map(|nanos| Usage { amount: Amount::from_nanos(*nanos).unwrap(), ..usage(0) }).collect();
+    fn nothing_is_made_and_nothing_goes_missing(lots in some_lots(), amounts in prop::collection::vec(0_i128..10_000_000_000_000,
+        0..5)) {
+        let streams: Vec<_> = amounts.iter().map(|nanos| Usage { amount: Amount::from_nanos(*nanos).unwrap(),
+            ..usage(0) }).collect();
         for fate in forecast(&lots, &streams, pace(13), at(0)) {
             let lot = lots.iter().find(|lot| lot.rank.lot == fate.lot).unwrap();
             let sum = fate.used.checked_add(fate.lost).unwrap();
@@ -205,7 +207,8 @@ proptest! {
 
     #[test]
     fn with_schedules_too_nothing_is_made_and_nothing_goes_missing(
-        lots in some_lots(), units in 0_i128..3000, fraction in 0_i64..11, most in 0_i128..120, periods in 0_i32..3, carries in any::<bool>()
+        lots in some_lots(), units in 0_i128..3000, fraction in 0_i64..11, most in 0_i128..120, periods in 0_i32..3,
+            carries in any::<bool>()
     ) {
         let rollover = Rollover {
             fraction_of_unused: Some(rust_decimal::Decimal::new(fraction, 1)),
@@ -215,7 +218,8 @@ proptest! {
         };
         let terms = monthly(carries.then_some(rollover));
         let known = lot(99, 80, 30);
-        let held = Held { id: LotId::Known(99), period: 0, rolled: 0, original: amount(100), remaining: amount(80), expires_at: Some(at(30)) };
+        let held = Held { id: LotId::Known(99), period: 0, rolled: 0, original: amount(100), remaining: amount(80),
+            expires_at: Some(at(30)) };
         let all: Vec<_> = lots.iter().cloned().chain([known]).collect();
         let line = issuing(&terms, if carries { vec![held] } else { Vec::new() });
         let fates = crate::domain::maintenance::forecast::forecast(&all, vec![line], &[usage(units)], pace(30), at(0), &Ahead(0));
@@ -242,7 +246,8 @@ proptest! {
     }
 
     #[test]
-    fn a_stretch_uses_what_its_parts_use(nanos in 0_i128..1_000_000_000_000_000_000_000_000, first in 0_i64..1_000_000_000_000, second in 0_i64..1_000_000_000_000) {
+    fn a_stretch_uses_what_its_parts_use(nanos in 0_i128..1_000_000_000_000_000_000_000_000, first in 0_i64..1_000_000_000_000,
+        second in 0_i64..1_000_000_000_000) {
         let (amount, pace) = (Amount::from_nanos(nanos).unwrap(), pace(30));
         let due = |micros| pace.due(amount, TimeDelta::microseconds(micros));
         let exact = (amount.nanos() / 1000 * i128::from(first)) / i128::from(30 * DAY * 1_000_000) * 1000;

@@ -161,7 +161,8 @@ proptest! {
         let next = (quantity + 1..TOP).find(|more| plain.model != Model::Package && reached(*more) > reached(quantity));
         let told = plain.list().next(plain.amount(quantity), plain.amount(before));
         let told = told.map(|next| (next.tier, next.more, next.total));
-        prop_assert_eq!(told, next.map(|more| (reached(more), plain.amount(more - quantity), plain.money(plain.total(more, before)))));
+        prop_assert_eq!(told, next.map(|more| (reached(more), plain.amount(more - quantity), plain.money(plain.total(more,
+            before)))));
     }
 
     #[test]

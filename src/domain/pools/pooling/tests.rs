@@ -109,7 +109,8 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 proptest! {
     /// A policy that is said to hold between two instants does, and the next rule takes effect as if all were made at once.
     #[test]
-    fn a_resolution_holds_as_long_as_it_says(rules in prop::collection::vec(any_rule(), 0..12), path in "(a|b)(/(a|b))?", second in 0_i64..9) {
+    fn a_resolution_holds_as_long_as_it_says(rules in prop::collection::vec(any_rule(), 0..12), path in "(a|b)(/(a|b))?",
+        second in 0_i64..9) {
         let policy = Policy::new(Pooled, rules.clone());
         let resolved = policy.resolve(Some("m"), Some(&path), at(second));
         prop_assert!(resolved.holds(at(second)));

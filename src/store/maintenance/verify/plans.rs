@@ -51,20 +51,25 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE(v.amount || ', ' || v.granted || ' of them granted, for ' || v.paid || ' of lot ' || v.origin, 'nothing')
      FROM (SELECT * FROM credit.voided WHERE $1 IS NULL OR account = $1) v
      FULL JOIN (
-         SELECT e.account, e.posting, e.lot, e.amount, own.granted, COALESCE(CASE WHEN own.granted >= l.granted THEN l.paid
-             ELSE trim_scale(div(l.paid * own.granted * 1000000000, l.granted) * 0.000000001) END, 0) AS paid, (
-             WITH RECURSIVE descent AS (
-                 SELECT l.lot, l.parent, l.unit, 0 AS steps
-                 UNION ALL
-                 SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d
-                 JOIN credit.lot p ON p.account = e.account AND p.lot = d.parent AND p.unit = d.unit AND p.lot <> d.lot
-             ) SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin
+         SELECT e.account, e.posting, e.lot, e.amount, origin.lot AS origin, price.paid,
+             -- Of what was handed on with credits that had no price as many were bought as the price bought there.
+             CASE WHEN l.cost_basis = origin.cost_basis THEN own.granted ELSE LEAST(own.granted, trim_scale(
+                 round(price.paid * origin.granted / NULLIF(origin.paid, 0), (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END AS granted
          FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
          -- What adjustments had added by then leaves last. Only lots of which something came back are looked at.
          CROSS JOIN LATERAL (SELECT CASE WHEN EXISTS (SELECT FROM credit.lot_gain g WHERE g.account = e.account AND g.lot = e.lot)
              THEN (SELECT GREATEST(COALESCE(sum(a.amount), 0), 0) FROM credit.entry a WHERE a.account = e.account AND a.lot = e.lot
                  AND a.kind = 'adjustment' AND a.corrects IS NULL AND a.posting < e.posting) ELSE 0 END AS added) AS gained
          CROSS JOIN LATERAL (SELECT LEAST(GREATEST(- e.amount - gained.added, 0), l.granted) AS granted) AS own
+         CROSS JOIN LATERAL (SELECT COALESCE(CASE WHEN own.granted >= l.granted THEN l.paid
+             ELSE trim_scale(div(l.paid * own.granted * 1000000000, l.granted) * 0.000000001) END, 0) AS paid) AS price
+         CROSS JOIN LATERAL (
+             WITH RECURSIVE descent AS (
+                 SELECT l.lot, l.parent, l.unit, l.granted, l.paid, l.cost_basis, 0 AS steps
+                 UNION ALL
+                 SELECT p.lot, p.parent, p.unit, p.granted, p.paid, p.cost_basis, d.steps + 1 FROM descent d
+                 JOIN credit.lot p ON p.account = e.account AND p.lot = d.parent AND p.unit = d.unit AND p.lot <> d.lot
+             ) SELECT d.lot, d.unit, d.granted, d.paid, d.cost_basis FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin
          WHERE e.kind = 'void' AND ($1 IS NULL OR e.account = $1)) e ON e.account = v.account AND e.posting = v.posting
      WHERE (v.lot, v.origin, v.amount, v.granted, v.paid) IS DISTINCT FROM (e.lot, e.origin, - e.amount, e.granted, e.paid)
      UNION ALL

@@ -1,0 +1,4 @@
+//! Caps, of the calendar and rolling.
+
+mod caps;
+mod rolling_caps;

@@ -1,0 +1,3 @@
+//! Reports of consumption, beside running writers.
+
+mod consumption;

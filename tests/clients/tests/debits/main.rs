@@ -1,0 +1,13 @@
+//! Debits, one by one and many, under concurrency, crashes and load, against a model.
+
+mod batch;
+mod boundary;
+mod crash;
+mod drain;
+mod fire;
+mod known_head;
+mod late;
+mod model;
+mod places;
+mod replay;
+mod server_log;

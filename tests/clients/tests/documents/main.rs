@@ -1,0 +1,4 @@
+//! The pages of the documentation, run and compared.
+
+mod readme;
+mod reference;

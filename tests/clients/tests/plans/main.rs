@@ -1,0 +1,5 @@
+//! Plans, subscriptions, and changes of plan.
+
+mod change_plan;
+mod plan_allotments;
+mod plans;

@@ -1,0 +1,4 @@
+//! Pools: who spends them, and transfers.
+
+mod pooling;
+mod transfers;

@@ -1,0 +1,3 @@
+//! True-ups.
+
+mod true_up;
