@@ -1,4 +1,4 @@
-//! What an installation runs: one SQL file per noun, in the order of the numbers. pgrx creates the
+//! The SQL files that an installation runs: one per noun, in the order of the numbers. pgrx creates the
 //! functions of `api`. A file that has the comments of such functions requires them, and every file requires the one before it.
 
 use pgrx::prelude::*;

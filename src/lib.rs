@@ -5,17 +5,17 @@
 //!
 //! - [`install`]: the SQL files, in the order in which they are installed
 //! - [`api`]: the SQL functions: check arguments, call, map errors
-//! - [`maintenance`], [`true_ups`], [`consumption`]: what is done about the books as a whole, and what is reported
+//! - [`maintenance`], [`true_ups`], [`consumption`]: maintenance of the books as a whole, commitments, and reports
 //! - [`plans`]: plans, agreements, quotes, purchases and subscriptions
 //! - [`pools`], [`charges`]: moving credits between members and the pool; usage that is priced and debited
 //! - [`debits`]: drawing from lots: one by one, in batches, late, and by direct inserts
-//! - [`caps`]: what limits spending
-//! - [`schedules`]: what is granted again and again, and what rolls over
+//! - [`caps`]: limits on spending
+//! - [`schedules`]: grants that come again and again, and rollover
 //! - [`ledger`]: accounts, grants, voids, expiry, whole lots, keys
-//! - [`rates`]: units, rate cards, and what an operation costs
+//! - [`rates`]: units, rate cards, and the price of an operation
 //! - [`store`]: every SQL text, kept as a plan
 //! - [`server`]: the clock, locks and subtransactions of the server we run in, and rows read and written without the executor
-//! - [`arguments`], [`values`], [`error`], [`settings`]: between SQL and Rust
+//! - [`arguments`], [`values`], [`error`], [`settings`]: conversions and checks between SQL and Rust
 //! - [`domain`]: the rules, in plain Rust, without PostgreSQL
 
 use pgrx::prelude::*;

@@ -146,7 +146,7 @@ fn credit_true_up_terms(
 }
 
 returns_statements! {
-    /// What a period comes to, of one account or of all that have a commitment. It writes nothing.
+    /// The statement of a period, of one account or of all that have a commitment. It writes nothing.
     #[pg_extern(security_definer, stable, parallel_safe)]
     #[search_path(pg_catalog, credit, pg_temp)]
     fn credit_true_up(

@@ -245,7 +245,7 @@ pub fn next_id() -> i64 {
     sequences::next(Sequence::Lots)
 }
 
-/// So many lot ids nobody else has, in ascending order.
+/// A number of lot ids that nobody else has, in ascending order.
 pub fn next_ids(count: usize) -> Vec<i64> {
     (0..count).map(|_| next_id()).collect()
 }

@@ -111,7 +111,7 @@ impl Sequence {
     }
 }
 
-/// What this backend knows of the sequences.
+/// The facts about the sequences that this backend knows.
 #[derive(Clone, Copy)]
 struct Known {
     /// The sequence of postings whose books it has looked at.

@@ -393,7 +393,7 @@ pub fn add(id: i64, new: &NewSchedule<'_>, now: DateTime<Utc>) {
     ADD_SCHEDULE.row(&[&own[..], &terms(new, &rollover, &metadata)].concat());
 }
 
-/// What a schedule and one of a plan have in common.
+/// The parameters that a schedule and one of a plan have in common.
 pub(in crate::store) fn terms<'a>(new: &'a NewSchedule<'_>, rollover: &'a Json<'_>, metadata: &'a Json<'_>) -> [Column<'a>; 20] {
     [
         ("unit", TEXTOID, &new.unit),
