@@ -458,6 +458,7 @@ CREATE TABLE credit.subscription (
     override_reason  text COLLATE "C",
     end_reason       text COLLATE "C",
     metadata         jsonb,
+    left_at          timestamptz CHECK (left_at > ended_at),
     PRIMARY KEY (account, subscription)
 );
 COMMENT ON TABLE credit.subscription IS
@@ -491,6 +492,8 @@ COMMENT ON COLUMN credit.subscription.unit_price IS 'What one credit costs in th
 COMMENT ON COLUMN credit.subscription.expiry IS 'How long its lots live; NULL for ever.';
 COMMENT ON COLUMN credit.subscription.recorded_by IS 'The login role of the session that recorded it.';
 COMMENT ON COLUMN credit.subscription.override_reason IS 'Why it may be below the floor margin, or leave a commitment.';
+COMMENT ON COLUMN credit.subscription.left_at IS
+    'When it was cancelled, where its end had passed by then: its schedules went on until then.';
 COMMENT ON COLUMN credit.subscription.end_reason IS 'Why it was cancelled before its commitment ended.';
 COMMENT ON COLUMN credit.subscription.metadata IS 'Your own data. Not interpreted.';
 SELECT pg_catalog.pg_extension_config_dump('credit.subscription', '');

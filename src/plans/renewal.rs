@@ -115,7 +115,7 @@ pub fn cancel(name: &str, unit: Option<&str>, override_reason: Option<&str>) -> 
         return Err(error::still_committed(name, &current.plan, until, ends_at));
     }
     subscriptions::drop_announced(name, &context.unit, now);
-    subscriptions::end(name, current.subscription, ends_at, override_reason);
+    subscriptions::end(name, current.subscription, ends_at, override_reason, now);
     plan_schedule::follow(name, now);
     Ok(ends_at)
 }

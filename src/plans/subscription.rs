@@ -217,7 +217,7 @@ impl Step<'_> {
         }
         let new = self.successor(current, continues, billing_period, effective_at);
         self.check_commitment(current, &new)?;
-        subscriptions::end(request.account, current.subscription, effective_at, None);
+        subscriptions::end(request.account, current.subscription, effective_at, None, now);
         self.add(&new, Some(current.subscription));
         let (shown, mut effect) = self.move_credits(current, &new, period, is_dearer)?;
         match (was_announced, current.is_ending) {

@@ -35,9 +35,9 @@ static BOUGHT_UNTIL: Statement = Statement::new(
 static NEXT_ID: Statement = Statement::new("SELECT nextval('credit.subscription_id')", &[]);
 
 static END: Statement = Statement::by_index(
-    "UPDATE credit.subscription SET ended_at = $3, end_reason = COALESCE($4, end_reason)
+    "UPDATE credit.subscription SET ended_at = $3, end_reason = COALESCE($4, end_reason), left_at = CASE WHEN $5 > $3 THEN $5 END
      WHERE account = $1 AND subscription = $2 AND ended_at IS DISTINCT FROM $3",
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID],
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID],
 );
 
 // A version that was announced and does not come has ended when it was to begin.
@@ -247,9 +247,9 @@ pub fn next_id() -> i64 {
     NEXT_ID.run(&[]).first().expect("one row").get(1)
 }
 
-/// Ends a subscription, or moves its end as long as that has not come.
-pub fn end(account: &str, subscription: i64, at: DateTime<Utc>, reason: Option<&str>) {
-    END.run(&[&account, &subscription, &at, &reason]);
+/// Ends a subscription, or moves its end as long as that has not come. An end in the past notes when that was.
+pub fn end(account: &str, subscription: i64, at: DateTime<Utc>, reason: Option<&str>, now: DateTime<Utc>) {
+    END.run(&[&account, &subscription, &at, &reason, &now]);
 }
 
 /// Drops what is announced for after an instant; whether there was anything.

@@ -16,18 +16,16 @@ use crate::values;
 macro_rules! wanted {
     () => {
         "version AS (
-             SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at,
-                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase),
-                     a.time_zone) END AS anchor,
-                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at,
-                     false) AS goes_on
+             SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at, s.left_at,
+                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase), a.time_zone) END AS anchor,
+                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at, false) AS goes_on
              FROM credit.subscription s JOIN credit.account a ON a.account = s.account
              WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
              WINDOW one_by_one AS (PARTITION BY s.account, s.unit ORDER BY s.effective_at, s.subscription)
          ), stay AS (
-             SELECT v.account, v.plan, min(v.effective_at) AS since,
-                 (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor,
-                 NULLIF(max(COALESCE(v.ended_at, 'infinity')), 'infinity') AS until
+             SELECT v.account, v.plan, min(v.effective_at) AS since, (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor, max(COALESCE(v.ended_at, 'infinity')) AS ended,
+                 -- One that was cancelled after its end went on until then.
+                 NULLIF(max(COALESCE(GREATEST(v.ended_at, v.left_at), 'infinity')), 'infinity') AS until
              FROM (SELECT v.*, count(*) FILTER (WHERE NOT v.goes_on)
                        OVER (PARTITION BY v.account, v.unit ORDER BY v.effective_at, v.subscription) AS number FROM version v) v
              GROUP BY v.account, v.unit, v.plan, v.number
@@ -35,7 +33,7 @@ macro_rules! wanted {
              SELECT t.account, p.schedule, GREATEST(t.since, p.starts_at) AS since, COALESCE(p.anchor, t.anchor) AS anchor,
                  LEAST(t.until, p.ends_at) AS ends_at, t.since >= p.starts_at AS comes
              FROM stay t JOIN credit.plan_schedule p ON p.plan = t.plan
-             WHERE COALESCE(LEAST(t.until, p.ends_at), 'infinity') > GREATEST($2, t.since, p.starts_at)
+             WHERE COALESCE(LEAST(t.until, p.ends_at), 'infinity') > GREATEST($2, t.since, p.starts_at) AND t.ended > p.starts_at
          )"
     };
 }

@@ -74,7 +74,7 @@ fn call(random: &mut Random) -> String {
     let debit = format!(
         "(SELECT * FROM credit.entry WHERE account = '{account}' AND kind = 'debit' ORDER BY posting DESC OFFSET {nth} LIMIT 1) e"
     );
-    match random.below(26) {
+    match random.below(29) {
         0..=3 => format!("SELECT credit_debit('{account}', {amount}, member => {member})"),
         4 | 5 => format!("SELECT credit_charge('{account}', 'chat', {amount}, member => {member})"),
         6 => format!(
@@ -103,13 +103,16 @@ fn call(random: &mut Random) -> String {
                  WHERE account = '{account}' AND status = 'pending'))"
         ),
         22 => format!("SELECT count(*) FROM credit_true_up_post('{account}')"),
-        23 | 24 => format!(
-            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', \
-            least(-amount, 0.5), lot, posting FROM {debit}"
-        ),
+        23 | 24 => format!("INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', least(-amount, 0.5), lot, posting FROM {debit}"),
+        25 => format!("INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot FROM {lot}"),
+        26 => format!("SELECT {}('{account}')", *random.pick(&["count(*) FROM credit_renew", "credit_cancel_plan"])),
+        27 => format!("SELECT count(*) FROM credit_rebalance('{account}')"),
         _ => format!(
-            "INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot \
-            FROM {lot}"
+            "SELECT count(*) FROM {}",
+            *random.pick(&[
+                "credit_debit_many(ARRAY['acme', 'dune'], ARRAY[0.5, 1], members => ARRAY['ann', NULL], mode => 'each')",
+                "credit_charge_many(ARRAY['beta', 'cord'], ARRAY['chat', 'chat'], ARRAY[3, 7], mode => 'each')",
+            ])
         ),
     }
 }
@@ -209,4 +212,55 @@ fn what_a_lot_gained_is_free_in_the_order_of_postings() {
         "INSERT INTO credit.entry (account, kind, amount, lot) SELECT 'acme', 'adjustment', 8, lot FROM credit.lot",
         "SELECT credit_transfer('acme', 9, to_member => 'ann'); SELECT credit_transfer('acme', 9, to_member => 'ann')",
     );
+}
+
+/// Runs each statement at its time; the proof finds nothing after any of them.
+fn by_the_clock(steps: &[(&str, &str)]) -> Database {
+    let database = Database::new();
+    let mut client = database.connect();
+    for (at, sql) in steps {
+        client.run(&format!("SET credit.clock = '{at}+00'"));
+        client.run(sql);
+        verify(&mut client, &[format!("{sql} at {at}")], 0);
+    }
+    database
+}
+
+#[test]
+fn a_member_who_took_their_seat_later_gets_nothing_before() {
+    let database = by_the_clock(&[
+        ("2026-01-15 00:00", "SELECT credit_grant('acme', 10), credit_member('acme', 'ann')"),
+        ("2025-12-15 21:00", "SELECT credit_schedule('acme', 3, '1 day', per_member => true, periods => 5)"),
+        ("2025-12-28 07:00", "SELECT credit_refresh()"),
+        ("2025-12-13 11:00", "SELECT credit_refresh()"),
+        ("2025-12-18 11:00", "SELECT credit_refresh()"),
+        ("2026-02-01 00:00", "SELECT credit_refresh()"),
+    ]);
+    assert_eq!(database.connect().number("SELECT count(*) FROM credit.schedule_period"), 0);
+}
+
+#[test]
+fn a_cancellation_after_its_end_ends_what_the_plan_grants_when_it_was_made() {
+    let database = by_the_clock(&[
+        (
+            "2026-01-19 10:17",
+            "SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), credit_tier('basic', 'all', 0, discount => 0);
+             SELECT credit_schedule(plan => 'basic', amount => 50, every => '15 days', per_member => true);
+             SELECT credit_account('acme'), credit_member('acme', 'ann'); SELECT charge FROM credit_change_plan('acme', 'basic', 300)",
+        ),
+        ("2026-02-19 11:00", "SELECT credit_cancel_plan('acme')"),
+        ("2026-02-19 10:30", "SELECT credit_member('acme', 'bob')"),
+        // What is declared for the plan then is not for those whose time on it is over.
+        ("2026-02-19 10:40", "SELECT credit_schedule(plan => 'basic', amount => 7, every => '1 month')"),
+        ("2026-02-18 15:00", "SELECT credit_refresh()"),
+        ("2026-02-19 12:00", "SELECT credit_refresh()"),
+    ]);
+    let mut client = database.connect();
+    let ends = "SELECT string_agg(ended_at::timestamp || ' ' || left_at::timestamp, ', ') FROM credit.subscription";
+    assert_eq!(client.text(ends), "2026-02-19 10:17:00 2026-02-19 11:00:00");
+    assert_eq!(client.text("SELECT string_agg(ends_at::timestamp::text, ', ') FROM credit.schedule"), "2026-02-19 11:00:00");
+    // An end that is moved is another one.
+    client.run("SET credit.clock = '2026-02-18 15:00+00'; SELECT charge FROM credit_change_plan('acme', 'basic', 400)");
+    verify(&mut client, &["the cancellation is dropped".to_owned()], 0);
+    assert_eq!(client.number("SELECT count(*) FROM credit.subscription WHERE left_at IS NOT NULL"), 0);
 }
