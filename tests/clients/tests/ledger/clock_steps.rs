@@ -264,3 +264,20 @@ fn a_cancellation_after_its_end_ends_what_the_plan_grants_when_it_was_made() {
     verify(&mut client, &["the cancellation is dropped".to_owned()], 0);
     assert_eq!(client.number("SELECT count(*) FROM credit.subscription WHERE left_at IS NOT NULL"), 0);
 }
+
+#[test]
+fn a_period_is_closed_after_a_correction_by_a_clock_that_was_ahead() {
+    by_the_clock(&[
+        (
+            "2026-01-10 00:00",
+            "SELECT credit_grant('acme', 100), credit_true_up_terms('acme', every => '1 month', anchor => '2026-01-01', commitment => 10, unit_price => 0.02, currency => 'USD');
+             SELECT credit_debit('acme', 20)",
+        ),
+        (
+            "2026-03-10 00:00",
+            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', 2, lot, posting FROM credit.entry WHERE kind = 'debit'",
+        ),
+        ("2026-02-10 00:00", "SELECT credit_debit('acme', 1); SELECT count(*) FROM credit_true_up_post('acme')"),
+        ("2026-04-10 00:00", "SELECT count(*) FROM credit_true_up_post('acme')"),
+    ]);
+}
