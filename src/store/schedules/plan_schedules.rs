@@ -17,13 +17,17 @@ macro_rules! wanted {
     () => {
         "version AS (
              SELECT s.account, s.unit, s.plan, s.subscription, s.effective_at, s.ended_at, s.left_at,
-                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase), a.time_zone) END AS anchor,
-                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at, false) AS goes_on
+                 CASE WHEN s.phase = 0 THEN s.anchor ELSE credit.add_interval(s.anchor, make_interval(months => s.phase),
+                     a.time_zone) END AS anchor,
+                 COALESCE(lag(s.plan) OVER one_by_one = s.plan AND lag(s.ended_at) OVER one_by_one = s.effective_at,
+                     false) AS goes_on
              FROM credit.subscription s JOIN credit.account a ON a.account = s.account
              WHERE s.account = ANY ($1) AND s.ended_at IS DISTINCT FROM s.effective_at
              WINDOW one_by_one AS (PARTITION BY s.account, s.unit ORDER BY s.effective_at, s.subscription)
          ), stay AS (
-             SELECT v.account, v.plan, min(v.effective_at) AS since, (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor, max(COALESCE(v.ended_at, 'infinity')) AS ended,
+             SELECT v.account, v.plan, min(v.effective_at) AS since,
+                 (array_agg(v.anchor ORDER BY v.effective_at, v.subscription))[1] AS anchor,
+                 max(COALESCE(v.ended_at, 'infinity')) AS ended,
                  -- One that was cancelled after its end went on until then.
                  NULLIF(max(COALESCE(GREATEST(v.ended_at, v.left_at), 'infinity')), 'infinity') AS until
              FROM (SELECT v.*, count(*) FILTER (WHERE NOT v.goes_on)

@@ -32,10 +32,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(concat!(
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      ), schedules AS MATERIALIZED (
          SELECT s.*, a.time_zone, a.refresh_at, mean.seconds, f.first, i.last, c.current, g.is_boundary, ",
-        begins!("(GREATEST(c.current, i.last) + 1)", "a.time_zone"),
-        " AS next_of_members, ",
-        begins!("(GREATEST(c.current, i.last) + 2)", "a.time_zone"),
-        " AS end_of_next
+    begins!("(GREATEST(c.current, i.last) + 1)", "a.time_zone"),
+    " AS next_of_members, ",
+    begins!("(GREATEST(c.current, i.last) + 2)", "a.time_zone"),
+    " AS end_of_next
          FROM credit.schedule s JOIN credit.account a ON a.account = s.account
          CROSS JOIN LATERAL (SELECT (EXTRACT(year FROM s.every) * 12 + EXTRACT(month FROM s.every)) * 2629746 + EXTRACT(day
              FROM s.every) * 86400
@@ -169,7 +169,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(concat!(
              AND NOT EXISTS (SELECT FROM schedules o WHERE o.account = s.account AND o.is_boundary)
              AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)
              -- A member who took their seat by a clock that was ahead gets nothing of what ends before that.
-             AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active AND m.seated_at < s.end_of_next)) v ON v.account = a.account
+             AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active AND m.seated_at < s.end_of_next)) v
+                 ON v.account = a.account
      WHERE $1 IS NULL OR a.account = $1
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)
      UNION ALL

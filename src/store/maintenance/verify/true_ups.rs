@@ -181,9 +181,11 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      JOIN credit.true_up t ON t.account = e.account AND t.unit = l.unit AND d.occurred_at >= t.starts_at
          AND d.occurred_at < t.ends_at
      WHERE ($1 IS NULL OR e.account = $1) AND e.kind = 'adjustment' AND e.recorded_at > t.posted_at
-         AND CASE WHEN EXISTS (SELECT FROM credit.true_up_correction c WHERE c.account = e.account AND c.posting = e.posting) THEN false
+         AND CASE WHEN EXISTS (SELECT FROM credit.true_up_correction c WHERE c.account = e.account
+             AND c.posting = e.posting) THEN false
              -- By a clock that was set back since, the period was closed after the correction, which counted as it was.
-             ELSE NOT EXISTS (SELECT FROM credit.entry x WHERE x.account = e.account AND x.posting > e.posting AND x.recorded_at <= t.posted_at) END
+             ELSE NOT EXISTS (SELECT FROM credit.entry x WHERE x.account = e.account AND x.posting > e.posting
+                 AND x.recorded_at <= t.posted_at) END
      UNION ALL
      SELECT 'what is declared and closed of an account is in units that exist', x.account, NULL, x.unit, 'no such account or unit'
      FROM (SELECT account, unit FROM credit.true_up UNION SELECT account, unit FROM credit.true_up_terms UNION SELECT account,

@@ -103,8 +103,14 @@ fn call(random: &mut Random) -> String {
                  WHERE account = '{account}' AND status = 'pending'))"
         ),
         22 => format!("SELECT count(*) FROM credit_true_up_post('{account}')"),
-        23 | 24 => format!("INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', least(-amount, 0.5), lot, posting FROM {debit}"),
-        25 => format!("INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot FROM {lot}"),
+        23 | 24 => format!(
+            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', \
+            least(-amount, 0.5), lot, posting FROM {debit}"
+        ),
+        25 => format!(
+            "INSERT INTO credit.entry (account, kind, amount, lot) SELECT '{account}', 'adjustment', 1.5, lot \
+            FROM {lot}"
+        ),
         26 => format!("SELECT {}('{account}')", *random.pick(&["count(*) FROM credit_renew", "credit_cancel_plan"])),
         27 => format!("SELECT count(*) FROM credit_rebalance('{account}')"),
         _ => format!(
@@ -244,9 +250,11 @@ fn a_cancellation_after_its_end_ends_what_the_plan_grants_when_it_was_made() {
     let database = by_the_clock(&[
         (
             "2026-01-19 10:17",
-            "SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), credit_tier('basic', 'all', 0, discount => 0);
+            "SELECT credit_plan('basic', unit => 'credit', currency => 'USD', list_price => 0.01), \
+                credit_tier('basic', 'all', 0, discount => 0);
              SELECT credit_schedule(plan => 'basic', amount => 50, every => '15 days', per_member => true);
-             SELECT credit_account('acme'), credit_member('acme', 'ann'); SELECT charge FROM credit_change_plan('acme', 'basic', 300)",
+             SELECT credit_account('acme'), credit_member('acme', 'ann'); SELECT charge \
+                 FROM credit_change_plan('acme', 'basic', 300)",
         ),
         ("2026-02-19 11:00", "SELECT credit_cancel_plan('acme')"),
         ("2026-02-19 10:30", "SELECT credit_member('acme', 'bob')"),
@@ -270,12 +278,14 @@ fn a_period_is_closed_after_a_correction_by_a_clock_that_was_ahead() {
     by_the_clock(&[
         (
             "2026-01-10 00:00",
-            "SELECT credit_grant('acme', 100), credit_true_up_terms('acme', every => '1 month', anchor => '2026-01-01', commitment => 10, unit_price => 0.02, currency => 'USD');
+            "SELECT credit_grant('acme', 100), credit_true_up_terms('acme', every => '1 month', anchor => '2026-01-01', \
+                commitment => 10, unit_price => 0.02, currency => 'USD');
              SELECT credit_debit('acme', 20)",
         ),
         (
             "2026-03-10 00:00",
-            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', 2, lot, posting FROM credit.entry WHERE kind = 'debit'",
+            "INSERT INTO credit.entry (account, kind, amount, lot, corrects) SELECT account, 'adjustment', 2, lot, posting \
+                FROM credit.entry WHERE kind = 'debit'",
         ),
         ("2026-02-10 00:00", "SELECT credit_debit('acme', 1); SELECT count(*) FROM credit_true_up_post('acme')"),
         ("2026-04-10 00:00", "SELECT count(*) FROM credit_true_up_post('acme')"),
