@@ -1,0 +1,14 @@
+//! Errors of access levels.
+
+use pgrx::pg_sys::panic::ErrorReport;
+
+use crate::error::{not_found, plain};
+
+/// P0002: no such role.
+pub fn unknown_role(role: &str) -> ErrorReport {
+    not_found(
+        format!("role \"{role}\" does not exist"),
+        format!("role={role}", role = plain(role)),
+        "Create it with CREATE ROLE.",
+    )
+}
