@@ -237,7 +237,7 @@ fn a_member_who_took_their_seat_later_gets_nothing_before() {
     let database = by_the_clock(&[
         ("2026-01-15 00:00", "SELECT credit_grant('acme', 10), credit_member('acme', 'ann')"),
         ("2025-12-15 21:00", "SELECT credit_schedule('acme', 3, '1 day', per_member => true, periods => 5)"),
-        ("2025-12-28 07:00", "SELECT credit_refresh()"),
+        ("2025-12-28 07:00", "SELECT credit_end_schedule('acme', schedule => 1), credit_refresh()"),
         ("2025-12-13 11:00", "SELECT credit_refresh()"),
         ("2025-12-18 11:00", "SELECT credit_refresh()"),
         ("2026-02-01 00:00", "SELECT credit_refresh()"),
