@@ -35,7 +35,7 @@ COMMENT ON COLUMN credit.account.account IS
     'Your own id of the organisation. 1 to 255 characters; compared by byte. It never changes (42501).';
 COMMENT ON COLUMN credit.account.unit IS 'The unit of grants, debits and balances that name none.';
 COMMENT ON COLUMN credit.account.pooling IS
-    'pooled: a member spends his own lots first, then the pool. per_seat: a member spends his own lots only. As it was told '
+    'pooled: members spend their own lots first, then the pool. per_seat: members spend their own lots only. As it was told '
     'last; what counts where has_pooling_rules is in credit.pooling.';
 COMMENT ON COLUMN credit.account.time_zone IS
     'The time zone whose calendar expires_after is counted on. It cannot change once the account has a lot (55000).';
@@ -196,7 +196,8 @@ COMMENT ON COLUMN credit.lot.expires_at IS
     'The first instant at which the lot is not usable any more, whether or not the expiry was posted; NULL for a lot that never '
     'expires.';
 COMMENT ON COLUMN credit.lot.recorded_at IS 'When the lot was granted, by the clock at the write.';
-COMMENT ON COLUMN credit.lot.parent IS 'The lot this one was moved from (credit_set_expiry()); NULL for a lot of its own.';
+COMMENT ON COLUMN credit.lot.parent IS 
+    'The lot that this one came from, by a move, a transfer, a conversion or a rollover; NULL for a lot of its own.';
 COMMENT ON COLUMN credit.lot.priority IS 'The lower, the earlier the lot is drawn: 0 to 1000, 50 unless given.';
 COMMENT ON COLUMN credit.lot.slots IS 'How many slots hold the lot''s remaining amount. Grows under contention, never shrinks.';
 COMMENT ON COLUMN credit.lot.closed IS 'The lot holds nothing and debits do not look at it. A lot at zero may still be open.';
@@ -340,7 +341,7 @@ COMMENT ON COLUMN credit.entry.recorded_at IS
     'The clock at the write, with the locks held. The ledger as of an instant is the lines recorded up to it.';
 COMMENT ON COLUMN credit.entry.corrects IS 'The posting that this line corrects; NULL for none.';
 COMMENT ON COLUMN credit.entry.rate IS
-    'The version of the rate that priced the line. NULL in this version, which has no rate cards.';
+    'The version of the rate that priced the line; NULL where the amount was given.';
 COMMENT ON COLUMN credit.entry.line IS 'The line''s number within its posting, from 1, in drawdown order.';
 COMMENT ON COLUMN credit.entry.posted IS
     'The line has been applied to the lot''s slots. True in every committed row; restored rows arrive posted, so triggers do '
@@ -349,14 +350,14 @@ COMMENT ON COLUMN credit.entry.account IS 'The account that owns the lot.';
 COMMENT ON COLUMN credit.entry.kind IS
     'debit: used. grant: the lot''s first line. void: withdrawn. expiry: lapsed unused. expiry_reversal: taken back of that for '
     'late usage, which the next line debits. move_out and move_in: moved to another lot, with another expiry or of another '
-    'owner. return: taken back unused by a change of plan. roll_out and roll_in: rolled over to the next period. adjustment: a '
-    'correction.';
+    'owner. return: taken back unused by a change of plan. roll_out and roll_in: rolled over to the next period. convert_out '
+    'and convert_in: converted to another unit. adjustment: a correction.';
 COMMENT ON COLUMN credit.entry.amount IS 'What the lot gains (positive) or loses (negative), in the lot''s unit.';
 COMMENT ON COLUMN credit.entry.member IS 'The member who spent, or who owns the lot; NULL for none.';
 COMMENT ON COLUMN credit.entry.department IS 'The member''s department when the line was written.';
 COMMENT ON COLUMN credit.entry.operation IS 'What was done with the credits, in your own words; NULL when not said.';
 COMMENT ON COLUMN credit.entry.quantity IS
-    'How much of the operation was priced. NULL for functions of this version, which price nothing; a direct insert may give it.';
+    'How much of the operation was priced; NULL where the amount was given, unless a direct insert gave it.';
 COMMENT ON COLUMN credit.entry.recorded_by IS 'The login role of the session that wrote the line.';
 COMMENT ON COLUMN credit.entry.metadata IS 'Anything the application keeps with the line. Not interpreted.';
 COMMENT ON COLUMN credit.entry.dimensions IS
@@ -411,7 +412,7 @@ COMMENT ON COLUMN credit.request.recorded_at IS 'When the key was first used.';
 COMMENT ON COLUMN credit.request.account IS 'The account of the call. Keys of different accounts are independent.';
 COMMENT ON COLUMN credit.request.key IS 'The caller''s key. 1 to 255 characters; compared by byte.';
 COMMENT ON COLUMN credit.request.function IS
-    'The function: credit_grant, or credit_debit for credit_debit() and credit_try_debit() alike.';
+    'The function; credit_debit for credit_debit() and credit_try_debit() alike.';
 COMMENT ON COLUMN credit.request.fingerprint IS
     'SHA-256 of the function''s name and its arguments in normal form. The same key with another fingerprint is refused (23505).';
 SELECT pg_catalog.pg_extension_config_dump('credit.request', '');

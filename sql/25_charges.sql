@@ -67,7 +67,7 @@ COMMENT ON FUNCTION @extschema@.credit_convert(text, numeric, text, text, numeri
 'Converts an amount of from_unit (NULL: the account''s own) into to_unit and returns the posting''s id. Takes what a debit of '
 'this member and operation would draw; each lot that gives becomes a lot of the new unit with the same terms, and the part of '
 'its price goes along, to the last decimal. rate: credits of to_unit for one of from_unit; unless given, what both are worth in '
-'the same currency now. The whole is rounded once, by the rounding of to_unit. Under a key, a repetition returns the same posting.
+'the same currency now. The whole is cut once, to the decimals of to_unit. Under a key, a repetition returns the same posting.
 Errors: 23514 insufficient credits; 22023 malformed argument, one unit only, units without a common currency, or too little to '
 'convert; 22003 from 10^15 on; P0002 unknown account or unit, or unregistered member where members must be; 23505 key used for '
 'another request; 55000 inactive member; 40001 and 40P01: repeat the transaction.';

@@ -31,8 +31,8 @@ CREATE TABLE credit.pooling (
 );
 COMMENT ON TABLE credit.pooling IS
     'Who spends the pool, as it was said: of an account, of its departments and of its members, each from an instant on. Only '
-    'added to (42501), by credit_pooling(), credit_account() and credit_agreement(). A member goes by his own rule, else by '
-    'that of the nearest department above him, else by the account''s; of the rules for the same the one that began last '
+    'added to (42501), by credit_pooling(), credit_account() and credit_agreement(). A member goes by a rule of their own, else '
+    'by that of the nearest department above them, else by the account''s; of the rules for the same the one that began last '
     'counts, and of those that begin at once the one with the highest id.';
 COMMENT ON COLUMN credit.pooling.rule IS 'The rule''s id.';
 COMMENT ON COLUMN credit.pooling.agreement IS
@@ -108,9 +108,9 @@ Errors: 22023 malformed argument, both targets at once, or an instant that has p
 'member.';
 
 COMMENT ON FUNCTION @extschema@.credit_pooling_preview(text, text, text, text, timestamptz, text) IS
-'What each member could spend at effective_at (now) as things stand, and after credit_pooling() with the same arguments: his '
-'own lots and, where he spends the pool, all of the pool; 0 for an inactive one. The last row, without a member, is the pool, '
-'which debits without a member spend. Scoped lots count. Writes nothing, and works on a standby.
+'What each member could spend at effective_at (now) as things stand, and after credit_pooling() with the same arguments: '
+'their own lots and, where they spend the pool, all of the pool; 0 for an inactive one. The last row, without a member, is '
+'the pool, which debits without a member spend. Scoped lots count. Writes nothing, and works on a standby.
 Errors: as credit_pooling(); P0002 unknown unit.';
 
 COMMENT ON FUNCTION @extschema@.credit_move_department(text, text, text) IS
@@ -130,9 +130,10 @@ Errors: 23514 insufficient credits; 22023 malformed argument, or giver and recei
 'expired; 23505 key used for another request; 40001 and 40P01: repeat the transaction.';
 
 COMMENT ON FUNCTION @extschema@.credit_rebalance(text, text, interval, jsonb) IS
-'Transfers among the members of an account what some leave unused and others lack; a row per transfer. A member needs what he '
-'used within burn_window (30 days), of whichever lots; who holds more of his own, usable now and for any operation, gives of '
-'the rest, and who holds less gets what is missing: the greatest need first, from the greatest surplus. Inactive members give '
+'Transfers among the members of an account what some leave unused and others lack; a row per transfer. A member needs what '
+'they used within burn_window (30 days), of whichever lots; members who hold more of their own, usable now and for any '
+'operation, give of the rest, and those who hold less get what is missing: the greatest need first, from the greatest '
+'surplus. Inactive members give '
 'all and get nothing. Only between members whom the account''s policy lets transfer to each other. All or nothing; a second '
 'call right after it moves nothing.
 Errors: 22023 malformed argument; P0002 unknown account or unit; 55000 a member becomes inactive meanwhile; 40001 and 40P01: '

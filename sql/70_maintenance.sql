@@ -301,9 +301,9 @@ COMMENT ON COLUMN credit.status.since IS 'Since when the oldest is due, or the t
 -- Functions to call ---------------------------------------------------------------------------------------------------
 
 COMMENT ON FUNCTION @extschema@.credit_maintain(integer) IS
-'Maintenance in the caller''s transaction: posts expiries, closes empty lots, forgets keys of debits and charges that are older '
-'than credit.key_retention_days and runs older than 90 days, at most max_rows of each; a row for each task. Safe to run twice '
-'at once.
+'Maintenance in the caller''s transaction: issues what schedules bring, posts expiries, closes empty lots, adds up consumption, '
+'forgets keys of debits and charges that are older than credit.key_retention_days and runs older than 90 days, at most max_rows '
+'of each; a row for each task. Safe to run twice at once.
 Errors: 22023 malformed argument.';
 
 COMMENT ON FUNCTION @extschema@.credit_expiry_forecast(text, text, interval) IS
