@@ -918,7 +918,8 @@ COMMENT ON FUNCTION @extschema@.credit_plan(text, text, text, numeric, text, tex
 'Creates a plan, or changes what is given of it. unit: of its credits; currency: ISO 4217; list_price: money for one credit, '
 'another one is another version from now on. model: volume, graduated, package or stairstep. reach: purchase, or cumulative '
 'over the year of the account''s agreement. floor_margin: the least margin (0.3 is 30 %), and '
-'below_floor what happens below it: refuse or flag. expiry: how long its lots live. rate_card: of accounts with an agreement about the plan. Returns the plan.
+'below_floor what happens below it: refuse or flag. expiry: how long its lots live. rate_card: of accounts with an '
+'agreement about the plan. Returns the plan.
 Errors: 22023 malformed argument or unknown currency; P0002 unknown unit or rate card; 55000 another unit, currency or model '
 'once it has tiers.';
 
