@@ -349,3 +349,24 @@ fn a_cap_of_books_that_are_closed_beyond_the_clock_counts_what_was_debited_after
         ("2026-06-20 12:00", ""),
     ]);
 }
+
+#[test]
+fn an_account_is_looked_at_when_a_seat_is_taken_that_a_clock_ahead_recorded() {
+    let database = by_the_clock(&[
+        ("2025-01-30 07:58", "SELECT credit_account('acme'), credit_member('acme', 'ann')"),
+        ("2024-12-08 16:55", "SELECT credit_schedule('acme', 3, '1 month', per_member => true, periods => 3)"),
+        ("2025-01-21 00:00", "SELECT credit_refresh()"),
+        ("2024-12-12 00:00", ""),
+    ]);
+    let mut client = database.connect();
+    client.run("BEGIN; UPDATE credit.account SET refresh_at = '2025-01-30 07:59+00'");
+    for clock in ["2024-12-12", "2025-01-21"] {
+        client.run(&format!("SET credit.clock = '{clock} 00:00+00'"));
+        let due = "SELECT expected::timestamptz = '2025-01-30 07:58+00' FROM credit_verify() \
+            WHERE invariant = 'an account is looked at when its schedules bring something'";
+        assert_eq!(client.rows(due), [["t"]], "at {clock}");
+    }
+    client.run("ROLLBACK; SET credit.clock = '2025-01-30 07:58+00'; SELECT credit_refresh()");
+    verify(&mut client, &["the seat is taken".to_owned()], 0);
+    assert_eq!(client.number("SELECT count(*) FROM credit.schedule_period"), 1);
+}
