@@ -12,24 +12,25 @@ SELECT pg_catalog.pg_extension_config_dump('credit.cap_id', '');
 -- Whose spending is limited: a member's, a department's with all below it, or the account's; of one operation or of all. A cap's
 -- scope, period and action stay; `slots` is its state. A rolling window is a number of whole steps, in which it is counted.
 CREATE TABLE credit.cap (
-    cap          bigint NOT NULL,
-    anchor       timestamptz NOT NULL,
-    created_at   timestamptz NOT NULL,
-    changed_at   timestamptz NOT NULL,
-    ended_at     timestamptz,
-    slots        smallint NOT NULL DEFAULT 1 CHECK (slots > 0),
-    account      text COLLATE "C" NOT NULL,
-    unit         text COLLATE "C" NOT NULL,
-    member       text COLLATE "C",
-    department   text COLLATE "C",
-    operation    text COLLATE "C",
-    amount       numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
-    every        text COLLATE "C" CHECK (every IN ('day', 'week', 'month', 'quarter', 'year')),
-    rolling      interval,
-    step         interval,
-    covers       text COLLATE "C" NOT NULL CHECK (covers IN ('everything', 'pool')),
-    action       text COLLATE "C" NOT NULL CHECK (action IN ('block', 'warn')),
-    recorded_by  text COLLATE "C" NOT NULL,
+    cap           bigint NOT NULL,
+    anchor        timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL,
+    changed_at    timestamptz NOT NULL,
+    ended_at      timestamptz,
+    changed_after bigint NOT NULL DEFAULT 0,
+    slots         smallint NOT NULL DEFAULT 1 CHECK (slots > 0),
+    account       text COLLATE "C" NOT NULL,
+    unit          text COLLATE "C" NOT NULL,
+    member        text COLLATE "C",
+    department    text COLLATE "C",
+    operation     text COLLATE "C",
+    amount        numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
+    every         text COLLATE "C" CHECK (every IN ('day', 'week', 'month', 'quarter', 'year')),
+    rolling       interval,
+    step          interval,
+    covers        text COLLATE "C" NOT NULL CHECK (covers IN ('everything', 'pool')),
+    action        text COLLATE "C" NOT NULL CHECK (action IN ('block', 'warn')),
+    recorded_by   text COLLATE "C" NOT NULL,
     PRIMARY KEY (account, cap),
     CHECK (member IS NULL OR department IS NULL),
     CHECK ((every IS NULL) = (rolling IS NOT NULL) AND (rolling IS NULL) = (step IS NULL))
@@ -44,6 +45,8 @@ COMMENT ON COLUMN credit.cap.anchor IS
 COMMENT ON COLUMN credit.cap.created_at IS 'When the cap was made.';
 COMMENT ON COLUMN credit.cap.changed_at IS 'When its limit was last changed.';
 COMMENT ON COLUMN credit.cap.ended_at IS 'When it was ended; NULL while it applies.';
+COMMENT ON COLUMN credit.cap.changed_after IS
+    'The last id that a posting had when its limit was last changed: those that follow count against this limit.';
 COMMENT ON COLUMN credit.cap.slots IS 'In how many rows of credit.cap_slot the limit lies.';
 COMMENT ON COLUMN credit.cap.account IS 'The account.';
 COMMENT ON COLUMN credit.cap.unit IS 'The unit that is counted.';

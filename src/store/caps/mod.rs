@@ -94,8 +94,11 @@ static CREATE: Statement = Statement::new(
     ],
 );
 
+// Whatever counts has its id by now. The time does not tell what was posted before: a clock may have been ahead.
 static CHANGE: Statement = Statement::by_index(
-    "UPDATE credit.cap SET amount = $3, changed_at = GREATEST($4, changed_at, created_at) WHERE account = $1 AND cap = $2",
+    "UPDATE credit.cap SET amount = $3, changed_at = GREATEST($4, changed_at, created_at),
+         changed_after = COALESCE(pg_sequence_last_value('credit.posting_id'::regclass), 0)
+     WHERE account = $1 AND cap = $2",
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID],
 );
 
@@ -330,7 +333,7 @@ pub fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>, now
     (row.get(1), row.get(2))
 }
 
-/// Changes a cap's limit.
+/// Changes a cap's limit. Nobody else counts in the cap meanwhile.
 pub fn change(account: &str, cap: i64, amount: Amount, now: DateTime<Utc>) {
     assert_eq!(CHANGE.run(&[&account, &cap, &amount, &now]).count(), 1, "cap {cap} to change");
 }

@@ -57,22 +57,27 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      WHERE c.rolling IS NOT NULL AND s.used IS DISTINCT FROM COALESCE(u.used, 0)
          OR c.rolling IS NOT NULL AND s.steps IS NULL OR cardinality(s.steps) IS DISTINCT FROM cardinality(s.used_by_step)
      UNION ALL
-     -- A window is seen from the step in which it ends, if that began after the limit was changed.
+     -- A window is seen from the step in which it ends, if something was posted in it after the limit was changed.
      SELECT 'no debit goes beyond a cap that blocks in a rolling window', c.account, NULL, c.amount::text,
          w.used || ' until the step of ' || s.step || ' of cap ' || c.cap
      FROM caps c JOIN of_steps s ON s.account = c.account AND s.cap = c.cap, LATERAL (SELECT sum(o.used) AS used FROM of_steps o
          WHERE o.account = s.account AND o.cap = s.cap AND o.step <= s.step
              AND o.step >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS w
-     WHERE c.action = 'block' AND w.used > c.amount AND s.step > c.changed_at
+     WHERE c.action = 'block' AND w.used > c.amount
+         AND (SELECT count(*) FROM credit.cap_spending k WHERE k.account = c.account AND k.cap = c.cap
+             AND k.posting > c.changed_after AND k.amount > 0
+             AND k.used_at >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)
+             AND k.used_at < s.step + make_interval(secs => EXTRACT(epoch FROM c.step)::bigint)) > 0
          AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
              AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL
-     SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, amount::text, used || ' of cap ' || cap
-     FROM caps c WHERE action = 'block' AND rolling IS NULL AND used > amount
-         AND (SELECT sum(k.spent) FROM credit.cap_spent_by_step(account, cap,
-             GREATEST(period_start, changed_at + interval '1 microsecond')) AS k
-             WHERE k.step = GREATEST(period_start, changed_at + interval '1 microsecond')) > 0
+     SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, c.amount::text, c.used || ' of cap ' || c.cap
+     FROM caps c WHERE c.action = 'block' AND c.rolling IS NULL AND c.used > c.amount
+         AND (SELECT count(*) FROM credit.cap_spending k, credit.account a,
+                 LATERAL credit.cap_period(c.anchor, c.every, NULL, NULL, a.time_zone, c.period_start) AS p
+             WHERE k.account = c.account AND k.cap = c.cap AND k.posting > c.changed_after AND k.amount > 0
+                 AND a.account = c.account AND k.used_at >= p.starts_at AND k.used_at < p.ends_at) > 0
          AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
              AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)

@@ -164,12 +164,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(concat!(
          -- After the last that any member got. A clock that was ahead looks at the account next where some period begins; a
          -- member
          -- that comes has it looked at.
-         SELECT s.account, s.next_of_members FROM schedules s WHERE s.per_member
-             AND COALESCE(s.ends_at, 'infinity') > GREATEST($2, s.next_of_members)
+         -- A member who took their seat by a clock that was ahead gets nothing before that.
+         SELECT s.account, GREATEST(s.next_of_members, m.seated_at)
+         FROM schedules s JOIN credit.member m ON m.account = s.account AND m.active AND m.seated_at < s.end_of_next
+         WHERE s.per_member AND ($1 IS NULL OR m.account = $1)
+             AND COALESCE(s.ends_at, 'infinity') > GREATEST($2, s.next_of_members, m.seated_at)
              AND NOT EXISTS (SELECT FROM schedules o WHERE o.account = s.account AND o.is_boundary)
-             AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)
-             -- A member who took their seat by a clock that was ahead gets nothing of what ends before that.
-             AND EXISTS (SELECT FROM credit.member m WHERE m.account = s.account AND m.active AND m.seated_at < s.end_of_next)) v
+             AND GREATEST(s.current, s.last) + 1 - s.first < COALESCE(s.periods, GREATEST(s.current, s.last) + 2 - s.first)) v
                  ON v.account = a.account
      WHERE $1 IS NULL OR a.account = $1
      GROUP BY a.account, a.refresh_at HAVING COALESCE(a.refresh_at, 'infinity') > min(v.due_at)

@@ -291,3 +291,82 @@ fn a_period_is_closed_after_a_correction_by_a_clock_that_was_ahead() {
         ("2026-04-10 00:00", "SELECT count(*) FROM credit_true_up_post('acme')"),
     ]);
 }
+
+/// A day on which a debit of 50 was recorded by a clock that was an hour ahead.
+const FIFTY_AHEAD: [(&str, &str); 2] =
+    [("2026-06-10 09:00", "SELECT credit_grant('acme', 1000)"), ("2026-06-10 12:00", "SELECT credit_debit('acme', 50)")];
+
+#[test]
+fn a_cap_does_not_stop_what_a_clock_that_was_ahead_recorded_before() {
+    let [grant, debit] = FIFTY_AHEAD;
+    for over in ["every => 'month'", "rolling => '3 days'"] {
+        let make = format!("SELECT credit_cap('acme', 40, {over})");
+        let change = format!("SELECT credit_cap('acme', 45, {over})");
+        let raise = format!("SELECT credit_cap('acme', 60, {over}); SELECT credit_debit('acme', 10)");
+        let lower = format!("SELECT credit_cap('acme', 55, {over})");
+        let database = by_the_clock(&[
+            grant,
+            debit,
+            ("2026-06-10 11:00", &make),
+            ("2026-06-10 11:00", &change),
+            ("2026-06-10 11:00", &raise),
+            ("2026-06-10 10:00", &lower),
+        ]);
+        let mut client = database.connect();
+        for at in ["2026-06-10 10:00", "2026-06-10 11:00", "2026-06-10 12:30"] {
+            client.run(&format!("SET credit.clock = '{at}+00'"));
+            assert_eq!(client.try_rows("SELECT credit_debit('acme', 1)").expect_err("a cap that is reached").code, "54000");
+            verify(&mut client, &[format!("{over} at {at}")], 0);
+        }
+    }
+}
+
+#[test]
+fn a_debit_beyond_a_cap_is_found_whatever_the_clock_read() {
+    let [grant, debit] = FIFTY_AHEAD;
+    for over in ["every => 'month'", "rolling => '3 days'"] {
+        // The debit of 7 comes after the limit, by a clock that reads less than when the one of 50 was made.
+        let make = format!("SELECT credit_cap('acme', 60, {over})");
+        let database =
+            by_the_clock(&[grant, debit, ("2026-06-10 11:00", &make), ("2026-06-10 10:00", "SELECT credit_debit('acme', 7)")]);
+        let mut client = database.connect();
+        client.run("UPDATE credit.cap SET amount = 56; UPDATE credit.cap_slot SET allowance = 56 WHERE slot = 0");
+        let found = client.rows("SELECT invariant FROM credit_verify() WHERE invariant LIKE 'no debit goes beyond a cap%'");
+        assert_eq!(found.len(), 1, "{over}");
+    }
+}
+
+#[test]
+fn a_cap_of_books_that_are_closed_beyond_the_clock_counts_what_was_debited_after_they_close() {
+    by_the_clock(&[
+        (
+            "2026-06-10 12:00",
+            "SELECT credit_grant('acme', 1000), credit_true_up_terms('acme', every => '7 days', anchor => '2026-06-01', \
+                commitment => 10, unit_price => 0.02, currency => 'USD'); SELECT credit_debit('acme', 50)",
+        ),
+        ("2026-06-20 12:00", "SELECT count(*) FROM credit_true_up_post('acme'); SELECT credit_debit('acme', 60)"),
+        ("2026-06-03 12:00", "SELECT credit_cap('acme', 57, every => 'month')"),
+        ("2026-06-20 12:00", ""),
+    ]);
+}
+
+#[test]
+fn an_account_is_looked_at_when_a_seat_is_taken_that_a_clock_ahead_recorded() {
+    let database = by_the_clock(&[
+        ("2025-01-30 07:58", "SELECT credit_account('acme'), credit_member('acme', 'ann')"),
+        ("2024-12-08 16:55", "SELECT credit_schedule('acme', 3, '1 month', per_member => true, periods => 3)"),
+        ("2025-01-21 00:00", "SELECT credit_refresh()"),
+        ("2024-12-12 00:00", ""),
+    ]);
+    let mut client = database.connect();
+    client.run("BEGIN; UPDATE credit.account SET refresh_at = '2025-01-30 07:59+00'");
+    for clock in ["2024-12-12", "2025-01-21"] {
+        client.run(&format!("SET credit.clock = '{clock} 00:00+00'"));
+        let due = "SELECT expected::timestamptz = '2025-01-30 07:58+00' FROM credit_verify() \
+            WHERE invariant = 'an account is looked at when its schedules bring something'";
+        assert_eq!(client.rows(due), [["t"]], "at {clock}");
+    }
+    client.run("ROLLBACK; SET credit.clock = '2025-01-30 07:58+00'; SELECT credit_refresh()");
+    verify(&mut client, &["the seat is taken".to_owned()], 0);
+    assert_eq!(client.number("SELECT count(*) FROM credit.schedule_period"), 1);
+}
