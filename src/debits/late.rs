@@ -22,7 +22,7 @@ use crate::server::locks::arrival;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::Snapshot;
 use crate::store::caps::Cap;
-use crate::store::debits::eligible::Eligibility;
+use crate::store::debits::eligible::{self, Eligibility, NO_LOT};
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::breakage::{self, Lapsed, Lateness, TakenBack};
 use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
@@ -81,7 +81,12 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
             return Ok(None);
         }
         // All that may refuse comes before the rest is drawn. That may end a subtransaction with locks of its own, and if they
-        // were taken back with this one, those who wait for them would go on to wait for the whole transaction.
+        // were taken back with this one, those who wait for them would go on to wait for the whole transaction. Missing credits
+        // come first: a cap refuses only where the credits are there.
+        if let Some(available) = available_for(drawing.eligible, rest) {
+            insufficient = Some(Outcome::Insufficient { available: available.checked_add(lapsed).unwrap_or(available) });
+            return Ok(None);
+        }
         if let Some(reached) = count_lapsed(drawing.caps, line_of_lapsed, &losses, &parts, now) {
             insufficient = Some(Outcome::Capped(Box::new(reached)));
             return Ok(None);
@@ -103,14 +108,28 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         }
         let drawn = clock::now();
         let account = drawing.eligible.account;
-        if !parts.is_empty() && drawing.caps.iter().any(|cap| cap.period(account, now) != cap.period(account, drawn)) {
-            // A period of a cap ended during the wait: the part that was counted in it would be recorded in the next one.
+        let has_ended = |cap: &Cap| {
+            let period = cap.period(account, now);
+            period.step.is_none() && drawn >= period.ends_at
+        };
+        if !parts.is_empty() && drawing.caps.iter().any(has_ended) {
+            // A period of the calendar ended during the wait: the part that was counted in it would be recorded in the next one.
+            // A rolling window only has more left.
             return Ok(None);
         }
         write_lines(line_of_lapsed, posting, &parts, drawn);
         Ok(Some(posting))
     })?;
     Ok(posted.map(Outcome::Posted).or(insufficient))
+}
+
+/// The credits that there are for the rest, where they do not cover it.
+fn available_for(eligible: Eligibility<'_>, rest: Amount) -> Option<Amount> {
+    if !rest.is_positive() {
+        return None;
+    }
+    let available = eligible::survey(eligible, NO_LOT, rest).available;
+    (available < rest).then_some(available)
 }
 
 /// Counts what expired lots pay to caps that are locked whole; the cap that does not leave it.

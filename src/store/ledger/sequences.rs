@@ -38,6 +38,7 @@ macro_rules! taken {
             $of_account,
             " UNION ALL SELECT 'pooling_rule', max(rule) FROM credit.pooling WHERE ",
             $of_account,
+            " UNION ALL SELECT 'posting_id', GREATEST(rolled_to, final_to, mark) FROM credit.rollup_watermark",
             " UNION ALL SELECT 'tier_id', max(version) FROM credit.tier",
             " UNION ALL SELECT 'rate_id', max(rate) FROM credit.rate",
             " UNION ALL SELECT 'rate_id', max(rate) FROM credit.rate_draft",
@@ -64,8 +65,13 @@ static NEWEST: Statement = Statement::in_stretches(
     &[],
 );
 
-// An id that is not below. There is no index by the id alone, so these read all of the table where there is none.
-static POSTING_FROM: Statement = Statement::new("SELECT posting FROM credit.entry WHERE posting >= $1 LIMIT 1", &[INT8OID]);
+// An id that is not below. Consumption that was added up beyond the id would not see what is posted under it. There is no index by
+// the id alone; ranges of pages know theirs.
+static POSTING_FROM: Statement = Statement::in_stretches(
+    "SELECT GREATEST(rolled_to, final_to, mark) FROM credit.rollup_watermark WHERE GREATEST(rolled_to, final_to, mark) >= $1
+     UNION ALL (SELECT posting FROM credit.entry WHERE posting >= $1 LIMIT 1)",
+    &[INT8OID],
+);
 
 static LOT_FROM: Statement = Statement::new(
     "SELECT lot FROM credit.lot WHERE lot >= $1 UNION ALL SELECT lot FROM credit.purchase_lot WHERE lot >= $1 LIMIT 1",
@@ -124,15 +130,15 @@ thread_local! {
     static KNOWN: Cell<Known> = const { Cell::new(Known { postings: pg_sys::InvalidOid, last: [0, 0] }) };
 }
 
-/// The next id of a sequence, which nobody else has. The transaction has an id of its own before: who waits for all transactions
-/// that began
-/// before some id of a posting was taken waits for this one too. Raises 55000 where the sequence is behind the books.
+/// The next id of a sequence, which nobody else has. The transaction has an id of its own before: a call that waits for all
+/// transactions that began before some id of a posting was taken waits for this one too. Raises 55000 where the sequence is behind
+/// the books.
 pub fn next(sequence: Sequence) -> i64 {
     check_once();
     // SAFETY: in a transaction. On a standby the sequence refuses, and says so.
     unsafe {
         if !pg_sys::RecoveryInProgress() {
-            pg_sys::GetCurrentTransactionId();
+            pg_sys::GetTopTransactionId();
         }
     }
     let id = heap::next_value(sequence.id());
@@ -162,8 +168,8 @@ pub fn check_once() {
 }
 
 /// An id that was just taken and is not written yet: it is higher than the one before, or the sequence was set back. Raises 55000
-/// where the
-/// books have such an id or a higher one. Where they have none, a sequence that had been set too far ahead was put right.
+/// where the books have such an id or a higher one, or consumption was added up beyond it. Else a sequence that had been set too
+/// far ahead was put right.
 pub fn check_next(sequence: Sequence, id: i64) {
     let mut known = KNOWN.get();
     if known.postings == pg_sys::InvalidOid {

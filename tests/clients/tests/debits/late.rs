@@ -188,3 +188,21 @@ fn what_a_member_lost_is_not_for_others_and_seats_do_not_use_the_pool() {
     assert_eq!(available(&mut client, ", member => 'alice'").as_deref(), Some("4"));
     database.verify();
 }
+
+/// A cap refuses only where the credits are there, and one by one is as in a batch. Nothing is warned of that is then refused.
+#[test]
+fn missing_credits_come_before_a_cap() {
+    for (action, over) in [("block", "every => 'year'"), ("warn", "every => 'year'"), ("block", "rolling => '30 days'")] {
+        let (database, mut client) = with_policy("original");
+        client.run(&format!("SELECT credit_cap('acme', 5, {over}, action => '{action}')"));
+        let lost = client.text("SELECT COALESCE(sum(expired - taken_back), 0) FROM credit.breakage WHERE account = 'acme'");
+        let usable = client.text("SELECT credit_balance('acme')");
+        let debit = "SELECT credit_try_debit('acme', 100000, at => '2026-01-31 12:00:00+00')";
+        assert!(!client.fits(debit), "{action} {over}: lost {lost}, usable {usable}");
+        client.refusal(&debit.replace("try_", "")).expect("23514");
+        let batch = "SELECT shortfall > 0, cap FROM credit_debit_many(ARRAY['acme'], ARRAY[100000], \
+            at => ARRAY['2026-01-31 12:00:00+00'::timestamptz], mode => 'each')";
+        assert_eq!(client.rows(batch), [["t", ""]], "{action} {over}");
+        database.verify();
+    }
+}

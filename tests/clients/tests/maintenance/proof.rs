@@ -317,3 +317,21 @@ fn a_sequence_that_was_put_right_serves_those_who_took_its_ids() {
     }
     database.verify();
 }
+
+/// What is added up up to some id would never see what is posted under a lower one later.
+#[test]
+fn a_sequence_that_consumption_is_ahead_of_is_refused() {
+    let (database, mut session) = database_with_books();
+    let right = session.number("SELECT last_value FROM credit.posting_id");
+    session.run("SELECT setval('credit.posting_id', 1000000)");
+    session.run("SELECT credit_rollup()");
+    session.run("SELECT credit_rollup()");
+    session.run(&format!("SELECT setval('credit.posting_id', {right})"));
+    session.run("BEGIN; SELECT setval('credit.posting_id', 1000000); SELECT credit_debit('acme', 1); ROLLBACK");
+    session.run(&format!("SELECT setval('credit.posting_id', {right})"));
+    let refusal = session.refusal("SELECT credit_debit('acme', 1)").expect(WRONG_STATE);
+    assert_eq!(refusal.detail_of("sequence"), Some("credit.posting_id"));
+    assert_eq!(session.number("SELECT count(*) FROM credit_repair_sequences() WHERE sequence = 'credit.posting_id'"), 1);
+    session.run("SELECT credit_debit('acme', 1)");
+    database.verify();
+}
