@@ -1,4 +1,4 @@
-//! A whole cap in one's hands: its row and all its slots locked.
+//! A whole cap, with its row and all its slots locked.
 
 use chrono::{DateTime, Utc};
 

@@ -1,8 +1,6 @@
 //! The spending caps that count a batch: locked whole before any lot, and written once.
 
-use std::collections::HashMap;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};

@@ -2,10 +2,9 @@
 //!
 //! A debit changes one narrow row and adds another. Setting up the executor for that costs several times the work itself
 //! (docs/decisions/debits.md has the figures), so the hot path calls what the executor would call. That is only right for tables
-//! that
-//! do nothing else at a write: [`relations`] finds them once and notices when somebody adds a trigger, check, rule, policy or
-//! index, a
-//! column that may not be empty, or when another extension stores them in its own way; the caller then takes the way through SQL.
+//! that do nothing else at a write: [`relations`] finds them once and notices when somebody adds a trigger, check, rule, policy
+//! or index, a column that may not be empty, or when another extension stores them in its own way; the caller then takes the
+//! way through SQL.
 //!
 //! - [`layout`]: the columns and indexes that are used, by name
 //! - [`relations`]: which relations there are, and whether they may be written directly

@@ -46,8 +46,8 @@ static TAKE: Statement = Statement::by_index(
 
 // A line that ends a lot's life belongs to the lot's owner.
 // Where the lot comes from is followed as far as it is the same unit: that is where a purchase finds what was voided of it. A lot
-// that got
-// credits without a price along has a cost basis of its own: as many of its credits were bought as its price bought there.
+// that got credits without a price along has a cost basis of its own: as many of its credits were bought as its price bought
+// there.
 static VOID: Statement = Statement::by_index(
     "WITH RECURSIVE descent AS (
          SELECT l.lot, l.parent, l.unit, l.granted, l.paid, l.cost_basis, 0 AS steps FROM credit.lot l WHERE l.account = $1

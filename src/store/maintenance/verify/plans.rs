@@ -4,10 +4,8 @@
 use crate::store::maintenance::verify::Invariants;
 
 // The credits that a plan's schedule brought a seat for a stretch of time, against the days of that stretch, and against the
-// credits left of
-// plans before. It counts by days, so it leaves periods within a day out. It proves plans with one schedule for the seat only: of
-// several
-// schedules each takes its part of the credits that were left.
+// credits left of plans before. It counts by days, so it leaves periods within a day out. It proves plans with one schedule for
+// the seat only: of several schedules each takes its part of the credits that were left.
 pub(super) static GRANTED_ONCE: Invariants = Invariants::new(
     "WITH brought AS (
          SELECT s.account, s.unit, s.schedule, s.plan_since, s.starts_at, s.ends_at, s.amount, s.proration, p.lot,

@@ -3,8 +3,7 @@
 use crate::store::maintenance::verify::Invariants;
 
 /// When the period number `$number` of the schedule `s` begins: its anchor and so many times its length, by the account's
-/// calendar, as the
-/// calendar does it in Rust. Beyond the years that a timestamp has there is no instant but infinity.
+/// calendar, as the calendar does it in Rust. Beyond the years that a timestamp has there is no instant but infinity.
 macro_rules! begins {
     ($number:literal, $time_zone:literal) => {
         concat!(
@@ -25,8 +24,7 @@ macro_rules! begins {
 
 // Periods are counted here as the calendar does it in Rust: an interval times a number, added to the anchor once. Which number an
 // instant has is guessed by mean lengths, which is close, and then looked for nearby. A small part of a period, or one whose lot
-// would have
-// expired, may bring nothing, so nobody misses it.
+// would have expired, may bring nothing, so nobody misses it.
 pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(concat!(
     "WITH lots AS MATERIALIZED (
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1

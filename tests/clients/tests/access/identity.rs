@@ -1,6 +1,5 @@
 //! credit_debit(), credit_try_debit() and credit_quote() run as their caller and become the owner only for a statement. Whichever
-//! way a call
-//! goes and however it ends, its caller is who they were, and finds what they found before.
+//! way a call goes and however it ends, its caller is who they were, and finds what they found before.
 
 use pg_credit_clients::{Client, Database, Session, wait_until_blocked};
 
@@ -115,8 +114,7 @@ fn after_a_wait_that_somebody_cancels() {
 }
 
 /// A trigger of the customer's runs as the owner, as it does for a function that is SECURITY DEFINER; the debit within it too,
-/// and
-/// what it does does not end the identity of the debit around it.
+/// and what it does does not end the identity of the debit around it.
 #[test]
 fn around_a_debit_within_a_debit() {
     let (database, mut session, identity) = with_spender();

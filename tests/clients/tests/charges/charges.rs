@@ -1,6 +1,5 @@
 //! Charges: the version of the rate that is valid at the usage, for every session at once; each posting once, whatever is
-//! repeated,
-//! rolled back or cut into batches; and quantities that add up.
+//! repeated, rolled back or cut into batches; and quantities that add up.
 
 use std::thread;
 

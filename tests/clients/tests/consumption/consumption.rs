@@ -10,8 +10,7 @@ const OPERATIONS: [&str; 3] = ["NULL", "'chat'", "'search'"];
 const DEPARTMENTS: [&str; 3] = ["eng", "eng/ml", "sales"];
 
 /// The ledger grouped from scratch, in words of its own: what the view of this key must say. A line is worth the price of its
-/// stretch of
-/// the lot, from what was gone before it to what was gone after it.
+/// stretch of the lot, from what was gone before it to what was gone after it.
 fn from_the_ledger(key: &str) -> String {
     let price_of = |gone: &str| format!("trunc(l.paid * LEAST(GREATEST({gone}, 0), l.granted) / l.granted, 9)");
     let (after, before) = (price_of("l.granted - e.held"), price_of("l.granted - e.held + e.amount"));

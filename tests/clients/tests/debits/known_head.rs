@@ -1,6 +1,5 @@
 //! A session remembers which lot paid last. Whatever lots come, go or open again after that, its next debit takes from the one
-//! that
-//! is first in drawdown order then.
+//! that is first in drawdown order then.
 
 use std::thread;
 

@@ -1,6 +1,5 @@
 //! The server's own clock is set back: by an NTP step, or by a fail-over to a host that is behind. Nothing fails for it, no limit
-//! is passed
-//! and no closed period changes.
+//! is passed and no closed period changes.
 
 use std::time::{Duration, Instant};
 

@@ -151,8 +151,7 @@ fn calls_at_random_while_the_clock_steps_keep_the_books() {
 }
 
 /// Runs `ahead` ten minutes after the month began, and `behind` when the clock is back before it; the proof finds nothing then,
-/// and
-/// nothing when the clock is there again.
+/// and nothing when the clock is there again.
 fn over_the_month(begin: &str, ahead: &str, behind: &str) -> Database {
     let database = Database::new();
     let mut client = database.connect();

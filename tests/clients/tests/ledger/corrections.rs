@@ -1,6 +1,5 @@
 //! Corrections under concurrency: a debit never gets back more than it took, whoever gives back at the same time, and everybody
-//! who counts
-//! says the same.
+//! who counts says the same.
 
 use pg_credit_clients::{Client, Database, Random, Session, wait_until_blocked};
 
@@ -80,8 +79,7 @@ fn a_correction_that_is_rolled_back_leaves_the_bound_as_it_was() {
 }
 
 /// Debits, batches and corrections of the same lots and caps, each a transaction of its own: nobody is the victim of a deadlock,
-/// and no
-/// correction goes beyond its bound.
+/// and no correction goes beyond its bound.
 #[test]
 fn corrections_beside_debits_are_bounded_and_block_nobody() {
     let (database, _, _) = with_debit();

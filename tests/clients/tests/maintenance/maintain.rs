@@ -146,8 +146,7 @@ fn who_administers_may_call_it_and_nobody_else() {
 }
 
 /// The real pg_cron, in servers of its own, since it has to be preloaded: one whose jobs connect as clients do, and one whose
-/// jobs run
-/// in background workers. It counts in minutes, so this takes up to one.
+/// jobs run in background workers. It counts in minutes, so this takes up to one.
 #[test]
 fn pg_cron_runs_it() {
     if std::env::var_os("PG_CREDIT_CRON").is_none() {

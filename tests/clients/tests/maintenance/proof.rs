@@ -156,8 +156,7 @@ fn an_extension_that_is_made_again_begins_with_the_first_id() {
 }
 
 /// Under SERIALIZABLE nobody looks at the newest rows, which could fail the transaction for nothing; nor are ids compared with
-/// those of
-/// an extension that is gone.
+/// those of an extension that is gone.
 #[test]
 fn serializable_transactions_take_ids_unseen() {
     let (database, mut session) = database_with_books();

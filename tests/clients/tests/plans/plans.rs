@@ -370,8 +370,7 @@ fn many_buy_at_once_with_the_same_keys_and_others() {
              FROM l.paid";
     assert_eq!(client.number(differs), 0, "accounts whose lots cost something else than their purchases");
     // In the order in which they were bought, an account that had not bought and paid 100 was in the first tier. An order may
-    // have been paid
-    // before the next one or after it, and an order that was given up may have counted or not.
+    // have been paid before the next one or after it, and an order that was given up may have counted or not.
     let wrong = "SELECT count(*) FROM (
              SELECT b.tier, b.quantity + COALESCE(sum(b.quantity) OVER before, 0) AS most,
                  b.quantity + COALESCE(sum(b.quantity) FILTER (WHERE b.settled_at = b.recorded_at \

@@ -245,8 +245,7 @@ fn many_overrides_are_not_read_for_one_member() {
 }
 
 /// Seats that are added, given up and taken again at once, while debits issue what is due: each seat brings a period's part once,
-/// and the
-/// pool gets all of it.
+/// and the pool gets all of it.
 #[test]
 fn seats_feed_the_pool_once_whoever_issues_it() {
     let database = Database::new();

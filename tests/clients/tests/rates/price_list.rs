@@ -1,6 +1,5 @@
 //! Real input: a trace of LLM requests, charged by a card of public list prices (docs/price_list.sql), leaves a ledger whose
-//! totals
-//! equal a computation from the files in whole numbers.
+//! totals equal a computation from the files in whole numbers.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,5 @@
 //! Everything changes at one real instant: schedules, half of them with rollover, lots that expire, daily caps and the price.
-//! Clients charge
-//! across it.
+//! Clients charge across it.
 
 use std::collections::BTreeMap;
 use std::thread;

@@ -94,10 +94,8 @@ fn functions_are_marked_as_listed() {
 }
 
 /// What runs as the owner must not find objects that its caller planted: the search path is pinned, pg_temp last. A procedure
-/// that
-/// commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits and quotes pin it when they need a
-/// statement
-/// (tests/access/identity.rs).
+/// that commits cannot pin it; it runs as its caller, and every name in it is qualified. Debits and quotes pin it when they
+/// need a statement (tests/access/identity.rs).
 #[test]
 fn the_search_path_is_pinned_where_it_matters() {
     let database = Database::new();

@@ -16,8 +16,7 @@ const EXPECTED: [&str; 5] = ["23514", "54000", "55000", "P0002", "22023"];
 const ACCOUNTS: u64 = 4;
 
 /// Accounts with all that may be in each other's way: schedules with a boundary every second of the fire, for the pool and for
-/// seats, lots
-/// that expire and roll over, late usage of each policy, caps, tiers over a month, plans.
+/// seats, lots that expire and roll over, late usage of each policy, caps, tiers over a month, plans.
 const WORLD: &str = r#"
     SELECT credit_unit('other'), credit_rate_card('list', unit => 'credit', is_default => true);
     SELECT credit_rate('list', 'chat', credits => 0.5), credit_rate('list', 'free', credits => 0),

@@ -1,6 +1,6 @@
 //! What `credit_verify()` finds: in a world where every feature was used, each cell is changed and each row deleted, one at a
-//! time, by
-//! somebody who may switch the guards off, and the proof is asked. The share that it finds is printed, and must not fall.
+//! time, by somebody who may switch the guards off, and the proof is asked. The share that it finds is printed, and must not
+//! fall.
 
 mod determined;
 mod forms;

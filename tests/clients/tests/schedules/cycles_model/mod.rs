@@ -1,13 +1,11 @@
 //! Two years of schedules under random policies, against a model that goes through them day by day.
 //!
 //! Each policy is lived through twice with the same debits: by an account that is refreshed whenever something is due, and by one
-//! that
-//! is touched now and then only. Every instant's balance of both must be the model's, also when it is asked for afterwards, their
-//! ledgers must be the same, and no credit may be lost.
+//! that is touched now and then only. Every instant's balance of both must be the model's, also when it is asked for
+//! afterwards, their ledgers must be the same, and no credit may be lost.
 //!
 //! The model runs first and writes down what is to be done and found; the database does it in one call for each account, and
-//! compares in
-//! one query.
+//! compares in one query.
 
 mod life;
 mod policy;
@@ -19,8 +17,7 @@ const POLICIES: u64 = 200;
 const CLIENTS: u64 = 4;
 
 /// What must have occurred, counted in the ledger: lots whose life the clocks made an hour shorter or longer than its local days,
-/// lots
-/// 14 hours ahead, lots that begin on a leap day, and lots of the 31st that begin earlier because their month has none.
+/// lots 14 hours ahead, lots that begin on a leap day, and lots of the 31st that begin earlier because their month has none.
 const OCCURRENCES: &str = "SELECT count(*) FILTER (WHERE days.local - days.absolute > interval '0'),
         count(*) FILTER (WHERE days.local - days.absolute < interval '0'),
         count(*) FILTER (WHERE a.time_zone = 'Pacific/Kiritimati'),

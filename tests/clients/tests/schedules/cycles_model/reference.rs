@@ -1,6 +1,5 @@
 //! The model: it goes through the days of a policy and knows nothing of events, lines or late runs. When a day begins it lets
-//! lots end,
-//! carries what the policy says, and issues what begins.
+//! lots end, carries what the policy says, and issues what begins.
 
 use chrono::NaiveDate;
 
