@@ -66,8 +66,7 @@ static NEWEST: Statement = Statement::in_stretches(
 );
 
 // An id that is not below. Consumption that was added up beyond the id would not see what is posted under it. There is no index
-// by
-// the id alone; ranges of pages know theirs.
+// by the id alone; ranges of pages know theirs.
 static POSTING_FROM: Statement = Statement::in_stretches(
     "SELECT GREATEST(rolled_to, final_to, mark) FROM credit.rollup_watermark WHERE GREATEST(rolled_to, final_to, mark) >= $1
      UNION ALL (SELECT posting FROM credit.entry WHERE posting >= $1 LIMIT 1)",
@@ -133,8 +132,7 @@ thread_local! {
 
 /// The next id of a sequence, which nobody else has. The transaction has an id of its own before: a call that waits for all
 /// transactions that began before some id of a posting was taken waits for this one too. Raises 55000 where the sequence is
-/// behind
-/// the books.
+/// behind the books.
 pub fn next(sequence: Sequence) -> i64 {
     check_once();
     // SAFETY: in a transaction. On a standby the sequence refuses, and says so.
