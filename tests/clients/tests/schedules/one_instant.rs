@@ -10,6 +10,9 @@ use pg_credit_clients::{Client, Database, Random, Session};
 const ACCOUNTS: u64 = 200;
 const CLIENTS: usize = 8;
 
+/// How many seconds before the instant the clients begin: enough for all of them to connect beside other tests.
+const BEFORE: f64 = 4.0;
+
 /// Charges go on until so long after the instant.
 const AFTER: Duration = Duration::from_secs(2);
 
@@ -42,15 +45,15 @@ fn lay_out(client: &mut Client, seconds: u64) -> String {
 
 /// A database in which everything changes at an instant that is just ahead.
 fn database() -> (Database, String) {
-    for seconds in [5, 15, 45] {
+    for seconds in [10, 30, 60] {
         let database = Database::new();
         let mut client = database.connect();
         let instant = lay_out(&mut client, seconds);
-        if seconds_until(&mut client, &instant) > 1.0 {
+        if seconds_until(&mut client, &instant) > BEFORE {
             return (database, instant);
         }
     }
-    panic!("{ACCOUNTS} accounts cannot be laid out in 45 seconds");
+    panic!("{ACCOUNTS} accounts cannot be laid out in 60 seconds");
 }
 
 /// One request of those that come at once, and the account and posting of a charge.
@@ -84,8 +87,8 @@ fn everything_changes_at_one_instant() {
     let (database, instant) = database();
     let mut client = database.connect();
     let left = seconds_until(&mut client, &instant);
-    thread::sleep(Duration::from_secs_f64((left - 1.5).max(0.0)));
-    let stop = Instant::now() + Duration::from_secs_f64(left.min(1.5)) + AFTER;
+    thread::sleep(Duration::from_secs_f64((left - BEFORE).max(0.0)));
+    let stop = Instant::now() + Duration::from_secs_f64(left.min(BEFORE)) + AFTER;
     let acknowledged = database.clients(CLIENTS, |number, client| {
         let mut random = Random::new(number as u64);
         let mut charges = Vec::new();
