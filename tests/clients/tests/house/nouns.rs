@@ -44,3 +44,22 @@ fn every_path_of_a_noun_has_a_file() {
         .collect();
     assert_none("paths of nouns without a file", &wrong);
 }
+
+/// Golden files are numbered from 1 in the order in which they run, and their name begins with a noun.
+#[test]
+fn golden_files_are_numbered_and_begin_with_a_noun() {
+    let nouns = nouns();
+    let mut files = files_below(&["tests/pg_regress/sql"], &[".sql"]);
+    files.sort_unstable();
+    let mut wrong = Vec::new();
+    for (number, file) in (1..).zip(&files) {
+        let name = file.rsplit('/').next().unwrap_or_default();
+        let topic = name.strip_prefix(&format!("{number:02}_"));
+        let is_of =
+            |noun: &str| topic.is_some_and(|topic| topic.starts_with(&format!("{noun}_")) || topic == format!("{noun}.sql"));
+        if !nouns.iter().any(|(noun, _)| is_of(noun)) {
+            wrong.push(format!("{file} does not begin with {number:02} and a noun"));
+        }
+    }
+    assert_none("names of golden files", &wrong);
+}
