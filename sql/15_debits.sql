@@ -57,7 +57,8 @@ COMMENT ON TRIGGER lot_96_announce ON credit.lot IS 'Tells the backends that rem
 COMMENT ON FUNCTION @extschema@.credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
 'Debits an amount from the usable lots in drawdown order and returns the posting''s id. All or nothing, in the caller''s '
 'transaction. Under a key, a repetition returns the same posting.
-Errors: 23514 insufficient credits; 22023 malformed argument or an at in the future; 22003 from 10^15 on; P0002 unknown account '
+Errors: 23514 insufficient credits; 54000 a spending cap, or too many new members; 22023 malformed argument, or an at in the '
+'future or too far back; 22003 from 10^15 on; P0002 unknown account '
 'or unit, or unregistered member where members must be; 23505 key used for another request; 55000 inactive member; 40001 and '
 '40P01: repeat the transaction.';
 

@@ -56,32 +56,36 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      UNION ALL
      SELECT 'a price is that of its tier or agreement', x.account, NULL, COALESCE(x.of_terms::text, 'a price'),
          concat_ws(' ', x.unit_price, 'less', x.discount, 'in', x.name)
-     FROM (SELECT b.account, b.list_price, b.discount, b.unit_price, b.name, b.is_part,
+     FROM (SELECT b.account, b.list_price, b.discount, b.unit_price, b.name,
+             -- What is bought for the rest of a period, and what a flat price covers, has no price for one credit.
+             b.unit_price IS NULL AND (b.is_part OR t.flat IS NOT NULL) AS is_part,
              -- An agreement names a tier, a price or a discount; without any it is the plan's.
              COALESCE(CASE WHEN g.tier IS NULL THEN COALESCE(g.unit_price, b.list_price * (1 - g.discount)) END, t.unit_price,
                  b.list_price * (1 - t.discount)) AS of_terms
          FROM (SELECT account, plan, list_price, discount, unit_price, agreement, tier_version, 'purchase ' || purchase AS name,
-                 unit_price IS NULL AS is_part FROM credit.purchase
+                 true AS is_part FROM credit.purchase
              UNION ALL SELECT account, plan, list_price, discount, unit_price, agreement, tier_version,
-                 'subscription ' || subscription, unit_price IS NULL FROM credit.subscription) b
+                 'subscription ' || subscription, false FROM credit.subscription) b
          JOIN credit.plan p ON p.plan = b.plan AND p.model IN ('volume', 'graduated')
          LEFT JOIN credit.tier t ON t.version = b.tier_version LEFT JOIN credit.agreement g ON g.account = b.account
              AND g.agreement = b.agreement) x
      WHERE ($1 IS NULL OR x.account = $1) AND NOT x.is_part AND (x.of_terms IS NOT NULL
-         AND abs(x.unit_price - x.of_terms) > 0.000000000001
-         OR x.list_price > 0 AND abs(x.discount - (1 - x.unit_price / x.list_price)) > 0.000001)
+         AND NOT COALESCE(abs(x.unit_price - x.of_terms) <= 0.000000000001, false)
+         OR x.list_price > 0 AND NOT COALESCE(abs(x.discount - (1 - x.unit_price / x.list_price)) <= 0.000001, false))
      UNION ALL
      SELECT 'a purchase costs its price', x.account, NULL, (x.quantity * x.unit_price)::text,
          x.paid || ' for ' || x.quantity || ' at ' || x.unit_price || ' in ' || x.name
      FROM (SELECT b.account, b.plan, b.quantity, b.unit_price, b.paid, b.tier_version, 'purchase ' || b.purchase AS name
          FROM credit.purchase b
-         WHERE NOT EXISTS (SELECT FROM credit.subscription_purchase s WHERE s.account = b.account AND s.purchase = b.purchase
+         WHERE b.unit_price IS NOT NULL AND NOT EXISTS (SELECT FROM credit.subscription_purchase s WHERE s.account = b.account AND s.purchase = b.purchase
              AND s.change IS NOT NULL AND s.reason = 'change')
          UNION ALL SELECT account, plan, quantity, unit_price, price, tier_version, 'subscription ' || subscription
              FROM credit.subscription) x
      JOIN credit.plan p ON p.plan = x.plan LEFT JOIN credit.tier t ON t.version = x.tier_version
      WHERE ($1 IS NULL OR x.account = $1) AND p.model = 'volume' AND t.flat IS NULL
-         AND abs(x.paid - x.quantity * x.unit_price) > ('1e-' || scale(x.paid))::numeric + x.quantity * 0.000000000001
+         -- Money is rounded by half of its smallest step at most.
+         AND NOT COALESCE(abs(x.paid - x.quantity * x.unit_price)
+             <= ('5e-' || scale(x.paid) + 1)::numeric + x.quantity * 0.000000000001, false)
      UNION ALL
      SELECT 'a purchase is settled after it was recorded', account, NULL, recorded_at::text,
          settled_at || ' of purchase ' || purchase

@@ -334,3 +334,26 @@ fn a_sequence_that_consumption_is_ahead_of_is_refused() {
     session.run("SELECT credit_debit('acme', 1)");
     database.verify();
 }
+
+/// A subscription without a price would grant whatever its quantity says.
+#[test]
+fn a_price_that_is_taken_away_from_a_subscription_is_found() {
+    let database = Database::new();
+    let mut session = database.connect();
+    session.run(
+        "SELECT credit_plan('small', unit => 'credit', currency => 'USD', list_price => 0.01), credit_tier('small', 'list', 0, \
+             discount => 0);
+         SELECT credit_change_plan('acme', 'small', 100)",
+    );
+    assert_eq!(session.number("SELECT count(*) FROM credit_verify()"), 0);
+    for forgery in
+        ["unit_price = NULL, discount = NULL, quantity = 50000", "unit_price = NULL", "discount = NULL", "quantity = 101"]
+    {
+        session.run("BEGIN; ALTER TABLE credit.subscription DISABLE TRIGGER USER");
+        session.run(&format!("UPDATE credit.subscription SET {forgery}"));
+        session.run("SELECT credit_enable_triggers()");
+        let of_prices = "SELECT count(*) FROM credit_verify() WHERE invariant LIKE '%price%'";
+        assert!(session.number(of_prices) > 0, "{forgery}");
+        session.run("ROLLBACK");
+    }
+}
