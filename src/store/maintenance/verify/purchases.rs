@@ -77,7 +77,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          x.paid || ' for ' || x.quantity || ' at ' || x.unit_price || ' in ' || x.name
      FROM (SELECT b.account, b.plan, b.quantity, b.unit_price, b.paid, b.tier_version, 'purchase ' || b.purchase AS name
          FROM credit.purchase b
-         WHERE b.unit_price IS NOT NULL AND NOT EXISTS (SELECT FROM credit.subscription_purchase s WHERE s.account = b.account AND s.purchase = b.purchase
+         WHERE b.unit_price IS NOT NULL AND NOT EXISTS (SELECT FROM credit.subscription_purchase s WHERE s.account = b.account
+             AND s.purchase = b.purchase
              AND s.change IS NOT NULL AND s.reason = 'change')
          UNION ALL SELECT account, plan, quantity, unit_price, price, tier_version, 'subscription ' || subscription
              FROM credit.subscription) x
