@@ -7,19 +7,25 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
          SELECT * FROM credit.lot WHERE $1 IS NULL OR account = $1
      )
      SELECT 'a conversion moves what it records' AS invariant, COALESCE(c.account, e.account), NULL,
-         COALESCE(c.from_amount || ' ' || c.from_unit || ' to ' || c.to_amount || ' ' || c.to_unit, 'a recorded conversion'),
-         COALESCE(e.given || ' ' || e.from_units || ' to ' || e.got || ' ' || e.to_units, 'no entries') || ' in posting '
-             || COALESCE(c.posting, e.posting)
+         COALESCE(c.from_amount || ' ' || c.from_unit || ' to ' || c.to_amount || ' ' || c.to_unit
+             || COALESCE(CASE WHEN (c.recorded_at, c.recorded_by) <> (e.recorded_at, e.recorded_by)
+                 THEN ' at ' || c.recorded_at || ' by ' || c.recorded_by END, ''), 'a recorded conversion'),
+         COALESCE(e.given || ' ' || e.from_units || ' to ' || e.got || ' ' || e.to_units
+             || COALESCE(CASE WHEN (c.recorded_at, c.recorded_by) <> (e.recorded_at, e.recorded_by)
+                 THEN ' at ' || e.recorded_at || ' by ' || e.recorded_by END, ''), 'no entries')
+             || ' in posting ' || COALESCE(c.posting, e.posting)
      FROM (SELECT * FROM credit.conversion WHERE $1 IS NULL OR account = $1) c
      FULL JOIN (
          SELECT e.account, e.posting, - sum(e.amount) FILTER (WHERE kind = 'convert_out') AS given,
              sum(e.amount) FILTER (WHERE kind = 'convert_in') AS got,
              string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_out') AS from_units,
-             string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_in') AS to_units
+             string_agg(DISTINCT l.unit, ',') FILTER (WHERE kind = 'convert_in') AS to_units,
+             min(e.recorded_at) AS recorded_at, min(e.recorded_by) AS recorded_by
          FROM credit.entry e JOIN lots l ON l.account = e.account AND l.lot = e.lot
          WHERE e.kind IN ('convert_out', 'convert_in') GROUP BY e.account, e.posting) e ON e.account = c.account
              AND e.posting = c.posting
-     WHERE (c.from_amount, c.to_amount, c.from_unit, c.to_unit) IS DISTINCT FROM (e.given, e.got, e.from_units, e.to_units)
+     WHERE (c.from_amount, c.to_amount, c.from_unit, c.to_unit, c.recorded_at, c.recorded_by)
+             IS DISTINCT FROM (e.given, e.got, e.from_units, e.to_units, e.recorded_at, e.recorded_by)
          OR c.to_amount - c.from_amount * c.rate NOT BETWEEN - 1 - c.from_amount * 0.00000000000001
              AND c.from_amount * 0.00000000000001
      UNION ALL
