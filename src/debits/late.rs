@@ -108,13 +108,9 @@ fn draw_from_expired(drawing: &Drawing<'_>, at: DateTime<Utc>) -> Result<Option<
         }
         let drawn = clock::now();
         let account = drawing.eligible.account;
-        let has_ended = |cap: &Cap| {
-            let period = cap.period(account, now);
-            period.step.is_none() && drawn >= period.ends_at
-        };
+        let has_ended = |cap: &Cap| cap.period(account, now).has_ended(drawn);
         if !parts.is_empty() && drawing.caps.iter().any(has_ended) {
             // A period of the calendar ended during the wait: the part that was counted in it would be recorded in the next one.
-            // A rolling window only has more left.
             return Ok(None);
         }
         write_lines(line_of_lapsed, posting, &parts, drawn);

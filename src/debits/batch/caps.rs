@@ -81,7 +81,7 @@ pub fn batch_cap(whole: &WholeCap<'_>) -> BatchCap {
 
 /// Whether a period of the calendar has ended since its cap was locked. A rolling window then only has more left.
 pub fn has_ended(caps: &ByAccount<'_, Vec<WholeCap<'_>>>, now: DateTime<Utc>) -> bool {
-    caps.values().flatten().any(|whole| whole.period.step.is_none() && now >= whole.period.ends_at)
+    caps.values().flatten().any(|whole| whole.period.has_ended(now))
 }
 
 /// The first item that lacks something.

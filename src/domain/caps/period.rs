@@ -12,3 +12,10 @@ pub struct Period {
     /// When the step began that runs, of a rolling window.
     pub step: Option<DateTime<Utc>>,
 }
+
+impl Period {
+    /// Whether a period of the calendar is over at an instant. A rolling window then only has more left.
+    pub fn has_ended(&self, at: DateTime<Utc>) -> bool {
+        self.step.is_none() && at >= self.ends_at
+    }
+}

@@ -35,14 +35,24 @@ static CLOSE: Statement = Statement::by_index(
 static REOPEN: Statement =
     Statement::by_index("UPDATE credit.lot SET closed = false WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID]);
 
+/// Open lots that have expired by $1. A lot that a schedule carries over is closed when that is settled.
+macro_rules! due_lots {
+    () => {
+        "NOT closed AND expires_at <= $1 AND NOT EXISTS (SELECT FROM credit.schedule_period p
+         WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)"
+    };
+}
+pub(in crate::store) use due_lots;
+
 // A lot that rolls over is settled by the refresh of its schedule, not by the sweep. The statement locks what it finds, so that
 // two at once find different ones. It follows the order of the index alone: of a hundred thousand that expire at one instant any
 // will do, and sorting them would be most of the work.
 static DUE: Statement = Statement::by_index(
-    "SELECT account, lot FROM credit.lot l WHERE NOT closed AND expires_at <= $1
-        AND NOT EXISTS (SELECT FROM credit.schedule_period p
-         WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
-     ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+    concat!(
+        "SELECT account, lot FROM credit.lot l WHERE ",
+        due_lots!(),
+        " ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED"
+    ),
     &[TIMESTAMPTZOID, INT4OID],
 );
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys::{INT4OID, INT8OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
+use crate::store::ledger::lots::due_lots;
 use crate::store::ledger::requests::forgettable;
 use crate::store::statement::{Rows, Statement};
 
@@ -46,13 +47,12 @@ static SCHEDULES_DUE: Statement = Statement::by_index(
     &[TIMESTAMPTZOID, INT4OID],
 );
 
-// As the step finds them: a lot that a schedule carries over is closed when that is settled.
 static LOTS_DUE: Statement = Statement::by_index(
-    "SELECT count(*), min(expires_at) FROM (
-         SELECT expires_at FROM credit.lot l WHERE NOT closed AND expires_at <= $1
-             AND NOT EXISTS (SELECT FROM credit.schedule_period p
-             WHERE p.account = l.account AND p.lot = l.lot AND NOT p.settled)
-         ORDER BY expires_at LIMIT $2) due",
+    concat!(
+        "SELECT count(*), min(expires_at) FROM (SELECT expires_at FROM credit.lot l WHERE ",
+        due_lots!(),
+        " ORDER BY expires_at LIMIT $2) due"
+    ),
     &[TIMESTAMPTZOID, INT4OID],
 );
 
