@@ -715,7 +715,8 @@ Errors: 22023 malformed or contradictory argument; 22003 from 10^15 on; P0002 un
 'members must be; 23505 key used for another request; 55000 inactive member.';
 
 COMMENT ON FUNCTION @extschema@.credit_balance(text, text, text, timestamptz, text) IS
-'What is usable now, or was at an instant, or will be if nothing is debited, with what schedules bring until then. With a '
+'The credits that are usable now, or were at an instant, or will be if nothing is debited, with what schedules bring '
+'until then. With a '
 'member: what that member could spend; without: all of the account. With an operation: without the lots limited to others.
 Errors: 22023 malformed argument, or an instant that is more than 10,000 periods of a schedule ahead; P0002 unknown account or '
 'unit, or unregistered member where members must be.';

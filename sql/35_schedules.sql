@@ -101,7 +101,7 @@ COMMENT ON COLUMN credit.schedule.expires IS 'When lots expire: never, period_en
 COMMENT ON COLUMN credit.schedule.proration IS
     'Which incomplete periods get a part only, by the days of theirs: none, first, last or both. Rounded as the unit says.';
 COMMENT ON COLUMN credit.schedule.on_leave IS
-    'What becomes of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
+    'The fate of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
 COMMENT ON COLUMN credit.schedule.true_up IS
     'How often the account is trued up, from the anchor on: it declares the terms where there were none (credit.true_up_terms).';
 COMMENT ON COLUMN credit.schedule.recorded_by IS 'The login role of the session that declared it.';
@@ -362,7 +362,7 @@ COMMENT ON COLUMN credit.schedules.proration IS
 COMMENT ON COLUMN credit.schedules.per_member IS 'Whether every active member gets the amount, instead of the pool.';
 COMMENT ON COLUMN credit.schedules.into_pool IS 'Whether what every active member would get goes into the pool.';
 COMMENT ON COLUMN credit.schedules.on_leave IS
-    'What becomes of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
+    'The fate of a member''s lots when the member is deactivated: expire, return (to the pool) or keep (until they expire).';
 COMMENT ON COLUMN credit.schedules.rollover IS
     'What of a lot''s unused part goes on when it expires. NULL: nothing. Keys: fraction_of_unused, max_fraction_of_original, '
     'max_amount, min_amount, max_periods, expires_after, drawn.';

@@ -4,7 +4,7 @@
 -- Every name below is looked up here, whatever the search path of the role that installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
 
--- Who spends the pool -------------------------------------------------------------------------------------------------
+-- The rules of spending the pool --------------------------------------------------------------------------------------
 
 CREATE SEQUENCE credit.pooling_rule MAXVALUE 9007199254740991;
 COMMENT ON SEQUENCE credit.pooling_rule IS
@@ -30,7 +30,7 @@ CREATE TABLE credit.pooling (
     CHECK (effective_at IS NOT NULL OR num_nonnulls(agreement, member, department) = 0)
 );
 COMMENT ON TABLE credit.pooling IS
-    'Who spends the pool, as it was said: of an account, of its departments and of its members, each from an instant on. Only '
+    'The rules of spending the pool: of an account, of its departments and of its members, each from an instant on. Only '
     'added to (42501), by credit_pooling(), credit_account() and credit_agreement(). A member goes by a rule of their own, else '
     'by that of the nearest department above them, else by the account''s; of the rules for the same the one that began last '
     'counts, and of those that begin at once the one with the highest id.';

@@ -49,7 +49,7 @@ COMMENT ON COLUMN credit.rollup.pooled IS 'What of credits the pool paid, and no
 COMMENT ON COLUMN credit.rollup.overage IS 'What of credits lots of source overdraft paid.';
 COMMENT ON COLUMN credit.rollup.quantity IS 'The quantities that were charged, less those of corrections.';
 COMMENT ON COLUMN credit.rollup.value IS
-    'What was used at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what '
+    'The usage at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what '
     'was used of it.';
 COMMENT ON COLUMN credit.rollup.funded IS
     'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
@@ -235,7 +235,7 @@ SELECT c.account, c.unit, c.month, c.day, NULLIF(c.member, ''), NULLIF(c.departm
     c.credits, c.pooled, c.overage, c.quantity, c.requests, c.value, c.funded, c.lapsed
 FROM credit.consumption_since c;
 COMMENT ON VIEW credit.consumption IS
-    'What was consumed, up to now: what is added up and what came since, in one snapshot. Rows of the same keys may come more '
+    'Consumption, up to now: what is added up and what came since, in one snapshot. Rows of the same keys may come more '
     'than once: add them up. Filter by account and month, or account and day.';
 COMMENT ON COLUMN credit.consumption.month IS 'First day of the month of the day.';
 COMMENT ON COLUMN credit.consumption.day IS 'The day of the usage in the account''s time zone.';
@@ -252,7 +252,7 @@ COMMENT ON COLUMN credit.consumption.pooled IS 'What of credits the pool paid, a
 COMMENT ON COLUMN credit.consumption.overage IS 'What of credits lots of source overdraft paid.';
 COMMENT ON COLUMN credit.consumption.quantity IS 'The quantities that were charged, less those of corrections.';
 COMMENT ON COLUMN credit.consumption.value IS
-    'What was used at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what '
+    'The usage at the price of the lots that paid, to nine decimals: the usages of a lot together have the price of what '
     'was used of it.';
 COMMENT ON COLUMN credit.consumption.funded IS
     'What the member was granted for lots of its own, less what was taken from them other than by usage and expiry.';
@@ -266,7 +266,7 @@ SELECT account, unit, month, member, trim_scale(sum(credits)) AS credits, trim_s
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.consumption GROUP BY account, unit, month, member HAVING bool_or(credits <> 0 OR requests <> 0 OR quantity <> 0);
 COMMENT ON VIEW credit.consumption_by_member IS
-    'What each member used in each month; usage without a member has a row of its own.';
+    'The usage of each member by month; usage without a member has a row of its own.';
 COMMENT ON COLUMN credit.consumption_by_member.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_by_member.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.consumption_by_member.month IS 'First day of the month, in the account''s time zone.';
@@ -276,7 +276,7 @@ COMMENT ON COLUMN credit.consumption_by_member.quantity IS 'The quantities that 
 COMMENT ON COLUMN credit.consumption_by_member.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_by_member.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_by_member.currency IS 'ISO 4217 code of value.';
 
@@ -288,7 +288,7 @@ SELECT account, unit, month, department, trim_scale(sum(credits)) AS credits, tr
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.consumption GROUP BY account, unit, month, department HAVING bool_or(credits <> 0 OR requests <> 0 OR quantity <> 0);
 COMMENT ON VIEW credit.consumption_by_department IS
-    'What each department used in each month; usage without a department has a row of its own.';
+    'The usage of each department by month; usage without a department has a row of its own.';
 COMMENT ON COLUMN credit.consumption_by_department.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_by_department.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.consumption_by_department.month IS 'First day of the month, in the account''s time zone.';
@@ -299,7 +299,7 @@ COMMENT ON COLUMN credit.consumption_by_department.quantity IS 'The quantities t
 COMMENT ON COLUMN credit.consumption_by_department.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_by_department.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_by_department.currency IS 'ISO 4217 code of value.';
 
@@ -320,7 +320,7 @@ FROM (SELECT account, unit, month, department, currency, sum(credits) AS credits
     LATERAL generate_series(1, GREATEST(cardinality(string_to_array(d.department, '/')), 1)) AS level (depth)
 GROUP BY d.account, d.unit, d.month, 4, level.depth;
 COMMENT ON VIEW credit.consumption_within_department IS
-    'What each department used in each month with everything below it: eng counts what eng/ml used. Rows of one depth do not '
+    'The usage of each department by month with everything below it: eng counts what eng/ml used. Rows of one depth do not '
     'overlap; those of depth 1 add up to the consumption, exactly.';
 COMMENT ON COLUMN credit.consumption_within_department.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_within_department.unit IS 'The unit of the amounts.';
@@ -333,7 +333,7 @@ COMMENT ON COLUMN credit.consumption_within_department.quantity IS 'The quantiti
 COMMENT ON COLUMN credit.consumption_within_department.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_within_department.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_within_department.currency IS 'ISO 4217 code of value.';
 
@@ -344,7 +344,7 @@ SELECT account, unit, month, operation, trim_scale(sum(credits)) AS credits, tri
     CASE WHEN min(currency) = max(currency) THEN trim_scale(sum(value)) END AS value,
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.consumption GROUP BY account, unit, month, operation HAVING bool_or(credits <> 0 OR requests <> 0 OR quantity <> 0);
-COMMENT ON VIEW credit.consumption_by_operation IS 'What each operation used in each month.';
+COMMENT ON VIEW credit.consumption_by_operation IS 'The usage of each operation by month.';
 COMMENT ON COLUMN credit.consumption_by_operation.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_by_operation.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.consumption_by_operation.month IS 'First day of the month, in the account''s time zone.';
@@ -354,7 +354,7 @@ COMMENT ON COLUMN credit.consumption_by_operation.quantity IS 'The quantities th
 COMMENT ON COLUMN credit.consumption_by_operation.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_by_operation.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_by_operation.currency IS 'ISO 4217 code of value.';
 
@@ -365,7 +365,7 @@ SELECT account, unit, month, day, trim_scale(sum(credits)) AS credits, trim_scal
     CASE WHEN min(currency) = max(currency) THEN trim_scale(sum(value)) END AS value,
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.consumption GROUP BY account, unit, month, day HAVING bool_or(credits <> 0 OR requests <> 0 OR quantity <> 0);
-COMMENT ON VIEW credit.consumption_daily IS 'What each account used on each day.';
+COMMENT ON VIEW credit.consumption_daily IS 'The usage of each account by day.';
 COMMENT ON COLUMN credit.consumption_daily.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_daily.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.consumption_daily.month IS 'First day of the month, in the account''s time zone.';
@@ -375,7 +375,7 @@ COMMENT ON COLUMN credit.consumption_daily.quantity IS 'The quantities that were
 COMMENT ON COLUMN credit.consumption_daily.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_daily.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_daily.currency IS 'ISO 4217 code of value.';
 
@@ -386,7 +386,7 @@ SELECT account, unit, month, trim_scale(sum(credits)) AS credits, trim_scale(sum
     CASE WHEN min(currency) = max(currency) THEN trim_scale(sum(value)) END AS value,
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.consumption GROUP BY account, unit, month HAVING bool_or(credits <> 0 OR requests <> 0 OR quantity <> 0);
-COMMENT ON VIEW credit.consumption_monthly IS 'What each account used in each month.';
+COMMENT ON VIEW credit.consumption_monthly IS 'The usage of each account by month.';
 COMMENT ON COLUMN credit.consumption_monthly.account IS 'The account.';
 COMMENT ON COLUMN credit.consumption_monthly.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.consumption_monthly.month IS 'First day of the month, in the account''s time zone.';
@@ -395,7 +395,7 @@ COMMENT ON COLUMN credit.consumption_monthly.quantity IS 'The quantities that we
 COMMENT ON COLUMN credit.consumption_monthly.requests IS
     'How many usages: debits and charged operations, however many lots paid for one.';
 COMMENT ON COLUMN credit.consumption_monthly.value IS
-    'What was used at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_monthly.currency IS 'ISO 4217 code of value.';
 
@@ -411,7 +411,7 @@ FROM (SELECT account, unit, month, member, sum(funded) AS funded, sum(credits) A
       FROM credit.consumption WHERE member IS NOT NULL GROUP BY account, unit, month, member) AS m
 WHERE funded <> 0 OR used <> 0 OR lapsed <> 0;
 COMMENT ON VIEW credit.heavy_and_light_users IS
-    'What each member used in each month against what it was granted for lots of its own: who needs more, and who leaves '
+    'The usage of each member by month against what it was granted for lots of its own: who needs more, and who leaves '
     'credits unused that others could use if they were pooled.';
 COMMENT ON COLUMN credit.heavy_and_light_users.account IS 'The account.';
 COMMENT ON COLUMN credit.heavy_and_light_users.unit IS 'The unit of the amounts.';

@@ -159,7 +159,7 @@ SELECT account, unit, member,
     count(*) AS lots, min(expires_at) AS next_expiry
 FROM credit.expiring_soon GROUP BY account, unit, member;
 COMMENT ON VIEW credit.expiring_by_member IS
-    'What the lots of each owner that expire within 90 days hold: of a member, or of the pool (member NULL).';
+    'The credits of each owner that expire within 90 days: of a member, or of the pool (member NULL).';
 COMMENT ON COLUMN credit.expiring_by_member.account IS 'The account.';
 COMMENT ON COLUMN credit.expiring_by_member.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.expiring_by_member.member IS 'The member; NULL for the pool.';
@@ -185,7 +185,7 @@ SELECT account, unit,
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency,
     count(*) AS lots, min(expires_at) AS next_expiry
 FROM credit.expiring_soon GROUP BY account, unit;
-COMMENT ON VIEW credit.expiring_by_account IS 'What the lots of each account that expire within 90 days hold.';
+COMMENT ON VIEW credit.expiring_by_account IS 'The credits of each account that expire within 90 days.';
 COMMENT ON COLUMN credit.expiring_by_account.account IS 'The account.';
 COMMENT ON COLUMN credit.expiring_by_account.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.expiring_by_account.within_7_days IS 'What expires within 7 days.';
@@ -223,7 +223,8 @@ COMMENT ON FUNCTION credit.direct_steps() IS
 CREATE FUNCTION credit.maintenance_due() RETURNS TABLE (step text, due bigint, since timestamptz) LANGUAGE c STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp AS 'MODULE_PATHNAME', 'maintenance_due_wrapper';
 COMMENT ON FUNCTION credit.maintenance_due() IS
-    'What each step of maintenance would find, counted up to 10000, and since when the oldest of it is due. due is NULL where '
+    'The work that each step of maintenance would find, counted up to 10000, and since when the oldest of it is due. '
+    'due is NULL where '
     'counting would read every open lot.';
 
 -- A slot's lock is an advisory one: its space is in objsubid (src/server/locks/mod.rs).

@@ -94,7 +94,7 @@ static CREATE: Statement = Statement::new(
     ],
 );
 
-// Whatever counts has its id by now. The time does not tell what was posted before: a clock may have been ahead.
+// Each line that counts has its id by now. The time does not tell what was posted before: a clock may have been ahead.
 static CHANGE: Statement = Statement::by_index(
     "UPDATE credit.cap SET amount = $3, changed_at = GREATEST($4, changed_at, created_at),
          changed_after = COALESCE(pg_sequence_last_value('credit.posting_id'::regclass), 0)

@@ -1,4 +1,4 @@
--- What is voided or paid back is due no more, and credits that were given are not taken for bought ones wherever they were moved.
+-- Nothing is due of what is voided or paid back, and credits that were given are not taken for bought ones wherever they were moved.
 
 -- Every file starts with a new extension, a fixed clock and UTC: it stands alone and always prints the same.
 DROP EXTENSION pg_credit;
@@ -41,7 +41,7 @@ SELECT status, agreed, amount, is_due FROM credit.instalments WHERE account = 'p
 SELECT credit_void('pending', :lot);
 SELECT status, agreed, amount, is_due FROM credit.instalments WHERE account = 'pending';
 
--- What was bought is used up; the given rest is moved to another expiry, and a part of it to a member. A void there gives up nothing that was bought.
+-- The bought credits are used up; the given rest is moved to another expiry, and a part of it to a member. A void there gives up nothing that was bought.
 SELECT credit_purchase('moved', 'dear', 100) AS lot \gset
 INSERT INTO credit.entry (account, kind, amount, lot) VALUES ('moved', 'adjustment', 100, :lot);
 SELECT credit_debit('moved', 100) > 0 AS debited;

@@ -25,7 +25,7 @@ struct Signature {
     columns: Vec<String>,
 }
 
-/// What the catalog says about a function with all its forms.
+/// The catalog's words about a function with all its forms.
 #[derive(Debug, Default)]
 struct Function {
     forms: Vec<Signature>,
@@ -34,7 +34,7 @@ struct Function {
     is_required: bool,
 }
 
-/// What the catalog says about a table or a view.
+/// The catalog's words about a table or a view.
 #[derive(Debug, Default)]
 struct Relation {
     columns: Vec<(String, String)>,
@@ -288,7 +288,7 @@ fn catalog() -> Catalog {
     Catalog { functions, relations, settings }
 }
 
-/// What a page has and the catalog does not, and the other way round; or that the order is another one.
+/// The parts that a page has and the catalog lacks, and the other way round; or that the order is another one.
 fn compare(what: &str, page: &[String], catalog: &[String]) -> Vec<String> {
     if page == catalog {
         return Vec::new();
@@ -405,7 +405,7 @@ fn places(parts: &[Part]) -> BTreeMap<String, Vec<&str>> {
     places
 }
 
-/// What a page says about one object, beside the catalog.
+/// The words of a page about one object, beside the catalog.
 fn compare_part(part: &Part, catalog: &Catalog) -> Vec<String> {
     let mut wrong = compare_settings(part, &catalog.settings);
     if !(part.heading.starts_with("credit_") || part.heading.starts_with("credit.")) {

@@ -214,7 +214,7 @@ fn the_proof_of_one_account_reads_nothing_of_others() {
     assert_eq!(read, Vec::<Vec<String>>::new());
 }
 
-/// What takes ids, and the sequence of these ids. All accounts have what it needs, and the session has taken ids before.
+/// The calls that take ids, and the sequence of these ids. All accounts have what it needs, and the session has taken ids before.
 const TAKERS: &[(&str, &str, &str)] = &[
     ("a grant", "credit.posting_id", "SELECT credit_grant('acme', 1)"),
     ("a lot that is inserted", "credit.posting_id", "INSERT INTO credit.lot (account, granted) VALUES ('acme', 1)"),
@@ -317,7 +317,7 @@ fn a_sequence_that_was_put_right_serves_those_who_took_its_ids() {
     database.verify();
 }
 
-/// What is added up up to some id would never see what is posted under a lower one later.
+/// Consumption that was added up to some id would never see a posting with a lower id that comes later.
 #[test]
 fn a_sequence_that_consumption_is_ahead_of_is_refused() {
     let (database, mut session) = database_with_books();

@@ -12,7 +12,7 @@ fn with_credit() -> (Database, Client) {
     (database, owner)
 }
 
-/// What a session's steps counted, as `step directly by_sql`.
+/// The counts of a session's steps, as `step directly by_sql`.
 fn counted(session: &mut Client) -> Vec<String> {
     session.rows("SELECT concat_ws(' ', step, directly, by_sql) FROM credit.direct_steps()").concat()
 }
@@ -120,7 +120,7 @@ fn where_a_direct_write_would_be_wrong_the_debit_goes_through_sql() {
         "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE DOMAIN word AS text \
         NOT NULL",
     );
-    // What is added, to what, what it is called, and what takes it away again.
+    // The table, the addition, the obstacle that is told, and the statement that takes the addition away again.
     let obstacles = [
         (
             "entry",
