@@ -317,6 +317,7 @@ CREATE TABLE credit.entry (
     recorded_at  timestamptz NOT NULL,
     corrects     bigint,
     rate         bigint,
+    hold         bigint,
     line         integer NOT NULL,
     posted       boolean NOT NULL DEFAULT false,
     account      text COLLATE "C" NOT NULL,
@@ -326,6 +327,7 @@ CREATE TABLE credit.entry (
     department   text COLLATE "C",
     operation    text COLLATE "C",
     quantity     numeric,
+    run          text COLLATE "C",
     recorded_by  text COLLATE "C" NOT NULL,
     metadata     jsonb,
     dimensions   jsonb,
@@ -342,6 +344,7 @@ COMMENT ON COLUMN credit.entry.recorded_at IS
 COMMENT ON COLUMN credit.entry.corrects IS 'The posting that this line corrects; NULL for none.';
 COMMENT ON COLUMN credit.entry.rate IS
     'The version of the rate that priced the line; NULL where the amount was given.';
+COMMENT ON COLUMN credit.entry.hold IS 'The hold that was captured; NULL for none.';
 COMMENT ON COLUMN credit.entry.line IS 'The line''s number within its posting, from 1, in drawdown order.';
 COMMENT ON COLUMN credit.entry.posted IS
     'The line has been applied to the lot''s slots. True in every committed row; restored rows arrive posted, so triggers do '
@@ -358,6 +361,8 @@ COMMENT ON COLUMN credit.entry.department IS 'The member''s department when the 
 COMMENT ON COLUMN credit.entry.operation IS 'What was done with the credits, in your own words; NULL when not said.';
 COMMENT ON COLUMN credit.entry.quantity IS
     'How much of the operation was priced; NULL where the amount was given, unless a direct insert gave it.';
+COMMENT ON COLUMN credit.entry.run IS
+    'The task, session or conversation that the usage belongs to, in your own words; NULL when not said.';
 COMMENT ON COLUMN credit.entry.recorded_by IS 'The login role of the session that wrote the line.';
 COMMENT ON COLUMN credit.entry.metadata IS 'Anything the application keeps with the line. Not interpreted.';
 COMMENT ON COLUMN credit.entry.dimensions IS
@@ -374,11 +379,11 @@ COMMENT ON INDEX credit.entry_recorded_at IS
 -- An entry may only ever change from not posted to posted, which entry_apply does.
 CREATE TRIGGER entry_90_refuse_update BEFORE UPDATE ON credit.entry
     FOR EACH ROW WHEN (OLD.posted OR NOT NEW.posted OR ROW(
-        OLD.posting, OLD.lot, OLD.occurred_at, OLD.recorded_at, OLD.corrects, OLD.rate, OLD.line, OLD.account, OLD.kind,
-        OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.recorded_by, OLD.metadata, OLD.dimensions)
+        OLD.posting, OLD.lot, OLD.occurred_at, OLD.recorded_at, OLD.corrects, OLD.rate, OLD.hold, OLD.line, OLD.account,
+        OLD.kind, OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.run, OLD.recorded_by, OLD.metadata, OLD.dimensions)
         IS DISTINCT FROM ROW(
-        NEW.posting, NEW.lot, NEW.occurred_at, NEW.recorded_at, NEW.corrects, NEW.rate, NEW.line, NEW.account, NEW.kind,
-        NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.recorded_by, NEW.metadata, NEW.dimensions))
+        NEW.posting, NEW.lot, NEW.occurred_at, NEW.recorded_at, NEW.corrects, NEW.rate, NEW.hold, NEW.line, NEW.account,
+        NEW.kind, NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.run, NEW.recorded_by, NEW.metadata, NEW.dimensions))
     EXECUTE FUNCTION credit.refuse_change();
 ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_90_refuse_update;
 COMMENT ON TRIGGER entry_90_refuse_update ON credit.entry IS

@@ -4,11 +4,12 @@
 use pgrx::prelude::*;
 
 extension_sql_file!("../sql/00_schema.sql", name = "schema", bootstrap);
+extension_sql_file!("../sql/05_holds.sql", name = "holds", requires = ["schema"]);
 extension_sql_file!(
     "../sql/10_ledger.sql",
     name = "ledger",
     requires = [
-        "schema",
+        "holds",
         api::ledger::accounts::credit_account,
         api::ledger::accounts::credit_member,
         api::ledger::balance::credit_balance,

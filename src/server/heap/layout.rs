@@ -13,7 +13,7 @@ use pgrx::pg_sys;
 use crate::server::heap::obstacle::Obstacle;
 
 /// The most columns that are used of one table.
-const MAX_COLUMNS: usize = 18;
+const MAX_COLUMNS: usize = 20;
 
 /// A column as it must be to be used: a text compares by byte (COLLATE "C").
 #[derive(Debug)]
@@ -141,6 +141,7 @@ table! {
         RecordedAt c"recorded_at" TIMESTAMPTZOID NOT NULL,
         Corrects c"corrects" INT8OID,
         Rate c"rate" INT8OID,
+        Hold c"hold" INT8OID,
         Line c"line" INT4OID NOT NULL,
         Posted c"posted" BOOLOID NOT NULL,
         Account c"account" TEXTOID NOT NULL,
@@ -150,6 +151,7 @@ table! {
         Department c"department" TEXTOID,
         Operation c"operation" TEXTOID,
         Quantity c"quantity" NUMERICOID,
+        Run c"run" TEXTOID,
         RecordedBy c"recorded_by" TEXTOID NOT NULL,
         Metadata c"metadata" JSONBOID,
         Dimensions c"dimensions" JSONBOID,
