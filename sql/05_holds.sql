@@ -1,5 +1,5 @@
--- Holds: credits that are set aside for a spend of which nobody knows yet what it costs. This file comes before the ledger's, whose
--- views say what is held.
+-- Holds: credits that are set aside for a spend of which nobody knows yet what it costs. This file comes before the ledger's,
+-- whose views say what is held.
 
 -- Every name below is looked up here, whatever the search path of the role that installs it.
 SET LOCAL search_path TO pg_catalog, credit, pg_temp;
@@ -10,7 +10,8 @@ CREATE SEQUENCE credit.hold_id MAXVALUE 9007199254740991;
 COMMENT ON SEQUENCE credit.hold_id IS 'Ids of holds. Below 2^53, so that clients that read numbers as doubles keep them exact.';
 SELECT pg_catalog.pg_extension_config_dump('credit.hold_id', '');
 
--- One row holds everything: what it took of which lots, and what is still open of that. The arrays are parallel, in drawdown order.
+-- One row holds everything: what it took of which lots, and what is still open of that. The arrays are parallel, in drawdown
+-- order.
 CREATE TABLE credit.hold (
     hold         bigint NOT NULL,
     held_at      timestamptz NOT NULL,
@@ -42,14 +43,15 @@ CREATE TABLE credit.hold (
     CHECK (open_until = expires_at)
 );
 COMMENT ON TABLE credit.hold IS
-    'Holds: credits taken out of the lots'' slots for a spend that is not over. The ledger has lines only for what was captured. A '
-    'settled hold never changes (42501). Read the view credit.holds.';
+    'Holds: credits taken out of the lots'' slots for a spend that is not over. The ledger has lines only for what was captured. '
+    'A settled hold never changes (42501). Read the view credit.holds.';
 COMMENT ON COLUMN credit.hold.hold IS 'The hold''s id. Assigned by the extension.';
 COMMENT ON COLUMN credit.hold.held_at IS 'When the credits were held, by the clock at the write.';
 COMMENT ON COLUMN credit.hold.expires_at IS
     'The instant from which its credits are available to everybody again, whether or not they were given back yet.';
 COMMENT ON COLUMN credit.hold.open_until IS 'expires_at while it is open; NULL once it is settled.';
-COMMENT ON COLUMN credit.hold.settled_at IS 'When it was settled: by the last capture, by a release, or where it expired, at expires_at.';
+COMMENT ON COLUMN credit.hold.settled_at IS
+    'When it was settled: by the last capture, by a release, or where it expired, at expires_at.';
 COMMENT ON COLUMN credit.hold.rate IS 'The version of the rate that captures are priced by; NULL where the amount was given.';
 COMMENT ON COLUMN credit.hold.posting IS 'The posting of its last capture; NULL for none.';
 COMMENT ON COLUMN credit.hold.account IS 'The account whose credits are held.';

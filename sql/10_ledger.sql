@@ -380,10 +380,12 @@ COMMENT ON INDEX credit.entry_recorded_at IS
 CREATE TRIGGER entry_90_refuse_update BEFORE UPDATE ON credit.entry
     FOR EACH ROW WHEN (OLD.posted OR NOT NEW.posted OR ROW(
         OLD.posting, OLD.lot, OLD.occurred_at, OLD.recorded_at, OLD.corrects, OLD.rate, OLD.hold, OLD.line, OLD.account,
-        OLD.kind, OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.run, OLD.recorded_by, OLD.metadata, OLD.dimensions)
+        OLD.kind, OLD.amount, OLD.member, OLD.department, OLD.operation, OLD.quantity, OLD.run, OLD.recorded_by,
+        OLD.metadata, OLD.dimensions)
         IS DISTINCT FROM ROW(
         NEW.posting, NEW.lot, NEW.occurred_at, NEW.recorded_at, NEW.corrects, NEW.rate, NEW.hold, NEW.line, NEW.account,
-        NEW.kind, NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.run, NEW.recorded_by, NEW.metadata, NEW.dimensions))
+        NEW.kind, NEW.amount, NEW.member, NEW.department, NEW.operation, NEW.quantity, NEW.run, NEW.recorded_by,
+        NEW.metadata, NEW.dimensions))
     EXECUTE FUNCTION credit.refuse_change();
 ALTER TABLE credit.entry ENABLE ALWAYS TRIGGER entry_90_refuse_update;
 COMMENT ON TRIGGER entry_90_refuse_update ON credit.entry IS
@@ -666,7 +668,7 @@ SELECT e.account, e.posting, e.line, e.kind, e.amount, l.unit, e.lot, e.member, 
         ELSE round(round(e.amount * l.paid, 18) / (l.granted + CASE WHEN g.adjusted > 0
             AND e.kind NOT IN ('grant', 'move_in', 'roll_in', 'convert_in')
             THEN g.adjusted ELSE 0 END), 18) END) AS value,
-    e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata
+    e.occurred_at, e.recorded_at, e.recorded_by, e.corrects, e.metadata, e.run, e.dimensions, e.hold
 FROM credit.entry e
 JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot
 LEFT JOIN credit.lot_gain g ON g.account = e.account AND g.lot = e.lot;
@@ -698,6 +700,10 @@ COMMENT ON COLUMN credit.ledger.recorded_at IS 'When the line was written.';
 COMMENT ON COLUMN credit.ledger.recorded_by IS 'The login role of the session that wrote it.';
 COMMENT ON COLUMN credit.ledger.corrects IS 'The posting that it corrects.';
 COMMENT ON COLUMN credit.ledger.metadata IS 'Anything the application keeps with the line.';
+COMMENT ON COLUMN credit.ledger.run IS 'The task, session or conversation that the usage belongs to; NULL when not said.';
+COMMENT ON COLUMN credit.ledger.dimensions IS
+    'What the usage was of, beside its operation, as a flat JSON object of texts; NULL when not said.';
+COMMENT ON COLUMN credit.ledger.hold IS 'The hold that was captured; NULL for none.';
 
 -- Functions to call ---------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ COMMENT ON TRIGGER lot_96_announce ON credit.lot IS 'Tells the backends that rem
 
 -- Functions to call ---------------------------------------------------------------------------------------------------
 
-COMMENT ON FUNCTION @extschema@.credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb, text, jsonb) IS
 'Debits an amount from the usable lots in drawdown order and returns the posting''s id. All or nothing, in the caller''s '
 'transaction. Under a key, a repetition returns the same posting.
 Errors: 23514 insufficient credits; 54000 a spending cap, or too many new members; 22023 malformed argument, or an at in the '
@@ -62,12 +62,12 @@ Errors: 23514 insufficient credits; 54000 a spending cap, or too many new member
 'or unit, or unregistered member where members must be; 23505 key used for another request; 55000 inactive member; 40001 and '
 '40P01: repeat the transaction.';
 
-COMMENT ON FUNCTION @extschema@.credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.credit_try_debit(text, numeric, text, text, text, timestamptz, text, jsonb, text, jsonb) IS
     'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing '
     'and stored no key. Every other error is raised, also 54000 of a spending cap: more credits would not help there.';
 
 COMMENT ON FUNCTION @extschema@.credit_debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[],
-    text) IS
+    text, text[], jsonb[]) IS
 'Debits the elements of parallel arrays in turn, at most 100,000, with the result of debiting them one by one; returns a row '
 'per item: its posting, or what was missing (in the unit). Mode all: nothing is debited when one does not fit; each: the others '
 'are. Keys count as those of credit_debit().

@@ -46,19 +46,19 @@ COMMENT ON TRIGGER conversion_92_refuse_truncate ON credit.conversion IS 'A reco
 
 -- Functions to call ---------------------------------------------------------------------------------------------------
 
-COMMENT ON FUNCTION @extschema@.credit_charge(text, text, numeric, text, jsonb, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.credit_charge(text, text, numeric, text, jsonb, timestamptz, text, jsonb, text) IS
 'Prices a quantity of an operation by the account''s rate card as it was at the usage''s instant, and debits the price; the '
 'entries keep quantity, dimensions and rate version. Returns the posting, NULL when it costs nothing. Under a key, a repetition '
 'returns the same posting, whatever the rates are by then.
 Errors: as credit_debit(); P0002 no card, or no rate that applies; 22003 a price from 10^15 on.';
 
-COMMENT ON FUNCTION @extschema@.credit_charge_request(text, text[], numeric[], text, jsonb, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.credit_charge_request(text, text[], numeric[], text, jsonb, timestamptz, text, jsonb, text) IS
 'Charges several operations of one request (input, output, tool calls) as one posting: all of it or nothing, each operation '
 'priced and rounded on its own. Returns the posting, NULL when all of it costs nothing.
 Errors: as credit_charge(), with item= in the DETAIL.';
 
 COMMENT ON FUNCTION @extschema@.credit_charge_many(text[], text[], numeric[], text[], jsonb[], timestamptz[], text[], jsonb[],
-    text) IS
+    text, text[]) IS
 'Charges the elements of parallel arrays in turn, at most 100,000, with the result of charging them one by one; returns a row '
 'per item: posting, price, and what was missing. Modes and keys as in credit_debit_many().
 Errors: as credit_charge(), with item= in the DETAIL.';

@@ -168,7 +168,7 @@ FROM (
             'currency, metadata)',
             'TABLE', 'credit.lot'),
         ('{admin}',
-            'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata, dimensions)',
+            'INSERT (account, kind, amount, lot, member, operation, quantity, occurred_at, corrects, metadata, dimensions, run)',
             'TABLE', 'credit.entry')
     ) AS r (levels, privilege, kind, object)
     CROSS JOIN LATERAL pg_catalog.unnest(r.levels) AS level (level)

@@ -35,6 +35,8 @@ pub struct Charge<'a> {
     /// The idempotency key, if there is one.
     pub keyed: Option<Keyed<'a>>,
     pub metadata: Option<&'a str>,
+    /// The task, session or conversation it belongs to.
+    pub run: Option<&'a str>,
 }
 
 /// How one charge of a batch ended.
@@ -68,7 +70,9 @@ impl Priced {
             keyed: charge.keyed,
             posting: None,
             metadata: charge.metadata,
-            usage: Some(Usage { quantity: charge.quantity, rate: self.price.rate, dimensions: self.dimensions.as_deref() }),
+            run: charge.run,
+            dimensions: self.dimensions.as_deref(),
+            usage: Some(Usage { quantity: charge.quantity, rate: self.price.rate }),
             item: None,
         }
     }

@@ -37,6 +37,7 @@ pub struct InsertedEntry {
     pub operation: Option<String>,
     pub quantity: Option<Amount>,
     pub dimensions: Option<Dimensions>,
+    pub run: Option<String>,
     pub occurred_at: Option<DateTime<Utc>>,
     /// The posting that it corrects.
     pub corrects: Option<i64>,
@@ -137,6 +138,7 @@ fn check_locked(entry: &InsertedEntry, terms: &LotTerms, corrected: Option<&Corr
         department: member.and_then(|member| member.department.clone()),
         operation: entry.operation.clone(),
         dimensions: entry.dimensions.clone(),
+        run: entry.run.clone(),
         rate: None,
     };
     let usage = corrected.map_or_else(own, |corrected| corrected.usage.clone());

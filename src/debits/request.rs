@@ -24,8 +24,12 @@ pub struct Debit<'a> {
     /// The posting id, when the caller has claimed a key for it already.
     pub posting: Option<i64>,
     pub metadata: Option<&'a str>,
+    /// The task, session or conversation it belongs to.
+    pub run: Option<&'a str>,
+    /// What the usage was of, beside its operation, as a JSON object.
+    pub dimensions: Option<&'a str>,
     /// The usage that the amount is the price of, for a charge.
-    pub usage: Option<Usage<'a>>,
+    pub usage: Option<Usage>,
     /// Its number among what the caller gave, where that is not its number in the batch.
     pub item: Option<usize>,
 }
@@ -51,6 +55,9 @@ impl<'a> Debit<'a> {
             operation: self.operation,
             occurred_at: self.occurred_at,
             metadata: self.metadata,
+            run: self.run,
+            dimensions: self.dimensions,
+            hold: None,
             usage: self.usage,
         }
     }

@@ -110,7 +110,7 @@ fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) ->
         (Entry::RecordedAt, now.to_datum()),
         (Entry::Corrects, None),
         (Entry::Rate, debit.usage.map(|usage| usage.rate).to_datum()),
-        (Entry::Hold, None),
+        (Entry::Hold, debit.hold.to_datum()),
         (Entry::Line, line.line.to_datum()),
         (Entry::Posted, true.to_datum()),
         (Entry::Account, debit.account.to_datum()),
@@ -120,9 +120,9 @@ fn row(line: &BatchLine<'_>, now: DateTime<Utc>, user: Option<pg_sys::Datum>) ->
         (Entry::Department, debit.department.to_datum()),
         (Entry::Operation, debit.operation.to_datum()),
         (Entry::Quantity, debit.usage.map(|usage| usage.quantity).to_datum()),
-        (Entry::Run, None),
+        (Entry::Run, debit.run.to_datum()),
         (Entry::RecordedBy, user),
         (Entry::Metadata, debit.metadata.and_then(values::jsonb)),
-        (Entry::Dimensions, debit.usage.and_then(|usage| usage.dimensions).and_then(values::jsonb)),
+        (Entry::Dimensions, debit.dimensions.and_then(values::jsonb)),
     ])
 }

@@ -55,9 +55,10 @@ fn credit_charge(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    run: default!(Option<&str>, "NULL"),
 ) -> Result<Option<i64>> {
     let metadata = arguments::metadata(metadata)?;
-    let request = request(account, operation, quantity.as_ref(), member, dimensions.as_ref(), at, key, metadata.as_deref())?;
+    let request = request(account, operation, quantity.as_ref(), member, dimensions.as_ref(), at, key, metadata.as_deref(), run)?;
     connected(|| charge::charge(&request))
 }
 
@@ -74,6 +75,7 @@ fn credit_charge_request(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    run: default!(Option<&str>, "NULL"),
 ) -> Result<Option<i64>> {
     let account_name = arguments::name("account", account)?;
     let operations = arguments::required("operations", operations)?.0;
@@ -90,9 +92,10 @@ fn credit_charge_request(
     arguments::optional_name("member", member)?;
     arguments::dimensions(dimensions.as_ref())?;
     arguments::optional_instant("at", at)?;
+    arguments::optional_name("run", run)?;
     let item = |index: usize| {
         let (operation, quantity) = (operations[index].as_deref(), quantities[index].as_ref());
-        request(account, operation, quantity, member, dimensions.as_ref(), at, None, metadata.as_deref())
+        request(account, operation, quantity, member, dimensions.as_ref(), at, None, metadata.as_deref(), run)
             .map_err(|refusal| error::in_item(refusal, index))
     };
     let charges = (0..operations.len()).map(item).collect::<Result<Vec<_>>>()?;
@@ -118,6 +121,7 @@ pub fn request<'a>(
     at: Option<TimestampWithTimeZone>,
     key: Option<&'a str>,
     metadata: Option<&'a str>,
+    run: Option<&'a str>,
 ) -> Result<Charge<'a>> {
     let mut request = Charge {
         account: arguments::name("account", account)?,
@@ -128,6 +132,7 @@ pub fn request<'a>(
         at: arguments::optional_instant("at", at)?,
         keyed: None,
         metadata,
+        run: arguments::optional_name("run", run)?,
     };
     let key = arguments::optional_name("key", key)?;
     let fingerprint = || with_charge(Fingerprint::of("credit_charge"), &request).finish();
@@ -144,6 +149,7 @@ fn with_charge(fingerprint: Fingerprint, charge: &Charge<'_>) -> Fingerprint {
         .with("member", charge.member)
         .with("dimensions", charge.dimensions.as_ref().map(Dimensions::to_json))
         .with("at", charge.at.map(values::microseconds))
+        .with("run", charge.run)
 }
 
 fn fingerprint_of_all(charges: &[Charge<'_>]) -> [u8; 32] {

@@ -26,6 +26,7 @@ fn credit_charge_many(
     keys: default!(Option<TextArray>, "NULL"),
     metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
+    runs: default!(Option<TextArray>, "NULL"),
 ) -> Result<
     TableIterator<
         'static,
@@ -52,6 +53,7 @@ fn credit_charge_many(
             ("at", at.as_ref().map(Vec::len)),
             ("keys", length_of(&keys)),
             ("metadata", metadata.as_ref().map(Vec::len)),
+            ("runs", length_of(&runs)),
         ],
     )?;
     let item = |index: usize| {
@@ -64,6 +66,7 @@ fn credit_charge_many(
             at.as_ref().and_then(|at| at[index]),
             text_at(&keys, index),
             metadata_at(&metadata, index)?,
+            text_at(&runs, index),
         )
         .map_err(|refusal| error::in_item(refusal, index))
     };

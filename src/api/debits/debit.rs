@@ -25,9 +25,13 @@ fn credit_debit(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    run: default!(Option<&str>, "NULL"),
+    dimensions: default!(Option<JsonText>, "NULL"),
 ) -> Result<i64> {
     let metadata = arguments::metadata(metadata)?;
-    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
+    let dimensions = dimensions_of(dimensions.as_ref())?;
+    let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, context)?;
     connected_on_demand(|| debit::debit(request))
 }
 
@@ -43,10 +47,32 @@ fn credit_try_debit(
     at: default!(Option<TimestampWithTimeZone>, "NULL"),
     key: default!(Option<&str>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    run: default!(Option<&str>, "NULL"),
+    dimensions: default!(Option<JsonText>, "NULL"),
 ) -> Result<Option<i64>> {
     let metadata = arguments::metadata(metadata)?;
-    let request = request(account, amount.as_ref(), member, operation, unit, at, key, metadata.as_deref())?;
+    let dimensions = dimensions_of(dimensions.as_ref())?;
+    let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, context)?;
     connected_on_demand(|| debit::try_debit(request))
+}
+
+/// Dimensions in their normal form, as a JSON object; `None` for none, and for an empty object.
+///
+/// # Errors
+/// 22023 when they are not a flat JSON object, or too long.
+pub fn dimensions_of(given: Option<&JsonText>) -> Result<Option<String>> {
+    Ok(arguments::dimensions(given)?.filter(|dimensions| !dimensions.is_empty()).map(|dimensions| dimensions.to_json()))
+}
+
+/// The arguments that only say more about a spend.
+#[derive(Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// The task, session or conversation.
+    pub run: Option<&'a str>,
+    /// The dimensions, in their normal form.
+    pub dimensions: Option<&'a str>,
+    pub metadata: Option<&'a str>,
 }
 
 /// The debit that a function's arguments describe.
@@ -62,7 +88,7 @@ pub fn request<'a>(
     unit: Option<&'a str>,
     at: Option<TimestampWithTimeZone>,
     key: Option<&'a str>,
-    metadata: Option<&'a str>,
+    context: Context<'a>,
 ) -> Result<Debit<'a>> {
     let name = arguments::name("account", account)?;
     let mut request = Debit {
@@ -74,7 +100,9 @@ pub fn request<'a>(
         occurred_at: arguments::optional_instant("at", at)?,
         keyed: None,
         posting: None,
-        metadata,
+        metadata: context.metadata,
+        run: arguments::optional_name("run", context.run)?,
+        dimensions: context.dimensions,
         usage: None,
         item: None,
     };
@@ -92,5 +120,7 @@ fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
         .with("operation", request.operation)
         .with("unit", request.unit)
         .with("at", request.occurred_at.map(values::microseconds))
+        .with("run", request.run)
+        .with("dimensions", request.dimensions)
         .finish()
 }

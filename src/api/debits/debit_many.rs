@@ -4,7 +4,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::api::debits::debit::request;
+use crate::api::debits::debit::{Context, dimensions_of, request};
 use crate::debits::batch;
 use crate::debits::batch::outcome::{ItemOutcome, Mode};
 use crate::debits::request::Debit;
@@ -37,6 +37,8 @@ fn credit_debit_many(
     keys: default!(Option<TextArray>, "NULL"),
     metadata: default!(Option<Vec<Option<JsonText>>>, "NULL"),
     mode: default!(Option<&str>, "'all'"),
+    runs: default!(Option<TextArray>, "NULL"),
+    dimensions: default!(Option<Vec<Option<JsonText>>>, "NULL"),
 ) -> Result<
     TableIterator<
         'static,
@@ -56,10 +58,17 @@ fn credit_debit_many(
             ("at", at.as_ref().map(Vec::len)),
             ("keys", length_of(&keys)),
             ("metadata", metadata.as_ref().map(Vec::len)),
+            ("runs", length_of(&runs)),
+            ("dimensions", dimensions.as_ref().map(Vec::len)),
         ],
     )?;
-
+    let dimensions = dimensions_of_items(&dimensions, length)?;
     let item = |index: usize| {
+        let context = Context {
+            run: text_at(&runs, index),
+            dimensions: dimensions[index].as_deref(),
+            metadata: metadata_at(&metadata, index)?,
+        };
         request(
             accounts[index].as_deref(),
             amounts[index].as_ref(),
@@ -68,7 +77,7 @@ fn credit_debit_many(
             text_at(&units, index),
             at.as_ref().and_then(|at| at[index]),
             text_at(&keys, index),
-            metadata_at(&metadata, index)?,
+            context,
         )
         .map_err(|refusal| error::in_item(refusal, index))
     };
@@ -111,6 +120,16 @@ pub fn metadata_at(metadata: &Option<Vec<Option<JsonText>>>, index: usize) -> Re
     crate::arguments::short("metadata", metadata)
 }
 
+/// The dimensions of all items, in their normal form.
+///
+/// # Errors
+/// 22023, with `item=` in the DETAIL.
+pub fn dimensions_of_items(given: &Option<Vec<Option<JsonText>>>, length: usize) -> Result<Vec<Option<String>>> {
+    let Some(given) = given else { return Ok(vec![None; length]) };
+    let each = given.iter().enumerate();
+    each.map(|(index, item)| dimensions_of(item.as_ref()).map_err(|refusal| error::in_item(refusal, index))).collect()
+}
+
 /// A debit as a JSON object: the names are the arguments of credit_debit().
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -123,6 +142,8 @@ struct JsonDebit {
     at: Option<String>,
     key: Option<String>,
     metadata: Option<serde_json::Value>,
+    run: Option<String>,
+    dimensions: Option<serde_json::Value>,
 }
 
 /// Clients that have no exact numbers send them as strings.
@@ -151,13 +172,16 @@ fn credit_debit_many_json(
     if items.len() > MAX_ITEMS {
         return Err(error::invalid_arrays("items", items.len(), &format!("at most {MAX_ITEMS}")));
     }
-    let metadata: Vec<_> =
-        items.iter().map(|item| item.metadata.as_ref().map(|value| JsonText::normal(&value.to_string()).0)).collect();
-    let debits =
-        items.iter().zip(&metadata).enumerate().map(|(index, (item, metadata))| {
-            json_debit(item, metadata.as_deref()).map_err(|refusal| error::in_item(refusal, index))
-        });
-    let debits = debits.collect::<Result<Vec<_>>>()?;
+    let normal = |value: &Option<serde_json::Value>| value.as_ref().map(|value| JsonText::normal(&value.to_string()));
+    let metadata: Vec<_> = items.iter().map(|item| normal(&item.metadata)).collect();
+    let dimensions = Some(items.iter().map(|item| normal(&item.dimensions)).collect());
+    let dimensions = dimensions_of_items(&dimensions, items.len())?;
+    let mut debits = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let metadata = metadata[index].as_ref().map(|json| json.0.as_str());
+        let debit = json_debit(item, metadata, dimensions[index].as_deref());
+        debits.push(debit.map_err(|refusal| error::in_item(refusal, index))?);
+    }
     run(&debits, mode)
 }
 
@@ -171,7 +195,7 @@ fn broken_item(items: &str, problem: &serde_json::Error) -> ErrorReport {
     each.into_iter().enumerate().find_map(broken).unwrap_or_else(|| error::invalid_items(&problem.to_string()))
 }
 
-fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debit<'a>> {
+fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>, dimensions: Option<&'a str>) -> Result<Debit<'a>> {
     let text = match &item.amount {
         Some(JsonAmount::Number(number)) => Some(number.to_string()),
         Some(JsonAmount::Text(text)) => Some(text.clone()),
@@ -189,7 +213,7 @@ fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>) -> Result<Debi
         item.unit.as_deref(),
         at,
         item.key.as_deref(),
-        metadata,
+        Context { run: item.run.as_deref(), dimensions, metadata },
     )
 }
 

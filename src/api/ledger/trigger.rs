@@ -129,6 +129,7 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
     let account = column::<String>(row, "account");
     let member = column::<String>(row, "member");
     let operation = column::<String>(row, "operation");
+    let run = column::<String>(row, "run");
     check_metadata(row)?;
     Ok(InsertedEntry {
         account: arguments::name("account", account.as_deref())?.to_owned(),
@@ -139,6 +140,7 @@ fn inserted_entry(row: &Old<'_>) -> error::Result<InsertedEntry> {
         operation: arguments::optional_name("operation", operation.as_deref())?.map(str::to_owned),
         quantity: column::<AnyNumeric>(row, "quantity").map(|quantity| arguments::quantity(Some(&quantity))).transpose()?,
         dimensions: dimensions(row)?,
+        run: arguments::optional_name("run", run.as_deref())?.map(str::to_owned),
         occurred_at: arguments::optional_instant("occurred_at", column(row, "occurred_at"))?,
         corrects: column(row, "corrects"),
     })
@@ -170,6 +172,8 @@ fn entry_check<'a>(trigger: &'a PgTrigger<'a>) -> Row<New<'a>> {
     set(&mut row, "department", stamp.usage.department);
     set(&mut row, "operation", stamp.usage.operation);
     set(&mut row, "dimensions", dimensions);
+    set(&mut row, "run", stamp.usage.run);
+    set(&mut row, "hold", None::<i64>);
     set(&mut row, "rate", stamp.usage.rate);
     set(&mut row, "posting", Some(stamp.posting));
     set(&mut row, "line", Some(1_i32));
@@ -192,6 +196,7 @@ fn entry_apply<'a>(trigger: &'a PgTrigger<'a>) -> Row<Old<'a>> {
         department: column(&row, "department"),
         operation: entry.operation.clone(),
         dimensions: entry.dimensions.clone(),
+        run: entry.run.clone(),
         rate: column(&row, "rate"),
     };
     raise(connected(|| direct::apply_entry(&entry, &usage, posting, line, recorded_at)));

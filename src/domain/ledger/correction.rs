@@ -15,6 +15,8 @@ pub struct Usage {
     pub department: Option<String>,
     pub operation: Option<String>,
     pub dimensions: Option<Dimensions>,
+    /// The task, session or conversation it belonged to.
+    pub run: Option<String>,
     /// The version of the rate by which it was charged.
     pub rate: Option<i64>,
 }

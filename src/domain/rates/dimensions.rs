@@ -52,6 +52,11 @@ impl Dimensions {
         serde_json::to_string(&self.0).expect("texts are JSON")
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn names(&self) -> BTreeSet<String> {
         self.0.keys().cloned().collect()
     }

@@ -13,7 +13,7 @@ use crate::store::statement::{Row, Statement};
 static LINES: Statement = Statement::by_index(
     "SELECT e.line, e.lot, - e.amount, COALESCE(e.quantity, 0), COALESCE(c.given_back, 0), COALESCE(c.quantity, 0), e.member,
         e.department,
-         e.operation, e.dimensions::text, e.rate, e.recorded_at, e.occurred_at
+         e.operation, e.dimensions::text, e.rate, e.recorded_at, e.occurred_at, e.run
      FROM credit.entry e LEFT JOIN credit.correction c ON c.account = e.account AND c.posting = e.posting AND c.line = e.line
      WHERE e.account = $1 AND e.posting = $2 AND e.kind = 'debit' ORDER BY e.line",
     &[TEXTOID, INT8OID],
@@ -84,6 +84,7 @@ fn line_of_row(row: Row<'_>) -> DebitLine {
         operation: row.optional(9),
         dimensions: dimensions.and_then(|json| Dimensions::parse(&json).ok()),
         rate: row.optional(11),
+        run: row.optional(14),
     };
     let line = Line {
         line: row.get(1),

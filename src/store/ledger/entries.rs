@@ -19,9 +19,9 @@ static TAKE: Statement = Statement::by_index(
          RETURNING true
      ), line AS (
      INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
-         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions, run, hold)
      SELECT $1, $5, 1, 'debit', - $4, $2, $6, $7, $8, $9, $10, session_user, $11::jsonb, true,
-         $12, $13, $14::jsonb
+         $12, $13, $14::jsonb, $15, $16
      FROM taken
      RETURNING posting
      )
@@ -41,6 +41,8 @@ static TAKE: Statement = Statement::by_index(
         NUMERICOID,
         INT8OID,
         TEXTOID,
+        TEXTOID,
+        INT8OID,
     ],
 );
 
@@ -83,13 +85,13 @@ static POSTING_EXISTS: Statement =
 
 static DEBIT_BATCH: Statement = Statement::new(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
-         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions)
+         recorded_at, recorded_by, metadata, posted, quantity, rate, dimensions, run, hold)
      SELECT v.account, v.posting, v.line, 'debit', - v.amount, v.lot, v.member, v.department, v.operation, v.occurred_at,
-         $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb
+         $11, session_user, v.metadata::jsonb, true, v.quantity, v.rate, v.dimensions::jsonb, v.run, v.hold
      FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[], $5::numeric[], $6::text[], $7::text[], $8::text[],
-         $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[])
+         $9::timestamptz[], $10::text[], $12::numeric[], $13::bigint[], $14::text[], $15::text[], $16::bigint[])
          AS v (account, posting, line, lot, amount, member, department, operation, occurred_at, metadata, quantity, rate,
-             dimensions)",
+             dimensions, run, hold)",
     &[
         TEXTARRAYOID,
         INT8ARRAYOID,
@@ -105,6 +107,8 @@ static DEBIT_BATCH: Statement = Statement::new(
         NUMERICARRAYOID,
         INT8ARRAYOID,
         TEXTARRAYOID,
+        TEXTARRAYOID,
+        INT8ARRAYOID,
     ],
 );
 
@@ -118,18 +122,22 @@ pub struct DebitLine<'a> {
     /// When the usage happened; when it is recorded unless said otherwise.
     pub occurred_at: Option<DateTime<Utc>>,
     pub metadata: Option<&'a str>,
+    /// The task, session or conversation it belongs to.
+    pub run: Option<&'a str>,
+    /// What the usage was of, beside its operation, as a JSON object.
+    pub dimensions: Option<&'a str>,
+    /// The hold that is captured.
+    pub hold: Option<i64>,
     /// The usage that was charged for, when the amount is a price.
-    pub usage: Option<Usage<'a>>,
+    pub usage: Option<Usage>,
 }
 
 /// How much of its operation a charge is for, and the rate that made its price.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage<'a> {
+pub struct Usage {
     pub quantity: Amount,
     /// The id of the version of the rate.
     pub rate: i64,
-    /// As a JSON object.
-    pub dimensions: Option<&'a str>,
 }
 
 /// Takes the amount from a slot whose lock is held; the posting, or `None` when the slot holds less.
@@ -150,7 +158,9 @@ pub fn take(line: DebitLine<'_>, lot: i64, slot: i16, amount: Amount, posting: O
         &line.metadata,
         &line.usage.map(|usage| usage.quantity),
         &line.usage.map(|usage| usage.rate),
-        &line.usage.and_then(|usage| usage.dimensions),
+        &line.dimensions,
+        &line.run,
+        &line.hold,
     ]);
     // Taken without a line: another trigger dropped it. Going on would lose credit.
     rows.first().map(|row| row.optional(1).unwrap_or_else(|| panic!("a trigger dropped the ledger line of a debit")))
@@ -199,7 +209,9 @@ pub fn debit_batch(lines: &[BatchLine<'_>], now: DateTime<Utc>) {
         &now,
         &lines.iter().map(|line| line.debit.usage.map(|usage| usage.quantity)).collect::<Vec<_>>(),
         &lines.iter().map(|line| line.debit.usage.map(|usage| usage.rate)).collect::<Vec<_>>(),
-        &lines.iter().map(|line| line.debit.usage.and_then(|usage| usage.dimensions)).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.dimensions).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.run).collect::<Vec<_>>(),
+        &lines.iter().map(|line| line.debit.hold).collect::<Vec<_>>(),
     ]);
     assert_eq!(written.count(), lines.len(), "the lines of debits");
 }

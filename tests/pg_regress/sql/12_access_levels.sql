@@ -78,7 +78,7 @@ RESET ROLE;
 -- Taking a level away leaves what another level of the role grants.
 SELECT credit_allow('regress_credit_spender', 'read');
 SELECT credit_disallow('regress_credit_spender', 'spend');
-SELECT has_function_privilege('regress_credit_spender', 'credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb)', 'EXECUTE') AS may_debit,
+SELECT has_function_privilege('regress_credit_spender', 'credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb, text, jsonb)', 'EXECUTE') AS may_debit,
     has_function_privilege('regress_credit_spender', 'credit_balance(text, text, text, timestamptz, text)', 'EXECUTE') AS may_read;
 SELECT role, level FROM credit.access ORDER BY role, level;
 

@@ -7,12 +7,12 @@ use crate::store::maintenance::verify::Invariants;
 pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
     "WITH adjustment AS MATERIALIZED (
          SELECT account, posting, lot, corrects, amount, COALESCE(quantity, 0) * sign(amount) AS quantity, member, department,
-             operation, rate, dimensions
+             operation, rate, dimensions, run
          FROM credit.entry WHERE kind = 'adjustment' AND ($1 IS NULL OR account = $1)
      ), given AS MATERIALIZED (
          SELECT c.account, c.posting, c.line, c.given_back, c.quantity, e.kind, e.amount, e.quantity AS of_quantity, e.lot,
              e.member, e.department,
-             e.operation, e.rate, e.dimensions
+             e.operation, e.rate, e.dimensions, e.run
          FROM credit.correction c LEFT JOIN credit.entry e ON e.account = c.account AND e.posting = c.posting AND e.line = c.line
          WHERE $1 IS NULL OR c.account = $1
      )
@@ -25,10 +25,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      SELECT 'what is given back of a debit is what its corrections say', COALESCE(g.account, a.account), COALESCE(g.lot, a.lot),
          COALESCE(a.amount || ' for ' || a.quantity, 'no correction'),
          COALESCE(g.given_back || ' for ' || g.quantity, 'nothing given back') || ' of posting ' || COALESCE(g.posting, a.posting)
-     FROM (SELECT account, posting, lot, row(member, department, operation, rate, dimensions)::text AS usage,
+     FROM (SELECT account, posting, lot, row(member, department, operation, rate, dimensions, run)::text AS usage,
          sum(given_back) AS given_back,
                sum(quantity) AS quantity FROM given WHERE kind = 'debit' GROUP BY 1, 2, 3, 4) g
-     FULL JOIN (SELECT account, corrects AS posting, lot, row(member, department, operation, rate, dimensions)::text AS usage,
+     FULL JOIN (SELECT account, corrects AS posting, lot, row(member, department, operation, rate, dimensions, run)::text AS usage,
          sum(amount) AS amount,
                sum(quantity) AS quantity FROM adjustment WHERE corrects IS NOT NULL GROUP BY 1, 2, 3, 4) a
          ON a.account = g.account AND a.posting = g.posting AND a.lot = g.lot AND a.usage = g.usage

@@ -21,9 +21,11 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      UNION ALL
      SELECT 'a line says what its kind may say', account, lot, kind,
          concat_ws(' ', 'corrects', corrects, 'rate', rate, 'member', member, 'department', department,
-         'operation', operation, 'quantity', quantity, 'dimensions', dimensions, 'in posting', posting)
+         'operation', operation, 'quantity', quantity, 'dimensions', dimensions, 'run', run,
+         'hold', hold, 'in posting', posting)
      FROM credit.entry WHERE ($1 IS NULL OR account = $1) AND (kind NOT IN ('debit', 'adjustment')
-             AND num_nonnulls(operation, quantity, rate, dimensions) > 0 OR kind NOT IN ('debit', 'adjustment', 'expiry_reversal')
+             AND num_nonnulls(operation, quantity, rate, dimensions, run) > 0 OR kind <> 'debit' AND hold IS NOT NULL
+             OR kind NOT IN ('debit', 'adjustment', 'expiry_reversal')
                  AND corrects IS NOT NULL
          OR kind = 'adjustment' AND corrects IS NULL AND rate IS NOT NULL OR department IS NOT NULL AND member IS NULL
          OR quantity IN ('NaN', 'Infinity', '-Infinity') OR kind = 'debit' AND quantity < 0)

@@ -58,7 +58,7 @@ const WEAKENED: &[(&str, &str)] = &[
         "function credit_void: c, security definer, search_path=public, library pg_credit, credit_void_wrapper, of the owner",
     ),
     (
-        "ALTER FUNCTION credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb) SECURITY DEFINER",
+        "ALTER FUNCTION credit_debit(text, numeric, text, text, text, timestamptz, text, jsonb, text, jsonb) SECURITY DEFINER",
         "function credit_debit: c, security definer, library pg_credit, credit_debit_wrapper, of the owner",
     ),
     (
