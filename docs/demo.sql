@@ -81,7 +81,7 @@ SET credit.clock = '2026-01-31 23:59:59.999999+00';
 SELECT credit_balance('acme') AS a_microsecond_before;
 SET credit.clock = '2026-02-01 00:00:00+00';
 SELECT credit_balance('acme') AS at_expires_at;
-SELECT lot, status, granted, remaining, usable, expires_at FROM credit.lots WHERE account = 'acme' ORDER BY lot;
+SELECT lot, status, granted, remaining, available, expires_at FROM credit.lots WHERE account = 'acme' ORDER BY lot;
 \set ECHO none
 
 \echo '8. Adoption in place: a trigger on your own table debits as its rows arrive.'

@@ -102,4 +102,87 @@ CREATE TRIGGER hold_92_refuse_truncate BEFORE TRUNCATE ON credit.hold
 ALTER TABLE credit.hold ENABLE ALWAYS TRIGGER hold_92_refuse_truncate;
 COMMENT ON TRIGGER hold_92_refuse_truncate ON credit.hold IS 'Holds are never deleted (ENABLE ALWAYS).';
 
+-- Views ---------------------------------------------------------------------------------------------------------------
+
+-- One row per hold, with what became of it as it is now.
+CREATE VIEW credit.holds AS
+SELECT h.account, h.hold, CASE WHEN h.state = 'open' AND h.expires_at <= clock.now THEN 'expired' ELSE h.state END AS state,
+    h.unit, h.amount, trim_scale(sums.captured) AS captured, trim_scale(h.amount - sums.captured - sums.open) AS released,
+    trim_scale(CASE WHEN h.expires_at > clock.now THEN sums.open ELSE 0 END) AS open, trim_scale(h.shortfall) AS shortfall,
+    h.member, h.department, h.operation, h.quantity, h.run, h.dimensions, h.held_at, h.expires_at, h.settled_at, h.posting,
+    h.rate, h.lots, h.held AS held_by_lot, h.captured AS captured_by_lot, h.recorded_by, h.metadata
+FROM (SELECT credit.now() AS now) AS clock, credit.hold h,
+    LATERAL (SELECT COALESCE(sum(part.captured), 0) AS captured, COALESCE(sum(part.open), 0) AS open
+             FROM unnest(h.captured, h.open) AS part (captured, open)) AS sums;
+COMMENT ON VIEW credit.holds IS 'One row per hold: who, for what, until when, and what became of it. Filter on account.';
+COMMENT ON COLUMN credit.holds.account IS 'The account whose credits are held.';
+COMMENT ON COLUMN credit.holds.hold IS 'The hold''s id, as credit_hold() returned it.';
+COMMENT ON COLUMN credit.holds.state IS
+    'open; captured, by a last capture; released; expired, whether or not its credits were given back.';
+COMMENT ON COLUMN credit.holds.unit IS 'The unit of its amounts.';
+COMMENT ON COLUMN credit.holds.amount IS 'What was held at first.';
+COMMENT ON COLUMN credit.holds.captured IS 'What of that was captured.';
+COMMENT ON COLUMN credit.holds.released IS 'What of that went back.';
+COMMENT ON COLUMN credit.holds.open IS 'What is still held now; 0 once it has expired.';
+COMMENT ON COLUMN credit.holds.shortfall IS 'What captures beyond what was held could not draw.';
+COMMENT ON COLUMN credit.holds.member IS 'The member who spends; NULL for none.';
+COMMENT ON COLUMN credit.holds.department IS 'The member''s department when the credits were held.';
+COMMENT ON COLUMN credit.holds.operation IS 'What they are held for; NULL when not said.';
+COMMENT ON COLUMN credit.holds.quantity IS 'The quantity whose price was held; NULL where the amount was given.';
+COMMENT ON COLUMN credit.holds.run IS 'The task, session or conversation it belongs to; NULL when not said.';
+COMMENT ON COLUMN credit.holds.dimensions IS 'What the usage is of, beside its operation; NULL when not said.';
+COMMENT ON COLUMN credit.holds.held_at IS 'When the credits were held.';
+COMMENT ON COLUMN credit.holds.expires_at IS 'From when on its credits are available to everybody again.';
+COMMENT ON COLUMN credit.holds.settled_at IS 'When it was settled; NULL while it is not.';
+COMMENT ON COLUMN credit.holds.posting IS 'The posting of its last capture; NULL for none.';
+COMMENT ON COLUMN credit.holds.rate IS 'The version of the rate that captures are priced by; NULL where the amount was given.';
+COMMENT ON COLUMN credit.holds.lots IS 'The lots that pay, in drawdown order.';
+COMMENT ON COLUMN credit.holds.held_by_lot IS 'What was taken of each lot.';
+COMMENT ON COLUMN credit.holds.captured_by_lot IS 'What of that was captured.';
+COMMENT ON COLUMN credit.holds.recorded_by IS 'The login role of the session that held the credits.';
+COMMENT ON COLUMN credit.holds.metadata IS 'Anything the application keeps with the hold.';
+
+-- Functions to call ---------------------------------------------------------------------------------------------------
+
+COMMENT ON FUNCTION @extschema@.credit_hold(text, numeric, text, text, text, interval, text, jsonb, text, jsonb) IS
+'Takes an amount out of what anybody else can spend, from the lots that a debit would draw, for a spend of which the cost is '
+'known later; returns the hold''s id. It ends after expires_after: 15 minutes unless given, at most 31 days. Under a key, a '
+'repetition returns the same hold.
+Errors: as credit_debit(); 22023 for an expires_after with months, not above zero or longer than 31 days.';
+
+COMMENT ON FUNCTION @extschema@.credit_hold_charge(text, text, numeric, text, jsonb, interval, text, jsonb, text) IS
+'credit_hold() of the price of a quantity, by the account''s rate card. Captures are priced by the same version of the rate, '
+'whatever applies by then. Bands that are counted over a period are counted by the capture.
+Errors: as credit_charge() and credit_hold().';
+
+CREATE FUNCTION @extschema@.credit_capture(account text, hold bigint, amount numeric DEFAULT NULL, final boolean DEFAULT true,
+    beyond text DEFAULT 'debit', at timestamptz DEFAULT NULL, key text DEFAULT NULL, metadata jsonb DEFAULT NULL)
+    RETURNS bigint LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'credit_capture_wrapper';
+COMMENT ON FUNCTION @extschema@.credit_capture(text, bigint, numeric, boolean, text, timestamptz, text, jsonb) IS
+'Debits an amount from a hold, all of it unless amount is given, and returns the posting''s id; NULL where nothing was debited. '
+'final gives the rest back, else the hold stays open. What goes beyond the hold is drawn as a debit is (beyond debit), or the '
+'capture is refused (refuse), or as much is drawn as there is (available) and the rest noted as shortfall. No cap refuses what '
+'is held. The first capture of a hold that has expired still counts, if it is final.
+Errors: 23514 insufficient credits, or more than is held (refuse); 54000 a spending cap, for what goes beyond; 22023 malformed '
+'argument; 22003 from 10^15 on; P0002 unknown account or hold; 55000 a settled hold, or one that has expired; 23505 key used '
+'for another request.';
+
+CREATE FUNCTION @extschema@.credit_capture_charge(account text, hold bigint, quantity numeric, final boolean DEFAULT true,
+    beyond text DEFAULT 'debit', at timestamptz DEFAULT NULL, key text DEFAULT NULL, metadata jsonb DEFAULT NULL)
+    RETURNS bigint LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, credit, pg_temp
+    AS 'MODULE_PATHNAME', 'credit_capture_charge_wrapper';
+COMMENT ON FUNCTION @extschema@.credit_capture_charge(text, bigint, numeric, boolean, text, timestamptz, text, jsonb) IS
+'credit_capture() of the price of a quantity, by the version of the rate that credit_hold_charge() pinned.
+Errors: as credit_capture(); 55000 a hold that was made for an amount; 22003 a price from 10^15 on.';
+
+COMMENT ON FUNCTION @extschema@.credit_release(text, bigint, text) IS
+'Gives back what a hold still has, and returns how much that was: 0 for one that is settled or has expired.
+Errors: 22023 malformed argument; P0002 unknown account or hold; 23505 key used for another request.';
+
+COMMENT ON FUNCTION @extschema@.credit_extend_hold(text, bigint, interval, text) IS
+'Lets an open hold end expires_after from now, at most 31 days, and returns when that is.
+Errors: 22023 malformed argument; P0002 unknown account or hold; 55000 a hold that is settled or has expired; 23505 key used '
+'for another request.';
+
 SET LOCAL search_path TO @extschema@, pg_temp;

@@ -561,6 +561,7 @@ CREATE TABLE credit.voided (
     amount   numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
     granted  numeric NOT NULL CHECK (granted >= 0),
     paid     numeric NOT NULL CHECK (paid >= 0 AND paid < 1e15),
+    emptied  boolean NOT NULL,
     PRIMARY KEY (account, posting),
     CHECK (granted <= amount)
 );
@@ -576,6 +577,8 @@ COMMENT ON COLUMN credit.voided.granted IS
     'How many of them the lot was granted with. The others were added by adjustments, which leave last and have no price.';
 COMMENT ON COLUMN credit.voided.paid IS
     'What they had cost: their part of the lot''s price, cut to nine decimals; 0 for what was given.';
+COMMENT ON COLUMN credit.voided.emptied IS
+    'Whether all that was left was voided: what comes back from holds later is voided too.';
 SELECT pg_catalog.pg_extension_config_dump('credit.voided', '');
 
 CREATE INDEX voided_by_origin ON credit.voided (account, origin);
@@ -593,20 +596,36 @@ COMMENT ON TRIGGER voided_92_refuse_truncate ON credit.voided IS 'What was voide
 
 -- Views ---------------------------------------------------------------------------------------------------------------
 
+-- What open holds have of each lot. Holds whose time is over still have it until somebody gives it back; it is free for everybody
+-- meanwhile.
+CREATE VIEW credit.held AS
+SELECT h.account, o.lot, COALESCE(sum(o.open) FILTER (WHERE h.open_until > clock.now), 0) AS held,
+    COALESCE(sum(o.open) FILTER (WHERE h.open_until <= clock.now), 0) AS ended
+FROM (SELECT credit.now() AS now) AS clock, credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
+WHERE h.open_until IS NOT NULL AND o.open > 0 GROUP BY h.account, o.lot;
+COMMENT ON VIEW credit.held IS
+    'What open holds have of each lot: for the extension itself. credit.lots and credit.holds show it to people.';
+COMMENT ON COLUMN credit.held.account IS 'The account.';
+COMMENT ON COLUMN credit.held.lot IS 'The lot.';
+COMMENT ON COLUMN credit.held.held IS 'What holds have of it whose time is not over.';
+COMMENT ON COLUMN credit.held.ended IS 'What holds have of it whose time is over: it can be spent.';
+
 -- One row per lot, with what is left and what state it is in now.
 CREATE VIEW credit.lots AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.applies_to,
     CASE WHEN l.expires_at <= clock.now THEN 'expired'
-         WHEN s.remaining = 0 THEN 'empty'
+         WHEN s.remaining + h.ended = 0 THEN CASE WHEN h.held > 0 THEN 'held' ELSE 'empty' END
          WHEN l.effective_at > clock.now THEN 'future'
          ELSE 'usable' END AS status,
-    l.granted, trim_scale(s.remaining) AS remaining,
-    CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) THEN trim_scale(s.remaining)
-         ELSE 0 END AS usable,
+    l.granted, trim_scale(s.remaining + h.held + h.ended) AS remaining, trim_scale(n.available) AS available,
+    trim_scale(h.held) AS held, trim_scale(n.available + h.held) AS total,
     l.effective_at, l.expires_at, l.paid, l.currency, l.cost_basis, l.parent, s.slots, l.recorded_at, l.recorded_by, l.metadata
-FROM (SELECT credit.now() AS now) AS clock, credit.lot l,
+FROM (SELECT credit.now() AS now) AS clock, credit.lot l LEFT JOIN credit.held k ON k.account = l.account AND k.lot = l.lot,
     LATERAL (SELECT COALESCE(sum(remaining), 0) AS remaining, count(*) AS slots FROM credit.slot s
-             WHERE s.account = l.account AND s.lot = l.lot) AS s;
+             WHERE s.account = l.account AND s.lot = l.lot) AS s,
+    LATERAL (SELECT COALESCE(k.held, 0) AS held, COALESCE(k.ended, 0) AS ended) AS h,
+    LATERAL (SELECT CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now)
+        THEN s.remaining + h.ended ELSE 0 END AS available) AS n;
 COMMENT ON VIEW credit.lots IS 'One row per lot, with what is left of it and its state now. Filter on account.';
 COMMENT ON COLUMN credit.lots.account IS 'The account that owns the lot.';
 COMMENT ON COLUMN credit.lots.lot IS 'The lot''s id, as credit_grant() returned it.';
@@ -618,12 +637,14 @@ COMMENT ON COLUMN credit.lots.source IS
 COMMENT ON COLUMN credit.lots.priority IS 'The lower, the earlier the lot is drawn.';
 COMMENT ON COLUMN credit.lots.applies_to IS 'The operations the lot pays for; NULL for all.';
 COMMENT ON COLUMN credit.lots.status IS
-    'usable now; future: not yet effective; expired: past expires_at, posted or not; empty: nothing is left, by use, void or a '
-    'move.';
+    'usable now; future: not yet effective; expired: past expires_at, posted or not; held: open holds have all that is left; '
+    'empty: nothing is left, by use, void or a move.';
 COMMENT ON COLUMN credit.lots.granted IS 'The amount granted.';
 COMMENT ON COLUMN credit.lots.remaining IS
     'What the books hold of the lot. Of an expired lot, until its expiry is posted, also what lapsed.';
-COMMENT ON COLUMN credit.lots.usable IS 'What of it could be spent now.';
+COMMENT ON COLUMN credit.lots.available IS 'What of it could be spent now.';
+COMMENT ON COLUMN credit.lots.held IS 'What open holds have of it. A capture can spend it also when the lot has expired.';
+COMMENT ON COLUMN credit.lots.total IS 'available + held.';
 COMMENT ON COLUMN credit.lots.effective_at IS 'The first instant at which the lot is usable.';
 COMMENT ON COLUMN credit.lots.expires_at IS 'The first instant at which it is not usable any more; NULL for never.';
 COMMENT ON COLUMN credit.lots.paid IS 'What was paid for the lot, in currency; NULL when unknown.';
@@ -637,26 +658,38 @@ COMMENT ON COLUMN credit.lots.metadata IS 'Anything the application keeps with t
 
 -- One row per owner that has credits now: a member, or the pool (member NULL).
 CREATE VIEW credit.balances AS
-SELECT l.account, l.unit, l.member, trim_scale(sum(s.remaining)) AS balance,
-    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.category = 'paid')), 0) AS paid,
-    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.category = 'promotional')), 0) AS promotional,
-    COALESCE(trim_scale(sum(s.remaining) FILTER (WHERE l.applies_to IS NOT NULL)), 0) AS limited_to_operations,
-    count(DISTINCT l.lot) AS lots, min(l.expires_at) AS next_expiry
-FROM (SELECT credit.now() AS now) AS clock, credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
-WHERE NOT l.closed AND l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now) AND s.remaining > 0
+SELECT l.account, l.unit, l.member, trim_scale(sum(p.available)) AS available, trim_scale(sum(p.held)) AS held,
+    trim_scale(sum(p.available + p.held)) AS total,
+    COALESCE(trim_scale(sum(p.available + p.held) FILTER (WHERE l.category = 'paid')), 0) AS paid,
+    COALESCE(trim_scale(sum(p.available + p.held) FILTER (WHERE l.category = 'promotional')), 0) AS promotional,
+    COALESCE(trim_scale(sum(p.available + p.held) FILTER (WHERE l.applies_to IS NOT NULL)), 0) AS limited_to_operations,
+    count(DISTINCT l.lot) AS lots, min(l.expires_at) FILTER (WHERE p.available > 0) AS next_expiry
+FROM (SELECT credit.now() AS now) AS clock,
+    -- Lots that debits look at, and those that only holds still have something of.
+    LATERAL (SELECT s.account, s.lot, s.remaining AS in_slots, 0 AS held, 0 AS ended
+        FROM credit.lot o JOIN credit.slot s ON s.account = o.account AND s.lot = o.lot WHERE NOT o.closed AND s.remaining > 0
+        UNION ALL
+        SELECT k.account, k.lot, 0, k.held, k.ended FROM credit.held k) AS part
+    JOIN credit.lot l ON l.account = part.account AND l.lot = part.lot,
+    LATERAL (SELECT CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now)
+        THEN part.in_slots + part.ended ELSE 0 END AS available, part.held) AS p
+WHERE p.available + p.held > 0
 GROUP BY l.account, l.unit, l.member;
 COMMENT ON VIEW credit.balances IS
-    'One row per owner that has usable credits now: each member''s own lots, and the pool. An owner with none has no row. '
-    'Filter on account.';
+    'One row per owner that has credits now, usable or held: each member''s own lots, and the pool. An owner with none has no '
+    'row. Filter on account.';
 COMMENT ON COLUMN credit.balances.account IS 'The account.';
 COMMENT ON COLUMN credit.balances.unit IS 'The unit of the amounts.';
 COMMENT ON COLUMN credit.balances.member IS 'The member whose own lots are counted; NULL for the pool.';
-COMMENT ON COLUMN credit.balances.balance IS 'What is usable now, including lots limited to operations.';
-COMMENT ON COLUMN credit.balances.paid IS 'The part of the balance in paid lots.';
-COMMENT ON COLUMN credit.balances.promotional IS 'The part of the balance in promotional lots.';
-COMMENT ON COLUMN credit.balances.limited_to_operations IS 'The part of the balance in lots limited to operations.';
-COMMENT ON COLUMN credit.balances.lots IS 'How many lots hold the balance.';
-COMMENT ON COLUMN credit.balances.next_expiry IS 'When the first of these lots expires; NULL when none does.';
+COMMENT ON COLUMN credit.balances.available IS 'What is usable now, including lots limited to operations.';
+COMMENT ON COLUMN credit.balances.held IS 'What open holds have. They can be captured also when the lot has expired.';
+COMMENT ON COLUMN credit.balances.total IS 'available + held.';
+COMMENT ON COLUMN credit.balances.paid IS 'The part of the total in paid lots.';
+COMMENT ON COLUMN credit.balances.promotional IS 'The part of the total in promotional lots.';
+COMMENT ON COLUMN credit.balances.limited_to_operations IS 'The part of the total in lots limited to operations.';
+COMMENT ON COLUMN credit.balances.lots IS 'How many lots have the total.';
+COMMENT ON COLUMN credit.balances.next_expiry IS
+    'When the first of the lots expires that have something usable; NULL when none does.';
 
 -- One row per ledger line, with its lot's terms and its own share of the lot's price, to 18 decimals. What adjustments added to a
 -- lot came for nothing: where they added more than they took, they are worth nothing, and all credits of the lot have an equal

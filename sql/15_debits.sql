@@ -66,6 +66,12 @@ COMMENT ON FUNCTION @extschema@.credit_try_debit(text, numeric, text, text, text
     'As credit_debit(), but returns NULL instead of raising 23514 when the credits do not suffice; then it has changed nothing '
     'and stored no key. Every other error is raised, also 54000 of a spending cap: more credits would not help there.';
 
+COMMENT ON FUNCTION @extschema@.credit_debit_available(text, numeric, text, text, text, timestamptz, text, jsonb, text, jsonb) IS
+'Debits up to the amount, as far as the credits and the caps that block reach; returns the posting, how much was debited and '
+'how much was missing (in the unit). Where nothing is there: NULL, 0 and the amount, nothing is written and no key stored. '
+'Under a key, a repetition returns the same row.
+Errors: as credit_debit(), without 23514 and 54000 of a cap.';
+
 COMMENT ON FUNCTION @extschema@.credit_debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[],
     text, text[], jsonb[]) IS
 'Debits the elements of parallel arrays in turn, at most 100,000, with the result of debiting them one by one; returns a row '

@@ -97,6 +97,7 @@ CREATE TABLE credit.cap_slot (
     account       text COLLATE "C" NOT NULL,
     allowance     numeric NOT NULL,
     used          numeric NOT NULL,
+    held          numeric NOT NULL DEFAULT 0,
     steps         timestamptz[],
     used_by_step  numeric[],
     PRIMARY KEY (account, cap, slot)
@@ -110,6 +111,8 @@ COMMENT ON COLUMN credit.cap_slot.slot IS 'The slot''s number, from 0.';
 COMMENT ON COLUMN credit.cap_slot.account IS 'The account.';
 COMMENT ON COLUMN credit.cap_slot.allowance IS 'The part of the limit, in the cap''s unit.';
 COMMENT ON COLUMN credit.cap_slot.used IS 'What was used of it, in the cap''s unit.';
+COMMENT ON COLUMN credit.cap_slot.held IS
+    'What holds have of the cap, in its unit. It belongs to no period. One slot may give back more than it held: the sum counts.';
 COMMENT ON COLUMN credit.cap_slot.steps IS
     'When the steps began in which something was used, of a rolling window. Of the calendar: when the later periods begin in '
     'which a clock that was ahead has used something; mostly NULL.';
@@ -235,17 +238,33 @@ $$;
 COMMENT ON FUNCTION credit.cap_spent(text, bigint, timestamptz) IS
     'What the ledger says was spent of a cap from an instant on, in the cap''s unit.';
 
+-- What every open hold has of every cap. A hold counts as the debit would that captures it.
+CREATE VIEW credit.cap_holding AS
+SELECT c.account, c.cap, h.hold, h.open_until, sum(o.open) AS amount
+FROM credit.cap c JOIN credit.hold h ON h.account = c.account AND h.unit = c.unit AND h.open_until IS NOT NULL,
+    LATERAL unnest(h.open, h.pooled) AS o (open, pooled)
+WHERE c.ended_at IS NULL AND (c.covers = 'everything' OR o.pooled) AND (c.operation IS NULL OR c.operation = h.operation)
+    AND (c.member IS NULL OR c.member = h.member)
+    AND (c.department IS NULL OR c.department = h.department OR starts_with(h.department, c.department || '/'))
+GROUP BY c.account, c.cap, h.account, h.hold;
+COMMENT ON VIEW credit.cap_holding IS 'What every open hold has of every cap: for the extension itself.';
+COMMENT ON COLUMN credit.cap_holding.account IS 'The account.';
+COMMENT ON COLUMN credit.cap_holding.cap IS 'The cap''s id.';
+COMMENT ON COLUMN credit.cap_holding.hold IS 'The hold''s id.';
+COMMENT ON COLUMN credit.cap_holding.open_until IS 'When the hold ends.';
+COMMENT ON COLUMN credit.cap_holding.amount IS 'What of the hold counts to the cap, in the unit.';
+
 -- Views ---------------------------------------------------------------------------------------------------------------
 
 -- Where every cap stands now, as a debit would find it: `at` is later than now where its counters were written by a clock that
 -- read more, by a day at most, or the window where that is shorter; further ahead they are astray, and the ledger says what is
 -- used.
 CREATE VIEW credit.cap_state AS
-SELECT c.account, c.cap, seen.at, p.starts_at, p.ends_at, p.running, s.used, s.steps, s.used_by_step
+SELECT c.account, c.cap, seen.at, p.starts_at, p.ends_at, p.running, s.used, s.steps, s.used_by_step, counted.held
 FROM (SELECT credit.now() AS now) AS clock, credit.cap c JOIN credit.account a ON a.account = c.account,
     LATERAL (SELECT make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint) AS length) AS span,
     LATERAL (SELECT max(s.period_start) + COALESCE(span.length, '0') AS ready,
-        clock.now + LEAST(interval '1 day', span.length) AS latest
+        clock.now + LEAST(interval '1 day', span.length) AS latest, COALESCE(sum(s.held), 0) AS held
         FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) AS counted,
     LATERAL (SELECT counted.ready > counted.latest AS is_astray, CASE WHEN counted.ready <= counted.latest
         THEN GREATEST(clock.now, counted.ready) ELSE clock.now END AS at)
@@ -281,16 +300,21 @@ COMMENT ON COLUMN credit.cap_state.used IS 'What counts as used, in the unit.';
 COMMENT ON COLUMN credit.cap_state.steps IS
     'When the steps began in which something was used that counts; of the calendar the running period.';
 COMMENT ON COLUMN credit.cap_state.used_by_step IS 'What was used in each of the steps, in the unit.';
+COMMENT ON COLUMN credit.cap_state.held IS
+    'What holds have of the cap, in the unit, with those that have ended and that nobody has given back.';
 
 -- One row per cap that has not ended, with what was used of it in the running period, and what is left.
 CREATE VIEW credit.caps AS
 SELECT c.account, c.cap, c.unit, c.member, c.department, c.operation, c.every, c.rolling, c.covers, c.action, c.amount AS "limit",
-    trim_scale(s.used) AS used, trim_scale(GREATEST(c.amount - s.used, 0)) AS headroom, p.starts_at AS period_start,
+    trim_scale(s.used) AS used, trim_scale(held.held) AS held,
+    trim_scale(GREATEST(c.amount - s.used - held.held, 0)) AS headroom, p.starts_at AS period_start,
     CASE WHEN c.rolling IS NULL THEN p.ends_at
         ELSE s.earliest + make_interval(secs => EXTRACT(epoch FROM p.ends_at - p.starts_at)::bigint) END AS resets_at,
     c.created_at, c.changed_at, c.recorded_by
 FROM credit.cap c JOIN credit.cap_state p ON p.account = c.account AND p.cap = c.cap,
-    LATERAL (SELECT p.used, min(step) AS earliest FROM unnest(p.steps) AS step) AS s
+    LATERAL (SELECT p.used, min(step) AS earliest FROM unnest(p.steps) AS step) AS s,
+    LATERAL (SELECT CASE WHEN p.held = 0 THEN 0 ELSE p.held - (SELECT COALESCE(sum(h.amount), 0) FROM credit.cap_holding h
+        WHERE h.account = c.account AND h.cap = c.cap AND h.open_until <= p.at) END AS held) AS held
 WHERE c.ended_at IS NULL;
 COMMENT ON VIEW credit.caps IS 'Spending caps that apply now, with what was used in the running period and what is left.';
 COMMENT ON COLUMN credit.caps.account IS 'The account.';
@@ -305,7 +329,8 @@ COMMENT ON COLUMN credit.caps.covers IS 'What counts: everything, or pool: only 
 COMMENT ON COLUMN credit.caps.action IS 'What happens beyond the limit: block or warn.';
 COMMENT ON COLUMN credit.caps."limit" IS 'The limit of a period or window, in the unit.';
 COMMENT ON COLUMN credit.caps.used IS 'What counts as used now, in the unit.';
-COMMENT ON COLUMN credit.caps.headroom IS 'What is left of the limit, in the unit; never below 0.';
+COMMENT ON COLUMN credit.caps.held IS 'What open holds have of the limit, in the unit.';
+COMMENT ON COLUMN credit.caps.headroom IS 'What is left of the limit: limit - used - held, in the unit; never below 0.';
 COMMENT ON COLUMN credit.caps.period_start IS 'When the running period began; of a rolling window: from when on debits count.';
 COMMENT ON COLUMN credit.caps.resets_at IS
     'When the next period begins; of a rolling window: when the next part of what is used counts no more, NULL if nothing is '

@@ -37,6 +37,9 @@ FROM (
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
         ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'),
+        ('{spend,admin}', 'credit_debit_available'), ('{spend,admin}', 'credit_hold'), ('{spend,admin}', 'credit_hold_charge'),
+        ('{spend,admin}', 'credit_capture'), ('{spend,admin}', 'credit_capture_charge'), ('{spend,admin}', 'credit_release'),
+        ('{spend,admin}', 'credit_extend_hold'),
             ('{spend,admin}', 'credit_debit_many_json'),
         ('{read,admin}', 'credit_conversion_markdown'), ('{admin}', 'credit_export_rate_card'),
             ('{admin}', 'credit_import_rate_card'), ('{admin}', 'credit_check_design'), ('{admin}', 'credit_convert'),
@@ -84,6 +87,8 @@ FROM (
         ('{read,admin}'::text[], 'USAGE', 'SCHEMA', 'credit'), ('{admin}', 'USAGE', 'DOMAIN', 'credit.remaining'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.balances'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.lots'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.holds'),
+        ('{admin}', 'SELECT', 'TABLE', 'credit.hold'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.ledger'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_soon'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.expiring_by_member'),

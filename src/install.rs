@@ -4,7 +4,17 @@
 use pgrx::prelude::*;
 
 extension_sql_file!("../sql/00_schema.sql", name = "schema", bootstrap);
-extension_sql_file!("../sql/05_holds.sql", name = "holds", requires = ["schema"]);
+extension_sql_file!(
+    "../sql/05_holds.sql",
+    name = "holds",
+    requires = [
+        "schema",
+        api::holds::hold::credit_hold,
+        api::holds::hold::credit_hold_charge,
+        api::holds::release::credit_extend_hold,
+        api::holds::release::credit_release,
+    ]
+);
 extension_sql_file!(
     "../sql/10_ledger.sql",
     name = "ledger",
@@ -26,6 +36,7 @@ extension_sql_file!(
     requires = [
         "ledger",
         api::debits::debit::credit_debit,
+        api::debits::debit::credit_debit_available,
         api::debits::debit::credit_try_debit,
         api::debits::debit_many::credit_debit_many,
         api::debits::debit_many::credit_debit_many_json,

@@ -7,8 +7,10 @@
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`maintenance`], [`true_ups`], [`consumption`]: maintenance of the books as a whole, commitments, and reports
 //! - [`plans`]: plans, agreements, quotes, purchases and subscriptions
+//! - [`captures`]: holds, and captures of them
 //! - [`pools`], [`charges`]: moving credits between members and the pool; usage that is priced and debited
 //! - [`debits`]: drawing from lots: one by one, in batches, late, and by direct inserts
+//! - [`holds`]: credits that go back from holds
 //! - [`caps`]: limits on spending
 //! - [`schedules`]: grants that come again and again, and rollover
 //! - [`ledger`]: accounts, grants, voids, expiry, whole lots, keys
@@ -23,11 +25,13 @@ use pgrx::prelude::*;
 mod api;
 mod arguments;
 mod caps;
+mod captures;
 mod charges;
 mod consumption;
 mod debits;
 mod domain;
 mod error;
+mod holds;
 mod install;
 mod ledger;
 mod maintenance;

@@ -7,6 +7,7 @@ pub mod caps;
 pub mod charges;
 pub mod consumption;
 pub mod debits;
+pub mod holds;
 pub mod ledger;
 pub mod maintenance;
 pub mod plans;

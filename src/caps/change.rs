@@ -93,7 +93,8 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
     let now = clock::now();
     caps::change(account, cap, limit.amount, now);
     let period = caps::period(account, cap, limit.over, anchor, now);
-    cap_slots::add_first_slot(account, cap, &cap_slots::recounted(committed, account, cap, period));
+    let held = cap_slots::held(committed, account, cap);
+    cap_slots::add_first_slot(account, cap, &cap_slots::recounted(committed, account, cap, period), held);
     Ok(cap)
 }
 
@@ -101,14 +102,14 @@ fn create(scope: Scope<'_>, limit: Limit, anchor: Option<DateTime<Utc>>) -> Resu
 fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     let (_, slots) = whole::lock_one(account, same.cap);
     let period_at = |at| caps::period(account, same.cap, limit.over, same.anchor, at);
-    let Counter { period, tally, now, .. } = whole::counter(account, same.cap, period_at);
+    let Counter { period, tally, held, now, .. } = whole::counter(account, same.cap, period_at);
     let own = striping::own_slot(slots);
     // Debits of a hundredth of it are served by several slots.
     let debit = limit.amount.nanos() / 100;
     let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
-    let spread = whole::layout(limit.amount, (&tally, period), debit, (slots, own), context.unit_decimals());
+    let spread = whole::layout(limit.amount, (&tally, held, period), debit, (slots, own), context.unit_decimals());
     caps::change(account, same.cap, limit.amount, now);
-    cap_slots::set_slots(account, same.cap, &spread, own, &tally, period.step.is_some());
+    cap_slots::set_slots(account, same.cap, &spread, own, (&tally, held), period.step.is_some());
 }
 
 /// Ends a cap; whether it applied until now.

@@ -26,6 +26,7 @@ use crate::store::caps::cap_slots::{self, CapSlot};
 use crate::values;
 
 pub mod change;
+pub mod settle;
 pub mod whole;
 
 /// An amount that caps are to count.
@@ -99,6 +100,18 @@ impl Held<'_> {
     pub fn count(self) {
         for HeldSlot { cap, lock, mut slot, period, amount } in self.slots {
             slot.tally.count(period, amount);
+            cap_slots::set_slot(self.account, cap.cap, lock.slot, &slot);
+            lock.keep();
+            if !cap.blocks {
+                warn(self.account, cap, amount);
+            }
+        }
+    }
+
+    /// Sets aside what it was held for: a hold has it.
+    pub fn set_aside(self) {
+        for HeldSlot { cap, lock, mut slot, amount, .. } in self.slots {
+            slot.held = slot.held.checked_add(amount).expect("what holds have of a limit");
             cap_slots::set_slot(self.account, cap.cap, lock.slot, &slot);
             lock.keep();
             if !cap.blocks {
@@ -188,9 +201,10 @@ pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> Ca
     };
     let operation = cap.operation.as_ref().map(|operation| format!(" on {operation}")).unwrap_or_default();
     let pool = if cap.pool { " from the pool" } else { "" };
+    let unheld = now.limit.checked_sub(now.held).unwrap_or_default().max(Amount::ZERO);
     let relief = match cap.over.window() {
-        Some(window) => now.tally.relief(window, now.limit, requested, now.now, now.period),
-        None => Relief { at: now.period.ends_at, headroom: now.limit },
+        Some(window) => now.tally.relief(window, unheld, requested, now.now, now.period),
+        None => Relief { at: now.period.ends_at, headroom: unheld },
     };
     CapReached {
         cap: cap.cap,
@@ -199,6 +213,7 @@ pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> Ca
         over: cap.over,
         limit: now.limit,
         used: now.used(),
+        held: now.held,
         requested,
         headroom: now.headroom(),
         resets_at: relief.at,
@@ -210,7 +225,7 @@ pub fn cap_reached(cap: &Cap, now: &cap_slots::Counted, requested: Amount) -> Ca
 /// Raises a warning if a cap that only warns is exceeded.
 pub fn warn(account: &str, cap: &Cap, requested: Amount) {
     for now in cap_slots::survey(Snapshot::Fresh, account, &[cap.cap]) {
-        if now.used() > now.limit {
+        if now.used().checked_add(now.held).is_none_or(|taken| taken > now.limit) {
             error::warn_of_cap(account, &cap_reached(cap, &now, requested));
         }
     }

@@ -27,6 +27,8 @@ pub struct WholeCap<'a> {
     pub slots: i16,
     /// The use that the cap had counted when it was locked.
     pub used: Amount,
+    /// The amount that holds had of it then.
+    pub held: Amount,
     /// The time whose debits count now.
     pub period: Period,
     tally: Tally,
@@ -66,9 +68,9 @@ pub fn lock_one(account: &str, cap: i64) -> (Amount, i16) {
 }
 
 fn read<'a>(account: &'a str, cap: &'a Cap, limit: Amount, slots: i16) -> WholeCap<'a> {
-    let Counter { period, tally, now, is_recounted } = counter(account, cap.cap, |at| cap.period(account, at));
+    let Counter { period, tally, held, now, is_recounted } = counter(account, cap.cap, |at| cap.period(account, at));
     cap.slots.set(slots);
-    let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), period, tally, now };
+    let whole = WholeCap { account, cap, limit, slots, used: tally.used_in(period), held, period, tally, now };
     if is_recounted {
         // A transaction that locks it again must not count a second time what was written meanwhile.
         whole.spread(limit, MAX_DECIMALS);
@@ -82,6 +84,8 @@ pub struct Counter {
     pub period: Period,
     /// The sum of all slots.
     pub tally: Tally,
+    /// The amount that holds have of it.
+    pub held: Amount,
     /// The instant as of which it was read.
     pub now: DateTime<Utc>,
     /// It was counted anew from the ledger.
@@ -91,18 +95,19 @@ pub struct Counter {
 /// Reads it. Slots that were written by a clock which read more move the clock on, or are counted anew from the ledger.
 pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Period) -> Counter {
     let slots = cap_slots::slots(account, cap);
+    let held: Amount = slots.iter().map(|slot| slot.held).sum();
     loop {
         let now = clock::now();
         let period = period_at(now);
         match slots.iter().filter_map(|slot| slot.tally.ahead_of(period, now)).max() {
             None => {
                 let tally = Tally::sum(slots.iter().map(|slot| &slot.tally), period);
-                return Counter { period, tally, now, is_recounted: false };
+                return Counter { period, tally, held, now, is_recounted: false };
             }
             Some(Ahead::Until(at)) => clock::move_to(at),
             Some(Ahead::Astray) => {
                 let tally = cap_slots::recounted(Snapshot::Fresh, account, cap, period);
-                return Counter { period, tally, now, is_recounted: true };
+                return Counter { period, tally, held, now, is_recounted: true };
             }
         }
     }
@@ -112,7 +117,7 @@ pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Per
 /// counted in a period to come, all of it stays in one slot, so that it holds then too.
 pub fn layout(
     limit: Amount,
-    (tally, period): (&Tally, Period),
+    (tally, held, period): (&Tally, Amount, Period),
     amount: Amount,
     (slots, own): (i16, i16),
     decimals: u32,
@@ -120,13 +125,14 @@ pub fn layout(
     if tally.reaches_beyond(period) {
         return cap::gather(limit, slots, own);
     }
-    cap::spread(limit, tally.used_in(period), amount, slots, own, decimals).expect("a limit within its range")
+    let taken = tally.used_in(period).checked_add(held).expect("what was used and is held of a limit");
+    cap::spread(limit, taken, amount, slots, own, decimals).expect("a limit within its range")
 }
 
 impl WholeCap<'_> {
     /// Spreads what is left for debits of `amount`.
     pub fn spread(&self, amount: Amount, decimals: u32) {
-        self.write(&self.tally, self.period, amount, decimals);
+        self.write((&self.tally, self.held), self.period, amount, decimals);
     }
 
     /// Counts what is debited at an instant, and spreads what is left for debits of `amount`.
@@ -138,28 +144,28 @@ impl WholeCap<'_> {
         }
         let mut tally = self.tally.clone();
         tally.count(period, debited);
-        self.write(&tally, period, amount, decimals);
+        self.write((&tally, self.held), period, amount, decimals);
     }
 
     /// The error's facts where the cap leaves less than is counted.
     pub fn refuses(&self, requested: Amount) -> Option<CapReached> {
-        let left = self.limit.checked_sub(self.used).unwrap_or_default();
+        let left = self.limit.checked_sub(self.used).and_then(|left| left.checked_sub(self.held)).unwrap_or_default();
         (self.cap.blocks && left < requested).then(|| self.reached(self.used, requested))
     }
 
-    fn write(&self, tally: &Tally, period: Period, amount: Amount, decimals: u32) {
+    fn write(&self, (tally, held): (&Tally, Amount), period: Period, amount: Amount, decimals: u32) {
         let own = striping::own_slot(self.slots);
         self.cap.start.set(Some(own));
-        let spread = layout(self.limit, (tally, period), amount, (self.slots, own), decimals);
-        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
+        let spread = layout(self.limit, (tally, held, period), amount, (self.slots, own), decimals);
+        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, (tally, held), period.step.is_some());
     }
 
     /// The error's facts where the cap leaves less than `requested`, with the use `used`.
     pub fn reached(&self, used: Amount, requested: Amount) -> CapReached {
         let mut tally = self.tally.clone();
         tally.count(self.period, used.checked_sub(self.used).unwrap_or_default());
-        let (limit, slots, period, now) = (self.limit, self.slots, self.period, self.now);
-        crate::caps::cap_reached(self.cap, &cap_slots::Counted { limit, slots, period, tally, now }, requested)
+        let (limit, slots, period, held, now) = (self.limit, self.slots, self.period, self.held, self.now);
+        crate::caps::cap_reached(self.cap, &cap_slots::Counted { limit, slots, period, tally, held, now }, requested)
     }
 }
 
@@ -180,6 +186,6 @@ pub fn correct(account: &str, unit: &str, debit: &Corrected, pooled: bool, amoun
     for whole in lock(account, &counting) {
         let mut tally = whole.tally.clone();
         tally.give_back(whole.period, whole.cap.period(account, debit.recorded_at), amount);
-        whole.write(&tally, whole.period, size, decimals);
+        whole.write((&tally, whole.held), whole.period, size, decimals);
     }
 }

@@ -73,6 +73,8 @@ impl Priced {
             run: charge.run,
             dimensions: self.dimensions.as_deref(),
             usage: Some(Usage { quantity: charge.quantity, rate: self.price.rate }),
+            hold: None,
+            hold_for: None,
             item: None,
         }
     }

@@ -141,7 +141,7 @@ fn divide(drawing: &Drawing<'_>, cap: &Cap, number: i16) -> Option<()> {
     }
     let existing = store::lock_if_free(account, cap.cap)?;
     let (own, others) = striping::division(headroom, drawing.amount, existing, drawing.decimals)?;
-    let allowance = slot.tally.used_in(period).checked_add(own)?;
+    let allowance = slot.tally.used_in(period).checked_add(slot.held)?.checked_add(own)?;
     let since = slot.tally.since;
     cap_slots::set_slot(account, cap.cap, number, &CapSlot { allowance, ..slot });
     cap_slots::add_slots(account, cap.cap, existing, &others, since);

@@ -13,6 +13,7 @@ use crate::caps::Blocked;
 use crate::debits::drawing::Drawing;
 use crate::debits::write;
 use crate::domain::amount::Amount;
+use crate::domain::holds::{self, Parts};
 use crate::domain::ledger::drawdown::Source;
 use crate::domain::ledger::layout;
 use crate::error::Result;
@@ -21,6 +22,7 @@ use crate::ledger::whole_lot::{self, WholeLot};
 use crate::server::locks::slot::{SlotLock, Striped};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::debits::eligible::{self, Eligibility};
+use crate::store::holds as store;
 use crate::store::ledger::entries::{self, BatchLine};
 use crate::store::ledger::lots;
 use crate::store::ledger::slots::{self, Layout, SlotShare};
@@ -185,12 +187,28 @@ fn post(drawing: &Drawing<'_>, shares: &[Share<'_>]) -> std::result::Result<Opti
     if write_slots(shares, drawing.eligible.account, drawing.amount, drawing.decimals).is_none() {
         return Ok(None);
     }
-    let posting = drawing.posting.unwrap_or_else(entries::next_posting);
-    let paying = shares.iter().filter(|share| share.amount.is_positive());
-    let parts: Vec<_> = paying.map(|share| (share.source.rank.lot, share.amount)).collect();
-    write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
-    held.count();
-    Ok(Some(posting))
+    let paying: Vec<_> = shares.iter().filter(|share| share.amount.is_positive()).collect();
+    let id = match drawing.new_hold() {
+        Some(new) => {
+            let share = |share: &&Share<'_>| holds::Share {
+                lot: share.source.rank.lot,
+                pooled: share.source.rank.pooled,
+                amount: share.amount,
+            };
+            let parts = Parts::held(&paying.iter().map(share).collect::<Vec<_>>());
+            let id = drawing.posting.unwrap_or_else(store::next_id);
+            store::add(&new, &parts, id, now);
+            id
+        }
+        None => {
+            let parts: Vec<_> = paying.iter().map(|share| (share.source.rank.lot, share.amount)).collect();
+            let posting = drawing.posting.unwrap_or_else(entries::next_posting);
+            write::lines(&BatchLine::of_debit(drawing.line, posting, &parts), now);
+            posting
+        }
+    };
+    drawing.count(held);
+    Ok(Some(id))
 }
 
 /// Takes the shares from the slots, and closes the lots that are empty then.

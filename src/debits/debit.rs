@@ -6,10 +6,12 @@ use crate::debits::outcome::{Outcome, Short};
 use crate::debits::request::Debit;
 use crate::debits::{backdating, capped, closed_period, late};
 use crate::error::{self, Result};
+use crate::holds::ended;
 use crate::ledger::{account, closed, idempotency};
 use crate::schedules::refresh;
 use crate::server::contention::MAX_ATTEMPTS;
 use crate::server::{clock, invalidation, subtransaction};
+use crate::store::holds;
 use crate::store::ledger::{accounts, entries};
 
 /// Debits, or raises.
@@ -35,6 +37,14 @@ pub fn debit_or_shortfall(request: Debit<'_>, must_fit: bool) -> Result<std::res
         return debit(request).map(Ok);
     }
     Ok(post(request, check(request)?)?.or_short(request.amount))
+}
+
+/// Debits, if it fits; how it ended. The caller rolls back what does not fit, where it has a key or a new member.
+///
+/// # Errors
+/// As [`try_debit`].
+pub fn outcome(request: Debit<'_>) -> Result<Outcome> {
+    post(request, check(request)?)
 }
 
 /// Debits, or returns `None` where the credits do not cover it and leaves nothing behind: no key, no member, no lock.
@@ -76,7 +86,8 @@ pub fn check(request: Debit<'_>) -> Result<Checked> {
 fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let _movable = closed::go_on_from(checked.context.closed_until);
     let now = clock::now();
-    let posting = request.posting.or_else(|| request.keyed.map(|_| entries::next_posting()));
+    let next_id = || if request.hold_for.is_some() { holds::next_id() } else { entries::next_posting() };
+    let posting = request.posting.or_else(|| request.keyed.map(|_| next_id()));
     if let (Some(keyed), Some(posting)) = (request.keyed, posting)
         && let Some(earlier) = idempotency::claim(request.account, keyed, posting, now)?
     {
@@ -85,6 +96,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     backdating::check(request.account, request.occurred_at)?;
     closed::keep_open(request.account, request.occurred_at);
     let mut is_newcomer = false;
+    let mut looked_for_ended = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
             issue_what_is_due(request)?;
@@ -105,6 +117,12 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
             Some(at) => late::draw(&drawing, checked.context.late_usage, at),
         };
         match outcome? {
+            // It is not refused while holds whose time is over have what it lacks.
+            Some(Outcome::Insufficient { .. } | Outcome::Capped(_)) if !looked_for_ended => {
+                looked_for_ended = true;
+                ended::give_back(request.account);
+                checked = check(request)?;
+            }
             Some(outcome) => {
                 if let Outcome::Posted(posting) = &outcome {
                     let posting = *posting;

@@ -267,13 +267,17 @@ fn take_held(drawing: &Drawing<'_>, head: Head, lock: &SlotLock) -> Step {
         return Ok(None);
     }
     let taking = Taking { line: drawing.line, lot: head.lot, amount: drawing.amount, posting: drawing.posting, now };
+    let take = || match drawing.new_hold() {
+        None => write::take(&taking, lock),
+        Some(new) => write::hold(&taking, lock, &new, head.pooled),
+    };
     if drawing.caps.is_empty() {
-        return Ok(write::take(&taking, lock));
+        return Ok(take());
     }
     let held = drawing.hold_caps(if head.pooled { drawing.amount } else { Amount::ZERO }, now)?;
-    let posting = write::take(&taking, lock);
+    let posting = take();
     if posting.is_some() {
-        held.count()
+        drawing.count(held)
     } else {
         held.release()
     }

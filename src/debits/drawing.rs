@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::caps::{self, Blocked, Counted, Held};
 use crate::debits::outcome::Outcome;
@@ -12,6 +12,7 @@ use crate::domain::pools::pooling::Resolved;
 use crate::store::Snapshot;
 use crate::store::caps::Cap;
 use crate::store::debits::eligible::Eligibility;
+use crate::store::holds::NewHold;
 use crate::store::ledger::accounts::{Context, Member};
 use crate::store::ledger::entries::DebitLine;
 
@@ -26,8 +27,10 @@ pub struct Drawing<'a> {
     pub amount: Amount,
     /// The decimals of the unit.
     pub decimals: u32,
-    /// The posting id, when a key has claimed one already.
+    /// The id of the posting or of the hold, when a key has claimed one already.
     pub posting: Option<i64>,
+    /// For how long the amount is held, where it is not debited but set aside.
+    pub hold_for: Option<TimeDelta>,
     /// The generation under which the account and the member were read.
     pub generation: u64,
     /// From this instant on something of the account's schedules must be issued first.
@@ -70,6 +73,16 @@ impl Drawing<'_> {
         caps::hold(self.caps, self.counted(pooled), now)
     }
 
+    /// The hold that it makes, if it makes one.
+    pub fn new_hold(&self) -> Option<NewHold<'_>> {
+        self.hold_for.map(|length| NewHold { line: self.line, unit: self.eligible.unit, length })
+    }
+
+    /// Counts in the slots of the caps that are held: as used, or as held.
+    pub fn count(&self, held: Held<'_>) {
+        if self.hold_for.is_some() { held.set_aside() } else { held.count() }
+    }
+
     /// The cap that refuses what a debit would wait for the lots of, if there is one.
     pub fn waits_in_vain(&self, from_pool: bool) -> Option<Blocked> {
         if self.caps.is_empty() {
@@ -99,6 +112,7 @@ pub fn drawing<'a>(request: Debit<'a>, checked: &'a Checked, member: Option<&'a 
         amount: request.amount,
         decimals: context.unit_decimals(),
         posting,
+        hold_for: request.hold_for,
         generation: checked.generation,
         refresh_at: context.refresh_at,
         pooling: context.pooling,

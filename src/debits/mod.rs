@@ -25,6 +25,7 @@
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
+pub mod available;
 pub mod backdating;
 pub mod batch;
 pub mod capped;

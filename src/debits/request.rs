@@ -1,6 +1,6 @@
 //! A request to debit, as the caller said it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::amount::Amount;
 use crate::ledger::idempotency::Keyed;
@@ -30,6 +30,10 @@ pub struct Debit<'a> {
     pub dimensions: Option<&'a str>,
     /// The usage that the amount is the price of, for a charge.
     pub usage: Option<Usage>,
+    /// The hold that it captures more than was held of.
+    pub hold: Option<i64>,
+    /// For how long the amount is held, where it is not debited but set aside.
+    pub hold_for: Option<TimeDelta>,
     /// Its number among what the caller gave, where that is not its number in the batch.
     pub item: Option<usize>,
 }
@@ -57,7 +61,7 @@ impl<'a> Debit<'a> {
             metadata: self.metadata,
             run: self.run,
             dimensions: self.dimensions,
-            hold: None,
+            hold: self.hold,
             usage: self.usage,
         }
     }

@@ -9,6 +9,7 @@ use crate::server::heap::table::{self, Table};
 use crate::server::heap::tally::{self, Step};
 use crate::server::heap::{self, relations};
 use crate::server::locks::slot::SlotLock;
+use crate::store::holds::{self, NewHold};
 use crate::store::ledger::entries::{self, BatchLine, DebitLine};
 use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::{Column, Parameter};
@@ -46,6 +47,13 @@ pub fn take(taking: &Taking<'_>, lock: &SlotLock) -> Option<i64> {
     let posting = entries::take(taking.line, taking.lot, lock.slot, taking.amount, taking.posting, taking.now)?;
     tally::count(Step::Take, false);
     Some(posting)
+}
+
+/// Takes the amount of a hold from the slot of the lot whose lock is held and writes the hold; its id, or `None` when the slot
+/// holds less.
+pub fn hold(taking: &Taking<'_>, lock: &SlotLock, new: &NewHold<'_>, pooled: bool) -> Option<i64> {
+    sequences::check_once();
+    holds::take(new, (taking.lot, pooled, lock.slot), taking.amount, taking.posting, taking.now)
 }
 
 /// The same as `entries::take`, without SQL. The lock sees to it that nobody else changes the row meanwhile.

@@ -97,6 +97,12 @@ impl Amount {
         }
     }
 
+    /// The amount without its decimals beyond `decimals`, towards zero.
+    pub fn cut(self, decimals: u32) -> Amount {
+        let step = 10_i128.pow(MAX_DECIMALS.saturating_sub(decimals));
+        Amount::from_nanos(self.nanos() / step * step).expect("nearer to zero than an amount")
+    }
+
     /// The sum; `None` outside the range.
     pub fn checked_add(self, other: Amount) -> Option<Amount> {
         // Two magnitudes below 10^24 cannot overflow an i128.

@@ -4,6 +4,7 @@
 //! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with
 //!   credits that leave it, corrections, and whether two requests are the same
 //! - [`debits`]: the debits of a batch, and usage that comes late
+//! - [`holds`]: what captures take of a hold, and what goes back
 //! - [`rates`]: rates and dimensions, prices by them, the card as a document and as a table, repricing and replay
 //! - [`charges`]: conversion between units
 //! - [`plans`]: price lists, and the grants and charges of a subscription whose plan changes
@@ -20,6 +21,7 @@ pub mod charges;
 pub mod currency;
 pub mod debits;
 pub mod exact;
+pub mod holds;
 pub mod ledger;
 pub mod maintenance;
 pub mod names;

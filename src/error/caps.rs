@@ -20,6 +20,8 @@ pub struct CapReached {
     pub over: Over,
     pub limit: Amount,
     pub used: Amount,
+    /// The amount that open holds have of it.
+    pub held: Amount,
     pub requested: Amount,
     /// The part of the limit that is left.
     pub headroom: Amount,
@@ -43,17 +45,19 @@ impl CapReached {
             Over::Every(_) => format!("resets {resets_at}"),
             Over::Any(_) => format!("{} free from {resets_at}", self.free_then),
         };
-        format!("{} may spend {} {}{}, {} used, {resets}", self.whose, self.limit, self.over, self.of_what, self.used)
+        let held = if self.held.is_zero() { String::new() } else { format!(", {} held", self.held) };
+        format!("{} may spend {} {}{}, {} used{held}, {resets}", self.whose, self.limit, self.over, self.of_what, self.used)
     }
 
     fn detail(&self, account: &str) -> String {
         let resets_at = self.resets_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
         format!(
-            "account={} cap={} limit={} used={} requested={} headroom={} resets_at={resets_at}",
+            "account={} cap={} limit={} used={} held={} requested={} headroom={} resets_at={resets_at}",
             plain(account),
             self.cap,
             self.limit,
             self.used,
+            self.held,
             self.requested,
             self.headroom
         )

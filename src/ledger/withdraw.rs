@@ -27,7 +27,7 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
     let price = corrections::price(account, lot);
     let paid = price.share(remaining, remaining).unwrap_or_default();
     whole.empty_and_close();
-    let voided = Voided { amount: remaining, granted: price.original(remaining), paid };
+    let voided = Voided { amount: remaining, granted: price.original(remaining), paid, emptied: true };
     entries::void(account, lot, voided, now, metadata);
     Ok(remaining)
 }

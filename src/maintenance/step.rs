@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::consumption::rollup;
+use crate::holds::ended;
 use crate::ledger::expiry;
 use crate::schedules::refresh;
 use crate::server::clock;
@@ -23,18 +24,27 @@ pub enum Step {
     ForgetKeys,
     ForgetRuns,
     RollUp,
+    GiveBackHolds,
 }
 
 const _: () = assert!(Step::RollUp as u64 == named::STEP_OF_ROLLUP);
 
 impl Step {
     /// All steps in the order in which they are done.
-    pub const ALL: [Step; 6] =
-        [Step::RefreshSchedules, Step::ExpireLots, Step::CloseEmptyLots, Step::RollUp, Step::ForgetKeys, Step::ForgetRuns];
+    pub const ALL: [Step; 7] = [
+        Step::GiveBackHolds,
+        Step::RefreshSchedules,
+        Step::ExpireLots,
+        Step::CloseEmptyLots,
+        Step::RollUp,
+        Step::ForgetKeys,
+        Step::ForgetRuns,
+    ];
 
     /// The name in the log.
     pub fn name(self) -> &'static str {
         match self {
+            Step::GiveBackHolds => "give back holds",
             Step::RefreshSchedules => "refresh schedules",
             Step::ExpireLots => "expire lots",
             Step::CloseEmptyLots => "close empty lots",
@@ -47,6 +57,7 @@ impl Step {
     /// Does at most `max_rows` of it; how many it did. None are left that could be done now when there were none.
     pub fn run(self, max_rows: i32) -> i64 {
         match self {
+            Step::GiveBackHolds => ended::give_back_of_all(max_rows),
             Step::RefreshSchedules => refresh::all_free(max_rows),
             Step::ExpireLots => expiry::expire(None, max_rows).len() as i64,
             Step::CloseEmptyLots => expiry::close_empty(max_rows),
@@ -60,6 +71,7 @@ impl Step {
     pub fn due(self) -> Due {
         let now = clock::now();
         match self {
+            Step::GiveBackHolds => maintenance::holds_due(now, MOST_COUNTED),
             Step::RefreshSchedules => maintenance::schedules_due(now, MOST_COUNTED),
             Step::ExpireLots => maintenance::lots_due(now, MOST_COUNTED),
             // It would have to read every open lot.

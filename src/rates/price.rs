@@ -113,6 +113,24 @@ pub fn charge(card: &Card, usage: &Usage<'_>) -> Result<Price> {
     priced(card, usage, version, used)
 }
 
+/// The price of a charge by this version of a rate, whatever applies by now. Where its bands are counted over a period, the
+/// quantity is counted to it.
+///
+/// # Errors
+/// P0002 when the version does not exist; 22003 for a price out of range.
+pub fn charge_by(rate: i64, usage: &Usage<'_>) -> Result<Price> {
+    let unknown = || error::no_rate(&rate.to_string(), usage.operation, usage.dimensions, usage.at, false);
+    let card = rate_cards::card_of_rate(rate).ok_or_else(unknown)?;
+    let versions = versions_of(&card, usage.operation);
+    let version = versions.iter().find(|version| version.rate == rate).ok_or_else(unknown)?;
+    let used = match usage.account.filter(|_| version.terms.counts_over_a_period()) {
+        Some(account) => rates::use_quantity(counter(&card, usage, version, account), usage.quantity)
+            .ok_or_else(|| error::result_out_of_range("the quantity of the period", format!("quantity={}", usage.quantity)))?,
+        None => Amount::ZERO,
+    };
+    priced(&card, usage, version, used)
+}
+
 /// The price of a charge after `used` was used in its period, if it counts to one; nothing is counted.
 ///
 /// # Errors

@@ -394,5 +394,5 @@ through_pgrx! {
     parameters: bool, i16, i32, i64, pg_sys::Oid, &str, String, Vec<bool>, Vec<i64>, Vec<i32>, Vec<i16>, Vec<String>, Vec<&str>,
         Vec<Option<&str>>, Vec<Option<i64>>, Vec<AnyNumeric>, Vec<Option<AnyNumeric>>, Vec<TimestampWithTimeZone>, &[u8],
         AnyNumeric, Interval;
-    columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<i16>, Vec<u8>, AnyNumeric, Interval,
+    columns: bool, i16, i32, i64, pg_sys::Oid, String, Vec<bool>, Vec<i16>, Vec<i64>, Vec<u8>, AnyNumeric, Interval,
 }

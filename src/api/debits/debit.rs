@@ -4,12 +4,12 @@ use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
 use crate::arguments;
-use crate::debits::debit;
 use crate::debits::request::Debit;
+use crate::debits::{available, debit};
 use crate::domain::ledger::request::Fingerprint;
 use crate::error::Result;
 use crate::ledger::idempotency::Keyed;
-use crate::store::connected_on_demand;
+use crate::store::{connected, connected_on_demand};
 use crate::values;
 use crate::values::json::JsonText;
 
@@ -55,6 +55,34 @@ fn credit_try_debit(
     let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
     let request = request(account, amount.as_ref(), member, operation, unit, at, key, context)?;
     connected_on_demand(|| debit::try_debit(request))
+}
+
+/// Debits up to an amount, as far as credits and caps reach.
+#[pg_extern(security_definer, volatile, parallel_unsafe)]
+#[search_path(pg_catalog, credit, pg_temp)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn credit_debit_available(
+    account: Option<&str>,
+    amount: Option<AnyNumeric>,
+    member: default!(Option<&str>, "NULL"),
+    operation: default!(Option<&str>, "NULL"),
+    unit: default!(Option<&str>, "NULL"),
+    at: default!(Option<TimestampWithTimeZone>, "NULL"),
+    key: default!(Option<&str>, "NULL"),
+    metadata: default!(Option<JsonText>, "NULL"),
+    run: default!(Option<&str>, "NULL"),
+    dimensions: default!(Option<JsonText>, "NULL"),
+) -> Result<TableIterator<'static, (name!(posting, Option<i64>), name!(debited, AnyNumeric), name!(shortfall, AnyNumeric))>> {
+    let metadata = arguments::metadata(metadata)?;
+    let dimensions = dimensions_of(dimensions.as_ref())?;
+    let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
+    let mut request = request(account, amount.as_ref(), member, operation, unit, at, None, context)?;
+    let key = arguments::optional_name("key", key)?;
+    let function = "credit_debit_available";
+    let fingerprint = || arguments_of(Fingerprint::of(function), &request).finish();
+    request.keyed = key.map(|key| Keyed { key, function, fingerprint: fingerprint() });
+    let debited = connected(|| available::debit_available(request))?;
+    Ok(TableIterator::once((debited.posting, values::numeric(debited.debited), values::numeric(debited.shortfall))))
 }
 
 /// Dimensions in their normal form, as a JSON object; `None` for none, and for an empty object.
@@ -104,6 +132,8 @@ pub fn request<'a>(
         run: arguments::optional_name("run", context.run)?,
         dimensions: context.dimensions,
         usage: None,
+        hold: None,
+        hold_for: None,
         item: None,
     };
     let key = arguments::optional_name("key", key)?;
@@ -113,7 +143,11 @@ pub fn request<'a>(
 
 /// credit_debit() and credit_try_debit() make the same request: one may repeat the other's.
 fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
-    Fingerprint::of("credit_debit")
+    arguments_of(Fingerprint::of("credit_debit"), request).finish()
+}
+
+fn arguments_of(fingerprint: Fingerprint, request: &Debit<'_>) -> Fingerprint {
+    fingerprint
         .with("account", Some(request.account))
         .with("amount", Some(request.amount))
         .with("member", request.member)
@@ -122,5 +156,4 @@ fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
         .with("at", request.occurred_at.map(values::microseconds))
         .with("run", request.run)
         .with("dimensions", request.dimensions)
-        .finish()
 }

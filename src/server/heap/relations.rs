@@ -75,6 +75,7 @@ pub struct Relations {
     /// The sequence of posting ids.
     pub posting_id: pg_sys::Oid,
     pub lot_id: pg_sys::Oid,
+    pub hold_id: pg_sys::Oid,
     /// The role that owns the ledger, and with it everything else.
     pub owner: pg_sys::Oid,
 }
@@ -128,7 +129,9 @@ impl Relations {
         let tables = [self.account.table, self.unit.table, self.member.table, self.lot.table, self.slot.table, self.entry];
         let indexes =
             [self.account.index, self.unit.index, self.member.index, self.registration.index, self.lot.index, self.slot.index];
-        [self.posting_id, self.lot_id].contains(&relation) || tables.contains(&relation) || indexes.contains(&relation)
+        [self.posting_id, self.lot_id, self.hold_id].contains(&relation)
+            || tables.contains(&relation)
+            || indexes.contains(&relation)
     }
 }
 
@@ -171,6 +174,7 @@ fn find() -> Relations {
         writable_ledger: writable(TRIGGERS_OF_ENTRY, WRITING).ok(),
         posting_id: id(c"posting_id"),
         lot_id: id(c"lot_id"),
+        hold_id: id(c"hold_id"),
         owner: owner(entry),
     }
 }

@@ -13,28 +13,28 @@ use crate::store::Snapshot;
 use crate::store::statement::{Row, Statement};
 
 static SLOT: Statement = Statement::by_index(
-    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2
+    "SELECT allowance, used, period_start, steps, used_by_step, held FROM credit.cap_slot WHERE account = $1 AND cap = $2
         AND slot = $3",
     &[TEXTOID, INT8OID, INT2OID],
 );
 
 static SLOTS: Statement = Statement::by_index(
-    "SELECT allowance, used, period_start, steps, used_by_step FROM credit.cap_slot WHERE account = $1 AND cap = $2
+    "SELECT allowance, used, period_start, steps, used_by_step, held FROM credit.cap_slot WHERE account = $1 AND cap = $2
         ORDER BY slot",
     &[TEXTOID, INT8OID],
 );
 
 static SET_SLOT: Statement = Statement::by_index(
-    "UPDATE credit.cap_slot SET allowance = $4, used = $5, period_start = $6, steps = $7, used_by_step = $8
+    "UPDATE credit.cap_slot SET allowance = $4, used = $5, period_start = $6, steps = $7, used_by_step = $8, held = $9
      WHERE account = $1 AND cap = $2 AND slot = $3",
-    &[TEXTOID, INT8OID, INT2OID, NUMERICOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+    &[TEXTOID, INT8OID, INT2OID, NUMERICOID, NUMERICOID, TIMESTAMPTZOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID, NUMERICOID],
 );
 
 // All that was used is in one slot, $5; a cap of the calendar has no steps elsewhere.
 static SET_SLOTS: Statement = Statement::by_index(
     "UPDATE credit.cap_slot s SET allowance = v.allowance, period_start = $6, used = CASE WHEN s.slot = $5 THEN $7 ELSE 0 END,
          steps = CASE WHEN s.slot = $5 THEN $8 WHEN $10 THEN '{}' END,
-         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END
+         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END, held = CASE WHEN s.slot = $5 THEN $11 ELSE 0 END
      FROM unnest($3::smallint[], $4::numeric[]) AS v (slot, allowance)
      WHERE s.account = $1 AND s.cap = $2 AND s.slot = v.slot",
     &[
@@ -48,6 +48,7 @@ static SET_SLOTS: Statement = Statement::by_index(
         TIMESTAMPTZARRAYOID,
         NUMERICARRAYOID,
         BOOLOID,
+        NUMERICOID,
     ],
 );
 
@@ -68,14 +69,24 @@ static SPENT_BY_STEP: Statement = Statement::new(
 );
 
 static ADD_FIRST_SLOT: Statement = Statement::by_index(
-    "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step)
-     SELECT account, cap, 0, amount, $3, $4, $5, $6 FROM credit.cap WHERE account = $1 AND cap = $2",
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID],
+    "INSERT INTO credit.cap_slot (account, cap, slot, allowance, period_start, used, steps, used_by_step, held)
+     SELECT account, cap, 0, amount, $3, $4, $5, $6, $7 FROM credit.cap WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID, TIMESTAMPTZARRAYOID, NUMERICARRAYOID, NUMERICOID],
+);
+
+static HELD: Statement = Statement::new(
+    "SELECT COALESCE(sum(amount), 0) FROM credit.cap_holding WHERE account = $1 AND cap = $2",
+    &[TEXTOID, INT8OID],
+);
+
+static ENDED: Statement = Statement::new(
+    "SELECT COALESCE(sum(amount), 0) FROM credit.cap_holding WHERE account = $1 AND cap = $2 AND open_until <= $3",
+    &[TEXTOID, INT8OID, TIMESTAMPTZOID],
 );
 
 // The time is read when the statement runs, as where credits are surveyed.
 static SURVEY: Statement = Statement::by_index(
-    "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at
+    "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at, s.held
      FROM credit.cap c JOIN credit.cap_state s ON s.account = c.account AND s.cap = c.cap
      WHERE c.account = $1 AND s.account = $1 AND c.cap = ANY ($2) ORDER BY c.cap",
     &[TEXTOID, INT8ARRAYOID],
@@ -88,18 +99,21 @@ pub struct CapSlot {
     pub allowance: Amount,
     /// The amount that the slot has counted.
     pub tally: Tally,
+    /// The amount that holds have of it. It belongs to no period.
+    pub held: Amount,
 }
 
 impl CapSlot {
     /// The headroom that is left in a period.
     pub fn headroom(&self, period: Period) -> Amount {
-        self.allowance.checked_sub(self.tally.used_in(period)).unwrap_or_default()
+        let left = self.allowance.checked_sub(self.tally.used_in(period));
+        left.and_then(|left| left.checked_sub(self.held)).unwrap_or_default()
     }
 }
 
 fn slot_of_row(row: Row<'_>) -> CapSlot {
     let steps = row.optional::<Vec<DateTime<Utc>>>(4).map(|steps| steps.into_iter().zip(row.get::<Vec<Amount>>(5)).collect());
-    CapSlot { allowance: row.get(1), tally: Tally { used: row.get(2), since: row.get(3), steps } }
+    CapSlot { allowance: row.get(1), tally: Tally { used: row.get(2), since: row.get(3), steps }, held: row.get(6) }
 }
 
 /// The columns of a tally's steps.
@@ -121,18 +135,20 @@ pub fn slots(account: &str, cap: i64) -> Vec<CapSlot> {
 pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
     let (steps, used_by_step) = columns(&to.tally);
     let used_by_step = used_by_step.as_deref();
-    let written = SET_SLOT.run(&[&account, &cap, &slot, &to.allowance, &to.tally.used, &to.tally.since, &steps, &used_by_step]);
+    let tally = &to.tally;
+    let written =
+        SET_SLOT.run(&[&account, &cap, &slot, &to.allowance, &tally.used, &tally.since, &steps, &used_by_step, &to.held]);
     assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
 }
 
-/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used in the one numbered `own`; whether
-/// it counts a rolling window.
-pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, tally: &Tally, is_rolling: bool) {
+/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used and is held in the one numbered
+/// `own`; whether it counts a rolling window.
+pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, (tally, held): (&Tally, Amount), is_rolling: bool) {
     let slots: Vec<i16> = (0..allowances.len() as i16).collect();
     let (steps, used_by_step) = columns(tally);
     let used_by_step = used_by_step.as_deref();
-    let parameters: [&dyn crate::store::Parameter; 10] =
-        [&account, &cap, &slots, &allowances, &own, &tally.since, &tally.used, &steps, &used_by_step, &is_rolling];
+    let parameters: [&dyn crate::store::Parameter; 11] =
+        [&account, &cap, &slots, &allowances, &own, &tally.since, &tally.used, &steps, &used_by_step, &is_rolling, &held];
     assert_eq!(SET_SLOTS.run(&parameters).count(), slots.len(), "the slots of cap {cap}");
 }
 
@@ -148,11 +164,21 @@ pub fn recounted(snapshot: Snapshot, account: &str, cap: i64, period: Period) ->
     Tally::of_ledger(period, spent.iter().map(|row| (row.get(1), row.get(2))))
 }
 
-/// Gives a new cap its first slot, with what was spent.
-pub fn add_first_slot(account: &str, cap: i64, tally: &Tally) {
+/// The amount that open holds have of a cap, as they say, whether or not their time is over.
+pub fn held(snapshot: Snapshot, account: &str, cap: i64) -> Amount {
+    HELD.execute(snapshot, &[&account, &cap]).first().expect("one row").get(1)
+}
+
+/// The part of it that is of holds which have ended by then: it is free for whoever asks.
+pub fn ended(snapshot: Snapshot, account: &str, cap: i64, at: DateTime<Utc>) -> Amount {
+    ENDED.execute(snapshot, &[&account, &cap, &at]).first().expect("one row").get(1)
+}
+
+/// Gives a new cap its first slot, with what was spent and what is held.
+pub fn add_first_slot(account: &str, cap: i64, tally: &Tally, held: Amount) {
     let (steps, used_by_step) = columns(tally);
     let used_by_step = used_by_step.as_deref();
-    let added = ADD_FIRST_SLOT.run(&[&account, &cap, &tally.since, &tally.used, &steps, &used_by_step]);
+    let added = ADD_FIRST_SLOT.run(&[&account, &cap, &tally.since, &tally.used, &steps, &used_by_step, &held]);
     assert_eq!(added.count(), 1, "cap {cap} to begin");
 }
 
@@ -165,6 +191,8 @@ pub struct Counted {
     pub period: Period,
     /// The sum of what the slots have counted.
     pub tally: Tally,
+    /// The amount that holds have of it.
+    pub held: Amount,
     /// When that was.
     pub now: DateTime<Utc>,
 }
@@ -177,7 +205,8 @@ impl Counted {
 
     /// The part of the limit that is left.
     pub fn headroom(&self) -> Amount {
-        self.limit.checked_sub(self.used()).unwrap_or_default().max(Amount::ZERO)
+        let left = self.limit.checked_sub(self.used()).and_then(|left| left.checked_sub(self.held));
+        left.unwrap_or_default().max(Amount::ZERO)
     }
 }
 
@@ -194,5 +223,5 @@ fn counted_of_row(row: Row<'_>) -> Counted {
         None => Tally { used: row.get(5), ..Tally::new(period) },
         Some(_) => Tally::of_steps(period, std::iter::zip(steps, used_by_step)),
     };
-    Counted { limit: row.get(1), slots: row.get(2), period, tally, now: row.get(9) }
+    Counted { limit: row.get(1), slots: row.get(2), period, tally, held: row.get(10), now: row.get(9) }
 }

@@ -19,21 +19,35 @@ macro_rules! in_scope {
 
 static IN_FORCE: Statement = Statement::by_index(
     concat!(
-        "SELECT trim_scale(COALESCE(sum(s.remaining), 0))
-         FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
-         WHERE NOT l.closed AND ",
-        in_scope!()
+        "SELECT trim_scale(COALESCE((SELECT sum(s.remaining)
+             FROM credit.lot l JOIN credit.slot s ON s.account = l.account AND s.lot = l.lot
+             WHERE NOT l.closed AND ",
+        in_scope!(),
+        "), 0) + COALESCE((SELECT sum(o.open)
+             FROM credit.hold h, unnest(h.lots, h.open) AS o (lot, open), credit.lot l
+             WHERE h.account = $1 AND h.open_until <= $5 AND l.lot = o.lot AND ",
+        in_scope!(),
+        "), 0))"
     ),
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
 );
 
+// What holds had then is not usable: of each what was held, less what was captured until then.
 // A lot of a schedule counts from when it was due, however late it was issued: nothing was spent between.
 static AS_OF: Statement = Statement::new(
     concat!(
-        "SELECT trim_scale(COALESCE(sum(e.amount), 0))
-         FROM credit.lot l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot
-         WHERE e.account = $1 AND (e.recorded_at <= $5 OR e.kind IN ('grant', 'roll_in', 'expiry') AND e.occurred_at <= $5) AND ",
-        in_scope!()
+        "SELECT trim_scale(COALESCE((SELECT sum(e.amount)
+             FROM credit.lot l JOIN credit.entry e ON e.account = l.account AND e.lot = l.lot
+             WHERE e.account = $1 AND (e.recorded_at <= $5 OR e.kind IN ('grant', 'roll_in', 'expiry') AND e.occurred_at <= $5)
+                 AND ",
+        in_scope!(),
+        "), 0) - COALESCE((SELECT sum(o.held - LEAST(o.held, COALESCE((SELECT - sum(c.amount) FROM credit.entry c
+                 WHERE c.account = $1 AND c.hold = h.hold AND c.lot = o.lot AND c.recorded_at <= $5), 0)))
+             FROM credit.hold h, unnest(h.lots, h.held) AS o (lot, held), credit.lot l
+             WHERE h.account = $1 AND h.held_at <= $5 AND COALESCE(h.settled_at, 'infinity') > $5 AND h.expires_at > $5
+                 AND l.lot = o.lot AND ",
+        in_scope!(),
+        "), 0))"
     ),
     &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TEXTOID],
 );
@@ -51,7 +65,7 @@ pub struct Scope<'a> {
     pub operation: Option<&'a str>,
 }
 
-/// The amount that the slots of the lots in force at `at` hold now.
+/// The amount that the slots of the lots in force at `at` hold now, with what holds have of them that have ended by then.
 pub fn in_force(scope: Scope<'_>, at: DateTime<Utc>) -> AnyNumeric {
     sum(&IN_FORCE, scope, at)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{
-    INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
+    BOOLOID, INT2OID, INT4ARRAYOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
     TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
 };
 
@@ -66,13 +66,13 @@ static VOID: Statement = Statement::by_index(
          WHERE l.account = $1 AND l.lot = $2
          RETURNING posting
      )
-     INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid)
+     INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid, emptied)
      SELECT $1, line.posting, $2, origin.lot, $3, CASE WHEN own.cost_basis = origin.cost_basis THEN $6
          ELSE LEAST($6, trim_scale(round($7 * origin.granted / NULLIF(origin.paid, 0),
-             (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END, $7
+             (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END, $7, $9
      FROM line, (SELECT d.cost_basis FROM descent d WHERE d.steps = 0) AS own,
          (SELECT d.lot, d.unit, d.granted, d.paid, d.cost_basis FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin",
-    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, INT8OID],
+    &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, INT8OID, BOOLOID],
 );
 
 static MARK_POSTED: Statement = Statement::by_index(
@@ -82,6 +82,11 @@ static MARK_POSTED: Statement = Statement::by_index(
 
 static POSTING_EXISTS: Statement =
     Statement::by_index("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
+
+static DEBITED: Statement = Statement::by_index(
+    "SELECT COALESCE(sum(- amount), 0) FROM credit.entry WHERE account = $1 AND posting = $2 AND kind = 'debit'",
+    &[TEXTOID, INT8OID],
+);
 
 static DEBIT_BATCH: Statement = Statement::new(
     "INSERT INTO credit.entry (account, posting, line, kind, amount, lot, member, department, operation, occurred_at,
@@ -224,18 +229,22 @@ pub fn next_postings(count: usize) -> Vec<i64> {
 /// The amount that a void takes out of a lot.
 #[derive(Clone, Copy, Debug)]
 pub struct Voided {
-    /// All that was left.
     pub amount: Amount,
     /// How much of it the lot was granted with.
     pub granted: Amount,
     /// The price of that amount.
     pub paid: Amount,
+    /// Nothing is left: what comes back from holds later is voided too.
+    pub emptied: bool,
 }
 
-/// Writes the line that voids what is left of a lot.
-pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
-    let written = VOID.run(&[&account, &lot, &voided.amount, &now, &metadata, &voided.granted, &voided.paid, &next_posting()]);
+/// Writes the line that voids credits of a lot; its posting.
+pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) -> i64 {
+    let posting = next_posting();
+    let Voided { amount, granted, paid, emptied } = voided;
+    let written = VOID.run(&[&account, &lot, &amount, &now, &metadata, &granted, &paid, &posting, &emptied]);
     assert_eq!(written.count(), 1, "the void entry of lot {lot}");
+    posting
 }
 
 /// Marks a directly inserted line as applied.
@@ -246,6 +255,11 @@ pub fn mark_posted(account: &str, posting: i64, line: i32) {
 /// Whether the account has a posting of this id.
 pub fn posting_exists(account: &str, posting: i64) -> bool {
     POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
+}
+
+/// How much a posting debited.
+pub fn debited(account: &str, posting: i64) -> Amount {
+    DEBITED.run(&[&account, &posting]).first().expect("an aggregate has one row").get(1)
 }
 
 /// A posting id nobody else has.

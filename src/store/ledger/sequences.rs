@@ -36,6 +36,8 @@ macro_rules! taken {
             $of_account,
             " UNION ALL SELECT 'cap_id', max(cap) FROM credit.cap WHERE ",
             $of_account,
+            " UNION ALL SELECT 'hold_id', max(hold) FROM credit.hold WHERE ",
+            $of_account,
             " UNION ALL SELECT 'pooling_rule', max(rule) FROM credit.pooling WHERE ",
             $of_account,
             " UNION ALL SELECT 'posting_id', GREATEST(rolled_to, final_to, mark) FROM credit.rollup_watermark",
@@ -60,7 +62,11 @@ static NEWEST: Statement = Statement::in_stretches(
          UNION ALL
          SELECT 'credit.lot_id', max(lot) FROM credit.lot
              WHERE ctid >= (SELECT format('(%s,0)',
-                 GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)) b
+                 GREATEST(pg_relation_size('credit.lot') / current_setting('block_size')::bigint - 8, 0))::tid)
+         UNION ALL
+         SELECT 'credit.hold_id', max(hold) FROM credit.hold
+             WHERE ctid >= (SELECT format('(%s,0)',
+                 GREATEST(pg_relation_size('credit.hold') / current_setting('block_size')::bigint - 8, 0))::tid)) b
      WHERE b.id IS NOT NULL",
     &[],
 );
@@ -77,6 +83,8 @@ static LOT_FROM: Statement = Statement::new(
     "SELECT lot FROM credit.lot WHERE lot >= $1 UNION ALL SELECT lot FROM credit.purchase_lot WHERE lot >= $1 LIMIT 1",
     &[INT8OID],
 );
+
+static HOLD_FROM: Statement = Statement::new("SELECT hold FROM credit.hold WHERE hold >= $1 LIMIT 1", &[INT8OID]);
 
 // It goes far enough ahead that ids which are just being taken stay behind it.
 static REPAIR: Statement = Statement::new(
@@ -98,6 +106,8 @@ pub enum Sequence {
     Postings,
     /// `credit.lot_id`.
     Lots,
+    /// `credit.hold_id`.
+    Holds,
 }
 
 impl Sequence {
@@ -105,6 +115,7 @@ impl Sequence {
         match self {
             Sequence::Postings => "credit.posting_id",
             Sequence::Lots => "credit.lot_id",
+            Sequence::Holds => "credit.hold_id",
         }
     }
 
@@ -113,6 +124,7 @@ impl Sequence {
         match self {
             Sequence::Postings => relations.posting_id,
             Sequence::Lots => relations.lot_id,
+            Sequence::Holds => relations.hold_id,
         }
     }
 }
@@ -123,11 +135,11 @@ struct Known {
     /// The sequence of postings whose books it has looked at.
     postings: pg_sys::Oid,
     /// The last id that it took of each sequence since.
-    last: [i64; 2],
+    last: [i64; 3],
 }
 
 thread_local! {
-    static KNOWN: Cell<Known> = const { Cell::new(Known { postings: pg_sys::InvalidOid, last: [0, 0] }) };
+    static KNOWN: Cell<Known> = const { Cell::new(Known { postings: pg_sys::InvalidOid, last: [0, 0, 0] }) };
 }
 
 /// The next id of a sequence, which nobody else has. The transaction has an id of its own before: a call that waits for all
@@ -153,7 +165,7 @@ pub fn check_once() {
     if KNOWN.get().postings == postings {
         return;
     }
-    KNOWN.set(Known { postings: pg_sys::InvalidOid, last: [0, 0] });
+    KNOWN.set(Known { postings: pg_sys::InvalidOid, last: [0, 0, 0] });
     // SAFETY: a variable of this backend, which has one thread.
     if unsafe { pg_sys::XactIsoLevel } == pg_sys::XACT_SERIALIZABLE as i32 {
         return;
@@ -164,7 +176,7 @@ pub fn check_once() {
             raise(&row.get::<String>(1), last, taken);
         }
     }
-    KNOWN.set(Known { postings, last: [0, 0] });
+    KNOWN.set(Known { postings, last: [0, 0, 0] });
 }
 
 /// An id that was just taken and is not written yet: it is higher than the one before, or the sequence was set back. Raises 55000
@@ -194,6 +206,7 @@ fn look_again(sequence: Sequence, id: i64) {
     let all = match sequence {
         Sequence::Postings => &POSTING_FROM,
         Sequence::Lots => &LOT_FROM,
+        Sequence::Holds => &HOLD_FROM,
     };
     if let Some(row) = all.execute(Snapshot::Latest, &[&id]).first() {
         raise(sequence.name(), id, row.get(1));

@@ -47,6 +47,11 @@ static SCHEDULES_DUE: Statement = Statement::by_index(
     &[TIMESTAMPTZOID, INT4OID],
 );
 
+static HOLDS_DUE: Statement = Statement::new(
+    "SELECT count(*), min(open_until) FROM (SELECT open_until FROM credit.hold WHERE open_until <= $1 LIMIT $2) due",
+    &[TIMESTAMPTZOID, INT4OID],
+);
+
 static LOTS_DUE: Statement = Statement::by_index(
     concat!(
         "SELECT count(*), min(expires_at) FROM (SELECT expires_at FROM credit.lot l WHERE ",
@@ -97,6 +102,11 @@ impl Due {
 /// Accounts of which schedules are due.
 pub fn schedules_due(now: DateTime<Utc>, most: i32) -> Due {
     Due::of(&SCHEDULES_DUE.read(&[&now, &most]))
+}
+
+/// Holds whose time is over and that nobody has given back.
+pub fn holds_due(now: DateTime<Utc>, most: i32) -> Due {
+    Due::of(&HOLDS_DUE.read(&[&now, &most]))
 }
 
 /// Lots whose expiry was not posted.

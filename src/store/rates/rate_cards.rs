@@ -1,7 +1,7 @@
 //! The table `credit.rate_card`, and which card an account uses.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{BOOLOID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT8OID, INTERVALOID, TEXTOID, TIMESTAMPTZOID};
 use pgrx::prelude::*;
 
 use crate::domain::exact::{Precision, Rounding};
@@ -22,6 +22,12 @@ static CARD: Statement = Statement::by_index(
     "SELECT c.card, c.unit, u.decimals, u.rounding, NULL::timestamptz FROM credit.rate_card c JOIN credit.unit u
         ON u.unit = c.unit WHERE c.card = $1",
     &[TEXTOID],
+);
+
+static CARD_OF_RATE: Statement = Statement::by_index(
+    "SELECT c.card, c.unit, u.decimals, u.rounding, NULL::timestamptz
+     FROM credit.rate r JOIN credit.rate_card c ON c.card = r.card JOIN credit.unit u ON u.unit = c.unit WHERE r.rate = $1",
+    &[INT8OID],
 );
 
 // The account's own card, that of the newest agreement that names one or whose plan does, or the default one of its unit; and the
@@ -119,6 +125,11 @@ pub fn card(card: &str) -> Option<Card> {
 /// The same as the calling query sees it, for readers.
 pub fn card_for_reader(card: &str) -> Option<Card> {
     card_of_rows(CARD.read(&[&card]))
+}
+
+/// The card of a version of a rate.
+pub fn card_of_rate(rate: i64) -> Option<Card> {
+    card_of_rows(CARD_OF_RATE.run(&[&rate]))
 }
 
 /// The card an account uses at an instant: its own, that of an agreement or its plan, or the default one of its unit.

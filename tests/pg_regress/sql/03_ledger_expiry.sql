@@ -18,13 +18,13 @@ SELECT credit_balance('acme');
 SELECT lot, debited FROM credit_explain_debit('acme', 1);
 
 -- Until the expiry is posted the books still hold what lapsed; nobody can use it.
-SELECT lot, status, remaining, usable FROM credit.lots WHERE account = 'acme' ORDER BY lot;
+SELECT lot, status, remaining, available FROM credit.lots WHERE account = 'acme' ORDER BY lot;
 
 -- Posting it dates the expiry at expires_at, whenever it is posted.
 SET credit.clock = '2026-02-10 00:00:00+00';
 SELECT * FROM credit_expire('acme');
 SELECT kind, lot, amount, occurred_at, recorded_at FROM credit.ledger WHERE account = 'acme' AND kind = 'expiry';
-SELECT lot, status, remaining, usable FROM credit.lots WHERE account = 'acme' ORDER BY lot;
+SELECT lot, status, remaining, available FROM credit.lots WHERE account = 'acme' ORDER BY lot;
 
 -- There is nothing left to post.
 SELECT * FROM credit_expire();

@@ -15,7 +15,7 @@ SELECT credit_grant('acme', 100) AS pool \gset
 SELECT credit_grant('acme', 10, member => 'alice') AS of_alice \gset
 SELECT credit_grant('acme', 20, member => 'bob') AS of_bob \gset
 
-SELECT member, balance, lots FROM credit.balances WHERE account = 'acme' ORDER BY member NULLS FIRST;
+SELECT member, available, lots FROM credit.balances WHERE account = 'acme' ORDER BY member NULLS FIRST;
 
 -- What each could spend; without a member: all of the account.
 SELECT credit_balance('acme', member => 'alice') AS alice, credit_balance('acme', member => 'bob') AS bob,
@@ -28,7 +28,7 @@ FROM credit.ledger WHERE account = 'acme' AND posting = :posting ORDER BY line;
 -- Without a member a debit uses nobody's own lots.
 SELECT credit_try_debit('acme', 96) IS NULL AS refused;
 SELECT credit_debit('acme', 95) > 0 AS debited;
-SELECT member, balance FROM credit.balances WHERE account = 'acme' ORDER BY member;
+SELECT member, available FROM credit.balances WHERE account = 'acme' ORDER BY member;
 
 -- A member cannot spend another's.
 SELECT credit_try_debit('acme', 1, member => 'alice') IS NULL AS refused;

@@ -24,7 +24,7 @@ SET credit.clock = '2026-01-15 00:00:00+00';
 -- Who has what now. Lots not yet in effect do not count.
 SELECT * FROM credit.balances WHERE account = 'acme' ORDER BY member NULLS FIRST;
 
-SELECT lot, member, category, status, granted, remaining, usable, effective_at, expires_at, applies_to
+SELECT lot, member, category, status, granted, remaining, available, effective_at, expires_at, applies_to
 FROM credit.lots WHERE account = 'acme' ORDER BY lot;
 
 SELECT posting, line, kind, amount, lot, member, department, operation, cost_basis, value, currency
@@ -63,7 +63,7 @@ INSERT INTO customer VALUES ('acme', 'Acme Corporation');
 SELECT read_wholly($$SELECT * FROM customer c JOIN credit.balances b ON b.account = c.id WHERE b.account = 'acme'$$);
 SELECT read_wholly($$SELECT * FROM customer c JOIN credit.balances b ON b.account COLLATE "default" = c.id WHERE b.account = 'acme'$$);
 RESET enable_seqscan;
-SELECT c.name, b.balance FROM customer c JOIN credit.balances b ON b.account COLLATE "default" = c.id WHERE b.account = 'acme';
+SELECT c.name, b.available FROM customer c JOIN credit.balances b ON b.account COLLATE "default" = c.id WHERE b.account = 'acme';
 DROP TABLE customer;
 DROP FUNCTION read_wholly(text);
 

@@ -41,7 +41,7 @@ RESET ROLE;
 -- 'read' sees, and changes nothing.
 SET ROLE regress_credit_reader;
 SELECT credit_balance('acme');
-SELECT member, balance FROM credit.balances WHERE account = 'acme';
+SELECT member, available FROM credit.balances WHERE account = 'acme';
 SELECT lot, debited FROM credit_explain_debit('acme', 1);
 SELECT credit_debit('acme', 1);
 SELECT credit_grant('acme', 1);

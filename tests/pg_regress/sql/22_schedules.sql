@@ -81,9 +81,9 @@ SELECT credit_schedule('team', 31, interval '1 month', per_member => true, on_le
 SET credit.clock = '2026-07-11 00:00+00';
 SELECT credit_member('team', 'bob');
 SELECT credit_debit('team', 1, member => 'bob') > 0 AS debited;
-SELECT member, balance FROM credit.balances WHERE account = 'team' ORDER BY 1;
+SELECT member, available FROM credit.balances WHERE account = 'team' ORDER BY 1;
 SELECT credit_member('team', 'bob', active => false);
-SELECT member, balance FROM credit.balances WHERE account = 'team' ORDER BY 1;
+SELECT member, available FROM credit.balances WHERE account = 'team' ORDER BY 1;
 -- Whoever comes back within the period had its part of it; the next one brings the whole again.
 SET credit.clock = '2026-07-21 00:00+00';
 SELECT credit_member('team', 'bob', active => true);
@@ -91,7 +91,7 @@ SELECT credit_balance('team', 'alice') AS alice, credit_balance('team', 'bob') A
 SET credit.clock = '2026-08-01 00:00+00';
 SELECT credit_balance('team', 'alice') AS alice, credit_balance('team', 'bob') AS bob;
 SELECT credit_refresh(account => 'team') AS issued;
-SELECT member, balance FROM credit.balances WHERE account = 'team' ORDER BY 1;
+SELECT member, available FROM credit.balances WHERE account = 'team' ORDER BY 1;
 
 -- Refusals.
 SELECT credit_schedule('acme', 10, interval '30 minutes');

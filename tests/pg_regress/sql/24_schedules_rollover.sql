@@ -29,7 +29,7 @@ SET credit.clock = '2026-08-15 00:00+00';
 SELECT credit_balance('beta') AS counted;
 SELECT credit_refresh() AS issued;
 SELECT credit_balance('beta') AS issued;
-SELECT source, granted, usable, effective_at, expires_at FROM credit.lots WHERE account = 'beta' ORDER BY effective_at, lot;
+SELECT source, granted, available, effective_at, expires_at FROM credit.lots WHERE account = 'beta' ORDER BY effective_at, lot;
 SELECT kind, amount, source, occurred_at FROM credit.ledger WHERE account = 'beta' AND occurred_at >= '2026-06-01' ORDER BY posting, line;
 SELECT at, credit_balance('beta', at => at) FROM unnest('{2026-05-31 23:59+00, 2026-06-01 00:00+00, 2026-07-01 00:00+00, 2026-08-01 00:00+00}'::timestamptz[]) AS at;
 
@@ -38,7 +38,7 @@ SET credit.clock = '2026-01-01 00:00+00';
 SELECT credit_schedule('cap', 100, interval '1 month', rollover => '{"max_amount": 150, "expires_after": "3 months", "drawn": "last"}') > 0 AS declared;
 SELECT m AS clock, set_config('credit.clock', m, false) IS NOT NULL AS set, credit_balance('cap'), credit_refresh() AS issued
 FROM unnest('{2026-02-01 00:00+00, 2026-03-01 00:00+00, 2026-04-01 00:00+00, 2026-05-01 00:00+00}'::text[]) AS m;
-SELECT source, granted, usable, priority, effective_at, expires_at FROM credit.lots WHERE account = 'cap' ORDER BY lot;
+SELECT source, granted, available, priority, effective_at, expires_at FROM credit.lots WHERE account = 'cap' ORDER BY lot;
 
 -- Too little does not roll, and never more than a part of what was issued.
 SET credit.clock = '2026-01-01 00:00+00';

@@ -82,6 +82,14 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL
+     SELECT 'a cap''s slots hold what open holds have of it', c.account, NULL, COALESCE(h.amount, 0)::text,
+         s.held || ' of cap ' || c.cap
+     FROM caps c
+     CROSS JOIN LATERAL (SELECT sum(held) AS held FROM credit.cap_slot s WHERE s.account = c.account AND s.cap = c.cap) AS s
+     LEFT JOIN (SELECT account, cap, sum(amount) AS amount FROM credit.cap_holding
+         WHERE $1 IS NULL OR account = $1 GROUP BY account, cap) AS h ON h.account = c.account AND h.cap = c.cap
+     WHERE s.held <> COALESCE(h.amount, 0)
+     UNION ALL
      SELECT 'an account knows whether it has caps', a.account, NULL, (NOT a.has_caps)::text, a.has_caps::text
      FROM credit.account a WHERE ($1 IS NULL OR a.account = $1)
          AND a.has_caps <> EXISTS (SELECT FROM credit.cap c WHERE c.account = a.account AND c.ended_at IS NULL)

@@ -7,7 +7,7 @@ use crate::store::maintenance::verify::Invariants;
 /// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH doubtful AS MATERIALIZED (
-         SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.occurred_at, e.recorded_at, l.*
+         SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.hold, e.occurred_at, e.recorded_at, l.*
          FROM credit.entry e
          CROSS JOIN LATERAL (SELECT l.member AS owner, l.applies_to, l.effective_at, l.expires_at, u.decimals
              FROM credit.lot l LEFT JOIN credit.unit u ON u.unit = l.unit WHERE l.account = e.account
@@ -32,7 +32,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
      SELECT 'a debit falls into the life of its lot', account, lot,
          '[' || effective_at || ', ' || COALESCE(expires_at::text, 'never') || ')',
          'posting ' || posting || ' at ' || recorded_at
-     FROM debits d WHERE CASE WHEN EXISTS (SELECT FROM credit.entry r WHERE ($1 IS NULL OR r.account = $1)
+     FROM debits d WHERE d.hold IS NULL AND CASE WHEN EXISTS (SELECT FROM credit.entry r WHERE ($1 IS NULL OR r.account = $1)
          AND r.account = d.account AND r.posting = d.posting
              AND r.line = d.line - 1 AND r.lot = d.lot AND r.kind = 'expiry_reversal' AND r.amount = - d.amount)
          THEN occurred_at < effective_at OR occurred_at >= expires_at ELSE recorded_at < effective_at

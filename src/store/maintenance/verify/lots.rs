@@ -16,10 +16,14 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
              sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      )
-     SELECT 'a lot''s slots hold what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
-         COALESCE(e.lot, s.lot) AS lot, COALESCE(e.amount, 0)::text AS expected, COALESCE(s.remaining, 0)::text AS found
+     SELECT 'a lot''s slots and open holds have what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
+         COALESCE(e.lot, s.lot) AS lot, COALESCE(e.amount, 0)::text AS expected,
+         COALESCE(s.remaining, 0) || COALESCE(' and ' || h.open || ' held', '') AS found
      FROM entries e FULL JOIN slots s ON s.account = e.account AND s.lot = e.lot
-     WHERE COALESCE(e.amount, 0) <> COALESCE(s.remaining, 0)
+     LEFT JOIN (SELECT h.account, o.lot, sum(o.open) AS open FROM credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
+         WHERE $1 IS NULL OR h.account = $1 GROUP BY h.account, o.lot) h
+         ON h.account = COALESCE(e.account, s.account) AND h.lot = COALESCE(e.lot, s.lot)
+     WHERE COALESCE(e.amount, 0) <> COALESCE(s.remaining, 0) + COALESCE(h.open, 0)
      UNION ALL
      SELECT 'no slot is below zero', account, lot, '0', least::text FROM slots WHERE least < 0
      UNION ALL

@@ -7,6 +7,7 @@ mod charges;
 mod conversions;
 mod corrections;
 pub mod guards;
+mod holds;
 mod ledger;
 mod lots;
 mod names;
@@ -85,9 +86,10 @@ impl Invariants {
 }
 
 /// The queries of the proof.
-static INVARIANTS: [&Invariants; 22] = [
+static INVARIANTS: [&Invariants; 23] = [
     &lots::INVARIANTS,
     &ledger::INVARIANTS,
+    &holds::INVARIANTS,
     &breakage::INVARIANTS,
     &conversions::INVARIANTS,
     &corrections::INVARIANTS,

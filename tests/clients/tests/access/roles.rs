@@ -312,7 +312,7 @@ fn read_reads() {
     let (_, mut session) = allowed(&database, "read");
     assert_may_call(&mut session, |function| READING.contains(&function));
     assert_may_read_only(&database, &mut session, READABLE);
-    assert_eq!(session.rows("SELECT account, balance FROM credit.balances"), [["acme", "100"]]);
+    assert_eq!(session.rows("SELECT account, available FROM credit.balances"), [["acme", "100"]]);
     assert_eq!(session.text("SELECT count(*) FROM credit.ledger"), "1");
 }
 
@@ -602,7 +602,7 @@ fn what_an_administrator_plants_is_not_run_by_functions_and_triggers() {
         "SELECT * FROM public.credit_maintain()",
         "CALL public.credit_maintain(time_limit => interval '1 minute')",
         "SELECT * FROM public.credit_verify()",
-        "SELECT balance FROM credit.balances",
+        "SELECT available FROM credit.balances",
         "SELECT remaining FROM credit.lots",
         "SELECT value FROM credit.ledger",
     ] {

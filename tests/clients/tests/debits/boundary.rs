@@ -45,7 +45,7 @@ fn a_lot_is_usable_until_just_before_it_expires_swept_or_not() {
     assert_eq!(refusal.detail_of("available"), Some("0"));
     assert_eq!(client.ask("SELECT credit_try_debit('acme', 1)"), Ok(None));
     assert_eq!(client.ask("SELECT lot FROM credit_explain_debit('acme', 1)"), Ok(None));
-    assert_eq!(client.rows("SELECT status, remaining, usable FROM credit.lots"), [["expired", "9", "0"]]);
+    assert_eq!(client.rows("SELECT status, remaining, available FROM credit.lots"), [["expired", "9", "0"]]);
     assert!(client.rows("SELECT * FROM credit.balances").is_empty());
     client
         .refusal("INSERT INTO credit.entry (account, kind, amount, lot) SELECT account, 'debit', -1, lot FROM credit.lot")

@@ -230,7 +230,7 @@ fn assert_reads(reader: &mut Client) {
     assert_eq!(reader.text("SELECT credit_balance('acme')"), "70");
     assert_eq!(reader.text("SELECT credit_balance('acme', at => clock_timestamp() - interval '1 day')"), "0");
     assert_eq!(reader.rows("SELECT available, debited, remaining FROM credit_explain_debit('acme', 7)"), [["70", "7", "63"]]);
-    assert_eq!(reader.text("SELECT balance FROM credit.balances"), "70");
+    assert_eq!(reader.text("SELECT available FROM credit.balances"), "70");
     assert_eq!(reader.text("SELECT remaining FROM credit.lots"), "70");
     assert_eq!(reader.text("SELECT sum(amount) FROM credit.ledger"), "70");
     assert_proved(reader);

@@ -292,7 +292,7 @@ fn seats_follow_the_members() {
     set_clock(&mut client, "2026-02-01 00:00+00");
     client.run("SELECT credit_refresh()");
     assert_eq!(
-        client.rows("SELECT member, balance FROM credit.balances ORDER BY member"),
+        client.rows("SELECT member, available FROM credit.balances ORDER BY member"),
         [["bob", "100"], ["carol", "100"], ["", "5"]]
     );
     // Two changes of one member at once follow each other.

@@ -299,7 +299,7 @@ impl Run {
 
     fn compare_lots(&mut self) {
         let found =
-            self.session.rows("SELECT lot, account, trim_scale(remaining), trim_scale(usable) FROM credit.lots ORDER BY lot");
+            self.session.rows("SELECT lot, account, trim_scale(remaining), trim_scale(available) FROM credit.lots ORDER BY lot");
         let reference = &self.reference;
         let mut lots: Vec<&Lot> = reference.lots.iter().collect();
         lots.sort_by_key(|lot| lot.id);
@@ -315,7 +315,7 @@ impl Run {
 
     /// The view `credit.balances`: what each member has of his own, and the pool.
     fn compare_owners(&mut self) {
-        let sql = "SELECT account, unit, member, trim_scale(balance) FROM credit.balances ORDER BY 1, 2, member NULLS FIRST";
+        let sql = "SELECT account, unit, member, trim_scale(available) FROM credit.balances ORDER BY 1, 2, member NULLS FIRST";
         let mut expected: Vec<Vec<String>> = Vec::new();
         for account in ACCOUNTS {
             for (unit, _) in UNITS {

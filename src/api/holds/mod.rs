@@ -1,0 +1,5 @@
+//! The functions of holds.
+
+pub mod capture;
+pub mod hold;
+pub mod release;
