@@ -26,7 +26,9 @@ CREATE TABLE credit.account (
     closed_until     timestamptz,
     has_caps         boolean NOT NULL DEFAULT false,
     has_pooling_rules boolean NOT NULL DEFAULT false,
-    self_seating     boolean NOT NULL DEFAULT false
+    self_seating     boolean NOT NULL DEFAULT false,
+    refund_expired   text COLLATE "C" NOT NULL DEFAULT 'expire' CHECK (refund_expired IN ('expire', 'grace')),
+    refund_grace     interval NOT NULL DEFAULT '30 days' CHECK (refund_grace > '0')
 );
 COMMENT ON TABLE credit.account IS
     'Accounts: the organisations that own credits. Created and changed by credit_account(); the first grant to an unknown '
@@ -54,6 +56,11 @@ COMMENT ON COLUMN credit.account.transfers IS
     'to and from the pool) or none.';
 COMMENT ON COLUMN credit.account.late_grace IS
     'How long after a lot''s expiry usage of its life still counts as in time, counted on the account''s calendar.';
+COMMENT ON COLUMN credit.account.refund_expired IS
+    'What happens to credits that credit_refund() gives back to a lot that has expired. expire: they expire at once. grace: a '
+    'new lot gets them for refund_grace.';
+COMMENT ON COLUMN credit.account.refund_grace IS
+    'How long the lot lives that gets such credits, counted on the account''s calendar from the refund on.';
 COMMENT ON COLUMN credit.account.rate_card IS 'The card the account is charged by; NULL for the default card of its unit.';
 COMMENT ON COLUMN credit.account.refresh_at IS 'When its schedules bring something next that was not issued yet. NULL for never.';
 COMMENT ON COLUMN credit.account.self_seating IS
@@ -165,6 +172,7 @@ CREATE TABLE credit.lot (
     expires_at    timestamptz,
     recorded_at   timestamptz NOT NULL,
     parent        bigint,
+    moved_to      bigint,
     priority      smallint NOT NULL DEFAULT 50,
     slots         smallint NOT NULL DEFAULT 1 CHECK (slots > 0),
     closed        boolean NOT NULL DEFAULT false,
@@ -198,6 +206,8 @@ COMMENT ON COLUMN credit.lot.expires_at IS
 COMMENT ON COLUMN credit.lot.recorded_at IS 'When the lot was granted, by the clock at the write.';
 COMMENT ON COLUMN credit.lot.parent IS 
     'The lot that this one came from, by a move, a transfer, a conversion or a rollover; NULL for a lot of its own.';
+COMMENT ON COLUMN credit.lot.moved_to IS
+    'The lot that lives on with another expiry, after credit_set_expiry(); NULL while it is this one.';
 COMMENT ON COLUMN credit.lot.priority IS 'The lower, the earlier the lot is drawn: 0 to 1000, 50 unless given.';
 COMMENT ON COLUMN credit.lot.slots IS 'How many slots hold the lot''s remaining amount. Grows under contention, never shrinks.';
 COMMENT ON COLUMN credit.lot.closed IS 'The lot holds nothing and debits do not look at it. A lot at zero may still be open.';
@@ -740,7 +750,7 @@ COMMENT ON COLUMN credit.ledger.hold IS 'The hold that was captured; NULL for no
 
 -- Functions to call ---------------------------------------------------------------------------------------------------
 
-COMMENT ON FUNCTION @extschema@.credit_account(text, text, text, text, boolean, text, text, interval, text, boolean, jsonb) IS
+COMMENT ON FUNCTION @extschema@.credit_account(text, text, text, text, boolean, text, text, interval, text, boolean, jsonb, text, interval) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
 Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
 

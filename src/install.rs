@@ -76,10 +76,15 @@ extension_sql_file!(
     ]
 );
 extension_sql_file!(
+    "../sql/27_refunds.sql",
+    name = "refunds",
+    requires = ["charges", api::refunds::credit_refund, api::refunds::credit_withdraw]
+);
+extension_sql_file!(
     "../sql/30_plans.sql",
     name = "plans",
     requires = [
-        "charges",
+        "refunds",
         api::plans::credit_agreement,
         api::plans::credit_end_agreement,
         api::plans::credit_plan,

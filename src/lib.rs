@@ -7,6 +7,7 @@
 //! - [`api`]: the SQL functions: check arguments, call, map errors
 //! - [`maintenance`], [`true_ups`], [`consumption`]: maintenance of the books as a whole, commitments, and reports
 //! - [`plans`]: plans, agreements, quotes, purchases and subscriptions
+//! - [`refunds`]: credits that go back after they were spent, and withdrawals
 //! - [`captures`]: holds, and captures of them
 //! - [`pools`], [`charges`]: moving credits between members and the pool; usage that is priced and debited
 //! - [`debits`]: drawing from lots: one by one, in batches, late, and by direct inserts
@@ -38,6 +39,7 @@ mod maintenance;
 mod plans;
 mod pools;
 mod rates;
+mod refunds;
 mod schedules;
 mod server;
 mod settings;

@@ -13,5 +13,6 @@ pub mod maintenance;
 pub mod plans;
 pub mod pools;
 pub mod rates;
+pub mod refunds;
 pub mod schedules;
 pub mod true_ups;

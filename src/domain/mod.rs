@@ -4,6 +4,7 @@
 //! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with
 //!   credits that leave it, corrections, and whether two requests are the same
 //! - [`debits`]: the debits of a batch, and usage that comes late
+//! - [`refunds`]: how a refund falls on the lines of a debit
 //! - [`holds`]: what captures take of a hold, and what goes back
 //! - [`rates`]: rates and dimensions, prices by them, the card as a document and as a table, repricing and replay
 //! - [`charges`]: conversion between units
@@ -28,5 +29,6 @@ pub mod names;
 pub mod plans;
 pub mod pools;
 pub mod rates;
+pub mod refunds;
 pub mod schedules;
 pub mod true_ups;

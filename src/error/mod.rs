@@ -20,6 +20,7 @@ mod maintenance;
 mod plans;
 mod pools;
 mod rates;
+mod refunds;
 mod schedules;
 mod true_ups;
 
@@ -33,6 +34,7 @@ pub use maintenance::*;
 pub use plans::*;
 pub use pools::*;
 pub use rates::*;
+pub use refunds::*;
 pub use schedules::*;
 pub use true_ups::*;
 

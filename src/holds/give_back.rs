@@ -108,7 +108,7 @@ fn to_whole_lot(account: &str, lot: i64, amounts: &BTreeMap<DateTime<Utc>, Amoun
 }
 
 /// When the lot's life ended, if it has: by its expiry, or by its schedule.
-fn over_since(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn over_since(whole: &WholeLot<'_>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (account, lot) = (whole.account, whole.lot);
     let expired = whole.state.expires_at.filter(|expires_at| *expires_at <= now);
     expired.or_else(|| corrections::ended_by_schedule(account, lot, now)).or_else(|| corrections::expired_in_books(account, lot))
@@ -121,7 +121,8 @@ fn void(whole: &WholeLot<'_>, amount: Amount, now: DateTime<Utc>) {
     entries::void(whole.account, whole.lot, voided, now, None);
 }
 
-fn add(whole: &WholeLot<'_>, amount: Amount) {
+/// Adds an amount to a whole lot, and opens it again.
+pub fn add(whole: &WholeLot<'_>, amount: Amount) {
     let mut remaining = whole.slots.clone();
     let own = striping::own_slot(remaining.len() as i16) as usize;
     remaining[own] = remaining[own].checked_add(amount).expect("at most what was granted");

@@ -62,6 +62,7 @@ pub fn set_expiry(account: &str, lot: i64, expires_at: Option<DateTime<Utc>>, me
     let moved = whole.hand_on(remaining);
     whole.empty_and_close();
     lots::write_move(account, moved, expires_at, metadata, now);
+    lots::mark_moved(account, moved);
     Ok(moved.to)
 }
 

@@ -35,6 +35,8 @@ fn credit_account(
     transfers: default!(Option<&str>, "NULL"),
     self_seating: default!(Option<bool>, "NULL"),
     metadata: default!(Option<JsonText>, "NULL"),
+    refund_expired: default!(Option<&str>, "NULL"),
+    refund_grace: default!(Option<Interval>, "NULL"),
 ) -> Result<String> {
     let account = arguments::name("account", account)?;
     let rate_card = arguments::optional_name("rate_card", rate_card)?;
@@ -49,6 +51,13 @@ fn credit_account(
         return Err(error::unknown_option("transfers", policy, Transfers::NAMES));
     }
     let late_grace = arguments::grace("late_grace", late_grace)?;
+    if let Some(policy) = refund_expired.filter(|policy| !["expire", "grace"].contains(policy)) {
+        return Err(error::unknown_option("refund_expired", policy, "expire, grace"));
+    }
+    let refund_grace = arguments::grace("refund_grace", refund_grace)?;
+    if refund_grace.as_ref().is_some_and(|grace| (grace.months(), grace.days(), grace.micros()) == (0, 0, 0)) {
+        return Err(error::negative_grace("refund_grace"));
+    }
     let metadata = arguments::metadata(metadata)?;
     let metadata = metadata.as_deref();
     let terms = AccountTerms {
@@ -61,6 +70,8 @@ fn credit_account(
         late_grace,
         transfers,
         self_seating,
+        refund_expired,
+        refund_grace,
         metadata,
     };
     connected(|| {

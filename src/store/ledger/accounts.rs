@@ -138,20 +138,37 @@ static CONTEXT_OF_UNIT: Statement = Statement::by_index(context!("$3"), &[TEXTOI
 static CREATE: Statement = Statement::new(
     "INSERT INTO credit.account (account, unit, pooling, time_zone, require_members, metadata, created_at, rate_card, late_usage,
         late_grace,
-         transfers, self_seating)
+         transfers, self_seating, refund_expired, refund_grace)
      VALUES ($1, $2, COALESCE($3, 'pooled'), COALESCE($4, 'UTC'), COALESCE($5, false), $6::jsonb, $7, $8, COALESCE($9, 'current'),
-         COALESCE($10, interval '0'), COALESCE($11, 'free'), COALESCE($12, false))
+         COALESCE($10, interval '0'), COALESCE($11, 'free'), COALESCE($12, false),
+         COALESCE($13, 'expire'), COALESCE($14, interval '30 days'))
      ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
+    &[
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        TEXTOID,
+        BOOLOID,
+        TEXTOID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        INTERVALOID,
+        TEXTOID,
+        BOOLOID,
+        TEXTOID,
+        INTERVALOID,
+    ],
 );
 
 static CHANGE: Statement = Statement::new(
     "UPDATE credit.account SET unit = COALESCE($2, unit), time_zone = COALESCE($3, time_zone),
          require_members = COALESCE($4, require_members), metadata = COALESCE($5::jsonb, metadata),
          rate_card = COALESCE($6, rate_card), late_usage = COALESCE($7, late_usage),
-         late_grace = COALESCE($8, late_grace), transfers = COALESCE($9, transfers), self_seating = COALESCE($10, self_seating)
+         late_grace = COALESCE($8, late_grace), transfers = COALESCE($9, transfers), self_seating = COALESCE($10, self_seating),
+         refund_expired = COALESCE($11, refund_expired), refund_grace = COALESCE($12, refund_grace)
      WHERE account = $1",
-    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID],
+    &[TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, TEXTOID, INTERVALOID, TEXTOID, BOOLOID, TEXTOID, INTERVALOID],
 );
 
 // A lock alone would leave no mark: a transaction with an older snapshot (REPEATABLE READ) would go on with what was bought and
@@ -329,6 +346,8 @@ pub struct AccountTerms<'a> {
     pub late_grace: Option<Interval>,
     pub transfers: Option<&'a str>,
     pub self_seating: Option<bool>,
+    pub refund_expired: Option<&'a str>,
+    pub refund_grace: Option<Interval>,
     pub metadata: Option<&'a str>,
 }
 
@@ -343,6 +362,8 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
         late_grace,
         transfers,
         self_seating,
+        refund_expired,
+        refund_grace,
         metadata,
         ..
     } = terms;
@@ -359,6 +380,8 @@ pub fn create(account: &str, unit: &str, terms: AccountTerms<'_>, now: DateTime<
         &late_grace,
         &transfers,
         &self_seating,
+        &refund_expired,
+        &refund_grace,
     ]);
     created.count() == 1
 }
@@ -374,6 +397,8 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
         late_grace,
         transfers,
         self_seating,
+        refund_expired,
+        refund_grace,
         metadata,
         ..
     } = terms;
@@ -388,6 +413,8 @@ pub fn change(account: &str, terms: AccountTerms<'_>) {
         &late_grace,
         &transfers,
         &self_seating,
+        &refund_expired,
+        &refund_grace,
     ]);
     assert_eq!(changed.count(), 1, "account {account} to change");
 }

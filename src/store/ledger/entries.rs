@@ -238,13 +238,16 @@ pub struct Voided {
     pub emptied: bool,
 }
 
-/// Writes the line that voids credits of a lot; its posting.
-pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) -> i64 {
-    let posting = next_posting();
+/// Writes the line that voids credits of a lot.
+pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
+    void_as(next_posting(), account, lot, voided, now, metadata);
+}
+
+/// The same under a posting that was claimed.
+pub fn void_as(posting: i64, account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
     let Voided { amount, granted, paid, emptied } = voided;
     let written = VOID.run(&[&account, &lot, &amount, &now, &metadata, &granted, &paid, &posting, &emptied]);
     assert_eq!(written.count(), 1, "the void entry of lot {lot}");
-    posting
 }
 
 /// Marks a directly inserted line as applied.

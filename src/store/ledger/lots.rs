@@ -147,6 +147,9 @@ static MOVE: Statement = Statement::new(
     &[TEXTOID, INT8OID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, NUMERICOID, BOOLOID, INT8OID],
 );
 
+static MARK_MOVED: Statement =
+    Statement::by_index("UPDATE credit.lot SET moved_to = $3 WHERE account = $1 AND lot = $2", &[TEXTOID, INT8OID, INT8OID]);
+
 // To the pool, with the same life.
 static RETURN: Statement = Statement::new(
     "WITH left_behind AS (SELECT * FROM credit.lot WHERE account = $1 AND lot = $2), moved AS (
@@ -336,6 +339,11 @@ pub fn write_move(account: &str, moved: HandedOn, expires_at: Option<DateTime<Ut
     let written =
         MOVE.run(&[&account, &from, &to, &amount, &expires_at, &metadata, &now, &paid, &is_diluted, &entries::next_posting()]);
     assert_eq!(written.count(), 2, "the two entries of a move from lot {from}");
+}
+
+/// Says which lot lives on for one whose expiry was changed.
+pub fn mark_moved(account: &str, moved: HandedOn) {
+    assert_eq!(MARK_MOVED.run(&[&account, &moved.from, &moved.to]).count(), 1, "lot {} to mark", moved.from);
 }
 
 /// Writes the pooled lot that takes over a part of a member's lot, and the two entries of the move.

@@ -16,7 +16,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
              sum(amount) FILTER (WHERE kind IN ('grant', 'move_in', 'convert_in', 'roll_in')) AS granted
          FROM credit.entry WHERE $1 IS NULL OR account = $1 GROUP BY account, lot
      )
-     SELECT 'a lot''s slots and open holds have what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
+     SELECT 'a lot''s slots hold what its entries add up to' AS invariant, COALESCE(e.account, s.account) AS account,
          COALESCE(e.lot, s.lot) AS lot, COALESCE(e.amount, 0)::text AS expected,
          COALESCE(s.remaining, 0) || COALESCE(' and ' || h.open || ' held', '') AS found
      FROM entries e FULL JOIN slots s ON s.account = e.account AND s.lot = e.lot

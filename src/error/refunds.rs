@@ -1,0 +1,44 @@
+//! Refusals of refunds.
+
+use pgrx::pg_sys::panic::ErrorReport;
+
+use crate::domain::amount::Amount;
+use crate::error::{plain, wrong_state};
+
+/// 55000: the posting is no debit.
+pub fn not_refundable(account: &str, posting: i64, kind: &str) -> ErrorReport {
+    let what = match kind {
+        "adjustment" => "a correction or a refund",
+        "grant" => "a grant",
+        "expiry" => "an expiry",
+        "void" => "a void",
+        other => other,
+    };
+    wrong_state(
+        format!("posting {posting} of account \"{account}\" cannot be refunded: it is {what}, not a debit"),
+        format!("account={} posting={posting} kind={kind}", plain(account)),
+        "Name the posting that credit_debit(), credit_charge() or credit_capture() returned.",
+    )
+}
+
+/// 55000: more is to be refunded than is left of the debit.
+pub fn refund_exceeds(account: &str, posting: i64, requested: Amount, debited: Amount, refundable: Amount) -> ErrorReport {
+    let refunded = debited.checked_sub(refundable).unwrap_or_default();
+    wrong_state(
+        format!("{requested} cannot be refunded of posting {posting}: {refundable} can still be refunded"),
+        format!(
+            "account={} posting={posting} requested={requested} debited={debited} refunded={refunded} refundable={refundable}",
+            plain(account)
+        ),
+        "Refund at most what is left. Credits beyond that are granted with credit_grant().",
+    )
+}
+
+/// 55000: nothing is left of the debit.
+pub fn refunded_wholly(account: &str, posting: i64, debited: Amount) -> ErrorReport {
+    wrong_state(
+        format!("posting {posting} of account \"{account}\" was refunded wholly: 0 can still be refunded"),
+        format!("account={} posting={posting} debited={debited} refunded={debited} refundable=0", plain(account)),
+        "Credits beyond what was debited are granted with credit_grant().",
+    )
+}
