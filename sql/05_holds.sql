@@ -176,6 +176,20 @@ COMMENT ON FUNCTION @extschema@.credit_capture_charge(text, bigint, numeric, boo
 'credit_capture() of the price of a quantity, by the version of the rate that credit_hold_charge() pinned.
 Errors: as credit_capture(); 55000 a hold that was made for an amount; 22003 a price from 10^15 on.';
 
+COMMENT ON FUNCTION @extschema@.credit_hold_many(text[], numeric[], text[], text[], text[], interval, text[], jsonb[], text, text[],
+    jsonb[]) IS
+'Holds the elements of parallel arrays, at most 100,000, with the result of holding them one by one; returns a row per item: its '
+'hold, or what was missing (in the unit) and the cap that did not leave it. Mode all: nothing is held when one does not fit; '
+'each: the others are.
+Errors, with item= in the DETAIL: as credit_hold().';
+
+COMMENT ON FUNCTION @extschema@.credit_capture_many(text[], bigint[], numeric[], boolean[], text, timestamptz[], text[], jsonb[],
+    text) IS
+'Captures the elements of parallel arrays, at most 100,000, with the result of capturing them one by one; returns a row per '
+'item: its posting, NULL where nothing was debited. Mode all: nothing is captured when one is refused; each: the others are, '
+'and reason says why an item was not: insufficient_credits, cap or settled.
+Errors, with item= in the DETAIL: as credit_capture().';
+
 COMMENT ON FUNCTION @extschema@.credit_release(text, bigint, text) IS
 'Gives back what a hold still has, and returns how much that was: 0 for one that is settled or has expired.
 Errors: 22023 malformed argument; P0002 unknown account or hold; 23505 key used for another request.';

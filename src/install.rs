@@ -11,6 +11,8 @@ extension_sql_file!(
         "schema",
         api::holds::hold::credit_hold,
         api::holds::hold::credit_hold_charge,
+        api::holds::many::credit_capture_many,
+        api::holds::many::credit_hold_many,
         api::holds::release::credit_extend_hold,
         api::holds::release::credit_release,
     ]

@@ -51,6 +51,21 @@ pub fn debit_available(request: Debit<'_>) -> Result<Debited> {
     }))
 }
 
+/// The same of many: each takes what is there, in turn. Accounts are taken in the order of their names.
+///
+/// # Errors
+/// As [`debit_available`], with `item=` in the DETAIL.
+pub fn debit_many(items: &[Debit<'_>]) -> Result<Vec<Debited>> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|index| items[*index].account);
+    let mut debited = vec![Debited::default(); items.len()];
+    for index in order {
+        pgrx::check_for_interrupts!();
+        debited[index] = debit_available(items[index]).map_err(|refusal| error::in_item(refusal, index))?;
+    }
+    Ok(debited)
+}
+
 /// Debits what is there of the amount; the posting and how much that was.
 fn draw(request: Debit<'_>) -> Result<Option<(i64, Amount)>> {
     let request = Debit { keyed: None, ..request };

@@ -1,6 +1,8 @@
 //! Holds whose time is over and that nobody has given back. Their credits are free for everybody: whoever would be refused gives
 //! them back first, and maintenance does. No debit looks for them before that.
 
+use std::collections::BTreeSet;
+
 use crate::domain::holds::State;
 use crate::holds::give_back::{self, Ending};
 use crate::ledger::closed;
@@ -15,6 +17,14 @@ const MOST: i32 = 10_000;
 /// keys.
 pub fn give_back(account: &str) -> usize {
     give_back_some(account, MOST)
+}
+
+/// The same of several accounts, before a batch draws from them: no item is to be refused while holds whose time is over cover
+/// it. Whether anything was given back.
+pub fn give_back_of(accounts: &BTreeSet<&str>) -> bool {
+    let named: Vec<&str> = accounts.iter().copied().collect();
+    let with_ended = store::with_ended(&named, clock::now());
+    with_ended.iter().map(|account| give_back(account)).sum::<usize>() > 0
 }
 
 /// The same of at most `limit` holds.

@@ -5,9 +5,11 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use crate::api::debits::debit::{Context, dimensions_of, request};
+use crate::debits::available;
 use crate::debits::batch;
 use crate::debits::batch::outcome::{ItemOutcome, Mode};
 use crate::debits::request::Debit;
+use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::server::refusal;
 use crate::store::connected;
@@ -20,7 +22,13 @@ const MAX_ITEMS: usize = 100_000;
 /// One row per item, in the order of the items.
 type Outcomes = TableIterator<
     'static,
-    (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+    (
+        name!(item, i32),
+        name!(posting, Option<i64>),
+        name!(shortfall, Option<AnyNumeric>),
+        name!(cap, Option<i64>),
+        name!(debited, AnyNumeric),
+    ),
 >;
 
 /// Debits the elements of parallel arrays in turn.
@@ -42,7 +50,13 @@ fn credit_debit_many(
 ) -> Result<
     TableIterator<
         'static,
-        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+        (
+            name!(item, i32),
+            name!(posting, Option<i64>),
+            name!(shortfall, Option<AnyNumeric>),
+            name!(cap, Option<i64>),
+            name!(debited, AnyNumeric),
+        ),
     >,
 > {
     let accounts = crate::arguments::required("accounts", accounts)?.0;
@@ -164,7 +178,13 @@ fn credit_debit_many_json(
 ) -> Result<
     TableIterator<
         'static,
-        (name!(item, i32), name!(posting, Option<i64>), name!(shortfall, Option<AnyNumeric>), name!(cap, Option<i64>)),
+        (
+            name!(item, i32),
+            name!(posting, Option<i64>),
+            name!(shortfall, Option<AnyNumeric>),
+            name!(cap, Option<i64>),
+            name!(debited, AnyNumeric),
+        ),
     >,
 > {
     let items = crate::arguments::required("items", items)?;
@@ -218,11 +238,26 @@ fn json_debit<'a>(item: &'a JsonDebit, metadata: Option<&'a str>, dimensions: Op
 }
 
 fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
+    if mode == Some("available") {
+        return run_available(items);
+    }
     let mode = self::mode(mode)?;
     let outcomes = connected(|| batch::debit_many(items, mode))?;
-    let rows = (1..).zip(outcomes).map(|(item, outcome)| match outcome {
-        ItemOutcome::Posted(posting) => (item, Some(posting), None, None),
-        ItemOutcome::Short(short) => (item, None, Some(crate::values::numeric(short.shortfall)), short.cap),
+    let numeric = crate::values::numeric;
+    let rows = (1..).zip(outcomes).zip(items).map(|((item, outcome), debit)| match outcome {
+        ItemOutcome::Posted(posting) => (item, Some(posting), None, None, numeric(debit.amount)),
+        ItemOutcome::Short(short) => (item, None, Some(numeric(short.shortfall)), short.cap, numeric(Amount::ZERO)),
+    });
+    Ok(TableIterator::new(rows.collect::<Vec<_>>()))
+}
+
+/// Each item takes what is there, in turn; accounts in the order of their names.
+fn run_available(items: &[Debit<'_>]) -> Result<Outcomes> {
+    let debited = connected(|| available::debit_many(items))?;
+    let numeric = crate::values::numeric;
+    let rows = (1..).zip(debited).map(|(item, debited)| {
+        let shortfall = debited.shortfall.is_positive().then(|| numeric(debited.shortfall));
+        (item, debited.posting, shortfall, None, numeric(debited.debited))
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
@@ -235,6 +270,6 @@ pub fn mode(mode: Option<&str>) -> Result<Mode> {
     match crate::arguments::required("mode", mode)? {
         "all" => Ok(Mode::All),
         "each" => Ok(Mode::Each),
-        unknown => Err(error::unknown_option("mode", unknown, "all, each")),
+        unknown => Err(error::unknown_option("mode", unknown, "all, each, for debits also available")),
     }
 }

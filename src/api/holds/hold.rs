@@ -7,6 +7,7 @@ use crate::api::charges::charge;
 use crate::api::debits::debit::{self, Context};
 use crate::arguments;
 use crate::captures::hold;
+use crate::debits::request::Debit;
 use crate::domain::holds;
 use crate::domain::ledger::request::Fingerprint;
 use crate::domain::rates::dimensions::Dimensions;
@@ -36,20 +37,7 @@ fn credit_hold(
     let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
     let mut request = debit::request(account, amount.as_ref(), member, operation, unit, None, None, context)?;
     let length = length(expires_after)?;
-    let fingerprint = || {
-        Fingerprint::of("credit_hold")
-            .with("account", Some(request.account))
-            .with("amount", Some(request.amount))
-            .with("member", request.member)
-            .with("operation", request.operation)
-            .with("unit", request.unit)
-            .with("expires_after", Some(length.num_microseconds().unwrap_or_default()))
-            .with("run", request.run)
-            .with("dimensions", request.dimensions)
-            .finish()
-    };
-    let key = arguments::optional_name("key", key)?;
-    request.keyed = key.map(|key| Keyed { key, function: "credit_hold", fingerprint: fingerprint() });
+    request.keyed = keyed(&request, length, key)?;
     connected(|| hold::hold(request, length))
 }
 
@@ -80,13 +68,34 @@ fn credit_hold_charge(
             .with("quantity", Some(request.quantity))
             .with("member", request.member)
             .with("dimensions", request.dimensions.as_ref().map(Dimensions::to_json))
-            .with("expires_after", Some(length.num_microseconds().unwrap_or_default()))
+            .with("expires_after", length.num_microseconds())
             .with("run", request.run)
             .finish()
     };
     let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_hold_charge", fingerprint: fingerprint() });
     connected(|| hold::hold_charge(&request, length))
+}
+
+/// The key of a hold.
+///
+/// # Errors
+/// 22023.
+pub fn keyed<'a>(request: &Debit<'_>, length: TimeDelta, key: Option<&'a str>) -> Result<Option<Keyed<'a>>> {
+    let key = arguments::optional_name("key", key)?;
+    let fingerprint = || {
+        Fingerprint::of("credit_hold")
+            .with("account", Some(request.account))
+            .with("amount", Some(request.amount))
+            .with("member", request.member)
+            .with("operation", request.operation)
+            .with("unit", request.unit)
+            .with("expires_after", length.num_microseconds())
+            .with("run", request.run)
+            .with("dimensions", request.dimensions)
+            .finish()
+    };
+    Ok(key.map(|key| Keyed { key, function: "credit_hold", fingerprint: fingerprint() }))
 }
 
 /// For how long a hold is to be open. Days have 24 hours.

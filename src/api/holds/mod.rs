@@ -2,4 +2,5 @@
 
 pub mod capture;
 pub mod hold;
+pub mod many;
 pub mod release;

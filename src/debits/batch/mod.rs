@@ -8,7 +8,7 @@
 //! it: when what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay
 //! ([`late`]) is drawn with the rest; what those lots lost is locked before any lot that is in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +23,7 @@ use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
 use crate::debits::{backdating, late};
 use crate::error::{self, Result};
+use crate::holds::ended;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::ledger::accounts::Context;
 
@@ -91,10 +92,14 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
             }
             contexts.iter().filter_map(|context| context.closed_until).for_each(clock::move_to);
         }
+        let is_first = claimed.is_none();
         let claims: &Claims = match &mut claimed {
             Some(claims) => claims,
             none => none.insert(Claims::take(items, posting, clock::now())?),
         };
+        if is_first && ended::give_back_of(&accounts_of(items)) {
+            continue;
+        }
         let mut corrections = corrections(items, &contexts, claims)?;
         let redated = closed_period::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);
@@ -125,6 +130,11 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         }
     }
     Err(error::too_contended(first.account, MAX_ATTEMPTS))
+}
+
+/// The accounts of the items, in the order of their names.
+fn accounts_of<'a>(items: &[Debit<'a>]) -> BTreeSet<&'a str> {
+    items.iter().map(|item| item.account).collect()
 }
 
 /// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by

@@ -1,7 +1,9 @@
 //! The table `credit.hold`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pgrx::pg_sys::{BOOLARRAYOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{
+    BOOLARRAYOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
+};
 
 use crate::domain::amount::Amount;
 use crate::domain::holds::{Part, Parts, State};
@@ -99,6 +101,12 @@ static EXTEND: Statement = Statement::by_index(
 static ENDED: Statement = Statement::by_index(
     "SELECT hold FROM credit.hold WHERE account = $1 AND open_until <= $2 ORDER BY open_until LIMIT $3",
     &[TEXTOID, TIMESTAMPTZOID, INT4OID],
+);
+
+static WITH_ENDED: Statement = Statement::by_index(
+    "SELECT v.account FROM unnest($1::text[]) WITH ORDINALITY AS v (account, place)
+     WHERE EXISTS (SELECT FROM credit.hold h WHERE h.account = v.account AND h.open_until <= $2) ORDER BY v.place",
+    &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
 static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
@@ -297,6 +305,11 @@ pub fn extend(account: &str, hold: i64, expires_at: DateTime<Utc>) {
 /// Holds of an account whose time is over and that nobody has given back, at most `limit`, the earliest first.
 pub fn ended(account: &str, now: DateTime<Utc>, limit: i32) -> Vec<i64> {
     ENDED.run(&[&account, &now, &limit]).iter().map(|row| row.get(1)).collect()
+}
+
+/// Those of the accounts that have such holds, in the order of their names.
+pub fn with_ended(accounts: &[&str], now: DateTime<Utc>) -> Vec<String> {
+    WITH_ENDED.run(&[&accounts.to_vec(), &now]).iter().map(|row| row.get(1)).collect()
 }
 
 /// Accounts with such holds, at most `limit`.
