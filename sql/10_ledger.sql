@@ -419,11 +419,14 @@ CREATE TABLE credit.request (
     key          text COLLATE "C" NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     function     text COLLATE "C" NOT NULL,
     fingerprint  bytea NOT NULL CHECK (length(fingerprint) = 32),
+    arguments    bytea,
     PRIMARY KEY (account, key)
 );
 COMMENT ON TABLE credit.request IS
     'Idempotency keys: what was asked under a key, and what it returned. Kept for credit.key_retention_days at least; '
     'credit_maintain() forgets older ones.';
+COMMENT ON COLUMN credit.request.arguments IS
+    'A short hash of each argument, to say which of them differs when the key is used for another request.';
 COMMENT ON COLUMN credit.request.result IS 'What the call returned: a lot''s id or a posting''s.';
 COMMENT ON COLUMN credit.request.recorded_at IS 'When the key was first used.';
 COMMENT ON COLUMN credit.request.account IS 'The account of the call. Keys of different accounts are independent.';

@@ -7,7 +7,7 @@ use crate::api::ledger::amounts;
 use crate::api::ledger::lots::batch;
 use crate::api::plans::{length, option};
 use crate::arguments;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::domain::schedules::rollover::Rollover;
 use crate::error::{self, Result};
 use crate::ledger::account as accounts;
@@ -110,7 +110,7 @@ fn credit_schedule(
             // Not to say what becomes of the lots means another thing for a plan than to say that they expire.
             let of_plan = Fingerprint::of("credit_schedule of a plan").with("on_leave", on_leave);
             let fingerprint = of_plan.with("terms", Some(format!("{fingerprint:?}"))).finish();
-            let of = OfPlan { plan, anchor: request.anchor, on_leave, key: key.map(|key| (key, fingerprint)) };
+            let of = OfPlan { plan, anchor: request.anchor, on_leave, key: key.map(|key| (key, fingerprint.whole)) };
             connected(|| request.declare_of_plan(new, of))
         }
     }
@@ -193,7 +193,7 @@ impl<'a> Request<'a> {
         declare(new, Declared { rollover: rollover.as_ref(), unit: self.unit, category: self.category })
     }
 
-    fn fingerprint(&self, new: &NewSchedule<'_>) -> [u8; 32] {
+    fn fingerprint(&self, new: &NewSchedule<'_>) -> Body {
         let length = |length: &Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
         Fingerprint::of("credit_schedule")
             .with("account", Some(new.account))

@@ -4,14 +4,13 @@
 //! in the order in which they were given.
 
 use chrono::TimeDelta;
-use pgrx::prelude::PgSqlErrorCode;
 
 use crate::captures::capture::{self, Capture};
 use crate::debits::batch::outcome::Mode;
 use crate::debits::debit;
 use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
-use crate::error::{self, Result};
+use crate::error::{self, Result, names};
 use crate::server::subtransaction;
 
 /// How a hold of a batch ended: its id, or what it lacked.
@@ -79,18 +78,18 @@ fn capture_one(request: Capture<'_>, mode: Mode) -> Result<Captured> {
     }
     match subtransaction::attempt(|| capture::capture(request).map(Some)) {
         Ok(posting) => Ok(Captured { posting: posting.flatten(), reason: None }),
-        Err(refusal) => match reason(refusal.sql_error_code()) {
+        Err(refusal) => match reason(names::last()) {
             Some(reason) => Ok(Captured { posting: None, reason: Some(reason) }),
             None => Err(refusal),
         },
     }
 }
 
-fn reason(code: PgSqlErrorCode) -> Option<&'static str> {
-    match code {
-        PgSqlErrorCode::ERRCODE_CHECK_VIOLATION => Some("insufficient_credits"),
-        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED => Some("cap"),
-        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE => Some("settled"),
+fn reason(name: &str) -> Option<&'static str> {
+    match name {
+        names::INSUFFICIENT | names::HOLD_TOO_SHORT => Some("insufficient_credits"),
+        names::CAP => Some("cap"),
+        names::HOLD_SETTLED | names::HOLD_EXPIRED => Some("settled"),
         _ => None,
     }
 }

@@ -110,7 +110,7 @@ fn claim_keys(charges: &[Charge<'_>], now: DateTime<Utc>) -> Result<Vec<Key>> {
     keyed.sort_unstable_by_key(|(account, key, index, _)| (*account, *key, *index));
     let mut firsts: HashMap<(&str, &str, [u8; 32]), usize> = HashMap::new();
     for (account, key, index, keyed) in keyed {
-        if let Some(first) = firsts.get(&(account, key, keyed.fingerprint)) {
+        if let Some(first) = firsts.get(&(account, key, keyed.fingerprint.whole)) {
             keys[index] = Key::SameAs(*first);
             continue;
         }
@@ -118,7 +118,7 @@ fn claim_keys(charges: &[Charge<'_>], now: DateTime<Utc>) -> Result<Vec<Key>> {
         let earlier = idempotency::claim(account, keyed, posting, now).map_err(|refusal| error::in_item(refusal, index))?;
         keys[index] = earlier.map_or(Key::New(Some(posting)), Key::Used);
         if earlier.is_none() {
-            firsts.insert((account, key, keyed.fingerprint), index);
+            firsts.insert((account, key, keyed.fingerprint.whole), index);
         }
     }
     Ok(keys)

@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
 use crate::domain::caps::cap::{Contradiction, Limit, Over};
-use crate::error::{invalid, not_found, older_snapshot, plain, report, wrong_state};
+use crate::error::{invalid, names, not_found, older_snapshot, plain, report, wrong_state};
 
 /// A debit that a cap does not let through.
 #[derive(Clone, Debug)]
@@ -67,6 +67,7 @@ impl CapReached {
 /// 54000: a spending cap leaves less than is to be debited.
 pub fn cap_reached(account: &str, reached: &CapReached) -> ErrorReport {
     report(
+        names::CAP,
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         reached.message(),
         reached.detail(account),
@@ -138,6 +139,7 @@ pub fn invalid_window() -> ErrorReport {
 /// 55000: the periods of a cap stay where they are.
 pub fn anchor_of_cap(account: &str, cap: i64) -> ErrorReport {
     wrong_state(
+        names::ANCHOR_OF_CAP,
         format!("the anchor of cap {cap} of account \"{account}\" cannot change"),
         format!("account={} cap={cap}", plain(account)),
         "End it with credit_end_cap() and make another.",
@@ -147,6 +149,7 @@ pub fn anchor_of_cap(account: &str, cap: i64) -> ErrorReport {
 /// P0002: no such cap in the account.
 pub fn unknown_cap(account: &str, cap: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_CAP,
         format!("cap {cap} of account \"{account}\" does not exist"),
         format!("account={} cap={cap}", plain(account)),
         "The view credit.caps shows the account's caps.",
@@ -156,6 +159,7 @@ pub fn unknown_cap(account: &str, cap: i64) -> ErrorReport {
 /// 40001: a new cap would not count what is debited of a lot that came after the transaction's snapshot.
 pub fn cap_misses_lot(account: &str, lot: i64) -> ErrorReport {
     older_snapshot(
+        names::SERIALIZATION,
         format!("lots came to account \"{account}\" after this transaction's snapshot was taken"),
         format!("account={account} lot={lot}", account = plain(account)),
     )

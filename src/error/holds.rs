@@ -6,11 +6,12 @@ use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
 use crate::domain::holds::State;
-use crate::error::{invalid, not_found, plain, report, wrong_state};
+use crate::error::{invalid, names, not_found, plain, report, wrong_state};
 
 /// P0002: no such hold in the account.
 pub fn unknown_hold(account: &str, hold: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_HOLD,
         format!("account \"{account}\" has no hold {hold}"),
         format!("account={} hold={hold}", plain(account)),
         "Give the id that credit_hold() returned, and the account that it was made for.",
@@ -21,6 +22,7 @@ pub fn unknown_hold(account: &str, hold: i64) -> ErrorReport {
 pub fn hold_settled(account: &str, hold: i64, state: State, at: DateTime<Utc>) -> ErrorReport {
     let (state, at) = (state.name(), at.to_rfc3339());
     wrong_state(
+        names::HOLD_SETTLED,
         format!("hold {hold} is {state}"),
         format!("account={} hold={hold} state={state} settled_at={at}", plain(account)),
         "A settled hold stays as it is. Debit what was used beyond it with credit_debit(), or make a new hold.",
@@ -31,6 +33,7 @@ pub fn hold_settled(account: &str, hold: i64, state: State, at: DateTime<Utc>) -
 pub fn hold_ended(account: &str, hold: i64, ended_at: DateTime<Utc>) -> ErrorReport {
     let ended_at = ended_at.to_rfc3339();
     wrong_state(
+        names::HOLD_EXPIRED,
         format!("hold {hold} has expired"),
         format!("account={} hold={hold} state=expired expires_at={ended_at}", plain(account)),
         "Capture it once more, for good (final => true), or make a new hold. Extend a hold before it ends.",
@@ -40,6 +43,7 @@ pub fn hold_ended(account: &str, hold: i64, ended_at: DateTime<Utc>) -> ErrorRep
 /// 23514: more is to be captured than is held.
 pub fn hold_too_short(account: &str, hold: i64, requested: Amount, held: Amount) -> ErrorReport {
     report(
+        names::HOLD_TOO_SHORT,
         PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
         format!("hold {hold} has less than is to be captured: {requested} requested, {held} held"),
         format!("account={} hold={hold} requested={requested} held={held}", plain(account)),
@@ -59,6 +63,7 @@ pub fn invalid_hold_length() -> ErrorReport {
 /// 55000: the hold was not made for a quantity.
 pub fn hold_without_rate(account: &str, hold: i64) -> ErrorReport {
     wrong_state(
+        names::HOLD_WITHOUT_RATE,
         format!("hold {hold} was made for an amount, not for a quantity"),
         format!("account={} hold={hold}", plain(account)),
         "Capture an amount with credit_capture(); holds of credit_hold_charge() are captured by quantity.",

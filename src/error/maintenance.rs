@@ -5,7 +5,7 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::debits::late::TooLate;
-use crate::error::{invalid, not_found, plain, report, wrong_state};
+use crate::error::{invalid, names, not_found, plain, report, wrong_state};
 
 /// 22023: a length of time that ends before it begins, or at once.
 pub fn window_without_length(argument: &str, begin: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
@@ -28,6 +28,7 @@ pub fn no_time(argument: &str) -> ErrorReport {
 /// 2D000: a procedure that commits was called where nothing may commit.
 pub fn cannot_commit(procedure: &str, within_a_transaction: &str) -> ErrorReport {
     report(
+        names::CANNOT_COMMIT,
         PgSqlErrorCode::ERRCODE_INVALID_TRANSACTION_TERMINATION,
         format!("CALL {procedure}() commits after each batch, so it cannot run within a transaction"),
         format!("procedure={procedure}"),
@@ -38,6 +39,7 @@ pub fn cannot_commit(procedure: &str, within_a_transaction: &str) -> ErrorReport
 /// P0002: a run of maintenance that was never begun.
 pub fn unknown_run(run: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_RUN,
         format!("there is no run {run} of maintenance"),
         format!("run={run}"),
         "Runs are made by CALL credit_maintain(time_limit => '5 minutes').",
@@ -47,6 +49,7 @@ pub fn unknown_run(run: i64) -> ErrorReport {
 /// 55000: a run of maintenance that has ended.
 pub fn run_has_ended(run: i64) -> ErrorReport {
     wrong_state(
+        names::RUN_HAS_ENDED,
         format!("run {run} of maintenance has ended"),
         format!("run={run}"),
         "Runs are made by CALL credit_maintain(time_limit => '5 minutes').",
@@ -66,6 +69,7 @@ pub fn negative_grace(argument: &str) -> ErrorReport {
 pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &TooLate) -> ErrorReport {
     let (expires_at, until) = (late.expires_at.to_rfc3339(), late.accepted_until.to_rfc3339());
     wrong_state(
+        names::LATE_USAGE,
         format!("usage of account \"{account}\" at {} comes too late: lot {} expired at {expires_at}", at.to_rfc3339(), late.lot),
         format!(
             "account={} lot={} at={} now={} expires_at={expires_at} accepted_until={until}",
@@ -81,6 +85,7 @@ pub fn late_usage(account: &str, at: DateTime<Utc>, now: DateTime<Utc>, late: &T
 /// 55000: ids would be given a second time.
 pub fn sequence_behind(sequence: &str, last: i64, taken: i64) -> ErrorReport {
     wrong_state(
+        names::SEQUENCE_BEHIND,
         format!("the sequence {sequence} is behind the books: ids would be given twice"),
         format!("sequence={sequence} last={last} taken={taken}"),
         "Rows came without their sequence (logical replication, a partial restore, \

@@ -17,6 +17,7 @@ mod debits;
 mod holds;
 mod ledger;
 mod maintenance;
+pub mod names;
 mod plans;
 mod pools;
 mod rates;
@@ -41,9 +42,16 @@ pub use true_ups::*;
 /// The result of an operation that can be refused.
 pub type Result<T> = std::result::Result<T, ErrorReport>;
 
-fn report(code: PgSqlErrorCode, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+fn report(
+    name: &'static str,
+    code: PgSqlErrorCode,
+    message: impl Into<String>,
+    detail: impl Into<String>,
+    hint: &str,
+) -> ErrorReport {
     let (detail, hint) = (detail.into(), hint.to_owned());
-    let report = ErrorReport::new(code, message.into(), "pg_credit");
+    names::attach(name);
+    let report = ErrorReport::new(code, message.into(), name);
     let report = if detail.is_empty() { report } else { report.set_detail(detail) };
     if hint.is_empty() { report } else { report.set_hint(hint) }
 }
@@ -61,20 +69,20 @@ pub fn detail(pairs: &[String]) -> String {
 }
 
 fn invalid(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, hint)
+    report(names::INVALID_ARGUMENT, PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message, detail, hint)
 }
 
-fn not_found(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_NO_DATA_FOUND, message, detail, hint)
+fn not_found(name: &'static str, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    report(name, PgSqlErrorCode::ERRCODE_NO_DATA_FOUND, message, detail, hint)
 }
 
-fn wrong_state(message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint)
+fn wrong_state(name: &'static str, message: impl Into<String>, detail: impl Into<String>, hint: &str) -> ErrorReport {
+    report(name, PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message, detail, hint)
 }
 
 /// Of a transaction whose snapshot does not show what it needs.
-fn older_snapshot(message: impl Into<String>, detail: impl Into<String>) -> ErrorReport {
-    report(PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE, message, detail, "Repeat the transaction.")
+fn older_snapshot(name: &'static str, message: impl Into<String>, detail: impl Into<String>) -> ErrorReport {
+    report(name, PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE, message, detail, "Repeat the transaction.")
 }
 
 // 22023 invalid_parameter_value
@@ -192,6 +200,7 @@ pub fn unknown_time_zone(value: &str, spelt: Option<&str>) -> ErrorReport {
 /// 22008: a beginning or an end that lies outside of what the server's calendar holds.
 pub fn timestamp_out_of_range(instant: DateTime<Utc>) -> ErrorReport {
     report(
+        names::TIMESTAMP_OUT_OF_RANGE,
         PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
         "timestamp out of range",
         format!("instant={}", instant.to_rfc3339()),
@@ -257,6 +266,7 @@ pub fn in_item(refusal: ErrorReport, index: usize) -> ErrorReport {
 /// 22003: the magnitude is 10^15 or more.
 pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
     report(
+        names::AMOUNT_OUT_OF_RANGE,
         PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         format!("{argument} {value} is out of range"),
         format!("argument={argument} value={value} limit=1000000000000000"),
@@ -267,6 +277,7 @@ pub fn amount_out_of_range(argument: &str, value: &str) -> ErrorReport {
 /// 22003: the result of a call would be 10^15 or more. `detail` has the numbers behind it.
 pub fn result_out_of_range(result: &str, detail: impl Into<String>) -> ErrorReport {
     report(
+        names::RESULT_OUT_OF_RANGE,
         PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         format!("{result} would be 10^15 or more"),
         format!("{} limit=1000000000000000", detail.into()),
@@ -281,6 +292,7 @@ pub fn result_out_of_range(result: &str, detail: impl Into<String>) -> ErrorRepo
 /// 22021: a text is not UTF-8.
 pub fn invalid_text() -> ErrorReport {
     report(
+        names::INVALID_TEXT,
         PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
         "a text in an array is not UTF-8",
         "",
@@ -293,6 +305,7 @@ pub fn invalid_text() -> ErrorReport {
 /// 0A000: the encoding of the database is not UTF8.
 pub fn unsupported_encoding(encoding: &str) -> ErrorReport {
     report(
+        names::UNSUPPORTED_ENCODING,
         PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         format!("pg_credit does not work in a database whose encoding is {encoding}"),
         format!("encoding={encoding}"),
@@ -305,6 +318,7 @@ pub fn unsupported_encoding(encoding: &str) -> ErrorReport {
 /// 40001: after very many attempts the credit that is there could not be obtained.
 pub fn too_contended(account: &str, attempts: u32) -> ErrorReport {
     report(
+        names::SERIALIZATION,
         PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
         format!("the credits of account \"{account}\" kept changing while a debit tried to take them"),
         format!("account={account} attempts={attempts}", account = plain(account)),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::pools::transfers::Transfers;
-use crate::error::{invalid, plain, wrong_state};
+use crate::error::{invalid, names, plain, wrong_state};
 
 /// How an owner is called: a member, or the pool.
 fn owner(member: Option<&str>) -> String {
@@ -34,6 +34,7 @@ pub fn transfer_forbidden(account: &str, from: Option<&str>, to: Option<&str>, p
         Transfers::Forbidden => "Allow it with credit_account(transfers => ...).",
     };
     wrong_state(
+        names::TRANSFER_FORBIDDEN,
         format!("account \"{account}\" does not allow transfers from {} to {}", owner(from), owner(to)),
         format!("account={} from={} to={} transfers={}", plain(account), shown(from), shown(to), policy.name()),
         hint,
@@ -43,6 +44,7 @@ pub fn transfer_forbidden(account: &str, from: Option<&str>, to: Option<&str>, p
 /// 55000: the lot that is named is not the giver's, or of another unit.
 pub fn lot_of_another_owner(account: &str, lot: i64, member: Option<&str>, unit: &str) -> ErrorReport {
     wrong_state(
+        names::LOT_OF_ANOTHER_OWNER,
         format!("lot {lot} of account \"{account}\" belongs to {} and is counted in {unit}", owner(member)),
         format!("account={} lot={lot} owner={} unit={}", plain(account), shown(member), plain(unit)),
         "Name its owner as from_member (NULL for the pool), and its unit.",

@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::amount::Amount;
-use crate::error::{plain, wrong_state};
+use crate::error::{names, plain, wrong_state};
 
 /// 55000: the posting is no debit.
 pub fn not_refundable(account: &str, posting: i64, kind: &str) -> ErrorReport {
@@ -15,6 +15,7 @@ pub fn not_refundable(account: &str, posting: i64, kind: &str) -> ErrorReport {
         other => other,
     };
     wrong_state(
+        names::NOT_REFUNDABLE,
         format!("posting {posting} of account \"{account}\" cannot be refunded: it is {what}, not a debit"),
         format!("account={} posting={posting} kind={kind}", plain(account)),
         "Name the posting that credit_debit(), credit_charge() or credit_capture() returned.",
@@ -25,6 +26,7 @@ pub fn not_refundable(account: &str, posting: i64, kind: &str) -> ErrorReport {
 pub fn refund_exceeds(account: &str, posting: i64, requested: Amount, debited: Amount, refundable: Amount) -> ErrorReport {
     let refunded = debited.checked_sub(refundable).unwrap_or_default();
     wrong_state(
+        names::REFUND_EXCEEDS,
         format!("{requested} cannot be refunded of posting {posting}: {refundable} can still be refunded"),
         format!(
             "account={} posting={posting} requested={requested} debited={debited} refunded={refunded} refundable={refundable}",
@@ -37,6 +39,7 @@ pub fn refund_exceeds(account: &str, posting: i64, requested: Amount, debited: A
 /// 55000: nothing is left of the debit.
 pub fn refunded_wholly(account: &str, posting: i64, debited: Amount) -> ErrorReport {
     wrong_state(
+        names::REFUNDED_WHOLLY,
         format!("posting {posting} of account \"{account}\" was refunded wholly: 0 can still be refunded"),
         format!("account={} posting={posting} debited={debited} refunded={debited} refundable=0", plain(account)),
         "Credits beyond what was debited are granted with credit_grant().",

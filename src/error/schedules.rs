@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::domain::schedules::rollover::RolloverError;
-use crate::error::{invalid, not_found, older_snapshot, plain, report, wrong_state};
+use crate::error::{invalid, names, not_found, older_snapshot, plain, report, wrong_state};
 
 // 22023 invalid_parameter_value
 
@@ -108,6 +108,7 @@ pub fn account_or_plan() -> ErrorReport {
 /// 23505: a key of a plan's schedule that stands for another one.
 pub fn key_of_plan_reused(plan: &str, key: &str, schedule: i64) -> ErrorReport {
     report(
+        names::KEY_REUSED,
         PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
         format!("key \"{key}\" of plan \"{plan}\" was used for a different request"),
         format!("plan={} key={} result={schedule}", plain(plan), plain(key)),
@@ -120,6 +121,7 @@ pub fn key_of_plan_reused(plan: &str, key: &str, schedule: i64) -> ErrorReport {
 /// P0002: no such schedule of a plan.
 pub fn unknown_plan_schedule(plan: &str, schedule: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_PLAN_SCHEDULE,
         format!("schedule {schedule} of plan \"{plan}\" does not exist"),
         format!("plan={} schedule={schedule}", plain(plan)),
         "The table credit.plan_schedule lists them.",
@@ -129,6 +131,7 @@ pub fn unknown_plan_schedule(plan: &str, schedule: i64) -> ErrorReport {
 /// P0002: no such schedule.
 pub fn unknown_schedule(account: &str, schedule: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_SCHEDULE,
         format!("schedule {schedule} of account \"{account}\" does not exist"),
         format!("account={} schedule={schedule}", plain(account)),
         "The view credit.schedules lists them.",
@@ -140,6 +143,7 @@ pub fn unknown_schedule(account: &str, schedule: i64) -> ErrorReport {
 /// 55000: an end in the past.
 pub fn schedule_end_passed(account: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::SCHEDULE_END_PASSED,
         format!("schedule {schedule} cannot end in the past"),
         format!("account={} schedule={schedule} ends_at={} now={}", plain(account), ends_at.to_rfc3339(), now.to_rfc3339()),
         "Credits that were due are issued already. End the schedule now, and void lots that should not be there.",
@@ -149,6 +153,7 @@ pub fn schedule_end_passed(account: &str, schedule: i64, ends_at: DateTime<Utc>,
 /// 55000: it has ended.
 pub fn schedule_ended(account: &str, schedule: i64) -> ErrorReport {
     wrong_state(
+        names::SCHEDULE_ENDED,
         format!("schedule {schedule} has ended"),
         format!("account={} schedule={schedule}", plain(account)),
         "Make a new one with credit_schedule().",
@@ -158,6 +163,7 @@ pub fn schedule_ended(account: &str, schedule: i64) -> ErrorReport {
 /// 55000: an end in the past.
 pub fn plan_schedule_end_passed(plan: &str, schedule: i64, ends_at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::PLAN_SCHEDULE_END_PASSED,
         format!("schedule {schedule} of plan \"{plan}\" cannot end in the past"),
         format!("plan={} schedule={schedule} ends_at={} now={}", plain(plan), ends_at.to_rfc3339(), now.to_rfc3339()),
         "Credits that were due are issued already. End the schedule now.",
@@ -167,6 +173,7 @@ pub fn plan_schedule_end_passed(plan: &str, schedule: i64, ends_at: DateTime<Utc
 /// 55000: it has ended.
 pub fn plan_schedule_ended(plan: &str, schedule: i64) -> ErrorReport {
     wrong_state(
+        names::PLAN_SCHEDULE_ENDED,
         format!("schedule {schedule} of plan \"{plan}\" has ended"),
         format!("plan={} schedule={schedule}", plain(plan)),
         "Make a new one with credit_schedule().",
@@ -176,6 +183,7 @@ pub fn plan_schedule_ended(plan: &str, schedule: i64) -> ErrorReport {
 /// 55000: an account's schedule that comes with its plan.
 pub fn schedule_of_plan(account: &str, schedule: i64, of_plan: i64) -> ErrorReport {
     wrong_state(
+        names::SCHEDULE_OF_PLAN,
         format!("schedule {schedule} comes with the plan of account \"{account}\""),
         format!("account={} schedule={schedule} plan_schedule={of_plan}", plain(account)),
         "It ends when the account leaves the plan, or for all its accounts with credit_end_schedule(plan => ...).",
@@ -187,6 +195,7 @@ pub fn schedule_of_plan(account: &str, schedule: i64, of_plan: i64) -> ErrorRepo
 /// 40001: a snapshot from before somebody came to the plan.
 pub fn older_than_subscribers(plan: &str) -> ErrorReport {
     older_snapshot(
+        names::SERIALIZATION,
         format!("accounts came to plan \"{plan}\" after this transaction's snapshot was taken"),
         format!("plan={}", plain(plan)),
     )
@@ -195,6 +204,7 @@ pub fn older_than_subscribers(plan: &str) -> ErrorReport {
 /// 40001: a snapshot from before somebody became a member of the account.
 pub fn older_than_members(account: &str) -> ErrorReport {
     older_snapshot(
+        names::SERIALIZATION,
         format!("members came to account \"{account}\" after this transaction's snapshot was taken"),
         format!("account={}", plain(account)),
     )

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ledger::request::Body;
 use crate::error::{self, Result};
 use crate::store::ledger::requests;
 
@@ -13,7 +14,7 @@ pub struct Keyed<'a> {
     /// The name of the SQL function.
     pub function: &'a str,
     /// The hash of the arguments that make a request the same one.
-    pub fingerprint: [u8; 32],
+    pub fingerprint: Body,
 }
 
 /// Claims the key for the result `result`, or finds the result of the same request made before.
@@ -44,7 +45,11 @@ pub fn claim(account: &str, keyed: Keyed<'_>, result: i64, now: DateTime<Utc>) -
 pub fn repeated(account: &str, keyed: Keyed<'_>) -> Result<Option<i64>> {
     match requests::find(account, keyed.key) {
         None => Ok(None),
-        Some(earlier) if earlier.fingerprint == keyed.fingerprint => Ok(Some(earlier.result)),
-        Some(earlier) => Err(error::key_reused(account, keyed.key, keyed.function, &earlier.function, earlier.result)),
+        Some(earlier) if earlier.fingerprint == keyed.fingerprint.whole => Ok(Some(earlier.result)),
+        Some(earlier) => {
+            let stored = earlier.arguments.filter(|_| earlier.function == keyed.function);
+            let differing = stored.map(|stored| keyed.fingerprint.arguments.differing(&stored)).unwrap_or_default();
+            Err(error::key_reused(account, keyed.key, keyed.function, (&earlier.function, earlier.result), &differing))
+        }
     }
 }

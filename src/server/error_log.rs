@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::error::names;
+
 /// An error, and what it would lose.
 #[derive(Debug)]
 struct Noted {
@@ -49,6 +51,7 @@ pub fn register() {
 pub fn noting<T>(work: impl FnOnce() -> T) -> T {
     // Forgets an error that somebody caught.
     NOTED.take();
+    names::begin();
     // SAFETY: this is the server's own variable, and this backend has one thread.
     let previous = unsafe { pg_sys::error_context_stack };
     let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(note), arg: ptr::null_mut() };
@@ -68,6 +71,7 @@ impl Drop for Within {
     fn drop(&mut self) {
         // SAFETY: what was on the list before belongs to callers that still run.
         unsafe { pg_sys::error_context_stack = self.previous };
+        names::attach_again();
     }
 }
 

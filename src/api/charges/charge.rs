@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use crate::arguments;
 use crate::charges::charge::{self, Charge};
 use crate::charges::request;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::ledger::idempotency::Keyed;
@@ -152,6 +152,6 @@ fn with_charge(fingerprint: Fingerprint, charge: &Charge<'_>) -> Fingerprint {
         .with("run", charge.run)
 }
 
-fn fingerprint_of_all(charges: &[Charge<'_>]) -> [u8; 32] {
+fn fingerprint_of_all(charges: &[Charge<'_>]) -> Body {
     charges.iter().fold(Fingerprint::of("credit_charge_request"), with_charge).finish()
 }

@@ -6,7 +6,7 @@ use crate::api::ledger::amounts;
 use crate::arguments;
 use crate::charges::convert as conversion;
 use crate::charges::convert::Convert;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::error::Result;
 use crate::ledger::idempotency::Keyed;
 use crate::store::connected;
@@ -45,7 +45,7 @@ fn credit_convert(
     connected(|| conversion::convert(request))
 }
 
-fn fingerprint(request: &Convert<'_>) -> [u8; 32] {
+fn fingerprint(request: &Convert<'_>) -> Body {
     Fingerprint::of("credit_convert")
         .with("account", Some(request.account))
         .with("amount", Some(request.amount))

@@ -6,7 +6,7 @@ use crate::api::ledger::amounts;
 use crate::arguments;
 use crate::debits::request::Debit;
 use crate::debits::{available, debit};
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::error::Result;
 use crate::ledger::idempotency::Keyed;
 use crate::store::{connected, connected_on_demand};
@@ -142,7 +142,7 @@ pub fn request<'a>(
 }
 
 /// credit_debit() and credit_try_debit() make the same request: one may repeat the other's.
-fn fingerprint(request: &Debit<'_>) -> [u8; 32] {
+fn fingerprint(request: &Debit<'_>) -> Body {
     arguments_of(Fingerprint::of("credit_debit"), request).finish()
 }
 

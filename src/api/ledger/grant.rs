@@ -4,7 +4,7 @@ use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
 use crate::arguments;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::error::{self, Result};
 use crate::ledger::grant::{self, Grant};
 use crate::ledger::idempotency::Keyed;
@@ -68,7 +68,7 @@ fn operations(applies_to: Option<TextArray>) -> Result<Option<Vec<String>>> {
 }
 
 /// The same terms are the same request, whatever their spelling: 10 and 10.0, operations in any order.
-fn fingerprint(request: &Grant<'_>) -> [u8; 32] {
+fn fingerprint(request: &Grant<'_>) -> Body {
     let operations = request.applies_to.clone().map(|mut operations| {
         operations.sort_unstable();
         operations.dedup();

@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 
 use crate::api::plans::length;
 use crate::arguments;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::error::{self, Result};
 use crate::ledger::idempotency::Keyed;
 use crate::plans::purchase::{self, Lots, Purchase};
@@ -189,7 +189,7 @@ fn split(by_band: bool, instalments: Option<i32>, period: Option<Interval>) -> R
 }
 
 /// The same terms are the same request. Terms that were not given do not count.
-fn fingerprint(request: &Purchase<'_>) -> [u8; 32] {
+fn fingerprint(request: &Purchase<'_>) -> Body {
     let length = |length: Interval| format!("{:?}", (length.months(), length.days(), length.micros()));
     let said = |flag: bool| flag.then_some(true);
     let instalments = match request.lots {

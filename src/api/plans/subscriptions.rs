@@ -4,7 +4,7 @@ use pgrx::prelude::*;
 
 use crate::api::plans::option;
 use crate::arguments;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::domain::plans::subscription::BillingPeriod;
 use crate::error::Result;
 use crate::ledger::idempotency::Keyed;
@@ -77,7 +77,7 @@ fn credit_change_plan(
 }
 
 /// The same terms are the same request. Terms that were not given do not count.
-fn fingerprint(request: &Change<'_>) -> [u8; 32] {
+fn fingerprint(request: &Change<'_>) -> Body {
     Fingerprint::of("credit_change_plan")
         .with("account", Some(request.account))
         .with("plan", Some(request.plan))

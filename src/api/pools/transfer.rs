@@ -4,7 +4,7 @@ use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
 use crate::arguments;
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request::{Body, Fingerprint};
 use crate::error::Result;
 use crate::ledger::idempotency::Keyed;
 use crate::pools::transfer::{self, Transfer};
@@ -42,7 +42,7 @@ fn credit_transfer(
     connected(|| transfer::transfer(request))
 }
 
-fn fingerprint(request: &Transfer<'_>) -> [u8; 32] {
+fn fingerprint(request: &Transfer<'_>) -> Body {
     Fingerprint::of("credit_transfer")
         .with("account", Some(request.account))
         .with("amount", Some(request.amount))

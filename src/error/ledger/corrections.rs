@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::correction::{Bound, CorrectionError, Usage};
-use crate::error::{invalid, plain, wrong_state};
+use crate::error::{invalid, names, plain, wrong_state};
 
 /// 22023 where the posting, the lot or the usage does not fit; 55000 where nothing, or too little, is left of it.
 pub fn correction(
@@ -70,12 +70,14 @@ fn out_of_bound(
     );
     if gives {
         wrong_state(
+            names::CORRECTION_EXCEEDS,
             format!("the correction gives back more{what} than is left of what lot {lot} paid for posting {posting}"),
             numbers,
             way_out,
         )
     } else {
         wrong_state(
+            names::CORRECTION_EXCEEDS,
             format!("the correction takes more{what} than was given back to lot {lot} of posting {posting}"),
             numbers,
             "Take at most what was given back. Debit what was charged too little: an entry of the kind debit may name the \
@@ -107,6 +109,7 @@ pub fn correction_before_debit(
 pub fn adjustment_of_ended_lot(account: &str, lot: i64, ended_at: DateTime<Utc>, is_settled: bool) -> ErrorReport {
     let state = if is_settled { "was settled when its schedule ended" } else { "has expired" };
     wrong_state(
+        names::ADJUSTMENT_OF_ENDED_LOT,
         format!("lot {lot} of account \"{account}\" {state}: an adjustment would be lost"),
         format!("account={} lot={lot} ended_at={}", plain(account), ended_at.to_rfc3339()),
         "Give the credits back in a new lot with credit_grant(), with the expiry that they shall have.",

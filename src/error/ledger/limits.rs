@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
-use crate::error::{invalid, plain, report};
+use crate::error::{invalid, names, plain, report};
 
 /// 54000: debits registered as many members of the account within a day as they may.
 pub fn too_many_new_members(account: &str, member: &str, most: i32) -> ErrorReport {
     report(
+        names::TOO_MANY_NEW_MEMBERS,
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         format!("debits registered {most} new members of account \"{account}\" within 24 hours, and may not register more"),
         format!("account={} member={} registered={most} limit={most}", plain(account), plain(member)),

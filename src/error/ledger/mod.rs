@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::domain::ledger::terms::TermsError;
-use crate::error::{invalid, invalid_money, not_found, plain, report, wrong_state};
+use crate::error::{invalid, invalid_money, names, not_found, plain, report, wrong_state};
 
 mod corrections;
 mod limits;
@@ -75,6 +75,7 @@ pub fn invalid_entry(message: &str, detail: impl Into<String>, hint: &str) -> Er
 /// P0002: no such account.
 pub fn unknown_account(account: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_ACCOUNT,
         format!("account \"{account}\" does not exist"),
         format!("account={account}", account = plain(account)),
         "Create it with credit_account(), or by its first credit_grant().",
@@ -84,6 +85,7 @@ pub fn unknown_account(account: &str) -> ErrorReport {
 /// P0002: no such member, in an account that requires members to be registered.
 pub fn unknown_member(account: &str, member: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_MEMBER,
         format!("member \"{member}\" of account \"{account}\" does not exist"),
         format!("account={account} member={member}", account = plain(account), member = plain(member)),
         "Register the member with credit_member().",
@@ -93,6 +95,7 @@ pub fn unknown_member(account: &str, member: &str) -> ErrorReport {
 /// P0002: no such unit.
 pub fn unknown_unit(unit: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_UNIT,
         format!("unit \"{unit}\" does not exist"),
         format!("unit={unit}", unit = plain(unit)),
         "Create it with credit_unit().",
@@ -102,6 +105,7 @@ pub fn unknown_unit(unit: &str) -> ErrorReport {
 /// P0002: no such lot in the account.
 pub fn unknown_lot(account: &str, lot: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_LOT,
         format!("lot {lot} of account \"{account}\" does not exist"),
         format!("account={account} lot={lot}", account = plain(account)),
         "The view credit.lots shows the account's lots.",
@@ -111,6 +115,7 @@ pub fn unknown_lot(account: &str, lot: i64) -> ErrorReport {
 /// P0002: no such posting in the account.
 pub fn unknown_posting(account: &str, posting: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_POSTING,
         format!("posting {posting} of account \"{account}\" does not exist"),
         format!("account={account} posting={posting}", account = plain(account)),
         "The view credit.ledger shows the account's postings.",
@@ -118,7 +123,7 @@ pub fn unknown_posting(account: &str, posting: i64) -> ErrorReport {
 }
 
 /// 23505: the key was used for another request, of this function or another one.
-pub fn key_reused(account: &str, key: &str, asked: &str, function: &str, result: i64) -> ErrorReport {
+pub fn key_reused(account: &str, key: &str, asked: &str, (function, result): (&str, i64), differing: &[&str]) -> ErrorReport {
     let hint = if asked == function {
         let arguments = compared(function);
         format!(
@@ -128,11 +133,17 @@ pub fn key_reused(account: &str, key: &str, asked: &str, function: &str, result:
     } else {
         format!("It was used by {function}(), and this is {asked}(): use a key of its own for each request.")
     };
+    let other = match differing {
+        [] => "a different request".to_owned(),
+        names => format!("a request with another {}", names.join(" and ")),
+    };
+    let differs = if differing.is_empty() { String::new() } else { format!(" differs={}", differing.join(",")) };
     report(
+        names::KEY_REUSED,
         PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
-        format!("key \"{key}\" of account \"{account}\" was used for a different request"),
+        format!("key \"{key}\" of account \"{account}\" was used for {other}"),
         format!(
-            "account={account} key={key} function={function} result={result}",
+            "account={account} key={key} function={function} result={result}{differs}",
             account = plain(account),
             key = plain(key),
             function = plain(function)
@@ -160,6 +171,7 @@ fn compared(function: &str) -> &'static str {
 /// 55000: the member was deactivated.
 pub fn inactive_member(account: &str, member: &str) -> ErrorReport {
     wrong_state(
+        names::INACTIVE_MEMBER,
         format!("member \"{member}\" of account \"{account}\" is not active"),
         format!("account={account} member={member}", account = plain(account), member = plain(member)),
         "Activate the member with credit_member(..., active => true).",
@@ -169,6 +181,7 @@ pub fn inactive_member(account: &str, member: &str) -> ErrorReport {
 /// 55000: nothing can be done with this lot any more, or not yet.
 pub fn lot_not_usable(account: &str, lot: i64, state: &str) -> ErrorReport {
     wrong_state(
+        names::LOT_NOT_USABLE,
         format!("lot {lot} of account \"{account}\" is {state}"),
         format!("account={account} lot={lot} state={state}", account = plain(account), state = plain(state)),
         "The view credit.lots shows what is left of each lot and until when.",
@@ -178,6 +191,7 @@ pub fn lot_not_usable(account: &str, lot: i64, state: &str) -> ErrorReport {
 /// 55000: the account's time zone dates its expiries already.
 pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
     wrong_state(
+        names::TIME_ZONE_IN_USE,
         format!("the time zone of account \"{account}\" cannot change any more"),
         format!("account={account} time_zone={time_zone}", account = plain(account)),
         "It can be set until the account has its first lot; use a new account for another time zone.",
@@ -187,6 +201,7 @@ pub fn time_zone_in_use(account: &str, time_zone: &str) -> ErrorReport {
 /// 55000: the account has lots or members.
 pub fn account_in_use(account: &str) -> ErrorReport {
     wrong_state(
+        names::ACCOUNT_IN_USE,
         format!("account \"{account}\" has lots or members and cannot be deleted"),
         format!("account={account}", account = plain(account)),
         "The ledger is kept; void what is left with credit_void() and deactivate the members with credit_member().",
@@ -196,6 +211,7 @@ pub fn account_in_use(account: &str) -> ErrorReport {
 /// 55000: amounts were posted in this unit.
 pub fn unit_in_use(unit: &str) -> ErrorReport {
     wrong_state(
+        names::UNIT_IN_USE,
         format!(
             "unit \"{unit}\" is in use: its decimals can only grow, its rounding and currency stay, \
                 and it cannot be renamed or deleted"
@@ -218,6 +234,7 @@ pub fn immutable(table: &str, operation: &str) -> ErrorReport {
         ),
     };
     report(
+        names::IMMUTABLE,
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         format!("{operation} on {table} is refused: {rule}"),
         format!("table={table} operation={operation}"),

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::amount::Amount;
 use crate::domain::plans::price_list::PriceListError;
-use crate::error::{invalid, not_found, plain, wrong_state};
+use crate::error::{invalid, names, not_found, plain, wrong_state};
 
 // 22023 invalid_parameter_value
 
@@ -188,12 +188,18 @@ pub fn step_without_flat(plan: &str, tier: &str) -> ErrorReport {
 
 /// P0002: no such plan.
 pub fn unknown_plan(plan: &str) -> ErrorReport {
-    not_found(format!("plan \"{plan}\" does not exist"), format!("plan={}", plain(plan)), "Create it with credit_plan().")
+    not_found(
+        names::UNKNOWN_PLAN,
+        format!("plan \"{plan}\" does not exist"),
+        format!("plan={}", plain(plan)),
+        "Create it with credit_plan().",
+    )
 }
 
 /// P0002: no such tier, or none with a price.
 pub fn unknown_tier(plan: &str, tier: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_TIER,
         format!("plan \"{plan}\" has no tier \"{tier}\" with a price"),
         format!("plan={} tier={}", plain(plan), plain(tier)),
         "The view credit.tier_economics shows the tiers in force.",
@@ -203,6 +209,7 @@ pub fn unknown_tier(plan: &str, tier: &str) -> ErrorReport {
 /// P0002: the plan had no list price yet.
 pub fn no_list_price(plan: &str, at: DateTime<Utc>) -> ErrorReport {
     not_found(
+        names::NO_LIST_PRICE,
         format!("plan \"{plan}\" has no list price at {}", at.to_rfc3339()),
         format!("plan={} at={}", plain(plan), at.to_rfc3339()),
         "Set it with credit_plan(..., list_price => ...).",
@@ -212,6 +219,7 @@ pub fn no_list_price(plan: &str, at: DateTime<Utc>) -> ErrorReport {
 /// P0002: the account has no agreement about the plan.
 pub fn unknown_agreement(account: &str, plan: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_AGREEMENT,
         format!("account \"{account}\" has no agreement about plan \"{plan}\""),
         format!("account={} plan={}", plain(account), plain(plan)),
         "Agree with credit_agreement().",
@@ -221,6 +229,7 @@ pub fn unknown_agreement(account: &str, plan: &str) -> ErrorReport {
 /// P0002: the lot is none of a purchase.
 pub fn unknown_purchase(account: &str, lot: i64) -> ErrorReport {
     not_found(
+        names::UNKNOWN_PURCHASE,
         format!("lot {lot} of account \"{account}\" is not one of a purchase"),
         format!("account={} lot={lot}", plain(account)),
         "Give the id that credit_purchase(..., pending => true) returned.",
@@ -232,6 +241,7 @@ pub fn unknown_purchase(account: &str, lot: i64) -> ErrorReport {
 /// 55000: the unit, currency or model of a plan that is in use cannot change.
 pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
     wrong_state(
+        names::PLAN_SETTLED,
         format!("the {argument} of plan \"{plan}\" cannot change any more"),
         format!("plan={} argument={argument} value={}", plain(plan), plain(known)),
         "Tiers, agreements and purchases of the plan depend on it; use a new plan.",
@@ -241,6 +251,7 @@ pub fn plan_settled(plan: &str, argument: &str, known: &str) -> ErrorReport {
 /// 55000: a price that was in force stays as it was.
 pub fn price_in_force(plan: &str, argument: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::PRICE_IN_FORCE,
         format!("{argument} of plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
         format!("plan={} argument={argument} at={} now={}", plain(plan), at.to_rfc3339(), now.to_rfc3339()),
         "A change takes effect from now on, or later, and after the one before.",
@@ -250,6 +261,7 @@ pub fn price_in_force(plan: &str, argument: &str, at: DateTime<Utc>, now: DateTi
 /// 55000: a later version of the tier is announced.
 pub fn tier_announced(plan: &str, tier: &str, at: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::TIER_ANNOUNCED,
         format!("a change of tier \"{tier}\" of plan \"{plan}\" is already announced for {}", at.to_rfc3339()),
         format!("plan={} tier={} announced={}", plain(plan), plain(tier), at.to_rfc3339()),
         "Let the new one take effect at that instant or after it.",
@@ -259,6 +271,7 @@ pub fn tier_announced(plan: &str, tier: &str, at: DateTime<Utc>) -> ErrorReport 
 /// 55000: a price that leaves less than the plan's floor margin.
 pub fn below_floor(plan: &str, price: Decimal, cost: Decimal, floor: Decimal) -> ErrorReport {
     wrong_state(
+        names::BELOW_FLOOR,
         format!("a price of {price} per credit is below the floor margin of plan \"{plan}\""),
         format!("plan={} unit_price={price} unit_cost={cost} floor_margin={floor}", plain(plan)),
         "Raise the price, or give a reason: override_reason => ...",
@@ -280,6 +293,7 @@ pub fn quote_below_floor(plan: &str, quoted: &BelowFloor) -> ErrorReport {
     let text = |value: Option<Decimal>| value.map(|value| value.to_string()).unwrap_or_default();
     let with_bonus = quoted.bonus.map(|bonus| format!(" and a bonus of {bonus}")).unwrap_or_default();
     wrong_state(
+        names::QUOTE_BELOW_FLOOR,
         format!("{} credits{with_bonus} for {} are below the floor margin of plan \"{plan}\"", quoted.quantity, quoted.total),
         format!(
             "plan={} quantity={} bonus={} total={} margin_percent={} floor_margin={}",
@@ -297,6 +311,7 @@ pub fn quote_below_floor(plan: &str, quoted: &BelowFloor) -> ErrorReport {
 /// 55000: a quantity from this on has a price by agreement only.
 pub fn needs_agreement(plan: &str, quantity: Amount, from: Amount) -> ErrorReport {
     wrong_state(
+        names::NEEDS_AGREEMENT,
         format!("{quantity} credits of plan \"{plan}\" have no price without an agreement"),
         format!("plan={} quantity={quantity} negotiated_from={from}", plain(plan)),
         "Agree on a price with credit_agreement().",
@@ -306,6 +321,7 @@ pub fn needs_agreement(plan: &str, quantity: Amount, from: Amount) -> ErrorRepor
 /// 55000: an agreement for the past stays as it was.
 pub fn agreement_in_force(account: &str, plan: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::AGREEMENT_IN_FORCE,
         format!("the agreement of account \"{account}\" about plan \"{plan}\" cannot change for {}", at.to_rfc3339()),
         format!("account={} plan={} at={} now={}", plain(account), plain(plan), at.to_rfc3339(), now.to_rfc3339()),
         "Agree from now on, or later.",
@@ -315,6 +331,7 @@ pub fn agreement_in_force(account: &str, plan: &str, at: DateTime<Utc>, now: Dat
 /// 55000: a later agreement is announced.
 pub fn agreement_announced(account: &str, plan: &str, at: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::AGREEMENT_ANNOUNCED,
         format!("account \"{account}\" has an agreement about plan \"{plan}\" from {} on", at.to_rfc3339()),
         format!("account={} plan={} announced={}", plain(account), plain(plan), at.to_rfc3339()),
         "Let the new one begin at that instant or after it.",
@@ -324,6 +341,7 @@ pub fn agreement_announced(account: &str, plan: &str, at: DateTime<Utc>) -> Erro
 /// 55000: a purchase that was voided cannot be activated.
 pub fn purchase_void(account: &str, lot: i64) -> ErrorReport {
     wrong_state(
+        names::PURCHASE_VOID,
         format!("the purchase of lot {lot} of account \"{account}\" was voided"),
         format!("account={} lot={lot} status=void", plain(account)),
         "Buy again with credit_purchase().",

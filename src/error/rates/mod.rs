@@ -12,7 +12,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use crate::domain::exact::DecimalError;
 use crate::domain::rates::dimensions::{Dimensions, DimensionsError};
 use crate::domain::rates::rate::RateError;
-use crate::error::{amount_out_of_range, invalid, not_found, plain, wrong_state};
+use crate::error::{amount_out_of_range, invalid, names, not_found, plain, wrong_state};
 
 // 22023 invalid_parameter_value
 
@@ -127,6 +127,7 @@ pub fn rates_tie(card: &str, operation: &str, one: &str, other: &str) -> ErrorRe
 /// P0002: no such card.
 pub fn unknown_card(card: &str) -> ErrorReport {
     not_found(
+        names::UNKNOWN_CARD,
         format!("rate card \"{card}\" does not exist"),
         format!("card={}", plain(card)),
         "Create it with credit_rate_card().",
@@ -136,6 +137,7 @@ pub fn unknown_card(card: &str) -> ErrorReport {
 /// P0002: the account has no card, and its unit no default one.
 pub fn no_card(account: &str) -> ErrorReport {
     not_found(
+        names::NO_CARD,
         format!("account \"{account}\" has no rate card, and its unit has no default one"),
         format!("account={}", plain(account)),
         "Name it: credit_account(..., rate_card => ...), or make one the default: credit_rate_card(..., is_default => true).",
@@ -153,11 +155,13 @@ pub fn no_rate(card: &str, operation: &str, dimensions: &Dimensions, at: DateTim
     );
     match never {
         true => not_found(
+            names::NO_RATE,
             format!("card \"{card}\" has no rate for operation \"{operation}\""),
             detail,
             "Add it with credit_rate() and publish it with credit_publish().",
         ),
         false => not_found(
+            names::NO_RATE,
             format!(
                 "no rate for operation \"{operation}\" on card \"{card}\" applies to {} at {}",
                 dimensions.to_json(),
@@ -172,6 +176,7 @@ pub fn no_rate(card: &str, operation: &str, dimensions: &Dimensions, at: DateTim
 /// P0002: a rate is withdrawn that is not in force.
 pub fn nothing_to_withdraw(card: &str, operation: &str) -> ErrorReport {
     not_found(
+        names::NOTHING_TO_WITHDRAW,
         format!("there is no rate of \"{operation}\" on card \"{card}\" to withdraw"),
         format!("card={} operation={}", plain(card), plain(operation)),
         "Withdraw a rate with the dimensions it was published with, or discard the draft with credit_discard_drafts().",
@@ -183,6 +188,7 @@ pub fn nothing_to_withdraw(card: &str, operation: &str) -> ErrorReport {
 /// 55000: the value of a unit at that time is known already.
 pub fn value_in_force(unit: &str, from: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::VALUE_IN_FORCE,
         format!("the value of unit \"{unit}\" at {} cannot change any more", from.to_rfc3339()),
         format!("unit={} effective_at={} now={}", plain(unit), from.to_rfc3339(), now.to_rfc3339()),
         "A new value takes effect from now on, or later.",
@@ -192,6 +198,7 @@ pub fn value_in_force(unit: &str, from: DateTime<Utc>, now: DateTime<Utc>) -> Er
 /// 55000: the unit of a card whose rates are published.
 pub fn card_unit_in_use(card: &str, unit: &str) -> ErrorReport {
     wrong_state(
+        names::CARD_UNIT_IN_USE,
         format!("the unit of rate card \"{card}\" cannot change any more"),
         format!("card={} unit={}", plain(card), plain(unit)),
         "Its published rates are in that unit; use a new card for another one.",
@@ -201,6 +208,7 @@ pub fn card_unit_in_use(card: &str, unit: &str) -> ErrorReport {
 /// 55000: the unit has a default card.
 pub fn second_default_card(unit: &str, other: &str) -> ErrorReport {
     wrong_state(
+        names::SECOND_DEFAULT_CARD,
         format!("card \"{other}\" is the default of unit \"{unit}\" already"),
         format!("unit={} card={}", plain(unit), plain(other)),
         "Make that card no default first: credit_rate_card(..., is_default => false).",
@@ -210,6 +218,7 @@ pub fn second_default_card(unit: &str, other: &str) -> ErrorReport {
 /// 55000: usage of that time may have been charged by what is to change.
 pub fn rewrites_history(card: &str, operation: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::REWRITES_HISTORY,
         format!("a rate of \"{operation}\" on card \"{card}\" cannot take effect in the past: {}", at.to_rfc3339()),
         format!("card={} operation={} effective_at={} now={}", plain(card), plain(operation), at.to_rfc3339(), now.to_rfc3339()),
         "A rate that was in force stays as it was. Publish from now on. Only an operation without a rate since then can get one \
@@ -220,6 +229,7 @@ pub fn rewrites_history(card: &str, operation: &str, at: DateTime<Utc>, now: Dat
 /// 55000: a later change of the same rate is announced.
 pub fn already_announced(card: &str, operation: &str, announced: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::ALREADY_ANNOUNCED,
         format!("a change of \"{operation}\" on card \"{card}\" is already announced for {}", announced.to_rfc3339()),
         format!("card={} operation={} announced={}", plain(card), plain(operation), announced.to_rfc3339()),
         "Publish the new one after it, or give it up: credit_publish(..., supersede => true).",
@@ -229,6 +239,7 @@ pub fn already_announced(card: &str, operation: &str, announced: DateTime<Utc>) 
 /// 55000: dearer, and sooner than the card promises.
 pub fn notice_not_kept(card: &str, operation: &str, at: DateTime<Utc>, earliest: DateTime<Utc>) -> ErrorReport {
     wrong_state(
+        names::NOTICE_NOT_KEPT,
         format!("\"{operation}\" on card \"{card}\" would get dearer at {}, before the notice is over", at.to_rfc3339()),
         format!(
             "card={} operation={} effective_at={} earliest={}",

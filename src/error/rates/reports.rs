@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::amount::Amount;
 use crate::domain::rates::reprice::RepriceError;
-use crate::error::{invalid, not_found, plain, report, wrong_state};
+use crate::error::{invalid, names, not_found, plain, report, wrong_state};
 
 /// 22023: below zero.
 pub fn negative(argument: &str, value: &str) -> ErrorReport {
@@ -61,6 +61,7 @@ pub fn converts_to_nothing(from: &str, to: &str, amount: Amount, decimals: u32) 
 /// 22003: a conversion that would become more than any lot can hold.
 pub fn converts_out_of_range(from: &str, to: &str, amount: Amount, rate: &str) -> ErrorReport {
     report(
+        names::CONVERTS_OUT_OF_RANGE,
         PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
         format!("{amount} of unit \"{from}\" would become 10^15 or more of \"{to}\""),
         format!("from_unit={} to_unit={} amount={amount} rate={rate} limit=1000000000000000", plain(from), plain(to)),
@@ -102,6 +103,7 @@ pub fn cannot_reprice(card: &str, operation: &str, broken: RepriceError) -> Erro
             "Write the new rate with credit_rate().",
         ),
         RepriceError::OutOfRange => report(
+            names::CANNOT_REPRICE,
             PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             "the new rate would have 10^15 credits or more, or none at 9 decimals",
             detail,
@@ -113,6 +115,7 @@ pub fn cannot_reprice(card: &str, operation: &str, broken: RepriceError) -> Erro
 /// P0002: no version of this rate is in force.
 pub fn no_rate_in_force(card: &str, operation: &str, dimensions: &str) -> ErrorReport {
     not_found(
+        names::NO_RATE_IN_FORCE,
         format!("rate card \"{card}\" has no rate of operation \"{operation}\" with dimensions {dimensions} in force"),
         format!("card={} operation={} dimensions={}", plain(card), plain(operation), plain(dimensions)),
         "The view credit.conversion_table shows the rates in force, credit.rate_history all versions.",
@@ -131,6 +134,7 @@ pub fn malformed_document(problem: &str) -> ErrorReport {
 /// 55000: the unit of a document is another here.
 pub fn unit_differs(unit: &str) -> ErrorReport {
     wrong_state(
+        names::UNIT_DIFFERS,
         format!("unit \"{unit}\" has other decimals, another rounding, currency or value here than in the document"),
         format!("unit={}", plain(unit)),
         "Change the unit with credit_unit(), or name another one in the document.",
@@ -140,6 +144,7 @@ pub fn unit_differs(unit: &str) -> ErrorReport {
 /// 55000: drafts that an import would publish along.
 pub fn other_drafts(card: &str, operation: &str) -> ErrorReport {
     wrong_state(
+        names::OTHER_DRAFTS,
         format!("rate card \"{card}\" has drafts that the document does not name"),
         format!("card={} operation={}", plain(card), plain(operation)),
         "Publish them with credit_publish() or throw them away with credit_discard_drafts(); or import without publishing.",

@@ -16,7 +16,7 @@ pub mod slot;
 
 use pgrx::pg_sys;
 
-use crate::domain::ledger::request::Fingerprint;
+use crate::domain::ledger::request;
 
 /// The kinds of locks. Each is a space of its own beside those of pg_advisory_lock(bigint), 1, and pg_advisory_lock(int, int), 2:
 /// ours cannot collide with them. The view `credit.status` names some of the numbers (`objsubid` in `pg_locks`).
@@ -83,8 +83,7 @@ fn release(space: Space, id: u64) {
 
 /// A number for a name.
 fn hash_of_name(kind: &str, name: &str) -> u64 {
-    let hash = Fingerprint::of(kind).with(kind, Some(name)).finish();
-    u64::from_be_bytes(*hash.first_chunk().expect("32 bytes"))
+    u64::from_be_bytes(*request::hash_of_name(kind, name).first_chunk().expect("32 bytes"))
 }
 
 /// The transaction has ended, and with it all its locks.

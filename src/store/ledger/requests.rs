@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use pgrx::pg_sys::{BYTEAOID, INT4OID, INT8OID, TEXTOID, TIMESTAMPTZOID};
 
+use crate::domain::ledger::request::Body;
 use crate::store::statement::Statement;
 
 static REMEMBER: Statement = Statement::new(
-    "INSERT INTO credit.request (account, key, function, fingerprint, result, recorded_at)
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-    &[TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID, TIMESTAMPTZOID],
+    "INSERT INTO credit.request (account, key, function, fingerprint, result, recorded_at, arguments)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    &[TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID, TIMESTAMPTZOID, BYTEAOID],
 );
 
 static FIND: Statement = Statement::by_index(
-    "SELECT function, fingerprint, result FROM credit.request WHERE account = $1 AND key = $2",
+    "SELECT function, fingerprint, result, arguments FROM credit.request WHERE account = $1 AND key = $2",
     &[TEXTOID, TEXTOID],
 );
 
@@ -25,7 +26,8 @@ static SETTLE: Statement =
 /// later must not happen twice.
 macro_rules! forgettable {
     () => {
-        "recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request')"
+        "recorded_at < $1 AND function IN ('credit_debit', 'credit_charge', 'credit_charge_request', 'credit_debit_available',
+         'credit_hold', 'credit_hold_charge', 'credit_capture', 'credit_capture_charge', 'credit_release', 'credit_extend_hold')"
     };
 }
 pub(in crate::store) use forgettable;
@@ -47,17 +49,25 @@ pub struct Remembered {
     pub fingerprint: Vec<u8>,
     /// The id that it returned.
     pub result: i64,
+    /// A short hash of each argument; `None` of a request that was stored without.
+    pub arguments: Option<Vec<u8>>,
 }
 
 /// Stores the request unless its key is taken; waits for a transaction that is just using the same key.
-pub fn remember(account: &str, key: &str, function: &str, fingerprint: &[u8], result: i64, now: DateTime<Utc>) -> bool {
-    REMEMBER.run(&[&account, &key, &function, &fingerprint, &result, &now]).count() == 1
+pub fn remember(account: &str, key: &str, function: &str, asked: &Body, result: i64, now: DateTime<Utc>) -> bool {
+    let (whole, arguments) = (asked.whole.as_slice(), asked.arguments.as_bytes());
+    REMEMBER.run(&[&account, &key, &function, &whole, &result, &now, &arguments]).count() == 1
 }
 
 /// The request that is remembered under a key of the account.
 pub fn find(account: &str, key: &str) -> Option<Remembered> {
     let rows = FIND.run(&[&account, &key]);
-    rows.first().map(|row| Remembered { function: row.get(1), fingerprint: row.get(2), result: row.get(3) })
+    rows.first().map(|row| Remembered {
+        function: row.get(1),
+        fingerprint: row.get(2),
+        result: row.get(3),
+        arguments: row.optional(4),
+    })
 }
 
 /// Takes back what this transaction claimed for a debit that then did not fit.
