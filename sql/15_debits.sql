@@ -85,6 +85,19 @@ COMMENT ON FUNCTION @extschema@.credit_debit_many_json(jsonb, text) IS
 'strings.
 Errors: as the form with arrays, and 22023 for JSON that is not of this form.';
 
+COMMENT ON FUNCTION @extschema@.credit_spendable(text, text, text, text) IS
+'What could be debited now for a member (or the account without one), in the unit and for the operation: what the lots hold, '
+'and not more than the caps that block leave.
+Errors: 22023 malformed argument; P0002 unknown account or unit, or unregistered member where members must be registered.';
+
+COMMENT ON FUNCTION @extschema@.credit_check(text, numeric, text, text, numeric, jsonb, text, text) IS
+'Whether a debit of an amount, or of the price of a quantity of an operation, would be allowed now; one row. reason is NULL when '
+'it is, else the first of unknown_account, unknown_member, inactive_member, no_rate, insufficient_credits and cap. needed is the '
+'amount or the price, available what could be drawn, held what open holds have of it, cap the cap that leaves least and detail '
+'its limit, used, held, headroom and resets_at. free_at is when it would be allowed if nothing else happens, among the next 64 '
+'changes and within a year; NULL when it is, and beyond. It writes nothing and takes no locks.
+Errors: 22023 malformed argument, or neither or both of amount and quantity; 22003 from 10^15 on; P0002 unknown unit.';
+
 COMMENT ON FUNCTION @extschema@.credit_explain_debit(text, numeric, text, text, text) IS
 'Which lots a debit would draw now, in order, without debiting: what each has, gives and keeps. A last row without a lot shows '
 'what no lot covers.

@@ -358,9 +358,4 @@ COMMENT ON FUNCTION @extschema@.credit_end_cap(text, bigint) IS
 'Ends a cap at once; false when it had ended before.
 Errors: 22023 malformed argument; P0002 unknown account or cap.';
 
-COMMENT ON FUNCTION @extschema@.credit_spendable(text, text, text, text) IS
-'What could be debited now for a member (or the account without one), in the unit and for the operation: what the lots hold, '
-'and not more than the caps that block leave.
-Errors: 22023 malformed argument; P0002 unknown account or unit, or unregistered member where members must be registered.';
-
 SET LOCAL search_path TO @extschema@, pg_temp;

@@ -37,6 +37,8 @@ extension_sql_file!(
     name = "debits",
     requires = [
         "ledger",
+        api::debits::check::credit_check,
+        api::debits::check::credit_spendable,
         api::debits::debit::credit_debit,
         api::debits::debit::credit_debit_available,
         api::debits::debit::credit_try_debit,
@@ -127,11 +129,7 @@ extension_sql_file!(
         api::pools::transfer::credit_transfer,
     ]
 );
-extension_sql_file!(
-    "../sql/45_caps.sql",
-    name = "caps",
-    requires = ["pools", api::caps::credit_cap, api::caps::credit_end_cap, api::caps::credit_spendable,]
-);
+extension_sql_file!("../sql/45_caps.sql", name = "caps", requires = ["pools", api::caps::credit_cap, api::caps::credit_end_cap,]);
 extension_sql_file!(
     "../sql/50_true_ups.sql",
     name = "true_ups",

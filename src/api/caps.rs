@@ -3,17 +3,14 @@
 use chrono::Datelike;
 use pgrx::prelude::*;
 
-use crate::api::ledger::{amounts, balance};
+use crate::api::ledger::amounts;
 use crate::arguments;
 use crate::caps::change;
-use crate::domain::amount::Amount;
 use crate::domain::caps::cap::{Every, Limit, Over};
 use crate::domain::caps::rolling::Window;
 use crate::error::{self, Result};
-use crate::ledger::account;
-use crate::store::caps::{Scope, cap_slots};
-use crate::store::{Snapshot, connected};
-use crate::values;
+use crate::store::caps::Scope;
+use crate::store::connected;
 
 /// The last year in which the anchor of a rolling window may lie.
 const LAST_YEAR_OF_STEPS: i32 = 9999;
@@ -89,33 +86,4 @@ fn credit_end_cap(account: Option<&str>, cap: Option<i64>) -> Result<bool> {
     let account = arguments::name("account", account)?;
     let cap = arguments::required("cap", cap)?;
     connected(|| change::end(account, cap))
-}
-
-/// The amount that could be debited now, with caps applied.
-#[pg_extern(security_definer, stable, parallel_safe)]
-#[search_path(pg_catalog, credit, pg_temp)]
-fn credit_spendable(
-    account: Option<&str>,
-    member: default!(Option<&str>, "NULL"),
-    unit: default!(Option<&str>, "NULL"),
-    operation: default!(Option<&str>, "NULL"),
-) -> Result<AnyNumeric> {
-    let account = arguments::name("account", account)?;
-    let member = arguments::optional_name("member", member)?;
-    let unit = arguments::optional_name("unit", unit)?;
-    let operation = arguments::optional_name("operation", operation)?;
-    connected(|| {
-        let context = account::find_for_reader(account, unit, member)?;
-        let [own, pooled] = balance::own_and_pooled(account, member, operation, &context);
-        let counting: Vec<_> = context.caps.iter().filter(|cap| cap.blocks && cap.counts(operation)).collect();
-        let ids: Vec<i64> = counting.iter().map(|cap| cap.cap).collect();
-        let left = cap_slots::survey(Snapshot::OfCaller, account, &ids);
-        let least =
-            |pool: bool| counting.iter().zip(&left).filter(move |(cap, _)| cap.pool == pool).map(|(_, now)| now.headroom());
-        let of_pool = least(true).fold(pooled, Amount::min);
-        let credits = own
-            .checked_add(of_pool)
-            .ok_or_else(|| error::result_out_of_range("the balance", format!("own={own} of_pool={of_pool}")))?;
-        Ok(values::numeric(least(false).fold(credits, Amount::min)))
-    })
 }

@@ -29,6 +29,7 @@ pub mod available;
 pub mod backdating;
 pub mod batch;
 pub mod capped;
+pub mod check;
 pub mod closed_period;
 pub mod collect;
 pub mod debit;

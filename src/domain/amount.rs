@@ -97,6 +97,9 @@ impl Amount {
         }
     }
 
+    /// The greatest amount that there can be.
+    pub const MAX: Amount = Amount(10_i128.pow(24) - 1);
+
     /// The amount without its decimals beyond `decimals`, towards zero.
     pub fn cut(self, decimals: u32) -> Amount {
         let step = 10_i128.pow(MAX_DECIMALS.saturating_sub(decimals));

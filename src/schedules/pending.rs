@@ -64,6 +64,19 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     pending
 }
 
+/// The instants until `until` at which schedules of the account bring something that is not issued, as the calling query sees it.
+pub fn instants(account: &str, unit: &str, now: DateTime<Utc>, until: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let state = State::read(account, Snapshot::OfCaller);
+    let due = state.due_for_reader(until);
+    let of_unit = due.iter().filter(|line| line.schedule.unit == unit);
+    let mut instants: Vec<_> =
+        of_unit.flat_map(|line| line.due.lots.iter().map(|lot| line.counts_from(lot.effective_at))).collect();
+    instants.retain(|at| *at > now);
+    instants.sort_unstable();
+    instants.dedup();
+    instants
+}
+
 /// Checks that an instant to come is not too many periods of a schedule away for them to be counted.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
 //! The SQL functions of debits.
 
+pub mod check;
 pub mod debit;
 pub mod debit_many;

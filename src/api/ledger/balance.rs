@@ -60,20 +60,6 @@ fn credit_balance(
     })
 }
 
-/// The credits that could be debited now, of a member's own lots and of the pool's; without a member, of the pool's alone.
-pub fn own_and_pooled(account: &str, member: Option<&str>, operation: Option<&str>, context: &Context) -> [Amount; 2] {
-    let now = clock::now();
-    let pays = context.pool_pays(member);
-    let eligible = Eligibility { account, unit: &context.unit, member: member.unwrap_or_default(), pool: pays, operation };
-    let mut usable = eligible::usable_to_reader(eligible, now, MAX_EXPLAINED_LOTS);
-    if context.is_due(now) {
-        add_pending(&mut usable, eligible, now);
-    }
-    let of =
-        |pooled: bool| usable.iter().filter(move |lot| lot.source.rank.pooled == pooled).map(|lot| lot.source.available).sum();
-    [of(false), of(true)]
-}
-
 /// The lots that are due by an instant and not issued yet, and the credits that would be taken when they are.
 fn pending(scope: Scope<'_>, context: &Context, at: DateTime<Utc>) -> Vec<Amount> {
     if !context.is_due(at) {

@@ -155,13 +155,13 @@ pub fn key_reused(account: &str, key: &str, asked: &str, (function, result): (&s
 /// The arguments that make a request the same one, beside the account; those of the fingerprint in src/api.
 fn compared(function: &str) -> &'static str {
     match function {
-        "credit_debit" => "amount, member, operation, unit and at",
+        "credit_debit" => "amount, member, operation, unit, at, run and dimensions",
         "credit_grant" => {
             "amount, member, unit, category, source, priority, effective_at, expires_at, expires_after, applies_to, \
                 paid and currency"
         }
-        "credit_charge" => "operation, quantity, member, dimensions and at",
-        "credit_charge_request" => "the operations with their quantity, member, dimensions and at",
+        "credit_charge" => "operation, quantity, member, dimensions, at and run",
+        "credit_charge_request" => "the operations with their quantity, member, dimensions, at and run",
         "credit_convert" => "amount, from_unit, to_unit, rate, member and operation",
         "credit_transfer" => "amount, from_member, to_member, unit and lot",
         _ => "all arguments",

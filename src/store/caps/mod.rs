@@ -161,6 +161,16 @@ impl Cap {
         period
     }
 
+    /// The time that counts at an instant, as the calling query sees the calendar of the account.
+    pub fn period_for_reader(&self, account: &str, at: DateTime<Utc>) -> Period {
+        if let Some(window) = self.over.window() {
+            return window.period(self.anchor, at);
+        }
+        let rows = PERIOD.read(&[&account, &self.cap, &at]);
+        let row = rows.first().expect("caps are never deleted");
+        Period { starts_at: row.get(1), ends_at: row.get(2), step: None }
+    }
+
     /// The values that decide debits: the same cap with the same limit.
     pub fn key(&self) -> (i64, Amount) {
         (self.cap, self.limit)
