@@ -175,7 +175,7 @@ impl<'a> Question<'a> {
             }
         }
         if self.context.refresh_at.is_some() {
-            instants.extend(pending::instants(account, self.eligible.unit, now, until));
+            instants.extend(pending::instants(account, self.eligible.unit, now, until, MOST_INSTANTS));
         }
         instants.into_iter().filter(|at| *at > now && *at <= until).collect()
     }

@@ -10,6 +10,7 @@ use crate::domain::schedules::rollover::less;
 use crate::domain::schedules::schedule::{LotId, Planned, Step};
 use crate::error::Result;
 use crate::schedules::due::{LineDue, State};
+use crate::store::ledger::account_calendar::AccountCalendar;
 use crate::store::{Snapshot, schedules};
 
 /// A lot that is due but not issued, as it would be at an instant.
@@ -64,16 +65,19 @@ pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
     pending
 }
 
-/// The instants until `until` at which schedules of the account bring something that is not issued, as the calling query sees it.
-pub fn instants(account: &str, unit: &str, now: DateTime<Utc>, until: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-    let state = State::read(account, Snapshot::OfCaller);
-    let due = state.due_for_reader(until);
-    let of_unit = due.iter().filter(|line| line.schedule.unit == unit);
-    let mut instants: Vec<_> =
-        of_unit.flat_map(|line| line.due.lots.iter().map(|lot| line.counts_from(lot.effective_at))).collect();
-    instants.retain(|at| *at > now);
-    instants.sort_unstable();
-    instants.dedup();
+/// The instants until `until` at which periods of the account's schedules begin, the first `most` of each, as the calling query
+/// sees them.
+pub fn instants(account: &str, unit: &str, now: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Vec<DateTime<Utc>> {
+    let calendar = AccountCalendar::of(account, Snapshot::OfCaller);
+    let mut instants = Vec::new();
+    for known in schedules::schedules(account, Snapshot::OfCaller).iter().filter(|known| known.unit == unit) {
+        let terms = &known.terms;
+        let last = terms.ends_at.map_or(until, |ends_at| ends_at.min(until));
+        let next = terms.cycle.containing(&calendar, now.max(terms.starts_at)) + 1;
+        let begins = (next..).map(|number| terms.cycle.start(&calendar, number)).take_while(|begins| *begins <= last);
+        instants.extend(begins.take(most));
+        instants.extend(Some(terms.starts_at).filter(|starts_at| *starts_at > now));
+    }
     instants
 }
 
