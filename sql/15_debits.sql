@@ -99,8 +99,9 @@ COMMENT ON FUNCTION @extschema@.credit_check(text, numeric, text, text, numeric,
 Errors: 22023 malformed argument, or neither or both of amount and quantity; 22003 from 10^15 on; P0002 unknown unit.';
 
 COMMENT ON FUNCTION @extschema@.credit_explain_debit(text, numeric, text, text, text) IS
-'Which lots a debit would draw now, in order, without debiting: what each has, gives and keeps. A last row without a lot shows '
-'what no lot covers.
+'Which lots a debit would draw now, in order, without debiting: what each has, gives and keeps, and '
+'what open holds have of it. A last row without a lot shows what no lot covers, or what the cap does not leave that stands in '
+'the way. What holds have that have ended is not shown: a debit gives it back only where it lacks it.
 Errors: 22023 malformed argument; 22003 from 10^15 on; P0002 unknown account or unit, or unregistered member where members must '
 'be.';
 

@@ -399,6 +399,53 @@ COMMENT ON COLUMN credit.consumption_monthly.value IS
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_monthly.currency IS 'ISO 4217 code of value.';
 
+-- The usage of each task, session or conversation, from the ledger. There may be very many runs, so they are not added up: filter on
+-- account.
+CREATE VIEW credit.consumption_by_run AS
+SELECT account, unit, run, min(occurred_at) AS started_at, max(occurred_at) AS ended_at, trim_scale(sum(- amount)) AS credits,
+    count(DISTINCT posting) FILTER (WHERE kind = 'debit') AS requests,
+    CASE WHEN min(currency) = max(currency) THEN trim_scale(round(sum(- value), 9)) END AS value,
+    CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
+FROM credit.ledger
+WHERE run IS NOT NULL AND (kind = 'debit' OR kind = 'adjustment' AND corrects IS NOT NULL) GROUP BY account, unit, run;
+COMMENT ON VIEW credit.consumption_by_run IS
+    'The usage of each task, session or conversation, from the ledger. Filter on account.';
+COMMENT ON COLUMN credit.consumption_by_run.account IS 'The account.';
+COMMENT ON COLUMN credit.consumption_by_run.unit IS 'The unit of the amounts.';
+COMMENT ON COLUMN credit.consumption_by_run.run IS 'The task, session or conversation.';
+COMMENT ON COLUMN credit.consumption_by_run.started_at IS 'When its first usage happened.';
+COMMENT ON COLUMN credit.consumption_by_run.ended_at IS 'When its last usage happened.';
+COMMENT ON COLUMN credit.consumption_by_run.credits IS 'What was used, less what corrections gave back.';
+COMMENT ON COLUMN credit.consumption_by_run.requests IS 'How many debits and charges it made.';
+COMMENT ON COLUMN credit.consumption_by_run.value IS
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'several currencies, or none was.';
+COMMENT ON COLUMN credit.consumption_by_run.currency IS 'ISO 4217 code of value.';
+
+-- The usage by day and by each dimension that it has, from the ledger. Usage with several dimensions is in several rows.
+CREATE VIEW credit.consumption_by_dimension AS
+SELECT e.account, e.unit, (e.occurred_at AT TIME ZONE a.time_zone)::date AS day, d.dimension, d.label,
+    trim_scale(sum(- e.amount)) AS credits, count(DISTINCT e.posting) FILTER (WHERE e.kind = 'debit') AS requests,
+    CASE WHEN min(e.currency) = max(e.currency) THEN trim_scale(round(sum(- e.value), 9)) END AS value,
+    CASE WHEN min(e.currency) = max(e.currency) THEN min(e.currency) END AS currency
+FROM credit.ledger e JOIN credit.account a ON a.account = e.account,
+    LATERAL jsonb_each_text(e.dimensions) AS d (dimension, label)
+WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL GROUP BY e.account, e.unit, day, d.dimension, d.label;
+COMMENT ON VIEW credit.consumption_by_dimension IS
+    'The usage by day and by each dimension that it has, from the ledger. Usage with several dimensions is in several rows, so '
+    'add up one dimension only. Filter on account.';
+COMMENT ON COLUMN credit.consumption_by_dimension.account IS 'The account.';
+COMMENT ON COLUMN credit.consumption_by_dimension.unit IS 'The unit of the amounts.';
+COMMENT ON COLUMN credit.consumption_by_dimension.day IS 'The day of the usage, in the account''s time zone.';
+COMMENT ON COLUMN credit.consumption_by_dimension.dimension IS 'The name of the dimension, such as model.';
+COMMENT ON COLUMN credit.consumption_by_dimension.label IS 'What it was, such as large.';
+COMMENT ON COLUMN credit.consumption_by_dimension.credits IS 'What was used, less what corrections gave back.';
+COMMENT ON COLUMN credit.consumption_by_dimension.requests IS 'How many debits and charges.';
+COMMENT ON COLUMN credit.consumption_by_dimension.value IS
+    'The usage at the cost basis of the lots that paid, those without one not counted; NULL when they were paid for in '
+    'several currencies, or none was.';
+COMMENT ON COLUMN credit.consumption_by_dimension.currency IS 'ISO 4217 code of value.';
+
 -- One row per member and month: what the member got for lots of its own, what it used, and who could have used what was left.
 CREATE VIEW credit.heavy_and_light_users AS
 SELECT account, unit, month, member, trim_scale(funded) AS funded, trim_scale(used) AS used,
@@ -438,13 +485,14 @@ COMMENT ON FUNCTION @extschema@.credit_rollup(integer, boolean) IS
 'forgotten first and added up anew. A step of credit_maintain().
 Errors: 22023 malformed argument.';
 
-COMMENT ON FUNCTION @extschema@.credit_chargeback(text, timestamp with time zone, timestamp with time zone, text, integer) IS
+COMMENT ON FUNCTION @extschema@.credit_chargeback(text, timestamp with time zone, timestamp with time zone, text, integer, text) IS
 'What each department used from starts_at until before ends_at, by the time of the usage, and what it was granted: a row for '
 'each department that the ledger names, one without a department for usage that has none. funded is what its members were '
 'granted for lots of their own, less what was taken from them other than by usage and expiry; cross_subsidy is used less '
 'funded, above zero what others paid for; value is what was used at the cost basis of the lots that paid, in currency, NULL '
 'when there are several; overage is what lots of source overdraft paid. depth is how many levels of eng/ml/search are told '
-'apart, NULL all. The sum of used is the consumption of the account, exactly.
+'apart, NULL all. by tells usage apart by run, or by the dimension of that name, in the column part; then the ledger is read line '
+'by line, and nothing is funded. The sum of used is the consumption of the account, exactly.
 Errors: 22023 malformed argument; P0002 unknown account or unit.';
 
 SET LOCAL search_path TO @extschema@, pg_temp;

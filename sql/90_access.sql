@@ -150,6 +150,8 @@ FROM (
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_by_department'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_by_operation'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_daily'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_by_run'),
+        ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_by_dimension'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_monthly'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.consumption_within_department'),
         ('{read,admin}', 'SELECT', 'TABLE', 'credit.heavy_and_light_users'),

@@ -8,7 +8,8 @@ use crate::consumption::rollup;
 use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::server::transactions::{self, Place};
-use crate::store::consumption::{chargeback, rollup as store};
+use crate::store::consumption::chargeback::{self, Line};
+use crate::store::consumption::rollup as store;
 use crate::store::{connected, connected_on_demand};
 
 /// Adds up lines of the ledger that are final, of at most `max_postings` postings; of how many it did.
@@ -30,6 +31,7 @@ fn credit_chargeback(
     ends_at: Option<TimestampWithTimeZone>,
     unit: default!(Option<&str>, "NULL"),
     depth: default!(Option<i32>, "NULL"),
+    by: default!(Option<&str>, "NULL"),
 ) -> Result<
     TableIterator<
         'static,
@@ -41,6 +43,7 @@ fn credit_chargeback(
             name!(currency, Option<String>),
             name!(cross_subsidy, AnyNumeric),
             name!(overage, AnyNumeric),
+            name!(part, Option<String>),
         ),
     >,
 > {
@@ -48,6 +51,7 @@ fn credit_chargeback(
     let begin = arguments::instant("starts_at", arguments::required("starts_at", starts_at)?)?;
     let end = arguments::instant("ends_at", arguments::required("ends_at", ends_at)?)?;
     let unit = arguments::optional_name("unit", unit)?;
+    let by = arguments::optional_name("by", by)?;
     if begin >= end {
         return Err(error::report_without_length(begin, end));
     }
@@ -56,13 +60,15 @@ fn credit_chargeback(
     }
     let lines = connected(|| {
         let context = account::find_for_reader(name, unit, None)?;
-        Ok(chargeback::by_department(name, &context.unit, begin, end, depth))
+        Ok(match by {
+            None => chargeback::by_department(name, &context.unit, begin, end, depth),
+            Some(by) => chargeback::by_part(name, &context.unit, begin, end, depth, by),
+        })
     })?;
-    Ok(TableIterator::new(
-        lines
-            .into_iter()
-            .map(|line| (line.department, line.funded, line.used, line.value, line.currency, line.cross_subsidy, line.overage)),
-    ))
+    Ok(TableIterator::new(lines.into_iter().map(|line| {
+        let Line { department, funded, used, value, currency, cross_subsidy, overage, part } = line;
+        (department, funded, used, value, currency, cross_subsidy, overage, part)
+    })))
 }
 
 /// The last posting that is added up, as the calling query sees it; 0 where what is added up is not of this database.

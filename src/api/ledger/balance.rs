@@ -1,10 +1,13 @@
 //! credit_balance() and credit_explain_debit(): the credits that could be spent, and the lots that would pay.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use pgrx::prelude::*;
 
 use crate::api::ledger::amounts;
 use crate::arguments;
+use crate::debits::check::Question;
 use crate::domain::amount::Amount;
 use crate::domain::ledger::drawdown::{self, Expiry, Rank, Source};
 use crate::error::Result;
@@ -12,6 +15,7 @@ use crate::ledger::account;
 use crate::schedules::pending;
 use crate::server::clock;
 use crate::store::debits::eligible::{self, Eligibility, Usable};
+use crate::store::holds;
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::balances::{self, Scope};
 use crate::store::{Snapshot, connected};
@@ -84,6 +88,8 @@ type Step = (
     Option<AnyNumeric>,
     Option<AnyNumeric>,
     AnyNumeric,
+    Option<AnyNumeric>,
+    Option<i64>,
 );
 
 /// The lots that would pay, in order, without debiting.
@@ -110,6 +116,8 @@ fn credit_explain_debit(
             name!(debited, Option<AnyNumeric>),
             name!(remaining, Option<AnyNumeric>),
             name!(uncovered, AnyNumeric),
+            name!(held, Option<AnyNumeric>),
+            name!(cap, Option<i64>),
         ),
     >,
 > {
@@ -118,7 +126,7 @@ fn credit_explain_debit(
     let member = arguments::optional_name("member", member)?;
     let operation = arguments::optional_name("operation", operation)?;
     let unit = arguments::optional_name("unit", unit)?;
-    let usable = connected(|| {
+    let steps = connected(|| {
         let context = account::find_for_reader(name, unit, member)?;
         account::check_decimals("amount", amount, &context)?;
         let eligible = Eligibility {
@@ -133,9 +141,19 @@ fn credit_explain_debit(
         if context.is_due(now) {
             add_pending(&mut usable, eligible, now);
         }
-        Ok(usable)
+        let held = holds::held_of(name, now);
+        let mut steps = steps(&usable, amount, &held);
+        // What a cap does not leave, where the credits would suffice.
+        let answer = Question { eligible, context: &context, amount }.answer(now);
+        if let Some(cap) = answer.in_the_way.filter(|_| answer.credits.all() >= amount) {
+            let missing = amount.checked_sub(cap.headroom()).unwrap_or_default();
+            let step = steps.len() as i32 + 1;
+            let uncovered = values::numeric(missing);
+            steps.push((step, None, None, None, None, None, None, None, None, uncovered, None, Some(cap.cap.cap)));
+        }
+        Ok(steps)
     })?;
-    Ok(TableIterator::new(steps(&usable, amount)))
+    Ok(TableIterator::new(steps))
 }
 
 /// Adds the lots that are due and not issued yet: the next debit would issue them first.
@@ -168,7 +186,7 @@ fn add_pending(usable: &mut Vec<Usable>, eligible: Eligibility<'_>, now: DateTim
 }
 
 /// The lots that would pay, and a last line without a lot where they do not cover the amount.
-fn steps(usable: &[Usable], amount: Amount) -> Vec<Step> {
+fn steps(usable: &[Usable], amount: Amount, held: &HashMap<i64, Amount>) -> Vec<Step> {
     let sources: Vec<_> = usable.iter().map(|lot| lot.source).collect();
     let draws = drawdown::plan(&sources, amount);
     let uncovered = draws.last().map_or(amount, |draw| draw.uncovered);
@@ -191,11 +209,13 @@ fn steps(usable: &[Usable], amount: Amount) -> Vec<Step> {
             Some(values::numeric(draw.amount)),
             Some(values::numeric(left)),
             values::numeric(draw.uncovered),
+            Some(values::numeric(held.get(&draw.lot).copied().unwrap_or_default())),
+            None,
         ));
     }
     if uncovered.is_positive() {
         let step = steps.len() as i32 + 1;
-        steps.push((step, None, None, None, None, None, None, None, None, values::numeric(uncovered)));
+        steps.push((step, None, None, None, None, None, None, None, None, values::numeric(uncovered), None, None));
     }
     steps
 }

@@ -56,6 +56,22 @@ static BY_DEPARTMENT: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID],
 );
 
+// What tells usage apart is not added up: the lines are read.
+static BY_PART: Statement = Statement::by_index(
+    "SELECT department, 0::numeric, trim_scale(sum(credits)), CASE WHEN min(currency) = max(currency) THEN
+             trim_scale(round(sum(value), 9)) END, CASE WHEN min(currency) = max(currency) THEN min(currency) END,
+         trim_scale(sum(credits)), trim_scale(sum(overage)), part
+     FROM (SELECT CASE WHEN $5 IS NULL THEN NULLIF(c.department, '')
+                 ELSE NULLIF(array_to_string((string_to_array(c.department, '/'))[:$5], '/'), '') END AS department,
+             NULLIF(c.currency, '') AS currency, c.credits, c.value, c.overage,
+             CASE WHEN $6 = 'run' THEN e.run ELSE e.dimensions ->> $6 END AS part
+         FROM credit.consumption_line c
+         JOIN credit.entry e ON e.account = $1 AND e.posting = c.posting AND e.line = c.line
+         WHERE c.counts AND c.account = $1 AND c.unit = $2 AND c.occurred_at >= $3 AND c.occurred_at < $4 AND c.credits <> 0) p
+     GROUP BY department, part ORDER BY department NULLS LAST, part NULLS LAST",
+    &[TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID],
+);
+
 /// The use of a department, and the credits that were granted to its members.
 pub struct Line {
     /// `None` for usage that no department is named for.
@@ -66,12 +82,29 @@ pub struct Line {
     pub currency: Option<String>,
     pub cross_subsidy: AnyNumeric,
     pub overage: AnyNumeric,
+    /// The run, or what the dimension says, where usage is told apart by it.
+    pub part: Option<String>,
 }
 
 /// The use and the grants of each department of an account from `begin` until `end`; of the first `depth` levels of their names.
 pub fn by_department(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>, depth: Option<i32>) -> Vec<Line> {
     let rows = BY_DEPARTMENT.read(&[&account, &unit, &begin, &end, &depth]);
-    let line = |row: Row<'_>| Line {
+    rows.iter().map(line_of_row).collect()
+}
+
+/// The same, told apart by run (`by` is `run`), or by a dimension of this name.
+pub fn by_part(account: &str, unit: &str, begin: DateTime<Utc>, end: DateTime<Utc>, depth: Option<i32>, by: &str) -> Vec<Line> {
+    let rows = BY_PART.read(&[&account, &unit, &begin, &end, &depth, &by]);
+    rows.iter()
+        .map(|row| {
+            let part = row.optional(8);
+            Line { part, ..line_of_row(row) }
+        })
+        .collect()
+}
+
+fn line_of_row(row: Row<'_>) -> Line {
+    Line {
         department: row.optional(1),
         funded: row.get(2),
         used: row.get(3),
@@ -79,6 +112,6 @@ pub fn by_department(account: &str, unit: &str, begin: DateTime<Utc>, end: DateT
         currency: row.optional(5),
         cross_subsidy: row.get(6),
         overage: row.get(7),
-    };
-    rows.iter().map(line).collect()
+        part: None,
+    }
 }

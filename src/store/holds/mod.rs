@@ -1,5 +1,7 @@
 //! The table `credit.hold`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys::{
     BOOLARRAYOID, BOOLOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
@@ -135,6 +137,12 @@ static OF_ELIGIBLE: Statement = Statement::by_index(
          AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to))
      GROUP BY l.member IS NULL",
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID],
+);
+
+static HELD_OF: Statement = Statement::by_index(
+    "SELECT o.lot, sum(o.open) FROM credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
+     WHERE h.account = $1 AND h.open_until > $2 AND o.open > 0 GROUP BY o.lot",
+    &[TEXTOID, TIMESTAMPTZOID],
 );
 
 static INSTANTS: Statement = Statement::new(
@@ -380,6 +388,11 @@ pub fn of_eligible(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Vec<OfEligib
     let Eligibility { account, unit, member, pool, operation } = eligible;
     let rows = OF_ELIGIBLE.read(&[&account, &unit, &member, &operation, &pool, &at]);
     rows.iter().map(|row| OfEligible { pooled: row.get(1), ended: row.get(2), held: row.get(3) }).collect()
+}
+
+/// What open holds have of each lot of an account whose time is not over.
+pub fn held_of(account: &str, now: DateTime<Utc>) -> HashMap<i64, Amount> {
+    HELD_OF.read(&[&account, &now]).iter().map(|row| (row.get(1), row.get(2))).collect()
 }
 
 /// The instants after `now` at which lots that a debit could draw come into effect, or holds of the account end; the first ones.
