@@ -176,8 +176,8 @@ COMMENT ON FUNCTION @extschema@.credit_capture_charge(text, bigint, numeric, boo
 'credit_capture() of the price of a quantity, by the version of the rate that credit_hold_charge() pinned.
 Errors: as credit_capture(); 55000 a hold that was made for an amount; 22003 a price from 10^15 on.';
 
-COMMENT ON FUNCTION @extschema@.credit_hold_many(text[], numeric[], text[], text[], text[], interval, text[], jsonb[], text, text[],
-    jsonb[]) IS
+COMMENT ON FUNCTION @extschema@.credit_hold_many(text[], numeric[], text[], text[], text[], interval, text[], jsonb[], text,
+    text[], jsonb[]) IS
 'Holds the elements of parallel arrays, at most 100,000, with the result of holding them one by one; returns a row per item: its '
 'hold, or what was missing (in the unit) and the cap that did not leave it. Mode all: nothing is held when one does not fit; '
 'each: the others are.

@@ -753,7 +753,8 @@ COMMENT ON COLUMN credit.ledger.hold IS 'The hold that was captured; NULL for no
 
 -- Functions to call ---------------------------------------------------------------------------------------------------
 
-COMMENT ON FUNCTION @extschema@.credit_account(text, text, text, text, boolean, text, text, interval, text, boolean, jsonb, text, interval) IS
+COMMENT ON FUNCTION @extschema@.credit_account(text, text, text, text, boolean, text, text, interval, text, boolean, jsonb,
+    text, interval) IS
 'Creates an account, or changes what is given of it; NULL keeps what is there. Returns the account.
 Errors: 22023 malformed argument; P0002 unknown unit or rate card; 55000 the time zone once the account has a lot.';
 

@@ -70,7 +70,9 @@ COMMENT ON FUNCTION @extschema@.credit_debit_available(text, numeric, text, text
 'Debits up to the amount, as far as the credits and the caps that block reach; returns the posting, how much was debited and '
 'how much was missing (in the unit). Where nothing is there: NULL, 0 and the amount, nothing is written and no key stored. '
 'Under a key, a repetition returns the same row.
-Errors: as credit_debit(), without 23514 and 54000 of a cap.';
+Errors: 54000 too many new members; 22023 malformed argument, or an at in the future or too far back; 22003 from 10^15 on; P0002 '
+'unknown account or unit, or unregistered member where members must be; 23505 key used for another request; 55000 inactive '
+'member; 40001 and 40P01: repeat the transaction.';
 
 COMMENT ON FUNCTION @extschema@.credit_debit_many(text[], numeric[], text[], text[], text[], timestamptz[], text[], jsonb[],
     text, text[], jsonb[]) IS

@@ -35,7 +35,8 @@ COMMENT ON COLUMN credit.refunds.metadata IS 'Anything the application keeps wit
 CREATE VIEW credit.consumption_by_day_made AS
 SELECT e.account, l.unit, (e.recorded_at AT TIME ZONE a.time_zone)::date AS day,
     trim_scale(sum(- e.amount) FILTER (WHERE e.kind = 'debit')) AS debited,
-    trim_scale(COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'adjustment'), 0)) AS refunded, trim_scale(sum(- e.amount)) AS credits
+    trim_scale(COALESCE(sum(e.amount) FILTER (WHERE e.kind = 'adjustment'), 0)) AS refunded,
+    trim_scale(sum(- e.amount)) AS credits
 FROM credit.entry e JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot JOIN credit.account a ON a.account = e.account
 WHERE e.kind = 'debit' OR e.kind = 'adjustment' AND e.corrects IS NOT NULL
 GROUP BY e.account, l.unit, day;

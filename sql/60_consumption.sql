@@ -399,8 +399,8 @@ COMMENT ON COLUMN credit.consumption_monthly.value IS
     'several currencies, or none was.';
 COMMENT ON COLUMN credit.consumption_monthly.currency IS 'ISO 4217 code of value.';
 
--- The usage of each task, session or conversation, from the ledger. There may be very many runs, so they are not added up: filter on
--- account.
+-- The usage of each task, session or conversation, from the ledger. There may be very many runs, so they are not added up: filter
+-- on account.
 CREATE VIEW credit.consumption_by_run AS
 SELECT account, unit, run, min(occurred_at) AS started_at, max(occurred_at) AS ended_at, trim_scale(sum(- amount)) AS credits,
     count(DISTINCT posting) FILTER (WHERE kind = 'debit') AS requests,
@@ -485,14 +485,14 @@ COMMENT ON FUNCTION @extschema@.credit_rollup(integer, boolean) IS
 'forgotten first and added up anew. A step of credit_maintain().
 Errors: 22023 malformed argument.';
 
-COMMENT ON FUNCTION @extschema@.credit_chargeback(text, timestamp with time zone, timestamp with time zone, text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.credit_chargeback(text, timestamptz, timestamptz, text, integer, text) IS
 'What each department used from starts_at until before ends_at, by the time of the usage, and what it was granted: a row for '
 'each department that the ledger names, one without a department for usage that has none. funded is what its members were '
 'granted for lots of their own, less what was taken from them other than by usage and expiry; cross_subsidy is used less '
 'funded, above zero what others paid for; value is what was used at the cost basis of the lots that paid, in currency, NULL '
 'when there are several; overage is what lots of source overdraft paid. depth is how many levels of eng/ml/search are told '
-'apart, NULL all. by tells usage apart by run, or by the dimension of that name, in the column part; then the ledger is read line '
-'by line, and nothing is funded. The sum of used is the consumption of the account, exactly.
+'apart, NULL all. by tells usage apart by run, or by the dimension of that name, in the column part; then the ledger is read '
+'line by line, and nothing is funded. The sum of used is the consumption of the account, exactly.
 Errors: 22023 malformed argument; P0002 unknown account or unit.';
 
 SET LOCAL search_path TO @extschema@, pg_temp;

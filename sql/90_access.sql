@@ -36,7 +36,8 @@ FROM (
         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS object
     FROM (VALUES
         ('{read,spend,admin}'::text[], 'credit_balance'), ('{read,spend,admin}', 'credit_explain_debit'),
-        ('{spend,admin}', 'credit_check'), ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'), ('{spend,admin}', 'credit_debit_many'),
+        ('{spend,admin}', 'credit_check'), ('{spend,admin}', 'credit_debit'), ('{spend,admin}', 'credit_try_debit'),
+        ('{spend,admin}', 'credit_debit_many'),
         ('{spend,admin}', 'credit_debit_available'), ('{spend,admin}', 'credit_hold'), ('{spend,admin}', 'credit_hold_charge'),
         ('{spend,admin}', 'credit_capture'), ('{spend,admin}', 'credit_capture_charge'), ('{spend,admin}', 'credit_release'),
         ('{spend,admin}', 'credit_extend_hold'), ('{spend,admin}', 'credit_hold_many'),

@@ -1,8 +1,8 @@
 //! What holds have of caps, when they are captured or give back.
 //!
-//! A capture is never refused: its amount moves from what is held to what is used, in the period in which it is recorded. One slot
-//! of each cap is changed, whichever is free; a slot may give back more than it held itself, since only the sum counts. Where
-//! others have all slots of a cap, one is waited for, in the order of the caps' ids and before any lot is locked.
+//! A capture is never refused: its amount moves from what is held to what is used, in the period in which it is recorded. One
+//! slot of each cap is changed, whichever is free; a slot may give back more than it held itself, since only the sum counts.
+//! Where others have all slots of a cap, one is waited for, in the order of the caps' ids and before any lot is locked.
 
 use std::collections::BTreeMap;
 

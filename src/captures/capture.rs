@@ -14,7 +14,7 @@ use crate::debits::request::Debit;
 use crate::debits::{backdating, closed_period, debit, write};
 use crate::domain::amount::{Amount, MAX_DECIMALS};
 use crate::domain::exact;
-use crate::domain::holds::{self, Share, State};
+use crate::domain::holds::hold::{self as holds, Share, State};
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::holds::give_back;
@@ -195,8 +195,8 @@ impl Capturing<'_> {
         }
     }
 
-    /// Locks every cap whole that counts the hold or what goes beyond it: settling what was held must not wait for a cap while lots
-    /// are locked.
+    /// Locks every cap whole that counts the hold or what goes beyond it: settling what was held must not wait for a cap while
+    /// lots are locked.
     fn lock_caps(&self, missing: Amount) {
         let hold = &self.hold;
         if !self.context.has_caps {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::charges::charge::{self, Charge};
 use crate::debits::debit;
 use crate::debits::request::Debit;
-use crate::domain::holds::Parts;
+use crate::domain::holds::hold::Parts;
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::Result;
 use crate::ledger::{account, idempotency};

@@ -19,7 +19,8 @@ pub type Held = std::result::Result<i64, Short>;
 /// Holds each item; what does not fit leaves nothing.
 ///
 /// # Errors
-/// The errors of a single hold, with `item=` in the DETAIL; 23514 and 54000 in mode [`Mode::All`] for the first that does not fit.
+/// The errors of a single hold, with `item=` in the DETAIL; 23514 and 54000 in mode [`Mode::All`] for the first that does not
+/// fit.
 pub fn hold_many(items: &[(Debit<'_>, TimeDelta)], mode: Mode) -> Result<Vec<Held>> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].0.account);

@@ -1,5 +1,5 @@
-//! Whether a debit would be allowed: the same decision that it would meet, without making it. Nothing is written and no lock taken,
-//! so it serves on a standby too.
+//! Whether a debit would be allowed: the same decision that it would meet, without making it. Nothing is written and no lock
+//! taken, so it serves on a standby too.
 //!
 //! What is due of schedules counts though it is not issued, and what holds have whose time is over counts as free. Where a debit
 //! would be refused, the instants are looked at in turn at which something changes by itself: a lot comes into effect, a schedule

@@ -13,7 +13,7 @@ use crate::caps::Blocked;
 use crate::debits::drawing::Drawing;
 use crate::debits::write;
 use crate::domain::amount::Amount;
-use crate::domain::holds::{self, Parts};
+use crate::domain::holds::hold::{self as holds, Parts};
 use crate::domain::ledger::drawdown::Source;
 use crate::domain::ledger::layout;
 use crate::error::Result;

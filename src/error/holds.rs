@@ -5,7 +5,7 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 
 use crate::domain::amount::Amount;
-use crate::domain::holds::State;
+use crate::domain::holds::hold::State;
 use crate::error::{invalid, names, not_found, plain, report, wrong_state};
 
 /// P0002: no such hold in the account.

@@ -1,8 +1,8 @@
 //! The names by which programs tell refusals apart: the field "constraint name" of an error, and its routine.
 //!
 //! PostgreSQL has one SQLSTATE for all violated checks, and applications have checks of their own. pgrx cannot set the name of a
-//! constraint. So a refusal carries its name as that of its function, and a callback of the server's, which is asked while an error
-//! is on its way out, copies it. It leaves every error alone whose function is not one of these names.
+//! constraint. So a refusal carries its name as that of its function, and a callback of the server's, which is asked while an
+//! error is on its way out, copies it. It leaves every error alone whose function is not one of these names.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
@@ -225,8 +225,8 @@ thread_local! {
     static LAST: Cell<&'static str> = const { Cell::new("") };
 }
 
-/// The callback, once it is on the server's stack of them. It lies in memory that is never given back: whoever was below it on the
-/// stack takes it off together with themselves.
+/// The callback, once it is on the server's stack of them. It lies in memory that is never given back: whoever was below it on
+/// the stack takes it off together with themselves.
 static mut CALLBACK: pg_sys::ErrorContextCallback =
     pg_sys::ErrorContextCallback { previous: std::ptr::null_mut(), callback: Some(copy_name), arg: std::ptr::null_mut() };
 
@@ -246,7 +246,8 @@ pub fn begin() {
     LAST.set("");
 }
 
-/// The same as [`attach`] for what was refused since [`begin`], after other callbacks were taken off the stack, and ours with them.
+/// The same as [`attach`] for what was refused since [`begin`], after other callbacks were taken off the stack, and ours with
+/// them.
 pub fn attach_again() {
     if !LAST.get().is_empty() {
         push();
@@ -255,8 +256,8 @@ pub fn attach_again() {
 
 fn push() {
     let own = &raw mut CALLBACK;
-    // SAFETY: a backend has one thread. The server keeps the stack of callbacks valid: each is taken off before its memory ends. Ours
-    // is never twice on it, so the list has no circle.
+    // SAFETY: a backend has one thread. The server keeps the stack of callbacks valid: each is taken off before its memory ends.
+    // Ours is never twice on it, so the list has no circle.
     unsafe {
         let mut known = pg_sys::error_context_stack;
         while !known.is_null() {
@@ -273,8 +274,8 @@ fn push() {
 /// Called by the server for each error that leaves while the callback is on its stack.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn copy_name(_argument: *mut c_void) {
-    // SAFETY: the server calls this in the middle of an error, of which it makes a copy in memory that outlives this function, and
-    // which is given back here. A function's name, where there is one, ends with a zero byte.
+    // SAFETY: the server calls this in the middle of an error, of which it makes a copy in memory that outlives this function,
+    // and which is given back here. A function's name, where there is one, ends with a zero byte.
     unsafe {
         let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
         let error = pg_sys::CopyErrorData();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::holds::State;
+use crate::domain::holds::hold::State;
 use crate::holds::give_back::{self, Ending};
 use crate::ledger::closed;
 use crate::server::clock;
@@ -13,8 +13,8 @@ use crate::store::holds as store;
 /// How many ended holds are given back at once.
 const MOST: i32 = 10_000;
 
-/// Gives back what ended holds of the account still have; of how many holds that was. Nothing of the account may be locked but its
-/// keys.
+/// Gives back what ended holds of the account still have; of how many holds that was. Nothing of the account may be locked but
+/// its keys.
 pub fn give_back(account: &str) -> usize {
     give_back_some(account, MOST)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::holds::State;
+use crate::domain::holds::hold::State;
 use crate::error::{self, Result};
 use crate::ledger::account;
 use crate::ledger::idempotency::{self, Keyed};

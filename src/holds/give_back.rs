@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::caps::settle::{self, Amounts, Holder, Settled};
 use crate::domain::amount::Amount;
-use crate::domain::holds::{self, Share, State};
+use crate::domain::holds::hold::{self as holds, Share, State};
 use crate::ledger::striping;
 use crate::ledger::whole_lot::{self, WholeLot};
 use crate::server::invalidation;

@@ -1,7 +1,7 @@
 //! Releasing a hold: what it still has goes back.
 
 use crate::domain::amount::Amount;
-use crate::domain::holds::State;
+use crate::domain::holds::hold::State;
 use crate::error::{self, Result};
 use crate::holds::give_back::{self, Ending};
 use crate::ledger::idempotency::{self, Keyed};

@@ -1,4 +1,5 @@
-//! credit_capture() and credit_capture_charge(). They are declared in sql/05_holds.sql: `final` is no name for an argument in Rust.
+//! credit_capture() and credit_capture_charge(). They are declared in sql/05_holds.sql: `final` is no name for an argument in
+//! Rust.
 
 use pgrx::prelude::*;
 

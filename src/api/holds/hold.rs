@@ -8,7 +8,7 @@ use crate::api::debits::debit::{self, Context};
 use crate::arguments;
 use crate::captures::hold;
 use crate::debits::request::Debit;
-use crate::domain::holds;
+use crate::domain::holds::hold as holds;
 use crate::domain::ledger::request::Fingerprint;
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};

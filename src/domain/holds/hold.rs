@@ -165,8 +165,8 @@ mod tests {
             gives_back: bool,
         ) {
             let nanos = |nanos: i128| Amount::from_nanos(nanos).unwrap();
-            let shares: Vec<Share> =
-                held.iter().enumerate().map(|(lot, held)| Share { lot: lot as i64, pooled: lot % 2 == 0, amount: nanos(*held) }).collect();
+            let share = |(lot, held): (usize, &i128)| Share { lot: lot as i64, pooled: lot % 2 == 0, amount: nanos(*held) };
+            let shares: Vec<Share> = held.iter().enumerate().map(share).collect();
             let mut parts = Parts::held(&shares);
             let mut captured = Amount::ZERO;
             for part in captures {

@@ -1,5 +1,3 @@
 //! The rules of holds: what a capture takes of which lots, and what goes back.
 
-mod hold;
-
-pub use hold::*;
+pub mod hold;

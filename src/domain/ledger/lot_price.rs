@@ -33,7 +33,8 @@ impl LotPrice {
     /// The share of the price that goes along with `amount` that leaves the lot while it holds `held`: never more than what is
     /// left of it.
     pub fn share(&self, held: Amount, amount: Amount) -> Option<Amount> {
-        Some(self.up_to(amount.min(self.original(held)), self.paid?))
+        let paid = self.paid?;
+        Some(self.up_to(amount.min(self.original(held)), paid).min(less(paid, self.handed_on)).max(Amount::ZERO))
     }
 
     /// Whether credits without a price are among `amount` that leaves the lot while it holds `held`: what they go to costs less a

@@ -9,7 +9,7 @@ use pgrx::pg_sys::{
 };
 
 use crate::domain::amount::Amount;
-use crate::domain::holds::{Part, Parts, State};
+use crate::domain::holds::hold::{Part, Parts, State};
 use crate::store::debits::eligible::Eligibility;
 use crate::store::ledger::entries::DebitLine;
 use crate::store::ledger::sequences::{self, Sequence};

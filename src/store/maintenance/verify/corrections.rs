@@ -25,10 +25,12 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      SELECT 'what is given back of a debit is what its corrections say', COALESCE(g.account, a.account), COALESCE(g.lot, a.lot),
          COALESCE(a.amount || ' for ' || a.quantity, 'no correction'),
          COALESCE(g.given_back || ' for ' || g.quantity, 'nothing given back') || ' of posting ' || COALESCE(g.posting, a.posting)
-     FROM (SELECT account, posting, lot, row(member, department, operation, rate, dimensions, run)::text AS usage,
+     FROM (SELECT account, posting, lot, row(member, department, operation, rate, dimensions, run)::text
+         AS usage,
          sum(given_back) AS given_back,
                sum(quantity) AS quantity FROM given WHERE kind = 'debit' GROUP BY 1, 2, 3, 4) g
-     FULL JOIN (SELECT account, corrects AS posting, lot, row(member, department, operation, rate, dimensions, run)::text AS usage,
+     FULL JOIN (SELECT account, corrects AS posting, lot, row(member, department, operation, rate, dimensions, run)::text
+         AS usage,
          sum(amount) AS amount,
                sum(quantity) AS quantity FROM adjustment WHERE corrects IS NOT NULL GROUP BY 1, 2, 3, 4) a
          ON a.account = g.account AND a.posting = g.posting AND a.lot = g.lot AND a.usage = g.usage

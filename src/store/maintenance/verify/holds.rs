@@ -50,8 +50,10 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      FROM holds h JOIN captures c ON c.account = h.account AND c.hold = h.hold
      GROUP BY h.account, h.hold, h.posting HAVING h.posting IS DISTINCT FROM max(c.posting)
      UNION ALL
-     SELECT 'a hold takes lots of its account and unit', p.account, p.lot, p.unit || CASE WHEN p.pooled THEN ', pooled' ELSE '' END,
-         COALESCE(l.unit || CASE WHEN l.member IS NULL THEN ', pooled' ELSE ' of ' || l.member END, 'no lot') || ' in hold ' || p.hold
+     SELECT 'a hold takes lots of its account and unit', p.account, p.lot,
+         p.unit || CASE WHEN p.pooled THEN ', pooled' ELSE '' END,
+         COALESCE(l.unit || CASE WHEN l.member IS NULL THEN ', pooled' ELSE ' of ' || l.member END, 'no lot')
+             || ' in hold ' || p.hold
      FROM parts p LEFT JOIN credit.lot l ON l.account = p.account AND l.lot = p.lot
      WHERE (l.unit, l.member IS NULL) IS DISTINCT FROM (p.unit, p.pooled) OR l.member <> p.member
          OR l.member IS NOT NULL AND p.member IS NULL

@@ -7,7 +7,8 @@ use crate::store::maintenance::verify::Invariants;
 /// The invariants, and the statement that finds what violates them.
 pub(super) static INVARIANTS: Invariants = Invariants::new(
     "WITH doubtful AS MATERIALIZED (
-         SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.hold, e.occurred_at, e.recorded_at, l.*
+         SELECT e.account, e.lot, e.posting, e.line, e.kind, e.amount, e.member, e.operation, e.hold, e.occurred_at,
+             e.recorded_at, l.*
          FROM credit.entry e
          CROSS JOIN LATERAL (SELECT l.member AS owner, l.applies_to, l.effective_at, l.expires_at, u.decimals
              FROM credit.lot l LEFT JOIN credit.unit u ON u.unit = l.unit WHERE l.account = e.account

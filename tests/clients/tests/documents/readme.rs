@@ -2,8 +2,10 @@
 //! one file in one fresh database.
 //!
 //! A comment behind a statement says what it returns, `-- => value | value` for each row (NULL for NULL), or that it is
-//! refused, `-- ERROR 23514`. A statement without one must succeed.
+//! refused, `-- ERROR 23514`. A statement without one must succeed. As in psql, `AS name \gset` at the end of a line keeps what a
+//! statement returns, and `:name` stands for it later.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,8 @@ struct Example {
     sql: String,
     rows: Vec<String>,
     error: Option<String>,
+    /// The name under which its value is kept.
+    kept_as: Option<String>,
 }
 
 /// The lines of the sql blocks of a page, with their numbers.
@@ -93,12 +97,16 @@ fn examples(page: &str) -> Vec<Example> {
     let mut statement = Example::default();
     let mut inside = Inside::Code;
     for (number, line) in sql_lines(page) {
-        let mut rest = line;
+        // Outside of quotes, since the examples have it nowhere else.
+        let kept = line.strip_suffix(" \\gset").map(|line| format!("{line};"));
+        let kept_as = kept.as_ref().and_then(|_| line.split_whitespace().rev().nth(1)).map(str::to_owned);
+        let mut rest = kept.as_deref().unwrap_or(line);
         while let Some(end) = end_of_statement(rest, &mut inside) {
             if statement.sql.is_empty() {
                 statement.line = number;
             }
             statement.sql.push_str(&rest[..end]);
+            statement.kept_as = kept_as.clone();
             examples.push(std::mem::take(&mut statement));
             rest = &rest[end..];
         }
@@ -121,9 +129,33 @@ fn examples(page: &str) -> Vec<Example> {
     examples
 }
 
+/// A statement with the values that were kept before.
+fn with_kept(sql: &str, kept: &BTreeMap<String, String>) -> String {
+    kept.iter().fold(sql.to_owned(), |sql, (name, value)| {
+        let ends = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+        let named = format!(":{name}");
+        let mut parts = sql.split(&named);
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_kept = ends(part) && !whole.ends_with(':');
+            if is_kept {
+                whole.push_str(value)
+            } else {
+                whole.push_str(&named)
+            }
+            whole.push_str(part);
+        }
+        whole
+    })
+}
+
 /// Runs a statement; what is wrong with what is said about it.
-fn check(session: &mut Client, example: &Example) -> Result<(), String> {
-    let outcome = session.try_rows(&example.sql);
+fn check(session: &mut Client, example: &Example, kept: &mut BTreeMap<String, String>) -> Result<(), String> {
+    let outcome = session.try_rows(&with_kept(&example.sql, kept));
+    if let (Some(name), Ok(rows)) = (&example.kept_as, &outcome) {
+        let value = rows.first().and_then(|row| row.last()).and_then(Clone::clone).unwrap_or_default();
+        kept.insert(name.clone(), value);
+    }
     match (outcome, &example.error) {
         (Ok(_), Some(code)) => Err(format!("not refused with {code}")),
         (Err(refusal), Some(code)) if refusal.code == *code => Ok(()),
@@ -169,8 +201,9 @@ fn run_page(path: &Path) -> (usize, Vec<String>) {
 fn wrong_examples(examples: &[Example]) -> Vec<(usize, String)> {
     let database = Database::bare(&Server::under_test());
     let mut session = database.connect();
+    let mut kept = BTreeMap::new();
     let fault = |example: &Example| {
-        let fault = check(&mut session, example).err()?;
+        let fault = check(&mut session, example, &mut kept).err()?;
         Some((example.line, format!("{fault}\n{}", example.sql)))
     };
     examples.iter().filter_map(fault).collect()
