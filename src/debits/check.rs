@@ -87,7 +87,8 @@ impl<'a> Question<'a> {
     pub fn credits(&self, at: DateTime<Utc>) -> Credits {
         let usable = eligible::usable_to_reader(self.eligible, at, MOST_LOTS);
         let of = |pooled: bool| -> Amount {
-            usable.iter().filter(|lot| lot.source.rank.pooled == pooled).map(|lot| lot.source.available).sum()
+            let of_owner = usable.iter().filter(|lot| lot.source.rank.pooled == pooled);
+            of_owner.map(|lot| lot.source.available).fold(Amount::ZERO, plus)
         };
         let mut credits = Credits { own: of(false), pooled: of(true), held: Amount::ZERO };
         for part in holds::of_eligible(self.eligible, at) {

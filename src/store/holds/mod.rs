@@ -59,7 +59,6 @@ static ADD: Statement = Statement::new(
         NUMERICOID,
         INT8ARRAYOID,
         BOOLARRAYOID,
-        BOOLOID,
         NUMERICARRAYOID,
         TEXTOID,
         TEXTOID,

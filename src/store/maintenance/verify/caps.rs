@@ -68,8 +68,9 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              AND k.posting > c.changed_after AND k.amount > 0
              AND k.used_at >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)
              AND k.used_at < s.step + make_interval(secs => EXTRACT(epoch FROM c.step)::bigint)) > 0
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
-             AND e.corrects IS NOT NULL
+         -- No cap refuses a correction, nor a capture of what was held.
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account
+             AND (e.kind = 'adjustment' AND e.corrects IS NOT NULL OR e.hold IS NOT NULL)
              AND e.recorded_at >= c.period_start)
      UNION ALL
      SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, c.amount::text, c.used || ' of cap ' || c.cap
@@ -78,8 +79,9 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  LATERAL credit.cap_period(c.anchor, c.every, NULL, NULL, a.time_zone, c.period_start) AS p
              WHERE k.account = c.account AND k.cap = c.cap AND k.posting > c.changed_after AND k.amount > 0
                  AND a.account = c.account AND k.used_at >= p.starts_at AND k.used_at < p.ends_at) > 0
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
-             AND e.corrects IS NOT NULL
+         -- No cap refuses a correction, nor a capture of what was held.
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account
+             AND (e.kind = 'adjustment' AND e.corrects IS NOT NULL OR e.hold IS NOT NULL)
              AND e.recorded_at >= c.period_start)
      UNION ALL
      SELECT 'a cap''s slots hold what open holds have of it', c.account, NULL, COALESCE(h.amount, 0)::text,

@@ -36,6 +36,7 @@ const WORLD: &str = r#"
         starts_at => clock_timestamp() - interval '1 hour' + (i + n) * interval '1 second',
         expires => '1 period', rollover => '{"max_periods": 1}', per_member => i % 2 = 1 AND n % 5 = 0)
     FROM generate_series(0, 3) i, generate_series(1, 14) n;
+    SELECT credit_account('a1', refund_expired => 'grace', refund_grace => '5 seconds');
     SELECT credit_true_up_terms('a' || i, every => '1 day', commitment => 100) FROM generate_series(0, 3) i;
 "#;
 
@@ -282,8 +283,68 @@ impl Caller {
         }
     }
 
+    /// A hold, some of them over at once, and what becomes of it.
+    fn hold(&mut self) -> String {
+        let (account, amount, member, operation) = (self.account(), self.amount(), self.member(), self.operation());
+        let length = self.one_of(&["1 microsecond", "200 milliseconds", "2 seconds", "10 minutes"]);
+        let key = self.key();
+        match self.below(4) {
+            0 => {
+                let quantity = 1 + self.below(40);
+                format!(
+                    "SELECT credit_hold_charge({account}, 'chat', {quantity}, member => {member}, expires_after => '{length}')"
+                )
+            }
+            _ => format!(
+                "SELECT credit_hold({account}, {amount}, member => {member}, operation => {operation}, \
+                    expires_after => '{length}', key => {key})"
+            ),
+        }
+    }
+
+    fn of_hold(&mut self) -> String {
+        let account = self.account();
+        let hold =
+            format!("(SELECT hold FROM credit.hold WHERE account = {account} AND state = 'open' ORDER BY random() LIMIT 1) h");
+        let key = self.key();
+        match self.below(7) {
+            0 => format!("SELECT credit_capture({account}, hold, key => {key}) FROM {hold}"),
+            1 => {
+                let beyond = self.one_of(&["debit", "refuse", "available"]);
+                let amount = self.amount();
+                format!("SELECT credit_capture({account}, hold, {amount}, beyond => '{beyond}') FROM {hold}")
+            }
+            2 => format!("SELECT credit_capture({account}, hold, 0.5, final => false) FROM {hold}"),
+            3 => format!("SELECT credit_capture_charge({account}, hold, 3) FROM {hold}"),
+            4 => format!("SELECT credit_extend_hold({account}, hold, '1 second') FROM {hold}"),
+            _ => format!("SELECT credit_release({account}, hold, key => {key}) FROM {hold}"),
+        }
+    }
+
+    fn refund(&mut self) -> String {
+        let account = self.account();
+        match self.below(5) {
+            0 => {
+                let lot = self.lot(&account);
+                format!("SELECT credit_withdraw({account}, lot, 0.01) FROM {lot} l")
+            }
+            1 => format!("SELECT debited FROM credit_debit_available({account}, 50, member => {})", self.member()),
+            2 => format!("SELECT allowed FROM credit_check({account}, {}, member => {})", self.amount(), self.member()),
+            _ => {
+                let (amount, offset) = (self.one_of(&["NULL", "0.01", "0.5"]), self.below(60));
+                format!(
+                    "SELECT credit_refund({account}, posting, {amount}) FROM (SELECT posting FROM credit.entry
+                     WHERE account = {account} AND kind = 'debit' ORDER BY posting DESC LIMIT 1 OFFSET {offset}) e"
+                )
+            }
+        }
+    }
+
     fn anything(&mut self) -> (&'static str, String) {
-        match self.below(30) {
+        match self.below(38) {
+            30 | 31 => ("hold", self.hold()),
+            32..=34 => ("of a hold", self.of_hold()),
+            35 | 36 => ("refund", self.refund()),
             0..=9 => ("debit", self.debit()),
             10..=13 => ("batch", self.batch()),
             14 | 15 => ("charge", self.charge()),
@@ -335,9 +396,22 @@ fn no_single_call_fails_for_reasons_of_concurrency() {
         surprises.len(),
         surprises.iter().map(|s| s.as_str()).collect::<Vec<_>>().join("\n")
     );
-    for kind in
-        ["debit", "batch", "charge", "charges", "upkeep", "cap", "movement", "change of lots", "direct entry", "member", "sale"]
-    {
+    for kind in [
+        "debit",
+        "batch",
+        "charge",
+        "charges",
+        "upkeep",
+        "cap",
+        "movement",
+        "change of lots",
+        "direct entry",
+        "member",
+        "sale",
+        "hold",
+        "of a hold",
+        "refund",
+    ] {
         let done: u32 = met.iter().filter_map(|met| met.done.get(kind)).sum();
         assert!(done >= 5, "only {done} calls of the kind {kind}: not much of a fire");
     }
