@@ -95,7 +95,7 @@ fn apply(account: &str, change: &Change) {
     let now = clock::now();
     match slot.tally.ahead_of(cap.period(account, now), now) {
         Some(Ahead::Astray) => {
-            lock.keep();
+            lock.release();
             return apply_to_whole(account, change);
         }
         // The books of the account go on from there.

@@ -4,6 +4,8 @@
 //! beyond the hold is drawn like a debit, under the same posting; it comes first, because it may have to wait, and the caps that
 //! count it are locked whole before.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::caps::settle;
@@ -17,16 +19,17 @@ use crate::domain::exact;
 use crate::domain::holds::hold::{self as holds, Share, State};
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
-use crate::holds::give_back;
+use crate::holds::{ended, give_back};
 use crate::ledger::idempotency::{self, Keyed};
 use crate::ledger::{account, closed};
 use crate::rates::price;
+use crate::schedules::refresh;
 use crate::server::clock;
 use crate::server::locks::arrival;
 use crate::store::Snapshot;
 use crate::store::caps;
 use crate::store::holds::{self as store, Hold};
-use crate::store::ledger::accounts::Context;
+use crate::store::ledger::accounts::{self, Context};
 use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 use crate::store::ledger::{breakage, requests};
 
@@ -95,6 +98,7 @@ pub fn capture(request: Capture<'_>) -> Result<Option<i64>> {
     closed::keep_open(account, request.occurred_at);
     let (amount, usage) = priced(&request, at)?;
     arrival::let_in(account);
+    prepare_beyond(&request, amount)?;
     let hold = store::lock(account, request.hold).ok_or_else(|| error::unknown_hold(account, request.hold))?;
     check_open(&request, &hold)?;
     let context = account::find_remembered(account, Some(&hold.unit), None)?;
@@ -126,6 +130,28 @@ fn priced(request: &Capture<'_>, at: DateTime<Utc>) -> Result<(Option<Amount>, O
             Ok((Some(price.amount), Some(Usage { quantity, rate })))
         }
     }
+}
+
+/// What goes beyond the hold is not refused while holds whose time is over have what it lacks, nor while something is due. That
+/// comes before the hold is locked, or with it.
+fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<()> {
+    let Capture { account, hold, beyond, .. } = *request;
+    let (Some(amount), true) = (amount, beyond != Beyond::Refuse) else { return Ok(()) };
+    if store::find(account, hold).is_none_or(|found| found.parts.open() >= amount) {
+        return Ok(());
+    }
+    let is_due = account::find_remembered(account, None, None)?.is_due(clock::now());
+    let meets_ended = !ended::of(&BTreeSet::from([account])).is_empty();
+    if is_due || meets_ended {
+        accounts::lock_row(account);
+    }
+    if is_due {
+        refresh::first_touch(account)?;
+    }
+    if meets_ended {
+        ended::lock_with_holds(&[(account, hold)]);
+    }
+    Ok(())
 }
 
 fn check_open(request: &Capture<'_>, hold: &Hold) -> Result<()> {

@@ -3,15 +3,20 @@
 //! Accounts are taken in the order of their names, captures of one account in the order of their holds, and holds of one account
 //! in the order in which they were given.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use crate::captures::capture::{self, Capture};
 use crate::debits::batch::outcome::Mode;
-use crate::debits::debit;
 use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
+use crate::debits::{ahead, debit};
 use crate::error::{self, Result, names};
+use crate::holds::ended;
+use crate::server::locks::arrival;
 use crate::server::subtransaction;
+use crate::store::ledger::accounts;
 
 /// How a hold of a batch ended: its id, or what it lacked.
 pub type Held = std::result::Result<i64, Short>;
@@ -22,6 +27,7 @@ pub type Held = std::result::Result<i64, Short>;
 /// The errors of a single hold, with `item=` in the DETAIL; 23514 and 54000 in mode [`Mode::All`] for the first that does not
 /// fit.
 pub fn hold_many(items: &[(Debit<'_>, TimeDelta)], mode: Mode) -> Result<Vec<Held>> {
+    ahead::lock(&items.iter().map(|(request, _)| *request).collect::<Vec<_>>())?;
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].0.account);
     let mut held = vec![Err(Short::default()); items.len()];
@@ -65,12 +71,24 @@ pub struct Captured {
 pub fn capture_many(items: &[Capture<'_>], mode: Mode) -> Result<Vec<Captured>> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|index| (items[*index].account, items[*index].hold));
+    lock_ahead(&order.iter().map(|index| (items[*index].account, items[*index].hold)).collect::<Vec<_>>());
     let mut captured = vec![Captured::default(); items.len()];
     for index in order {
         pgrx::check_for_interrupts!();
         captured[index] = capture_one(items[index], mode).map_err(|refusal| error::in_item(refusal, index))?;
     }
     Ok(captured)
+}
+
+/// Locks the holds, and what any of them may wait for; a hold that is unknown is refused in its turn.
+fn lock_ahead(holds: &[(&str, i64)]) {
+    let accounts: BTreeSet<&str> = holds.iter().map(|(account, _)| *account).collect();
+    if holds.len() < 2 {
+        return;
+    }
+    accounts.iter().for_each(|account| arrival::let_in(account));
+    accounts::lock_rows(&accounts.into_iter().collect::<Vec<_>>());
+    ended::lock_with_holds(holds);
 }
 
 fn capture_one(request: Capture<'_>, mode: Mode) -> Result<Captured> {

@@ -3,9 +3,9 @@
 //! A debit that is refused says what there was at that instant, by one statement over what is committed. The next attempt asks
 //! for that much. Somebody else may be faster; then it is refused again, with less.
 
-use crate::debits::debit;
 use crate::debits::outcome::Outcome;
 use crate::debits::request::Debit;
+use crate::debits::{ahead, debit};
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::ledger::idempotency;
@@ -56,6 +56,7 @@ pub fn debit_available(request: Debit<'_>) -> Result<Debited> {
 /// # Errors
 /// As [`debit_available`], with `item=` in the DETAIL.
 pub fn debit_many(items: &[Debit<'_>]) -> Result<Vec<Debited>> {
+    ahead::lock(items)?;
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by_key(|index| items[*index].account);
     let mut debited = vec![Debited::default(); items.len()];

@@ -1,6 +1,8 @@
 //! One debit: the account is found, the key claimed, what is due issued, and the amount drawn; again where what was read has
 //! changed.
 
+use std::collections::BTreeSet;
+
 use crate::debits::drawing::{Checked, drawing};
 use crate::debits::outcome::{Outcome, Short};
 use crate::debits::request::Debit;
@@ -10,6 +12,7 @@ use crate::holds::ended;
 use crate::ledger::{account, closed, idempotency};
 use crate::schedules::refresh;
 use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::locks::arrival;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::holds;
 use crate::store::ledger::{accounts, entries};
@@ -96,7 +99,8 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     backdating::check(request.account, request.occurred_at)?;
     closed::keep_open(request.account, request.occurred_at);
     let mut is_newcomer = false;
-    let mut looked_for_ended = false;
+    // What goes beyond a hold: its capture has looked, before it locked the hold.
+    let mut looked_for_ended = request.hold.is_some();
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
             issue_what_is_due(request)?;
@@ -120,7 +124,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
             // It is not refused while holds whose time is over have what it lacks.
             Some(Outcome::Insufficient { .. } | Outcome::Capped(_)) if !looked_for_ended => {
                 looked_for_ended = true;
-                ended::give_back(request.account);
+                give_back_ended(request, &checked, is_newcomer);
                 checked = check(request)?;
             }
             Some(outcome) => {
@@ -137,6 +141,20 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         }
     }
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
+}
+
+/// Gives back what ended holds have. The account's row comes before them; that a newcomer was registered shows that it is not
+/// needed any more.
+fn give_back_ended(request: Debit<'_>, checked: &Checked, is_newcomer: bool) {
+    let account = request.account;
+    if ended::of(&BTreeSet::from([account])).is_empty() {
+        return;
+    }
+    if !is_newcomer {
+        arrival::let_in(account);
+        accounts::lock_row(account);
+    }
+    ended::give_back_for(&[request.drawer(&checked.context)]);
 }
 
 /// Issues what the account's schedules bring by now, and sees to it that the account is read again.

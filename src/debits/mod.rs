@@ -6,14 +6,17 @@
 //! 4. where lots may come to an account, or be opened again, or somebody takes a seat, its lock against new caps
 //!    ([`crate::server::locks::arrival`]);
 //! 5. the account's row, where something of its schedules is due or a seat comes, and then the member's row, if it is new;
-//! 6. spending caps by their ids: the cap's row, then all its slots ([`crate::caps`]); where one free slot of each suffices
+//! 6. holds by their ids ([`crate::holds`]);
+//! 7. spending caps by their ids: the cap's row, then all its slots ([`crate::caps`]); where one free slot of each suffices
 //!    it is only tried for, whatever is held;
-//! 7. for late usage, what expired lots lost, in drawdown order ([`late`]);
-//! 8. lots in drawdown order: the lot's row, then all its slots by number ([`crate::ledger::whole_lot`]);
+//! 8. for late usage, what expired lots lost, in drawdown order ([`late`]);
+//! 9. lots in drawdown order: the lot's row, then all its slots by number ([`crate::ledger::whole_lot`]);
 //!    of the last lot that a debit goes on to, one slot that nobody holds suffices ([`collect`]);
-//! 9. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
+//! 10. a debit that one slot covers locks only that slot, and never waits for anything while it holds it ([`debit`]).
 //!
-//! A call for several accounts ([`batch`]) takes each of these for all of them, in the order of their names, before the next.
+//! A call for several accounts ([`batch`]) takes each of these for all of them, in the order of their names, before the next; one
+//! that goes item by item locks all of it ahead ([`ahead`]). A debit that gives back ended holds takes them in their turn: all
+//! that it may wait for afterwards is locked first ([`crate::holds::ended`]).
 //!
 //! Rows of an attempt that may be taken back are locked in its one subtransaction, never in one within it that has ended: a
 //! transaction that waits for such a row goes on waiting for the whole of ours, first in the row's queue, when the outer one is
@@ -25,6 +28,7 @@
 //!
 //! Time, snapshot and the choice of lots are taken anew after every wait.
 
+pub mod ahead;
 pub mod available;
 pub mod backdating;
 pub mod batch;

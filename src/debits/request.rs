@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::caps::settle::Holder;
 use crate::domain::amount::Amount;
 use crate::ledger::idempotency::Keyed;
 use crate::store::debits::eligible::Eligibility;
@@ -48,6 +49,15 @@ impl<'a> Debit<'a> {
             pool: context.pool_pays(self.member),
             operation: self.operation,
         }
+    }
+
+    /// The spending that it counts as, whatever its operation.
+    pub fn drawer<'b>(&self, context: &'b Context) -> Holder<'b>
+    where
+        'a: 'b,
+    {
+        let department = context.member.as_ref().and_then(|member| member.department.as_deref());
+        Holder { account: self.account, unit: &context.unit, member: self.member, department, operation: None }
     }
 
     /// The values that every line of the debit has; the department is the one that the member has now.

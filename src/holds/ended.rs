@@ -1,59 +1,131 @@
-//! Holds whose time is over and that nobody has given back. Their credits are free for everybody: whoever would be refused gives
-//! them back first, and maintenance does. No debit looks for them before that.
+//! Holds whose time is over and that nobody has given back. Their credits are free for everybody: a debit that would be refused
+//! gives them back first, and maintenance does. No debit looks for them before that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::caps::settle::Holder;
+use crate::caps::whole;
 use crate::domain::holds::hold::State;
 use crate::holds::give_back::{self, Ending};
-use crate::ledger::closed;
+use crate::ledger::{closed, whole_lot};
 use crate::server::clock;
 use crate::server::locks::arrival;
-use crate::store::holds as store;
+use crate::store::Snapshot;
+use crate::store::caps;
+use crate::store::debits::eligible;
+use crate::store::holds::{self as store, Hold};
 
-/// How many ended holds are given back at once.
-const MOST: i32 = 10_000;
+/// How many ended holds of an account are given back at once.
+const MOST: i32 = 1_000;
 
-/// Gives back what ended holds of the account still have; of how many holds that was. Nothing of the account may be locked but
-/// its keys.
-pub fn give_back(account: &str) -> usize {
-    give_back_some(account, MOST)
-}
-
-/// The same of several accounts, before a batch draws from them: no item is to be refused while holds whose time is over cover
-/// it. Whether anything was given back.
-pub fn give_back_of(accounts: &BTreeSet<&str>) -> bool {
+/// Those of the accounts that have ended holds, in the order of their names.
+pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     let named: Vec<&str> = accounts.iter().copied().collect();
     let with_ended = store::with_ended(&named, clock::now());
-    with_ended.iter().map(|account| give_back(account)).sum::<usize>() > 0
+    accounts.iter().copied().filter(|account| with_ended.iter().any(|with| with == account)).collect()
 }
 
-/// The same of at most `limit` holds.
-pub fn give_back_some(account: &str, limit: i32) -> usize {
-    let mut ids = store::ended(account, clock::now(), limit);
-    if ids.is_empty() {
-        return 0;
+/// Gives back what ended holds of some accounts still have, for those who draw next; of how many holds that was.
+///
+/// All that the drawing may wait for is locked first, in the order of all locks: the holds, then the caps, then the lots, each
+/// account by account. So nobody waits for a cap or a lot while they keep what was given back. The rows of the accounts are
+/// locked before, and the keys.
+pub fn give_back_for(drawers: &[Holder<'_>]) -> usize {
+    let accounts: BTreeSet<&str> = drawers.iter().map(|drawer| drawer.account).collect();
+    let ended = lock_ended(&of(&accounts));
+    lock_ahead(drawers, &ended);
+    settle(ended)
+}
+
+/// Locks holds, given in the order of their accounts and ids, and all that capturing them may wait for. What other holds have
+/// whose time is over is given back.
+pub fn lock_with_holds(holds: &[(&str, i64)]) {
+    let mut own: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    holds.iter().for_each(|(account, hold)| own.entry(account).or_default().push(*hold));
+    let mut locked: BTreeMap<&str, Vec<Hold>> =
+        own.iter().map(|(account, own)| (*account, lock_some(account, MOST, own))).collect();
+    let wanted: BTreeMap<&str, Vec<Hold>> = own.iter().map(|(account, own)| (*account, among(&locked[account], own))).collect();
+    let drawers = wanted.iter().flat_map(|(account, holds)| holds.iter().map(|hold| give_back::holder(account, hold)));
+    lock_ahead(&drawers.collect::<Vec<_>>(), &locked);
+    for (account, own) in &own {
+        locked.get_mut(account).expect("the same accounts").retain(|hold| !own.contains(&hold.hold));
     }
-    let _movable = closed::go_on(account);
-    arrival::let_in(account);
-    ids.sort_unstable();
-    let now = clock::now();
-    // While this waited, a capture may have settled it, or somebody may have let it go on.
-    let locked = ids.iter().filter_map(|hold| store::lock(account, *hold)).filter(|hold| hold.has_ended(now));
-    let endings: Vec<_> = locked.map(|hold| Ending { state: State::Expired, at: hold.expires_at, hold }).collect();
-    let count = endings.len();
-    give_back::settle(account, endings);
-    count
+    settle(locked);
+}
+
+fn among(holds: &[Hold], ids: &[i64]) -> Vec<Hold> {
+    holds.iter().filter(|hold| ids.contains(&hold.hold)).cloned().collect()
 }
 
 /// Gives back what ended holds of all accounts have, of at most `limit` holds; of how many.
 pub fn give_back_of_all(limit: i32) -> i64 {
-    let mut count = 0;
-    for account in store::accounts_with_ended(clock::now(), limit) {
-        let left = limit - count as i32;
+    let mut ended = BTreeMap::new();
+    let accounts = store::accounts_with_ended(clock::now(), limit);
+    let mut left = limit;
+    for account in &accounts {
         if left <= 0 {
             break;
         }
-        count += give_back_some(&account, left) as i64;
+        let holds = lock_some(account, left, &[]);
+        left -= holds.len() as i32;
+        ended.insert(account.as_str(), holds);
+    }
+    lock_ahead(&[], &ended);
+    settle(ended) as i64
+}
+
+fn lock_ended<'a>(accounts: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Vec<Hold>> {
+    accounts.iter().map(|account| (*account, lock_some(account, MOST, &[]))).collect()
+}
+
+/// Locks ended holds of an account in the order of their ids. While this waits, a capture may settle one, or somebody may let it
+/// go on. Those that are also wanted are locked in their turn, if they are open.
+fn lock_some(account: &str, limit: i32, wanted: &[i64]) -> Vec<Hold> {
+    let mut ids = store::ended(account, clock::now(), limit);
+    ids.extend(wanted);
+    ids.sort_unstable();
+    ids.dedup();
+    arrival::let_in(account);
+    let now = clock::now();
+    let locked = ids.iter().filter_map(|hold| store::lock(account, *hold));
+    let is_meant = |hold: &Hold| hold.has_ended(now) || (hold.state == State::Open && wanted.contains(&hold.hold));
+    locked.filter(is_meant).collect()
+}
+
+/// Locks the caps and the lots of the holds, and those from which somebody draws next.
+fn lock_ahead(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
+    let accounts: BTreeSet<&str> = drawers.iter().map(|drawer| drawer.account).chain(ended.keys().copied()).collect();
+    for account in &accounts {
+        let holders = ended.get(account).into_iter().flatten().map(|hold| give_back::holder(account, hold));
+        let holders = holders.chain(drawers.iter().copied().filter(|drawer| drawer.account == *account));
+        let applying = |of: Holder<'_>| caps::applying(Snapshot::Fresh, account, of.unit, of.member, of.department);
+        let caps: BTreeSet<i64> = holders.flat_map(applying).map(|cap| cap.cap).collect();
+        caps.iter().for_each(|cap| {
+            whole::lock_one(account, *cap);
+        });
+    }
+    for account in accounts {
+        let mut lots: Vec<i64> = ended.get(account).into_iter().flatten().flat_map(Hold::lots).collect();
+        let mut members_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for drawer in drawers.iter().filter(|drawer| drawer.account == account) {
+            members_of.entry(drawer.unit).or_default().extend(drawer.member);
+        }
+        for (unit, members) in members_of {
+            lots.extend(eligible::open_lots_of(account, unit, &members));
+        }
+        for lot in store::in_lock_order(account, &lots) {
+            whole_lot::lock(account, lot);
+        }
+    }
+}
+
+fn settle(ended: BTreeMap<&str, Vec<Hold>>) -> usize {
+    let mut count = 0;
+    for (account, holds) in ended {
+        let _movable = closed::go_on(account);
+        count += holds.len();
+        let ending = |hold: Hold| Ending { state: State::Expired, at: hold.expires_at, hold };
+        give_back::settle(account, holds.into_iter().map(ending).collect());
     }
     count
 }

@@ -44,17 +44,21 @@ pub fn settle(account: &str, endings: Vec<Ending>) -> Vec<Amount> {
     shares.iter().map(|shares| holds::sum(shares)).collect()
 }
 
-/// What caps hear of a hold of which some was captured and some goes back.
-pub fn of_hold<'a>(account: &'a str, hold: &'a Hold, captured: &[Share], given_back: &[Share]) -> Settled<'a> {
-    let amounts = |shares: &[Share]| Amounts { amount: holds::sum(shares), pooled: holds::sum_of_pooled(shares) };
-    let holder = Holder {
+/// The spending that a hold counts as.
+pub fn holder<'a>(account: &'a str, hold: &'a Hold) -> Holder<'a> {
+    Holder {
         account,
         unit: &hold.unit,
         member: hold.member.as_deref(),
         department: hold.department.as_deref(),
         operation: hold.operation.as_deref(),
-    };
-    Settled { holder, captured: amounts(captured), given_back: amounts(given_back) }
+    }
+}
+
+/// What caps hear of a hold of which some was captured and some goes back.
+pub fn of_hold<'a>(account: &'a str, hold: &'a Hold, captured: &[Share], given_back: &[Share]) -> Settled<'a> {
+    let amounts = |shares: &[Share]| Amounts { amount: holds::sum(shares), pooled: holds::sum_of_pooled(shares) };
+    Settled { holder: holder(account, hold), captured: amounts(captured), given_back: amounts(given_back) }
 }
 
 /// Gives amounts back to lots, each with the instant from which on nothing held it.
@@ -65,7 +69,7 @@ pub fn to_lots(account: &str, back: &[(Share, DateTime<Utc>)], now: DateTime<Utc
         *of_instant = of_instant.checked_add(share.amount).expect("a sum of what was granted");
     }
     let named: Vec<i64> = by_lot.keys().copied().collect();
-    let ordered = if named.len() > 1 { store::in_drawdown_order(account, &named) } else { named };
+    let ordered = if named.len() > 1 { store::in_lock_order(account, &named) } else { named };
     for lot in ordered {
         let amounts = &by_lot[&lot];
         if !to_free_slot(account, lot, amounts.values().copied().sum(), now) {

@@ -4,6 +4,8 @@
 //! debit are locked first, whole, and then all lots of the debit, in drawdown order; so two refunds of one debit follow each
 //! other. What cannot stay in the lot that paid leaves it at once: it expires, is voided, or goes to a new lot.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::caps::whole;
@@ -93,11 +95,13 @@ fn corrected(line: &DebitLine) -> Corrected {
 
 /// Locks every lot that paid, in drawdown order.
 fn lock_lots<'a>(account: &'a str, lines: &[DebitLine]) -> Vec<WholeLot<'a>> {
-    let mut paid: Vec<i64> = lines.iter().map(|line| line.line.lot).collect();
-    paid.sort_unstable();
-    paid.dedup();
-    let ordered = if paid.len() > 1 { held::in_drawdown_order(account, &paid) } else { paid };
-    ordered.into_iter().map(|lot| whole_lot::lock(account, lot).expect("lots are never deleted")).collect()
+    let paid: BTreeSet<i64> = lines.iter().map(|line| line.line.lot).collect();
+    // Those that live on for them may get what comes back.
+    let all: BTreeSet<i64> = paid.iter().flat_map(|lot| [*lot, store::successor(account, *lot)]).collect();
+    let all: Vec<i64> = all.into_iter().collect();
+    let ordered = if all.len() > 1 { held::in_lock_order(account, &all) } else { all };
+    let locked = ordered.into_iter().map(|lot| whole_lot::lock(account, lot).expect("lots are never deleted"));
+    locked.filter(|whole| paid.contains(&whole.lot)).collect()
 }
 
 /// The parts of the refund, line by line.

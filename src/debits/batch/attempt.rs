@@ -18,6 +18,7 @@ use crate::debits::{late, write};
 use crate::domain::amount::Amount;
 use crate::domain::debits::batch::{BatchDebit, Drawn};
 use crate::error::Result;
+use crate::holds::ended;
 use crate::schedules::refresh;
 use crate::server::clock;
 use crate::store::caps::Cap;
@@ -60,6 +61,8 @@ pub(super) struct Attempt<'a> {
     pub(super) registered: BTreeSet<usize>,
     /// The judgements of this attempt and of those before it.
     pub(super) judgements: Judgements,
+    /// Holds of its accounts have ended, and what they have is to be given back: no item is refused for lack of it.
+    pub(super) gives_back: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -86,12 +89,16 @@ impl<'a> Attempt<'a> {
             read_too_few: false,
             registered: BTreeSet::new(),
             judgements,
+            gives_back: false,
         }
     }
 
     /// The outcomes, or `None` to be tried again.
     pub(super) fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
         self.register_early()?;
+        if self.gives_back {
+            self.give_back_ended();
+        }
         let caps = self.lock_caps();
         let Some(losses) = self.lock_losses() else { return Ok(None) };
         // After these waits, so that what expired comes before.
@@ -138,6 +145,11 @@ impl<'a> Attempt<'a> {
         self.write_caps(&caps, &groups, &taken, written_at);
         members::add_seats(self.items, self.contexts, self.registered.iter().copied());
         Ok(has_written.then_some(outcomes))
+    }
+
+    fn give_back_ended(&self) {
+        let drawers = self.items.iter().zip(self.contexts).map(|(item, context)| item.drawer(context));
+        ended::give_back_for(&drawers.collect::<Vec<_>>());
     }
 
     /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not

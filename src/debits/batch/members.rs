@@ -12,6 +12,7 @@ use crate::debits::late;
 use crate::debits::request::Debit;
 use crate::domain::debits::batch::Drawn;
 use crate::error::Result;
+use crate::holds::ended;
 use crate::ledger::account;
 use crate::schedules::refresh;
 use crate::server::clock;
@@ -49,6 +50,15 @@ pub struct Held {
     arrivals: bool,
     /// Their rows.
     rows: bool,
+    /// Holds of theirs have ended.
+    ended_holds: bool,
+}
+
+impl Held {
+    /// Whether holds of the accounts have ended that nobody has given back.
+    pub fn meets_ended_holds(&self) -> bool {
+        self.ended_holds
+    }
 }
 
 /// Before anything else of the accounts is locked: issues what is due, and makes room for the seats of newcomers; account by
@@ -72,16 +82,17 @@ pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mu
             seated.insert(item.account);
         }
     }
-    if due.is_empty() && settled.is_empty() && seated.is_empty() {
+    let all: BTreeSet<&str> = items.iter().map(|item| item.account).collect();
+    held.ended_holds |= !ended::of(&all).is_empty();
+    if due.is_empty() && settled.is_empty() && seated.is_empty() && !held.ended_holds {
         return Ok(false);
     }
-    let all: BTreeSet<&str> = items.iter().map(|item| item.account).collect();
     if !std::mem::replace(&mut held.arrivals, true) {
         all.iter().for_each(|account| arrival::let_in(account));
     }
     settled.retain(|account| refresh::is_due(account, now));
     seated.retain(|account| account::has_seats(account));
-    if due.is_empty() && settled.is_empty() && seated.is_empty() {
+    if due.is_empty() && settled.is_empty() && seated.is_empty() && !held.ended_holds {
         return Ok(false);
     }
     if !std::mem::replace(&mut held.rows, true) {

@@ -8,7 +8,7 @@
 //! it: when what was read turns out to have changed, everything is given back and read anew. Late usage that expired lots pay
 //! ([`late`]) is drawn with the rest; what those lots lost is locked before any lot that is in force.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -23,7 +23,6 @@ use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
 use crate::debits::{backdating, late};
 use crate::error::{self, Result};
-use crate::holds::ended;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::ledger::accounts::Context;
 
@@ -92,14 +91,10 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
             }
             contexts.iter().filter_map(|context| context.closed_until).for_each(clock::move_to);
         }
-        let is_first = claimed.is_none();
         let claims: &Claims = match &mut claimed {
             Some(claims) => claims,
             none => none.insert(Claims::take(items, posting, clock::now())?),
         };
-        if is_first && ended::give_back_of(&accounts_of(items)) {
-            continue;
-        }
         let mut corrections = corrections(items, &contexts, claims)?;
         let redated = closed_period::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);
@@ -109,6 +104,7 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         let items_and_contexts = items.iter().zip(&contexts).enumerate().filter(|(index, _)| !claims.is_known(*index));
         late::check_items(items_and_contexts.map(|(index, (item, context))| (index, item, &**context)))?;
         let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, claims, expected, judgements);
+        attempt.gives_back = held.meets_ended_holds();
         let outcomes = subtransaction::attempt(|| attempt.run(mode))?;
         if let Some(outcomes) = attempt.otherwise {
             return Ok(Ended { outcomes, as_expected: false });
@@ -130,11 +126,6 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         }
     }
     Err(error::too_contended(first.account, MAX_ATTEMPTS))
-}
-
-/// The accounts of the items, in the order of their names.
-fn accounts_of<'a>(items: &[Debit<'a>]) -> BTreeSet<&'a str> {
-    items.iter().map(|item| item.account).collect()
 }
 
 /// The same, each account by its own books: some are closed until later than the clock says, and the others are not dated by

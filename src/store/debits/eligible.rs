@@ -121,6 +121,12 @@ static OPEN_LOTS: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTARRAYOID],
 );
 
+static OPEN_LOTS_OF: Statement = Statement::new(
+    "SELECT l.lot FROM credit.lot l
+     WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND (l.member IS NULL OR l.member = ANY ($3))",
+    &[TEXTOID, TEXTOID, TEXTARRAYOID],
+);
+
 /// The conditions on lots that may pay: the owner, the unit, the time and the operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligibility<'a> {
@@ -290,6 +296,11 @@ pub fn usable_by_owners(owners: &[Owner<'_>], limit: i32) -> Vec<OwnedLot> {
         OwnedLot { owner: row.get::<i32>(1) as usize - 1, rank, member, applies_to, slots: row.get(9) }
     };
     rows.iter().map(lot).collect()
+}
+
+/// The open lots that members of an account could draw in a unit: theirs and those of the pool, as they are now.
+pub fn open_lots_of(account: &str, unit: &str, members: &[&str]) -> Vec<i64> {
+    OPEN_LOTS_OF.run(&[&account, &unit, &members.to_vec()]).iter().map(|row| row.get(1)).collect()
 }
 
 /// The open lots of an account and unit, of some members who may spend them or of all owners, in the order in which a call that

@@ -120,7 +120,7 @@ static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
 
 static IN_ORDER: Statement = Statement::by_index(
     "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2)
-     ORDER BY l.member IS NULL, l.priority, (l.applies_to IS NULL), COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'),
+     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL), COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'),
          l.effective_at, l.lot",
     &[TEXTOID, INT8ARRAYOID],
 );
@@ -269,6 +269,11 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// The lots that it still has something of.
+    pub fn lots(&self) -> impl Iterator<Item = i64> {
+        self.parts.0.iter().filter(|part| part.open.is_positive()).map(|part| part.lot)
+    }
+
     /// Whether it is open and its time is over.
     pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
         self.state == State::Open && self.expires_at <= now
@@ -352,8 +357,9 @@ pub fn accounts_with_ended(now: DateTime<Utc>, limit: i32) -> Vec<String> {
     ACCOUNTS_WITH_ENDED.run(&[&now, &limit]).iter().map(|row| row.get(1)).collect()
 }
 
-/// These lots in drawdown order.
-pub fn in_drawdown_order(account: &str, lots: &[i64]) -> Vec<i64> {
+/// These lots in the order in which they are locked: those that have expired, which late usage locks first, then in drawdown
+/// order.
+pub fn in_lock_order(account: &str, lots: &[i64]) -> Vec<i64> {
     IN_ORDER.run(&[&account, &lots.to_vec()]).iter().map(|row| row.get(1)).collect()
 }
 
