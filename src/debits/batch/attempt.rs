@@ -234,11 +234,8 @@ impl<'a> Attempt<'a> {
         }
         for (index, drawn) in taken.values().flat_map(|group| &group.drawn) {
             outcomes[*index] = Some(match drawn {
-                Drawn::Capped { cap, requested, used } => {
-                    let limit =
-                        self.contexts[*index].caps.iter().find(|known| known.cap == *cap).expect("a cap of the item").limit;
-                    let left = limit.checked_sub(*used).unwrap_or_default().max(Amount::ZERO);
-                    ItemOutcome::Short(Short { shortfall: requested.checked_sub(left).unwrap_or_default(), cap: Some(*cap) })
+                Drawn::Capped { cap, requested, left, .. } => {
+                    ItemOutcome::Short(Short { shortfall: requested.checked_sub(*left).unwrap_or_default(), cap: Some(*cap) })
                 }
                 Drawn::Paid(_) => ItemOutcome::Posted(self.postings[*index]),
                 Drawn::Short { available } => {

@@ -46,7 +46,8 @@ impl<'a> Attempt<'a> {
                 let counted = used.checked_sub(whole.used).expect("what a batch takes");
                 if counted.is_positive() {
                     whole.count(counted, now, largest, group.decimals);
-                    if !whole.cap.blocks && *used > whole.limit {
+                    let taken = used.checked_add(whole.held());
+                    if !whole.cap.blocks && taken.is_none_or(|taken| taken > whole.limit) {
                         error::warn_of_cap(whole.account, &whole.reached(*used, counted));
                     }
                 }
@@ -76,7 +77,7 @@ impl<'a> Attempt<'a> {
 /// A cap as the domain sees it.
 pub fn batch_cap(whole: &WholeCap<'_>) -> BatchCap {
     let limit = Some(whole.limit).filter(|_| whole.cap.blocks);
-    BatchCap { cap: whole.cap.cap, limit, pool: whole.cap.pool, used: whole.used }
+    BatchCap { cap: whole.cap.cap, limit, pool: whole.cap.pool, used: whole.used, held: whole.held() }
 }
 
 /// Whether a period of the calendar has ended since its cap was locked. A rolling window then only has more left.

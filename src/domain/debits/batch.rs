@@ -47,6 +47,8 @@ pub enum Drawn {
         requested: Amount,
         /// The amount that was used of the cap by then.
         used: Amount,
+        /// The amount that it left.
+        left: Amount,
     },
 }
 
@@ -60,6 +62,16 @@ pub struct BatchCap {
     pub pool: bool,
     /// The amount that is used of the cap.
     pub used: Amount,
+    /// The amount that open holds have of the cap.
+    pub held: Amount,
+}
+
+impl BatchCap {
+    /// The amount that it leaves, if it blocks.
+    fn left(&self) -> Option<Amount> {
+        let left = |limit: Amount| limit.checked_sub(self.used)?.checked_sub(self.held);
+        self.limit.map(|limit| left(limit).unwrap_or_default().max(Amount::ZERO))
+    }
 }
 
 impl BatchLot {
@@ -143,16 +155,16 @@ fn draw_rest(lots: &mut [BatchLot], caps: &mut [BatchCap], counting: &[usize], d
     let requested = |cap: &BatchCap| if cap.pool { pooled } else { debit.amount };
     let reached = counting.iter().filter_map(|position| {
         let cap = &caps[*position];
-        let left = cap.limit?.checked_sub(cap.used).unwrap_or_default().max(Amount::ZERO);
+        let left = cap.left()?;
         (left < requested(cap)).then_some((left, *position))
     });
-    if let Some((_, position)) = reached.min() {
+    if let Some((left, position)) = reached.min() {
         for (lot, part) in parts {
             let lot = &mut lots[*lot];
             lot.available = lot.available.checked_add(*part).expect("what it had");
         }
         let reached = &caps[position];
-        return Drawn::Capped { cap: reached.cap, requested: requested(reached), used: reached.used };
+        return Drawn::Capped { cap: reached.cap, requested: requested(reached), used: reached.used, left };
     }
     for position in counting {
         let cap = &mut caps[*position];
@@ -236,7 +248,8 @@ mod tests {
     fn caps_count_what_is_paid_and_the_one_that_leaves_least_is_named() {
         let mut lots = [lot(1, Some("alice"), None, 3), lot(2, None, None, 20)];
         let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
-        let cap = |cap, limit: Option<i128>, pool| BatchCap { cap, limit: limit.map(of), pool, used: Amount::ZERO };
+        let nothing = Amount::ZERO;
+        let cap = |cap, limit: Option<i128>, pool| BatchCap { cap, limit: limit.map(of), pool, used: nothing, held: nothing };
         let mut caps = [cap(0, Some(9), false), cap(1, Some(3), true), cap(2, None, false)];
         let mut draw = |member, nanos, counting: &[usize]| {
             amounts(&draw_late(&mut lots, (&mut [], &[]), &mut caps, counting, &debit(member, None, nanos)).0)
@@ -256,7 +269,8 @@ mod tests {
         let of = |nanos: i128| Amount::from_nanos(nanos).unwrap();
         let mut lots = [lot(1, Some("alice"), None, 3), lot(2, None, None, 5)];
         let mut losses = [BatchLoss { pooled: false, available: of(2) }, BatchLoss { pooled: true, available: of(4) }];
-        let mut caps = [BatchCap { cap: 7, limit: Some(of(6)), pool: true, used: Amount::ZERO }];
+        let (limit, held) = (Some(of(9)), of(3));
+        let mut caps = [BatchCap { cap: 7, limit, pool: true, used: Amount::ZERO, held }];
         let mut late = |member, nanos, paying: &[usize]| {
             let (drawn, parts) = draw_late(&mut lots, (&mut losses, paying), &mut caps, &[0], &debit(member, None, nanos));
             (amounts(&drawn), parts.iter().map(|(position, part)| (*position, part.nanos())).collect::<Vec<_>>())
