@@ -73,8 +73,8 @@ pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
 }
 
 /// Makes a cap that counts what was spent in the running period, and what open holds have. No lot comes meanwhile, and no hold is
-/// settled; every debit and hold in flight of a lot has ended once it is locked, and every later one waits for it and hears of the
-/// cap. The account's row comes last: a debit that has a lot may want it.
+/// settled; every debit and hold in flight of a lot has ended once it is locked, and every later one waits for it and hears of
+/// the cap. The account's row comes last: a debit that has a lot may want it.
 ///
 /// # Errors
 /// 40001 where a lot came that the transaction's snapshot does not show.

@@ -143,8 +143,7 @@ fn place(account: &str, Change { cap, leaving, .. }: &Change) -> Place {
         if let Some(together) = free_slots(account, cap, &slots, *leaving) {
             return Place::Slots(together);
         }
-        let covering: Vec<i16> =
-            (0..).zip(&slots).filter(|(_, slot)| slot.held >= *leaving).map(|(number, _)| number).collect();
+        let covering: Vec<i16> = (0..).zip(&slots).filter(|(_, slot)| slot.held >= *leaving).map(|(number, _)| number).collect();
         let Some(slot) = striping::nearest(&covering, striping::own_slot(slots.len() as i16)) else { break };
         if let Some(lock) = usable(account, cap, *leaving, SlotLock::acquire(Striped::Cap(cap.cap), slot)) {
             return alone(lock);

@@ -178,7 +178,8 @@ fn an_ended_hold_is_in_nobodys_way() {
     assert_eq!(session.rows("SELECT v::text FROM credit_verify('ends') v"), Vec::<Vec<String>>::new());
 }
 
-/// What is given back while more is used and held than a lowered limit is headroom for nobody, whichever connection gives it back.
+/// What is given back while more is used and held than a lowered limit is headroom for nobody, whichever connection gives it
+/// back.
 #[test]
 fn a_lowered_limit_holds_while_holds_are_released() {
     let database = database();
