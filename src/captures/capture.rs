@@ -30,7 +30,7 @@ use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::caps;
 use crate::store::holds::{self as store, Hold};
-use crate::store::ledger::accounts::{self, Context};
+use crate::store::ledger::accounts::Context;
 use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 use crate::store::ledger::{breakage, requests};
 
@@ -126,6 +126,9 @@ fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, us
 fn capture_beside_ended(request: Capture<'_>, posting: i64, amount: Option<Amount>, usage: Option<Usage>) -> Result<Option<i64>> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        if account::find_remembered(request.account, None, None)?.is_due(clock::now()) {
+            refresh::first_touch(request.account)?;
+        }
         let captured = subtransaction::attempt(|| {
             ended::lock_with_holds(&[(request.account, request.hold)]);
             let _waiting = WaitingForNothing::begin();
@@ -168,9 +171,6 @@ fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool>
     }
     let is_due = account::find_remembered(account, None, None)?.is_due(clock::now());
     let meets_ended = !ended::of(&BTreeSet::from([account])).is_empty();
-    if is_due || meets_ended {
-        accounts::lock_row(account);
-    }
     if is_due {
         refresh::first_touch(account)?;
     }
