@@ -24,12 +24,13 @@ use crate::ledger::idempotency::{self, Keyed};
 use crate::ledger::{account, closed};
 use crate::rates::price;
 use crate::schedules::refresh;
-use crate::server::clock;
+use crate::server::contention::{self, MAX_ATTEMPTS, WaitingForNothing};
 use crate::server::locks::arrival;
+use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::caps;
 use crate::store::holds::{self as store, Hold};
-use crate::store::ledger::accounts::{self, Context};
+use crate::store::ledger::accounts::Context;
 use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 use crate::store::ledger::{breakage, requests};
 
@@ -98,18 +99,46 @@ pub fn capture(request: Capture<'_>) -> Result<Option<i64>> {
     closed::keep_open(account, request.occurred_at);
     let (amount, usage) = priced(&request, at)?;
     arrival::let_in(account);
-    prepare_beyond(&request, amount)?;
+    let meets_ended = prepare_beyond(&request, amount)?;
+    let posted = match meets_ended {
+        true => capture_beside_ended(request, posting, amount, usage)?,
+        false => capture_locked(request, posting, amount, usage)?,
+    };
+    if let (Some(keyed), None) = (keyed, posted) {
+        requests::settle_with_nothing(account, keyed.key);
+    }
+    Ok(posted)
+}
+
+/// Captures with the hold locked.
+fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, usage: Option<Usage>) -> Result<Option<i64>> {
+    let account = request.account;
     let hold = store::lock(account, request.hold).ok_or_else(|| error::unknown_hold(account, request.hold))?;
     check_open(&request, &hold)?;
     let context = account::find_remembered(account, Some(&hold.unit), None)?;
     let amount = amount.unwrap_or_else(|| hold.parts.open());
     account::check_decimals("amount", amount, &context)?;
-    let mut capturing = Capturing { request, context: &context, hold, posting, usage };
-    let posted = capturing.capture(amount)?;
-    if let (Some(keyed), None) = (keyed, posted) {
-        requests::settle_with_nothing(account, keyed.key);
+    Capturing { request, context: &context, hold, posting, usage }.capture(amount)
+}
+
+/// The same, once what ended holds have is given back: with all of it locked, nothing is waited for; again where a lot or a cap
+/// came meanwhile.
+fn capture_beside_ended(request: Capture<'_>, posting: i64, amount: Option<Amount>, usage: Option<Usage>) -> Result<Option<i64>> {
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        if account::find_remembered(request.account, None, None)?.is_due(clock::now()) {
+            refresh::first_touch(request.account)?;
+        }
+        let captured = subtransaction::attempt(|| {
+            ended::lock_with_holds(&[(request.account, request.hold)]);
+            let _waiting = WaitingForNothing::begin();
+            capture_locked(request, posting, amount, usage).map(Some)
+        });
+        if let Some(captured) = contention::or_again(captured)? {
+            return Ok(captured.flatten());
+        }
     }
-    Ok(posted)
+    Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
 /// The amount that is wanted, `None` for everything; with the usage that it is the price of. A rate's version never changes, so
@@ -133,25 +162,19 @@ fn priced(request: &Capture<'_>, at: DateTime<Utc>) -> Result<(Option<Amount>, O
 }
 
 /// What goes beyond the hold is not refused while holds whose time is over have what it lacks, nor while something is due. That
-/// comes before the hold is locked, or with it.
-fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<()> {
+/// comes before the hold is locked, or with it. Whether there are such holds.
+fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool> {
     let Capture { account, hold, beyond, .. } = *request;
-    let (Some(amount), true) = (amount, beyond != Beyond::Refuse) else { return Ok(()) };
+    let (Some(amount), true) = (amount, beyond != Beyond::Refuse) else { return Ok(false) };
     if store::find(account, hold).is_none_or(|found| found.parts.open() >= amount) {
-        return Ok(());
+        return Ok(false);
     }
     let is_due = account::find_remembered(account, None, None)?.is_due(clock::now());
     let meets_ended = !ended::of(&BTreeSet::from([account])).is_empty();
-    if is_due || meets_ended {
-        accounts::lock_row(account);
-    }
     if is_due {
         refresh::first_touch(account)?;
     }
-    if meets_ended {
-        ended::lock_with_holds(&[(account, hold)]);
-    }
-    Ok(())
+    Ok(meets_ended)
 }
 
 fn check_open(request: &Capture<'_>, hold: &Hold) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Locks for calls that go item by item through several accounts, caps and lots: what any item may wait for is locked first, in
 //! the order of all locks. So such a call waits for nothing while it keeps what an earlier item took.
 //!
-//! Two things are left: a key, or the name of a newcomer, that another transaction is writing at that moment. A call that waits
-//! for one of them in a circle ends with 40P01 and may be repeated.
+//! Three things are left: a key or the name of a newcomer that another transaction is writing at that moment, and a lot that comes
+//! meanwhile. A call that waits for one of them in a circle ends with 40P01 and may be repeated.
 
 use std::collections::BTreeSet;
 
@@ -34,6 +34,6 @@ pub fn lock(items: &[Debit<'_>]) -> Result<()> {
     let now = clock::now();
     let is_due = |account: &&&str| items.iter().zip(&contexts).any(|(item, of)| item.account == **account && of.is_due(now));
     all.iter().filter(is_due).try_for_each(|account| refresh::first_touch(account))?;
-    ended::give_back_for(&items.iter().zip(&contexts).map(|(item, context)| item.drawer(context)).collect::<Vec<_>>());
+    ended::give_back_for(&items.iter().zip(&contexts).map(|(item, context)| item.drawer(context)).collect::<Vec<_>>(), || ());
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::domain::amount::Amount;
 use crate::domain::caps::tally::Ahead;
 use crate::error::{self, Result};
 use crate::ledger::striping;
-use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::contention::{MAX_ATTEMPTS, must_not_wait};
 use crate::server::locks::slot::{SlotLock, Striped};
 use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
@@ -60,6 +60,7 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Option<Outcome>> {
         }
         let cap = &drawing.caps[blocked.cap];
         match slot_to_wait_for(drawing, cap, blocked) {
+            Some(_) if must_not_wait() => break,
             Some(slot) => {
                 cap.start.set(Some(slot));
                 waited = Some((blocked.cap, SlotLock::acquire(Striped::Cap(cap.cap), slot)));

@@ -126,7 +126,7 @@ pub fn lock_whole_share(account: &str, source: Source, uncovered: Amount) -> Opt
         };
         whole
     } else {
-        whole_lot::lock(account, lot).filter(|lot| !lot.state.closed)?
+        whole_lot::lock_as_allowed(account, lot).filter(|lot| !lot.state.closed)?
     };
     Some(Share { source, amount: whole.remaining().min(uncovered), from: From::Whole(whole) })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::debits::drawing::{Checked, drawing};
+use crate::debits::drawing::{Checked, Drawing, drawing};
 use crate::debits::outcome::{Outcome, Short};
 use crate::debits::request::Debit;
 use crate::debits::{backdating, capped, closed_period, late};
@@ -11,8 +11,7 @@ use crate::error::{self, Result};
 use crate::holds::ended;
 use crate::ledger::{account, closed, idempotency};
 use crate::schedules::refresh;
-use crate::server::contention::MAX_ATTEMPTS;
-use crate::server::locks::arrival;
+use crate::server::contention::{self, MAX_ATTEMPTS, WaitingForNothing, must_not_wait};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::holds;
 use crate::store::ledger::{accounts, entries};
@@ -100,9 +99,12 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     closed::keep_open(request.account, request.occurred_at);
     let mut is_newcomer = false;
     // What goes beyond a hold: its capture has looked, before it locked the hold.
-    let mut looked_for_ended = request.hold.is_some();
+    let looked_for_ended = request.hold.is_some();
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
+            if must_not_wait() {
+                break;
+            }
             issue_what_is_due(request)?;
             checked = check(request)?;
             continue;
@@ -116,17 +118,12 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         // Usage of a closed period is recorded as of now.
         let request = Debit { occurred_at: request.occurred_at.filter(|_| correction.is_none()), ..request };
         let drawing = drawing(request, &checked, member, posting);
-        let outcome = match late::instant(request.occurred_at, &checked.context) {
-            None => capped::draw(&drawing),
-            Some(at) => late::draw(&drawing, checked.context.late_usage, at),
-        };
-        match outcome? {
-            // It is not refused while holds whose time is over have what it lacks.
-            Some(Outcome::Insufficient { .. } | Outcome::Capped(_)) if !looked_for_ended => {
-                looked_for_ended = true;
-                give_back_ended(request, &checked, is_newcomer);
-                checked = check(request)?;
-            }
+        let mut outcome = draw(&drawing, request, &checked)?;
+        // It is not refused while holds whose time is over have what it lacks.
+        if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) && meets_ended(request.account) {
+            outcome = draw_with_ended(&drawing, request, &checked)?;
+        }
+        match outcome {
             Some(outcome) => {
                 if let Outcome::Posted(posting) = &outcome {
                     let posting = *posting;
@@ -143,18 +140,38 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     Err(error::too_contended(request.account, MAX_ATTEMPTS))
 }
 
-/// Gives back what ended holds have. The account's row comes before them; that a newcomer was registered shows that it is not
-/// needed any more.
-fn give_back_ended(request: Debit<'_>, checked: &Checked, is_newcomer: bool) {
-    let account = request.account;
-    if ended::of(&BTreeSet::from([account])).is_empty() {
-        return;
+fn draw(drawing: &Drawing<'_>, request: Debit<'_>, checked: &Checked) -> Result<Option<Outcome>> {
+    match late::instant(request.occurred_at, &checked.context) {
+        None => capped::draw(drawing),
+        Some(at) => late::draw(drawing, checked.context.late_usage, at),
     }
-    if !is_newcomer {
-        arrival::let_in(account);
-        accounts::lock_row(account);
-    }
-    ended::give_back_for(&[request.drawer(&checked.context)]);
+}
+
+/// Whether holds of the account have ended that nobody has given back.
+fn meets_ended(account: &str) -> bool {
+    !ended::of(&BTreeSet::from([account])).is_empty()
+}
+
+/// Gives back what ended holds have, and draws with all of it locked; a refusal leaves them as they were. `None` where a lot or a
+/// cap has come meanwhile.
+fn draw_with_ended(drawing: &Drawing<'_>, request: Debit<'_>, checked: &Checked) -> Result<Option<Outcome>> {
+    let mut refused = None;
+    let posted = subtransaction::attempt(|| {
+        ended::give_back_for(&[request.drawer(&checked.context)], || {
+            if let Some(usage) = late::original(&request, &checked.context) {
+                late::lock_losses(&[(drawing.eligible, usage)]);
+            }
+        });
+        let _waiting = WaitingForNothing::begin();
+        Ok(match draw(drawing, request, checked)? {
+            Some(Outcome::Posted(posting)) => Some(posting),
+            other => {
+                refused = other;
+                None
+            }
+        })
+    });
+    Ok(contention::or_again(posted)?.and_then(|posted| posted.map(Outcome::Posted).or(refused)))
 }
 
 /// Issues what the account's schedules bring by now, and sees to it that the account is read again.

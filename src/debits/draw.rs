@@ -17,7 +17,7 @@ use crate::domain::amount::Amount;
 use crate::error::{self, Result};
 use crate::ledger::striping::{self, Search, Tried};
 use crate::ledger::{expiry, whole_lot};
-use crate::server::contention::MAX_ATTEMPTS;
+use crate::server::contention::{MAX_ATTEMPTS, must_not_wait};
 use crate::server::locks::slot::{SlotLock, Striped};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::debits::eligible::{self, Head, NO_LOT};
@@ -55,6 +55,7 @@ pub fn draw(drawing: &Drawing<'_>) -> Result<Drawn> {
         };
         match next {
             Next::Drawn(drawn) => return Ok(drawn),
+            Next::WaitFor(..) if must_not_wait() => break,
             Next::WaitFor(lot, slot) => waited_for = Some(SlotLock::acquire(Striped::Lot(lot), slot)),
             Next::LookAgain => {}
         }
@@ -152,6 +153,7 @@ fn draw_by_survey(drawing: &Drawing<'_>, head: Option<Head>) -> Result<Next> {
         None => Ok(match collect::collect(drawing)? {
             Collected::Posted(posting) => posting.into(),
             Collected::Blocked(blocked) => blocked.into(),
+            Collected::Changed if must_not_wait() => return Err(error::too_contended(drawing.eligible.account, MAX_ATTEMPTS)),
             Collected::Changed => Next::LookAgain,
         }),
     }

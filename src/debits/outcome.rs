@@ -23,6 +23,11 @@ pub struct Short {
 }
 
 impl Outcome {
+    /// Whether it did not fit.
+    pub fn is_refused(&self) -> bool {
+        !matches!(self, Outcome::Posted(_))
+    }
+
     /// The posting, or what was lacking of the amount.
     pub fn or_short(self, amount: Amount) -> std::result::Result<i64, Short> {
         match self {

@@ -7,7 +7,7 @@ use crate::caps::settle::Holder;
 use crate::caps::whole;
 use crate::domain::holds::hold::State;
 use crate::holds::give_back::{self, Ending};
-use crate::ledger::{closed, whole_lot};
+use crate::ledger::{account, closed, whole_lot};
 use crate::server::clock;
 use crate::server::locks::arrival;
 use crate::store::Snapshot;
@@ -27,13 +27,17 @@ pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 
 /// Gives back what ended holds of some accounts still have, for those who draw next; of how many holds that was.
 ///
-/// All that the drawing may wait for is locked first, in the order of all locks: the holds, then the caps, then the lots, each
-/// account by account. So nobody waits for a cap or a lot while they keep what was given back. The rows of the accounts are
-/// locked before, and the keys.
-pub fn give_back_for(drawers: &[Holder<'_>]) -> usize {
+/// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account by
+/// account. The keys are locked before. The drawing itself waits for nothing then
+/// ([`crate::server::contention::WaitingForNothing`]): where a lot or a cap has come, or something is due, all of it is taken back.
+///
+/// `between` locks what comes between caps and lots.
+pub fn give_back_for(drawers: &[Holder<'_>], between: impl FnOnce()) -> usize {
     let accounts: BTreeSet<&str> = drawers.iter().map(|drawer| drawer.account).collect();
     let ended = lock_ended(&of(&accounts));
-    lock_ahead(drawers, &ended);
+    lock_caps(drawers, &ended);
+    between();
+    lock_lots(drawers, &ended);
     settle(ended)
 }
 
@@ -46,7 +50,9 @@ pub fn lock_with_holds(holds: &[(&str, i64)]) {
         own.iter().map(|(account, own)| (*account, lock_some(account, MOST, own))).collect();
     let wanted: BTreeMap<&str, Vec<Hold>> = own.iter().map(|(account, own)| (*account, among(&locked[account], own))).collect();
     let drawers = wanted.iter().flat_map(|(account, holds)| holds.iter().map(|hold| give_back::holder(account, hold)));
-    lock_ahead(&drawers.collect::<Vec<_>>(), &locked);
+    let drawers: Vec<_> = drawers.collect();
+    lock_caps(&drawers, &locked);
+    lock_lots(&drawers, &locked);
     for (account, own) in &own {
         locked.get_mut(account).expect("the same accounts").retain(|hold| !own.contains(&hold.hold));
     }
@@ -70,7 +76,8 @@ pub fn give_back_of_all(limit: i32) -> i64 {
         left -= holds.len() as i32;
         ended.insert(account.as_str(), holds);
     }
-    lock_ahead(&[], &ended);
+    lock_caps(&[], &ended);
+    lock_lots(&[], &ended);
     settle(ended) as i64
 }
 
@@ -92,19 +99,32 @@ fn lock_some(account: &str, limit: i32, wanted: &[i64]) -> Vec<Hold> {
     locked.filter(is_meant).collect()
 }
 
-/// Locks the caps and the lots of the holds, and those from which somebody draws next.
-fn lock_ahead(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
-    let accounts: BTreeSet<&str> = drawers.iter().map(|drawer| drawer.account).chain(ended.keys().copied()).collect();
-    for account in &accounts {
+/// Locks the caps that count the holds, and those that count who draws next.
+fn lock_caps(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
+    for account in &accounts(drawers, ended) {
         let holders = ended.get(account).into_iter().flatten().map(|hold| give_back::holder(account, hold));
         let holders = holders.chain(drawers.iter().copied().filter(|drawer| drawer.account == *account));
-        let applying = |of: Holder<'_>| caps::applying(Snapshot::Fresh, account, of.unit, of.member, of.department);
-        let caps: BTreeSet<i64> = holders.flat_map(applying).map(|cap| cap.cap).collect();
+        let caps: BTreeSet<i64> = holders.flat_map(|of| caps_of(&of)).collect();
         caps.iter().for_each(|cap| {
             whole::lock_one(account, *cap);
         });
     }
-    for account in accounts {
+}
+
+/// The caps that count it, by the department that is said and by the one that the member has now. Those that have just ended are
+/// among them while this session remembers them.
+fn caps_of(of: &Holder<'_>) -> BTreeSet<i64> {
+    let Holder { account, unit, member, department, .. } = *of;
+    let Ok(context) = account::find_remembered(account, Some(unit), member) else { return BTreeSet::new() };
+    let applying = |department| caps::applying(Snapshot::Fresh, account, unit, member, department).into_iter();
+    let now = context.member.as_ref().and_then(|member| member.department.as_deref());
+    let moved = applying(department).chain(applying(now)).map(|cap| cap.cap);
+    moved.chain(context.caps.iter().map(|cap| cap.cap)).collect()
+}
+
+/// Locks the lots of the holds, and those from which somebody draws next.
+fn lock_lots(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
+    for account in accounts(drawers, ended) {
         let mut lots: Vec<i64> = ended.get(account).into_iter().flatten().flat_map(Hold::lots).collect();
         let mut members_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for drawer in drawers.iter().filter(|drawer| drawer.account == account) {
@@ -117,6 +137,10 @@ fn lock_ahead(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
             whole_lot::lock(account, lot);
         }
     }
+}
+
+fn accounts<'a>(drawers: &[Holder<'a>], ended: &BTreeMap<&'a str, Vec<Hold>>) -> BTreeSet<&'a str> {
+    drawers.iter().map(|drawer| drawer.account).chain(ended.keys().copied()).collect()
 }
 
 fn settle(ended: BTreeMap<&str, Vec<Hold>>) -> usize {

@@ -1,6 +1,7 @@
 //! A whole lot, with its row and all its slots locked. A change of more than one slot needs it.
 
 use crate::domain::amount::Amount;
+use crate::server::contention::must_not_wait;
 use crate::server::locks::slot::{SlotLock, Striped};
 use crate::store::ledger::corrections;
 use crate::store::ledger::lots::{self, HandedOn, Locked};
@@ -24,6 +25,11 @@ pub fn lock<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
         SlotLock::acquire(Striped::Lot(lot), slot).keep();
     }
     Some(read(account, lot, state))
+}
+
+/// The same, only if nobody holds any of an open one where nothing may be waited for.
+pub fn lock_as_allowed<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
+    if must_not_wait() { lock_if_free(account, lot) } else { self::lock(account, lot) }
 }
 
 /// Locks an open lot and all its slots if nobody holds any of them.

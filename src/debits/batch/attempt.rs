@@ -20,7 +20,8 @@ use crate::domain::debits::batch::{BatchDebit, Drawn};
 use crate::error::Result;
 use crate::holds::ended;
 use crate::schedules::refresh;
-use crate::server::clock;
+use crate::server::contention::WaitingForNothing;
+use crate::server::{clock, invalidation};
 use crate::store::caps::Cap;
 use crate::store::debits::eligible::{self, OwnedLot, Owner};
 use crate::store::ledger::accounts::Context;
@@ -96,8 +97,9 @@ impl<'a> Attempt<'a> {
     /// The outcomes, or `None` to be tried again.
     pub(super) fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
         self.register_early()?;
-        if self.gives_back {
-            self.give_back_ended();
+        let _waiting = if self.gives_back { self.give_back_ended() } else { None };
+        if self.gives_back && invalidation::generation() != self.generation {
+            return Ok(None);
         }
         let caps = self.lock_caps();
         let Some(losses) = self.lock_losses() else { return Ok(None) };
@@ -147,9 +149,12 @@ impl<'a> Attempt<'a> {
         Ok(has_written.then_some(outcomes))
     }
 
-    fn give_back_ended(&self) {
+    /// Gives back what holds have whose time is over. From then on nothing is waited for: a lot that comes meanwhile ends the
+    /// attempt.
+    fn give_back_ended(&self) -> Option<WaitingForNothing> {
         let drawers = self.items.iter().zip(self.contexts).map(|(item, context)| item.drawer(context));
-        ended::give_back_for(&drawers.collect::<Vec<_>>());
+        ended::give_back_for(&drawers.collect::<Vec<_>>(), || drop(self.lock_losses()));
+        Some(WaitingForNothing::begin())
     }
 
     /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not

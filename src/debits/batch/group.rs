@@ -191,7 +191,7 @@ impl<'a> Group<'a> {
                 if lot.rank.has_expired(clock::now()) {
                     return None;
                 }
-                let locked = whole_lot::lock(self.account, lot.rank.lot).filter(|whole| !whole.state.closed)?;
+                let locked = whole_lot::lock_as_allowed(self.account, lot.rank.lot).filter(|whole| !whole.state.closed)?;
                 lot.available = locked.remaining();
                 whole.push(Some(locked));
             }

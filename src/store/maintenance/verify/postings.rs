@@ -3,13 +3,15 @@
 use crate::store::maintenance::verify::Invariants;
 
 pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
-    "WITH brought AS MATERIALIZED (
+    "WITH dated AS MATERIALIZED (
+         SELECT account, posting, lot FROM credit.entry
+         WHERE kind IN ('grant', 'roll_in') AND occurred_at <> recorded_at AND ($1 IS NULL OR account = $1)
+     ), brought AS MATERIALIZED (
          -- What schedules bring, and when.
          SELECT b.account, b.posting, GREATEST(l.effective_at, s.recorded_at) AS at
-         FROM credit.entry b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot
+         FROM dated b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot
          JOIN credit.schedule_period p ON p.account = l.account AND p.lot = l.lot JOIN credit.schedule s ON s.account = p.account
              AND s.schedule = p.schedule
-         WHERE b.kind IN ('grant', 'roll_in') AND b.occurred_at <> b.recorded_at AND ($1 IS NULL OR b.account = $1)
      )
      SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot,
          count(*) || ' lines',
