@@ -100,6 +100,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let mut is_newcomer = false;
     // What goes beyond a hold: its capture has looked, before it locked the hold.
     let looked_for_ended = request.hold.is_some();
+    let mut has_decided_again = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
             if must_not_wait() {
@@ -120,8 +121,15 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         let drawing = drawing(request, &checked, member, posting);
         let mut outcome = draw(&drawing, request, &checked)?;
         // It is not refused while holds whose time is over have what it lacks.
-        if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) && meets_ended(request.account) {
-            outcome = draw_with_ended(&drawing, request, &checked)?;
+        if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) {
+            if meets_ended(request.account) {
+                outcome = draw_with_ended(&drawing, request, &checked)?;
+            } else if !has_decided_again && holds::any(request.account) {
+                // Somebody else may have given them back since it was refused.
+                has_decided_again = true;
+                checked = check(request)?;
+                continue;
+            }
         }
         match outcome {
             Some(outcome) => {
