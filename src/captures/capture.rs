@@ -116,7 +116,7 @@ fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, us
     let hold = store::lock(account, request.hold).ok_or_else(|| error::unknown_hold(account, request.hold))?;
     check_open(&request, &hold)?;
     let context = account::find_remembered(account, Some(&hold.unit), None)?;
-    let amount = amount.unwrap_or_else(|| hold.parts.open());
+    let amount = amount.unwrap_or_else(|| hold.parts.left());
     account::check_decimals("amount", amount, &context)?;
     Capturing { request, context: &context, hold, posting, usage }.capture(amount)
 }
@@ -179,7 +179,7 @@ fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool>
 
 fn check_open(request: &Capture<'_>, hold: &Hold) -> Result<()> {
     let Capture { account, is_final, .. } = *request;
-    if hold.state != State::Open {
+    if hold.state != State::Open && !(hold.state == State::Expired && is_final) {
         let settled_at = hold.settled_at.unwrap_or(hold.expires_at);
         return Err(error::hold_settled(account, hold.hold, hold.state, settled_at));
     }

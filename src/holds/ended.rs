@@ -27,9 +27,10 @@ pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 
 /// Gives back what ended holds of some accounts still have, for those who draw next; of how many holds that was.
 ///
-/// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account by
-/// account. The keys are locked before. The drawing itself waits for nothing then
-/// ([`crate::server::contention::WaitingForNothing`]): where a lot or a cap has come, or something is due, all of it is taken back.
+/// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account
+/// by account. The keys are locked before. The drawing itself waits for nothing then
+/// ([`crate::server::contention::WaitingForNothing`]): where a lot or a cap has come, or something is due, all of it is taken
+/// back.
 ///
 /// `between` locks what comes between caps and lots.
 pub fn give_back_for(drawers: &[Holder<'_>], between: impl FnOnce()) -> usize {

@@ -158,11 +158,12 @@ static INSTANTS: Statement = Statement::new(
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, INT4OID],
 );
 
-// Only under the slot's lock: a lot that is open while it is held is not closed meanwhile.
+// Only under the slot's lock: a lot that is open while it is held is not closed meanwhile. Nor is one that has something in the
+// slot: a transaction with an older snapshot may close a lot that it saw empty.
 static GIVE_TO_SLOT: Statement = Statement::by_index(
     "UPDATE credit.slot s SET remaining = s.remaining + $4 FROM credit.lot l
      WHERE s.account = $1 AND s.lot = $2 AND s.slot = $3 AND l.account = $1 AND l.lot = $2 AND NOT l.closed
-         AND (l.expires_at IS NULL OR l.expires_at > $5)",
+         AND (l.expires_at IS NULL OR l.expires_at > $5) AND s.remaining > 0",
     &[TEXTOID, INT8OID, INT2OID, NUMERICOID, TIMESTAMPTZOID],
 );
 

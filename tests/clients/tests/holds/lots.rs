@@ -88,7 +88,10 @@ fn with_no_release_it_expires_at_the_end_of_the_hold() {
     at(&mut session, "2026-06-02 00:00");
     session.run("SELECT count(*) FROM credit_maintain()");
     assert_eq!(
-        session.rows("SELECT amount, to_char(occurred_at AT TIME ZONE 'UTC', 'HH24:MI') FROM credit.ledger WHERE kind = 'expiry' ORDER BY occurred_at"),
+        session.rows(
+            "SELECT amount, to_char(occurred_at AT TIME ZONE 'UTC', 'HH24:MI') FROM credit.ledger WHERE kind = 'expiry' \
+            ORDER BY occurred_at"
+        ),
         [["-60", "12:30"], ["-40", "13:00"]]
     );
     database.verify();
