@@ -206,8 +206,8 @@ fn a_batch_is_left_what_holds_leave() {
     let database = database();
     let mut session = database.connect();
     session.run("SELECT credit_hold('acme', 900)");
-    let batch = "SELECT posting IS NOT NULL, shortfall FROM credit_debit_many('{acme,acme}', '{70,50}', mode => 'each') ORDER BY item";
-    let outcomes = session.rows(batch);
+    let batch = "credit_debit_many('{acme,acme}', '{70,50}', mode => 'each')";
+    let outcomes = session.rows(&format!("SELECT posting IS NOT NULL, shortfall FROM {batch} ORDER BY item"));
     assert_eq!(outcomes[0][0], "t");
     assert_eq!(outcomes[1], ["f", "20"]);
     assert_eq!(counted(&mut session), "70 900 30");
