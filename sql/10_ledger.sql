@@ -571,21 +571,22 @@ CREATE TABLE credit.voided (
     lot      bigint NOT NULL,
     origin   bigint NOT NULL,
     account  text COLLATE "C" NOT NULL,
-    amount   numeric NOT NULL CHECK (amount > 0 AND amount < 1e15),
+    amount   numeric NOT NULL CHECK (amount >= 0 AND amount < 1e15),
     granted  numeric NOT NULL CHECK (granted >= 0),
     paid     numeric NOT NULL CHECK (paid >= 0 AND paid < 1e15),
     emptied  boolean NOT NULL,
     PRIMARY KEY (account, posting),
     CHECK (granted <= amount)
 );
-COMMENT ON TABLE credit.voided IS 'What credit_void() took out of lots. One row per void entry.';
+COMMENT ON TABLE credit.voided IS
+    'What credit_void() took out of lots. One row per void entry, and one of 0 for a lot that was wholly held when it was voided.';
 COMMENT ON COLUMN credit.voided.posting IS 'The posting of the void entry.';
 COMMENT ON COLUMN credit.voided.lot IS 'The lot.';
 COMMENT ON COLUMN credit.voided.origin IS
     'The lot that it descends from in its unit: of bought credits the one that the purchase granted; itself where it descends '
     'from none.';
 COMMENT ON COLUMN credit.voided.account IS 'The account.';
-COMMENT ON COLUMN credit.voided.amount IS 'How many credits.';
+COMMENT ON COLUMN credit.voided.amount IS 'How many credits; 0 where holds had all of them.';
 COMMENT ON COLUMN credit.voided.granted IS
     'How many of them the lot was granted with. The others were added by adjustments, which leave last and have no price.';
 COMMENT ON COLUMN credit.voided.paid IS

@@ -122,8 +122,8 @@ static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
 
 static IN_ORDER: Statement = Statement::by_index(
     "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2)
-     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL), COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'),
-         l.effective_at, l.lot",
+     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL),
+         COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'), l.effective_at, l.lot",
     &[TEXTOID, INT8ARRAYOID],
 );
 

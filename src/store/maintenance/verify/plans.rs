@@ -58,7 +58,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE((- e.amount) || ', ' || e.granted || ' of them granted, for ' || e.paid || ' of lot ' || e.origin,
              'nothing') || ' in posting ' || COALESCE(v.posting, e.posting),
          COALESCE(v.amount || ', ' || v.granted || ' of them granted, for ' || v.paid || ' of lot ' || v.origin, 'nothing')
-     FROM (SELECT * FROM credit.voided WHERE $1 IS NULL OR account = $1) v
+     FROM (SELECT * FROM credit.voided WHERE amount > 0 AND ($1 IS NULL OR account = $1)) v
      FULL JOIN (
          SELECT e.account, e.posting, e.lot, e.amount, origin.lot AS origin,
              CASE WHEN of_part.unknown THEN w.paid ELSE price.paid END AS paid,

@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
+pub(super) static INVARIANTS: Invariants = Invariants::always_in_bulk(
     "WITH dated AS MATERIALIZED (
          SELECT account, posting, lot FROM credit.entry
          WHERE kind IN ('grant', 'roll_in') AND occurred_at <> recorded_at AND ($1 IS NULL OR account = $1)

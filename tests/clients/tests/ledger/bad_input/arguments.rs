@@ -164,7 +164,7 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("starts_at", Kind::Instant),
             ("ends_at", Kind::Instant),
             ("unit", Kind::OptionalName),
-            ("by", Kind::Word),
+            ("by", Kind::OptionalName),
         ],
     ),
     ("credit_verify", &[("account", Kind::Name)]),
