@@ -56,14 +56,18 @@ pub fn outcome(request: Debit<'_>) -> Result<Outcome> {
 /// inactive member; 22023 decimals; 23505 key reused.
 pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
     let checked = check(request)?;
-    // Only a key or a new member is written before the outcome is known.
-    let writes_early = request.keyed.is_some() || (request.member.is_some() && checked.context.member.is_none());
+    let writes_early = writes_early(&request, &checked);
     let posted = || match post(request, checked)? {
         Outcome::Posted(posting) => Ok(Some(posting)),
         Outcome::Insufficient { .. } => Ok(None),
         Outcome::Capped(reached) => Err(error::cap_reached(request.account, &reached)),
     };
     if writes_early { subtransaction::attempt(posted) } else { posted() }
+}
+
+/// Whether anything is written before the outcome is known: only a key or a new member.
+pub fn writes_early(request: &Debit<'_>, checked: &Checked) -> bool {
+    request.keyed.is_some() || account::is_newcomer(request.member, &checked.context)
 }
 
 /// Finds the account and checks the request against it.

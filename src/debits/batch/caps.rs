@@ -41,7 +41,7 @@ impl<'a> Attempt<'a> {
     ) {
         for (key, locked) in caps {
             let (Some(group), Some(taken)) = (groups.get(key), taken.get(key)) else { continue };
-            let largest = group.debits.iter().map(|known| known.debit.amount).max().expect("a group has debits");
+            let largest = group.largest(&taken.drawn);
             for (whole, used) in locked.iter().zip(&taken.caps_used) {
                 let counted = used.checked_sub(whole.used).expect("what a batch takes");
                 if counted.is_positive() {
@@ -89,7 +89,7 @@ pub fn has_ended(caps: &ByAccount<'_, Vec<WholeCap<'_>>>, now: DateTime<Utc>) ->
 pub fn first_short(outcomes: &[ItemOutcome]) -> Option<(usize, Short)> {
     outcomes.iter().enumerate().find_map(|(index, outcome)| match outcome {
         ItemOutcome::Short(short) => Some((index, *short)),
-        ItemOutcome::Posted(_) => None,
+        ItemOutcome::Posted(_) | ItemOutcome::Part(..) => None,
     })
 }
 
