@@ -31,9 +31,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          UNION ALL SELECT e.recorded_at FROM credit.entry e WHERE r.function IN ('credit_refund', 'credit_withdraw')
              AND e.account = r.account AND e.posting = r.result AND e.kind IN ('adjustment', 'void')
          LIMIT 1) made ON true
-     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~
-         '^credit_((try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|schedule|standard_schedule|hold|capture'
-             || '|refund|withdraw)'
+     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~ ('^credit_(refund|withdraw|'
+         || '(try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|(standard_)?schedule|hold|capture)')
          THEN (made.recorded_at IS NULL OR abs(EXTRACT(epoch FROM made.recorded_at - r.recorded_at)) >= 86400)
              AND NOT (r.function ~ 'debit|charge|transfer|capture' AND r.result = 0)
          ELSE NOT r.function ~ '^credit_[a-z_]+$' END",
