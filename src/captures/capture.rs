@@ -102,7 +102,11 @@ pub fn capture(request: Capture<'_>) -> Result<Option<i64>> {
     let beyond = look_beyond(&request, amount);
     let posted = match beyond {
         Some(meets_ended) => capture_beyond(request, posting, (amount, usage), meets_ended)?,
-        None => capture_locked(request, posting, amount, usage)?,
+        // It may be found settled by then, so that all of it goes beyond the hold.
+        None => match contention::or_again(capture_locked(request, posting, amount, usage))? {
+            Some(captured) => captured,
+            None => capture_beyond(request, posting, (amount, usage), true)?,
+        },
     };
     if let (Some(keyed), None) = (keyed, posted) {
         requests::settle_with_nothing(account, keyed.key);
