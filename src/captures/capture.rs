@@ -102,11 +102,9 @@ pub fn capture(request: Capture<'_>) -> Result<Option<i64>> {
     let beyond = look_beyond(&request, amount);
     let posted = match beyond {
         Some(meets_ended) => capture_beyond(request, posting, (amount, usage), meets_ended)?,
-        // It may be found settled by then, so that all of it goes beyond the hold.
-        None => match contention::or_again(capture_locked(request, posting, amount, usage))? {
-            Some(captured) => captured,
-            None => capture_beyond(request, posting, (amount, usage), true)?,
-        },
+        // It may be found settled by then, so that all of it goes beyond the hold: of an account with schedules that can end it.
+        None if context.refresh_at.is_some() => capture_beyond(request, posting, (amount, usage), false)?,
+        None => capture_locked(request, posting, amount, usage)?,
     };
     if let (Some(keyed), None) = (keyed, posted) {
         requests::settle_with_nothing(account, keyed.key);
