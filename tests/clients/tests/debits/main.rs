@@ -2,6 +2,7 @@
 
 mod batch;
 mod boundary;
+mod check;
 mod crash;
 mod drain;
 mod fire;
