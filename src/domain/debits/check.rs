@@ -118,20 +118,6 @@ pub trait Schedules {
     fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>>;
 }
 
-/// No schedules.
-#[derive(Clone, Copy, Debug)]
-pub struct NoSchedules;
-
-impl Schedules for NoSchedules {
-    fn credits(&self, _at: DateTime<Utc>) -> Credits {
-        Credits::default()
-    }
-
-    fn next(&self, _after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        None
-    }
-}
-
 /// Everything that decides a debit, as it is at one instant.
 pub struct World<'a> {
     pub lots: Vec<Lot>,
@@ -165,7 +151,7 @@ impl World<'_> {
     }
 
     /// The lots that would pay at an instant.
-    fn paying(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Lot> {
+    pub fn paying(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Lot> {
         let pool_pays = self.pool_pays(at);
         self.lots.iter().filter(move |lot| lot.is_in_force(at) && (pool_pays || !lot.pooled))
     }
@@ -275,6 +261,18 @@ mod tests {
 
         fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
             self.0.iter().map(|(begins, ..)| minute(*begins)).filter(|begins| *begins > after).min()
+        }
+    }
+
+    struct NoSchedules;
+
+    impl Schedules for NoSchedules {
+        fn credits(&self, _at: DateTime<Utc>) -> Credits {
+            Credits::default()
+        }
+
+        fn next(&self, _after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+            None
         }
     }
 
