@@ -81,9 +81,7 @@ impl<'a> Question<'a> {
         let mut lots = store::open_lots(self.eligible, owners, self.now);
         let mut held: HashMap<i64, Vec<Until>> = HashMap::new();
         for holding in holdings {
-            for (lot, _, amount) in holding.parts.iter().filter(|(.., amount)| amount.is_positive()) {
-                held.entry(*lot).or_default().push(Until { ends_at: holding.ends_at, amount: *amount });
-            }
+            held.entry(holding.lot).or_default().push(Until { ends_at: holding.ends_at, amount: holding.amount });
         }
         if held.is_empty() {
             return lots;
@@ -153,15 +151,14 @@ fn used(cap: &caps::Cap, tally: &Tally, period: Period) -> Vec<Until> {
     }
 }
 
-/// What a hold has of a cap: it counts as the debit would that captures it.
+/// What a hold has of a cap, by one of its lots: it counts as the debit would that captures it.
 fn held_of(cap: &caps::Cap, holding: &Holding) -> Option<Until> {
     let is_within = |of: &String| holding.department.as_deref().is_some_and(|department| department::is_within(department, of));
     let counts = cap.counts(holding.operation.as_deref())
         && (cap.member.is_none() || cap.member == holding.member)
-        && cap.department.as_ref().is_none_or(is_within);
-    let parts = holding.parts.iter().filter(|(_, pooled, _)| *pooled || !cap.pool);
-    let amount: Amount = parts.map(|(.., amount)| *amount).sum();
-    (counts && amount.is_positive()).then_some(Until { ends_at: holding.ends_at, amount })
+        && cap.department.as_ref().is_none_or(is_within)
+        && (holding.pooled || !cap.pool);
+    counts.then_some(Until { ends_at: holding.ends_at, amount: holding.amount })
 }
 
 impl Question<'_> {

@@ -33,8 +33,9 @@ static CLOSED: Statement = Statement::by_index(
 );
 
 static HOLDS: Statement = Statement::by_index(
-    "SELECT h.open_until, h.member, h.department, h.operation, h.lots, h.pooled, h.open
-     FROM credit.hold h WHERE h.account = $1 AND h.open_until IS NOT NULL AND h.unit = $2",
+    "SELECT h.open_until, h.member, h.department, h.operation, o.lot, o.pooled, o.open
+     FROM credit.hold h, LATERAL unnest(h.lots, h.pooled, h.open) AS o (lot, pooled, open)
+     WHERE h.account = $1 AND h.open_until IS NOT NULL AND h.unit = $2 AND o.open > 0",
     &[TEXTOID, TEXTOID],
 );
 
@@ -58,14 +59,16 @@ static CAP_SLOTS: Statement = Statement::by_index(
     &[TEXTOID, INT8ARRAYOID],
 );
 
-/// A hold that is not settled, as far as it matters to others.
+/// What a hold that is not settled has of a lot.
 pub struct Holding {
     pub ends_at: DateTime<Utc>,
     pub member: Option<String>,
     pub department: Option<String>,
     pub operation: Option<String>,
-    /// What it has of each lot, and whether the lot is the pool's.
-    pub parts: Vec<(i64, bool, Amount)>,
+    pub lot: i64,
+    /// The lot is the pool's.
+    pub pooled: bool,
+    pub amount: Amount,
 }
 
 /// What a cap has counted in one of its slots.
@@ -101,18 +104,16 @@ fn lot_of_row(row: Row<'_>) -> Lot {
     }
 }
 
-/// The holds of an account and unit that are not settled.
+/// What the holds of an account and unit have that are not settled.
 pub fn holdings(account: &str, unit: &str) -> Vec<Holding> {
-    let holding = |row: Row<'_>| {
-        let (lots, pooled, open): (Vec<i64>, Vec<bool>, Vec<Amount>) = (row.get(5), row.get(6), row.get(7));
-        let parts = lots.into_iter().zip(pooled).zip(open).map(|((lot, pooled), open)| (lot, pooled, open));
-        Holding {
-            ends_at: row.get(1),
-            member: row.optional(2),
-            department: row.optional(3),
-            operation: row.optional(4),
-            parts: parts.collect(),
-        }
+    let holding = |row: Row<'_>| Holding {
+        ends_at: row.get(1),
+        member: row.optional(2),
+        department: row.optional(3),
+        operation: row.optional(4),
+        lot: row.get(5),
+        pooled: row.get(6),
+        amount: row.get(7),
     };
     HOLDS.read(&[&account, &unit]).iter().map(holding).collect()
 }
