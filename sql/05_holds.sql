@@ -82,7 +82,7 @@ COMMENT ON INDEX credit.hold_open_until IS 'The open holds by their end.';
 
 -- Only what is open may change, and what was asked for never does. A settled hold stays as it is.
 CREATE TRIGGER hold_90_refuse_update BEFORE UPDATE ON credit.hold
-    FOR EACH ROW WHEN (OLD.state <> 'open' OR ROW(
+    FOR EACH ROW WHEN (OLD.state <> 'open' AND NOT (OLD.state = 'expired' AND NEW.state = 'captured') OR ROW(
         OLD.hold, OLD.held_at, OLD.rate, OLD.account, OLD.unit, OLD.amount, OLD.lots, OLD.pooled, OLD.held, OLD.member,
         OLD.department, OLD.operation, OLD.quantity, OLD.run, OLD.recorded_by, OLD.dimensions, OLD.metadata)
         IS DISTINCT FROM ROW(
@@ -90,7 +90,8 @@ CREATE TRIGGER hold_90_refuse_update BEFORE UPDATE ON credit.hold
         NEW.department, NEW.operation, NEW.quantity, NEW.run, NEW.recorded_by, NEW.dimensions, NEW.metadata))
     EXECUTE FUNCTION credit.refuse_change();
 ALTER TABLE credit.hold ENABLE ALWAYS TRIGGER hold_90_refuse_update;
-COMMENT ON TRIGGER hold_90_refuse_update ON credit.hold IS 'A settled hold never changes (ENABLE ALWAYS).';
+COMMENT ON TRIGGER hold_90_refuse_update ON credit.hold IS
+    'A settled hold never changes, but that the first capture may find it expired (ENABLE ALWAYS).';
 
 CREATE TRIGGER hold_91_refuse_delete BEFORE DELETE ON credit.hold
     FOR EACH ROW EXECUTE FUNCTION credit.refuse_change();
@@ -107,13 +108,15 @@ COMMENT ON TRIGGER hold_92_refuse_truncate ON credit.hold IS 'Holds are never de
 -- One row per hold, with what became of it as it is now.
 CREATE VIEW credit.holds AS
 SELECT h.account, h.hold, CASE WHEN h.state = 'open' AND h.expires_at <= clock.now THEN 'expired' ELSE h.state END AS state,
-    h.unit, h.amount, trim_scale(sums.captured) AS captured, trim_scale(h.amount - sums.captured - sums.open) AS released,
-    trim_scale(CASE WHEN h.expires_at > clock.now THEN sums.open ELSE 0 END) AS open, trim_scale(h.shortfall) AS shortfall,
-    h.member, h.department, h.operation, h.quantity, h.run, h.dimensions, h.held_at, h.expires_at, h.settled_at, h.posting,
+    h.unit, h.amount, trim_scale(sums.captured) AS captured, trim_scale(h.amount - sums.captured - still.open) AS released,
+    trim_scale(still.open) AS open, trim_scale(h.shortfall) AS shortfall,
+    h.member, h.department, h.operation, h.quantity, h.run, h.dimensions, h.held_at, h.expires_at,
+    CASE WHEN h.state = 'open' AND h.expires_at <= clock.now THEN h.expires_at ELSE h.settled_at END AS settled_at, h.posting,
     h.rate, h.lots, h.held AS held_by_lot, h.captured AS captured_by_lot, h.recorded_by, h.metadata
 FROM (SELECT credit.now() AS now) AS clock, credit.hold h,
     LATERAL (SELECT COALESCE(sum(part.captured), 0) AS captured, COALESCE(sum(part.open), 0) AS open
-             FROM unnest(h.captured, h.open) AS part (captured, open)) AS sums;
+             FROM unnest(h.captured, h.open) AS part (captured, open)) AS sums,
+    LATERAL (SELECT CASE WHEN h.expires_at > clock.now THEN sums.open ELSE 0 END AS open) AS still;
 COMMENT ON VIEW credit.holds IS 'One row per hold: who, for what, until when, and what became of it. Filter on account.';
 COMMENT ON COLUMN credit.holds.account IS 'The account whose credits are held.';
 COMMENT ON COLUMN credit.holds.hold IS 'The hold''s id, as credit_hold() returned it.';

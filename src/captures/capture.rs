@@ -30,7 +30,7 @@ use crate::server::{clock, subtransaction};
 use crate::store::Snapshot;
 use crate::store::caps;
 use crate::store::holds::{self as store, Hold};
-use crate::store::ledger::accounts::{self, Context};
+use crate::store::ledger::accounts::Context;
 use crate::store::ledger::entries::{self, BatchLine, DebitLine, Usage};
 use crate::store::ledger::{breakage, requests};
 
@@ -116,7 +116,7 @@ fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, us
     let hold = store::lock(account, request.hold).ok_or_else(|| error::unknown_hold(account, request.hold))?;
     check_open(&request, &hold)?;
     let context = account::find_remembered(account, Some(&hold.unit), None)?;
-    let amount = amount.unwrap_or_else(|| hold.parts.open());
+    let amount = amount.unwrap_or_else(|| hold.parts.left());
     account::check_decimals("amount", amount, &context)?;
     Capturing { request, context: &context, hold, posting, usage }.capture(amount)
 }
@@ -126,6 +126,9 @@ fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, us
 fn capture_beside_ended(request: Capture<'_>, posting: i64, amount: Option<Amount>, usage: Option<Usage>) -> Result<Option<i64>> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
+        if account::find_remembered(request.account, None, None)?.is_due(clock::now()) {
+            refresh::first_touch(request.account)?;
+        }
         let captured = subtransaction::attempt(|| {
             ended::lock_with_holds(&[(request.account, request.hold)]);
             let _waiting = WaitingForNothing::begin();
@@ -168,9 +171,6 @@ fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool>
     }
     let is_due = account::find_remembered(account, None, None)?.is_due(clock::now());
     let meets_ended = !ended::of(&BTreeSet::from([account])).is_empty();
-    if is_due || meets_ended {
-        accounts::lock_row(account);
-    }
     if is_due {
         refresh::first_touch(account)?;
     }
@@ -179,7 +179,7 @@ fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool>
 
 fn check_open(request: &Capture<'_>, hold: &Hold) -> Result<()> {
     let Capture { account, is_final, .. } = *request;
-    if hold.state != State::Open {
+    if hold.state != State::Open && !(hold.state == State::Expired && is_final) {
         let settled_at = hold.settled_at.unwrap_or(hold.expires_at);
         return Err(error::hold_settled(account, hold.hold, hold.state, settled_at));
     }

@@ -1,8 +1,8 @@
 //! Locks for calls that go item by item through several accounts, caps and lots: what any item may wait for is locked first, in
 //! the order of all locks. So such a call waits for nothing while it keeps what an earlier item took.
 //!
-//! Three things are left: a key or the name of a newcomer that another transaction is writing at that moment, and a lot that comes
-//! meanwhile. A call that waits for one of them in a circle ends with 40P01 and may be repeated.
+//! Three things are left: a key or the name of a newcomer that another transaction is writing at that moment, and a lot that
+//! comes meanwhile. A call that waits for one of them in a circle ends with 40P01 and may be repeated.
 
 use std::collections::BTreeSet;
 

@@ -11,8 +11,7 @@ use crate::error::{self, Result};
 use crate::holds::ended;
 use crate::ledger::{account, closed, idempotency};
 use crate::schedules::refresh;
-use crate::server::contention::{self, MAX_ATTEMPTS, WaitingForNothing};
-use crate::server::locks::arrival;
+use crate::server::contention::{self, MAX_ATTEMPTS, WaitingForNothing, must_not_wait};
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::holds;
 use crate::store::ledger::{accounts, entries};
@@ -103,6 +102,9 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let looked_for_ended = request.hold.is_some();
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
+            if must_not_wait() {
+                break;
+            }
             issue_what_is_due(request)?;
             checked = check(request)?;
             continue;
@@ -119,7 +121,6 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         let mut outcome = draw(&drawing, request, &checked)?;
         // It is not refused while holds whose time is over have what it lacks.
         if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) && meets_ended(request.account) {
-            lock_row(request.account, is_newcomer);
             outcome = draw_with_ended(&drawing, request, &checked)?;
         }
         match outcome {
@@ -149,14 +150,6 @@ fn draw(drawing: &Drawing<'_>, request: Debit<'_>, checked: &Checked) -> Result<
 /// Whether holds of the account have ended that nobody has given back.
 fn meets_ended(account: &str) -> bool {
     !ended::of(&BTreeSet::from([account])).is_empty()
-}
-
-/// The account's row comes before holds, caps and lots. That a newcomer was registered shows that it is not needed any more.
-fn lock_row(account: &str, is_newcomer: bool) {
-    if !is_newcomer {
-        arrival::let_in(account);
-        accounts::lock_row(account);
-    }
 }
 
 /// Gives back what ended holds have, and draws with all of it locked; a refusal leaves them as they were. `None` where a lot or a

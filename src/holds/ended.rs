@@ -7,7 +7,7 @@ use crate::caps::settle::Holder;
 use crate::caps::whole;
 use crate::domain::holds::hold::State;
 use crate::holds::give_back::{self, Ending};
-use crate::ledger::{closed, whole_lot};
+use crate::ledger::{account, closed, whole_lot};
 use crate::server::clock;
 use crate::server::locks::arrival;
 use crate::store::Snapshot;
@@ -27,9 +27,10 @@ pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 
 /// Gives back what ended holds of some accounts still have, for those who draw next; of how many holds that was.
 ///
-/// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account by
-/// account. The rows of the accounts are locked before, and the keys. The drawing itself waits for nothing then
-/// ([`crate::server::contention::WaitingForNothing`]): a lot or a cap may come meanwhile.
+/// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account
+/// by account. The keys are locked before. The drawing itself waits for nothing then
+/// ([`crate::server::contention::WaitingForNothing`]): where a lot or a cap has come, or something is due, all of it is taken
+/// back.
 ///
 /// `between` locks what comes between caps and lots.
 pub fn give_back_for(drawers: &[Holder<'_>], between: impl FnOnce()) -> usize {
@@ -104,12 +105,22 @@ fn lock_caps(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
     for account in &accounts(drawers, ended) {
         let holders = ended.get(account).into_iter().flatten().map(|hold| give_back::holder(account, hold));
         let holders = holders.chain(drawers.iter().copied().filter(|drawer| drawer.account == *account));
-        let applying = |of: Holder<'_>| caps::applying(Snapshot::Fresh, account, of.unit, of.member, of.department);
-        let caps: BTreeSet<i64> = holders.flat_map(applying).map(|cap| cap.cap).collect();
+        let caps: BTreeSet<i64> = holders.flat_map(|of| caps_of(&of)).collect();
         caps.iter().for_each(|cap| {
             whole::lock_one(account, *cap);
         });
     }
+}
+
+/// The caps that count it, by the department that is said and by the one that the member has now. Those that have just ended are
+/// among them while this session remembers them.
+fn caps_of(of: &Holder<'_>) -> BTreeSet<i64> {
+    let Holder { account, unit, member, department, .. } = *of;
+    let Ok(context) = account::find_remembered(account, Some(unit), member) else { return BTreeSet::new() };
+    let applying = |department| caps::applying(Snapshot::Fresh, account, unit, member, department).into_iter();
+    let now = context.member.as_ref().and_then(|member| member.department.as_deref());
+    let moved = applying(department).chain(applying(now)).map(|cap| cap.cap);
+    moved.chain(context.caps.iter().map(|cap| cap.cap)).collect()
 }
 
 /// Locks the lots of the holds, and those from which somebody draws next.

@@ -78,7 +78,7 @@ pub fn to_lots(account: &str, back: &[(Share, DateTime<Utc>)], now: DateTime<Utc
     }
 }
 
-/// Adds an amount to a slot that nobody holds; whether the lot is in force and has one. Waits for nothing.
+/// Adds an amount to a slot that has something and that nobody holds; whether the lot is in force and has one. Waits for nothing.
 fn to_free_slot(account: &str, lot: i64, amount: Amount, now: DateTime<Utc>) -> bool {
     if !invalidation::sees_latest() {
         return false;
@@ -87,13 +87,11 @@ fn to_free_slot(account: &str, lot: i64, amount: Amount, now: DateTime<Utc>) -> 
     let own = striping::own_slot(count);
     for slot in (own..count).chain(0..own) {
         let Some(lock) = SlotLock::try_acquire(Striped::Lot(lot), slot) else { continue };
-        let is_given = store::give_to_slot(account, lot, slot, amount, now);
-        if is_given {
-            lock.keep()
-        } else {
-            lock.release()
+        if store::give_to_slot(account, lot, slot, amount, now) {
+            lock.keep();
+            return true;
         }
-        return is_given;
+        lock.release();
     }
     false
 }

@@ -21,7 +21,11 @@ pub fn void(account: &str, lot: i64, metadata: Option<&str>) -> Result<Amount> {
     let _movable = closed::go_on(account);
     let now = clock::now();
     let remaining = whole.remaining();
-    if remaining.is_zero() || whole.state.has_expired(now) {
+    if whole.state.has_expired(now) {
+        return Ok(Amount::ZERO);
+    }
+    if remaining.is_zero() {
+        entries::void_of_held(account, lot);
         return Ok(Amount::ZERO);
     }
     let price = corrections::price(account, lot);

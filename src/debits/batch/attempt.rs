@@ -20,8 +20,8 @@ use crate::domain::debits::batch::{BatchDebit, Drawn};
 use crate::error::Result;
 use crate::holds::ended;
 use crate::schedules::refresh;
-use crate::server::clock;
 use crate::server::contention::WaitingForNothing;
+use crate::server::{clock, invalidation};
 use crate::store::caps::Cap;
 use crate::store::debits::eligible::{self, OwnedLot, Owner};
 use crate::store::ledger::accounts::Context;
@@ -98,6 +98,9 @@ impl<'a> Attempt<'a> {
     pub(super) fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
         self.register_early()?;
         let _waiting = if self.gives_back { self.give_back_ended() } else { None };
+        if self.gives_back && invalidation::generation() != self.generation {
+            return Ok(None);
+        }
         let caps = self.lock_caps();
         let Some(losses) = self.lock_losses() else { return Ok(None) };
         // After these waits, so that what expired comes before.

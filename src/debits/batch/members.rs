@@ -84,7 +84,7 @@ pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mu
     }
     let all: BTreeSet<&str> = items.iter().map(|item| item.account).collect();
     held.ended_holds |= !ended::of(&all).is_empty();
-    if due.is_empty() && settled.is_empty() && seated.is_empty() && !held.ended_holds {
+    if due.is_empty() && settled.is_empty() && seated.is_empty() {
         return Ok(false);
     }
     if !std::mem::replace(&mut held.arrivals, true) {
@@ -92,7 +92,7 @@ pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mu
     }
     settled.retain(|account| refresh::is_due(account, now));
     seated.retain(|account| account::has_seats(account));
-    if due.is_empty() && settled.is_empty() && seated.is_empty() && !held.ended_holds {
+    if due.is_empty() && settled.is_empty() && seated.is_empty() {
         return Ok(false);
     }
     if !std::mem::replace(&mut held.rows, true) {

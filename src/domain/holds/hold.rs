@@ -102,6 +102,11 @@ impl Parts {
         self.0.iter_mut().filter(open).map(give).collect()
     }
 
+    /// The amount that is not captured: it is open, or was given back because its time was over.
+    pub fn left(&self) -> Amount {
+        self.0.iter().map(|part| less(part.held, part.captured)).sum()
+    }
+
     /// The amount that was given back so far.
     pub fn given_back(&self) -> Amount {
         self.0.iter().map(|part| less(less(part.held, part.captured), part.open)).sum()

@@ -117,16 +117,17 @@ static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
 
 static IN_ORDER: Statement = Statement::by_index(
     "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2)
-     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL), COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'),
-         l.effective_at, l.lot",
+     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL),
+         COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'), l.effective_at, l.lot",
     &[TEXTOID, INT8ARRAYOID],
 );
 
-// Only under the slot's lock: a lot that is open while it is held is not closed meanwhile.
+// Only under the slot's lock: a lot that is open while it is held is not closed meanwhile. Nor is one that has something in the
+// slot: a transaction with an older snapshot may close a lot that it saw empty.
 static GIVE_TO_SLOT: Statement = Statement::by_index(
     "UPDATE credit.slot s SET remaining = s.remaining + $4 FROM credit.lot l
      WHERE s.account = $1 AND s.lot = $2 AND s.slot = $3 AND l.account = $1 AND l.lot = $2 AND NOT l.closed
-         AND (l.expires_at IS NULL OR l.expires_at > $5)",
+         AND (l.expires_at IS NULL OR l.expires_at > $5) AND s.remaining > 0",
     &[TEXTOID, INT8OID, INT2OID, NUMERICOID, TIMESTAMPTZOID],
 );
 

@@ -75,6 +75,20 @@ static VOID: Statement = Statement::by_index(
     &[TEXTOID, INT8OID, NUMERICOID, TIMESTAMPTZOID, TEXTOID, NUMERICOID, NUMERICOID, INT8OID, BOOLOID],
 );
 
+static VOID_OF_HELD: Statement = Statement::by_index(
+    "WITH RECURSIVE descent AS (
+         SELECT l.lot, l.parent, l.unit, 0 AS steps FROM credit.lot l WHERE l.account = $1 AND l.lot = $2
+         UNION ALL
+         SELECT p.lot, p.parent, p.unit, d.steps + 1 FROM descent d JOIN credit.lot p
+             ON p.account = $1 AND p.lot = d.parent AND p.unit = d.unit
+     )
+     INSERT INTO credit.voided (account, posting, lot, origin, amount, granted, paid, emptied)
+     SELECT $1, $3, $2, (SELECT d.lot FROM descent d ORDER BY d.steps DESC LIMIT 1), 0, 0, 0, true
+     WHERE EXISTS (SELECT FROM credit.hold h WHERE h.account = $1 AND h.open_until IS NOT NULL AND $2 = ANY (h.lots))
+         AND NOT EXISTS (SELECT FROM credit.voided v WHERE v.account = $1 AND v.lot = $2 AND v.emptied)",
+    &[TEXTOID, INT8OID, INT8OID],
+);
+
 static MARK_POSTED: Statement = Statement::by_index(
     "UPDATE credit.entry SET posted = true WHERE account = $1 AND posting = $2 AND line = $3 AND NOT posted",
     &[TEXTOID, INT8OID, INT4OID],
@@ -241,6 +255,11 @@ pub struct Voided {
 /// Writes the line that voids credits of a lot.
 pub fn void(account: &str, lot: i64, voided: Voided, now: DateTime<Utc>, metadata: Option<&str>) {
     void_as(next_posting(), account, lot, voided, now, metadata);
+}
+
+/// Notes that a lot is voided of which holds have everything: what goes back from them is voided then.
+pub fn void_of_held(account: &str, lot: i64) {
+    VOID_OF_HELD.run(&[&account, &lot, &next_posting()]);
 }
 
 /// The same under a posting that was claimed.

@@ -58,11 +58,13 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
          COALESCE((- e.amount) || ', ' || e.granted || ' of them granted, for ' || e.paid || ' of lot ' || e.origin,
              'nothing') || ' in posting ' || COALESCE(v.posting, e.posting),
          COALESCE(v.amount || ', ' || v.granted || ' of them granted, for ' || v.paid || ' of lot ' || v.origin, 'nothing')
-     FROM (SELECT * FROM credit.voided WHERE $1 IS NULL OR account = $1) v
+     FROM (SELECT * FROM credit.voided WHERE amount > 0 AND ($1 IS NULL OR account = $1)) v
      FULL JOIN (
-         SELECT e.account, e.posting, e.lot, e.amount, origin.lot AS origin, price.paid,
+         SELECT e.account, e.posting, e.lot, e.amount, origin.lot AS origin,
+             CASE WHEN of_part.unknown THEN w.paid ELSE price.paid END AS paid,
              -- Of credits that were handed on with some that had no price, as many were bought as the price bought there.
-             CASE WHEN l.cost_basis = origin.cost_basis THEN own.granted ELSE LEAST(own.granted, trim_scale(
+             CASE WHEN of_part.unknown THEN w.granted WHEN l.cost_basis = origin.cost_basis THEN own.granted
+                 ELSE LEAST(own.granted, trim_scale(
                  round(price.paid * origin.granted / NULLIF(origin.paid, 0),
                      (SELECT u.decimals FROM credit.unit u WHERE u.unit = origin.unit)))) END AS granted
          FROM (
@@ -73,7 +75,11 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              WINDOW earlier AS (PARTITION BY account, lot ORDER BY posting, line ROWS BETWEEN UNBOUNDED PRECEDING
                  AND 1 PRECEDING)) e
          CROSS JOIN LATERAL (SELECT l.* FROM credit.lot l WHERE l.account = e.account AND l.lot = e.lot OFFSET 0) l
-         CROSS JOIN LATERAL (SELECT LEAST(GREATEST(- e.amount - e.added, 0), l.granted) AS granted) AS own
+         LEFT JOIN credit.voided w ON w.account = e.account AND w.posting = e.posting
+         -- A part is withdrawn before what adjustments had added; how much of it there was depends on what holds had.
+         CROSS JOIN LATERAL (SELECT CASE WHEN w.emptied IS FALSE
+             THEN LEAST(GREATEST(w.granted, - e.amount - e.added, 0), - e.amount, l.granted)
+             ELSE LEAST(GREATEST(- e.amount - e.added, 0), l.granted) END AS granted) AS own
          CROSS JOIN LATERAL (SELECT COALESCE(CASE WHEN own.granted >= l.granted THEN l.paid
              ELSE trim_scale(div(l.paid * own.granted * 1000000000, l.granted) * 0.000000001) END, 0) AS paid) AS price
          CROSS JOIN LATERAL (
@@ -84,6 +90,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
                  CROSS JOIN LATERAL (SELECT * FROM credit.lot p WHERE p.account = e.account AND p.lot = d.parent OFFSET 0) p
                  WHERE p.unit = d.unit AND p.lot <> d.lot
              ) SELECT d.lot, d.unit, d.granted, d.paid, d.cost_basis FROM descent d ORDER BY d.steps DESC LIMIT 1) AS origin
+         CROSS JOIN LATERAL (SELECT w.emptied IS FALSE AND l.cost_basis <> origin.cost_basis AS unknown) AS of_part
          WHERE e.kind = 'void') e ON e.account = v.account AND e.posting = v.posting
      WHERE (v.lot, v.origin, v.amount, v.granted, v.paid) IS DISTINCT FROM (e.lot, e.origin, - e.amount, e.granted, e.paid)
      UNION ALL

@@ -2,7 +2,7 @@
 
 use crate::store::maintenance::verify::Invariants;
 
-pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
+pub(super) static INVARIANTS: Invariants = Invariants::always_in_bulk(
     "WITH dated AS MATERIALIZED (
          SELECT account, posting, lot FROM credit.entry
          WHERE kind IN ('grant', 'roll_in') AND occurred_at <> recorded_at AND ($1 IS NULL OR account = $1)
@@ -64,7 +64,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
          AND NOT EXISTS (SELECT FROM credit.true_up t WHERE t.account = e.account AND t.ends_at = e.occurred_at)
          -- What came back from a hold or by a refund after the lot had expired, expired then.
          AND NOT (e.occurred_at > l.expires_at AND (EXISTS (SELECT FROM credit.hold h WHERE h.account = e.account
-                 AND h.settled_at = e.occurred_at AND e.lot = ANY (h.lots))
+                 AND e.occurred_at IN (h.settled_at, h.expires_at) AND e.lot = ANY (h.lots))
              OR EXISTS (SELECT FROM credit.entry r WHERE ($1 IS NULL OR r.account = $1) AND r.account = e.account
                  AND r.lot = e.lot AND r.kind = 'adjustment' AND r.corrects IS NOT NULL AND r.recorded_at = e.occurred_at)))
      UNION ALL

@@ -216,6 +216,18 @@ impl World<'_> {
         let debited = self.session.text(&all);
         self.session.run("ROLLBACK");
         assert_eq!(spendable, debited, "{}", told(self));
+        // What explains a debit agrees too: the last step covers it, or says what is missing and which cap does not leave it.
+        let explained = format!(
+            "SELECT uncovered = 0, cap FROM credit_explain_debit('{account}', {}{arguments}) ORDER BY step DESC LIMIT 1",
+            probe.amount
+        );
+        let cap = if tried == Tried::Capped { answer[5].as_str() } else { "" };
+        let covers = if tried == Tried::Allowed { "t" } else { "f" };
+        assert_eq!(self.session.rows(&explained), [[covers, cap]], "{}", told(self));
+        if let (Some(member), Some(operation)) = (probe.member, probe.operation) {
+            let balance = format!("SELECT credit_balance('{account}', member => '{member}', operation => '{operation}')");
+            assert_eq!(answer[3], self.session.text(&balance), "{}", told(self));
+        }
         if tried == Tried::Allowed {
             return;
         }

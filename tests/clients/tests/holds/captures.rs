@@ -177,7 +177,8 @@ fn a_price_is_pinned_when_it_is_held() {
     let database = with_credits(100);
     let mut session = database.connect();
     session.run(
-        "SELECT credit_rate_card('list', unit => 'credit', is_default => true); SELECT credit_rate('list', 'chat', credits => 0.5); \
+        "SELECT credit_rate_card('list', unit => 'credit', is_default => true); \
+         SELECT credit_rate('list', 'chat', credits => 0.5); \
             SELECT credit_publish('list')",
     );
     let hold =

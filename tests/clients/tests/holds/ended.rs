@@ -113,8 +113,29 @@ fn a_clock_that_was_set_back_opens_nothing_again() {
     at(&mut session, "12:30");
     session.run("SELECT credit_debit('acme', 50)");
     at(&mut session, "12:05");
-    session.refusal(&format!("SELECT credit_capture('acme', {hold})")).expect("55000");
+    assert_eq!(session.text(&format!("SELECT state FROM credit.holds WHERE hold = {hold}")), "expired");
+    session.refusal(&format!("SELECT credit_capture('acme', {hold}, 1, beyond => 'refuse')")).expect("23514");
+    session.refusal(&format!("SELECT credit_capture('acme', {hold}, 1, final => false)")).expect("55000");
     assert_eq!(session.text("SELECT credit_balance('acme')"), "50");
+    database.verify();
+}
+
+/// Whether maintenance was there meanwhile makes no difference: the work was done.
+#[test]
+fn the_first_capture_counts_also_when_the_hold_was_given_back() {
+    let (database, mut session) = database();
+    let hold = session.number("SELECT credit_hold('acme', 40, run => 'r', expires_after => '10 minutes')");
+    at(&mut session, "12:30");
+    session.run("SELECT credit_maintain()");
+    session.run(&format!("SELECT credit_capture('acme', {hold}, 30)"));
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "70");
+    assert_eq!(
+        session.rows(&format!(
+            "SELECT h.state, h.captured, e.run FROM credit.holds h JOIN credit.entry e USING (hold) WHERE hold = {hold}"
+        )),
+        [["captured", "0", "r"]]
+    );
+    session.refusal(&format!("SELECT credit_capture('acme', {hold}, 1)")).expect("55000");
     database.verify();
 }
 

@@ -32,6 +32,18 @@ fn a_void_takes_what_is_not_held_and_what_comes_back_later() {
 }
 
 #[test]
+fn a_void_of_a_lot_that_is_wholly_held_takes_what_comes_back_later() {
+    let (database, mut session, lot, _) = held();
+    session.run("SELECT credit_hold('acme', 60, expires_after => '1 hour')");
+    assert_eq!(session.text(&format!("SELECT credit_void('acme', {lot})")), "0");
+    session.run(&format!("SELECT credit_void('acme', {lot})"));
+    session.run("SELECT credit_release('acme', hold) FROM credit.hold");
+    assert_eq!(session.text("SELECT credit_balance('acme')"), "0");
+    assert_eq!(session.text("SELECT sum(amount) FROM credit.ledger WHERE kind = 'void'"), "-100");
+    database.verify();
+}
+
+#[test]
 fn a_withdrawal_takes_at_most_what_is_not_held() {
     let (database, mut session, lot, hold) = held();
     session.refusal(&format!("SELECT credit_withdraw('acme', {lot}, 61)")).expect("23514");
@@ -88,7 +100,10 @@ fn with_no_release_it_expires_at_the_end_of_the_hold() {
     at(&mut session, "2026-06-02 00:00");
     session.run("SELECT count(*) FROM credit_maintain()");
     assert_eq!(
-        session.rows("SELECT amount, to_char(occurred_at AT TIME ZONE 'UTC', 'HH24:MI') FROM credit.ledger WHERE kind = 'expiry' ORDER BY occurred_at"),
+        session.rows(
+            "SELECT amount, to_char(occurred_at AT TIME ZONE 'UTC', 'HH24:MI') FROM credit.ledger WHERE kind = 'expiry' \
+            ORDER BY occurred_at"
+        ),
         [["-60", "12:30"], ["-40", "13:00"]]
     );
     database.verify();

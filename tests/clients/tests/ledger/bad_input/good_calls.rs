@@ -1,12 +1,25 @@
 //! A good call of each function, and calls made of it.
 
-/// The functions and a call of each that is good. `LOT` stands for a lot's id.
+/// The functions and a call of each that is good. `LOT` stands for a lot's id, `HELD` and `PRICED` for
+/// those of holds, `SPENT` for a debit's.
 pub const GOOD: &[(&str, &[(&str, &str)])] = &[
     ("credit_account", &[("account", "'acme'")]),
     ("credit_member", &[("account", "'acme'"), ("member", "'alice'")]),
     ("credit_grant", &[("account", "'acme'"), ("amount", "1")]),
     ("credit_debit", &[("account", "'acme'"), ("amount", "1")]),
     ("credit_try_debit", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_debit_available", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_check", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_hold", &[("account", "'acme'"), ("amount", "1")]),
+    ("credit_hold_charge", &[("account", "'acme'"), ("operation", "'chat'"), ("quantity", "1")]),
+    ("credit_hold_many", &[("accounts", "'{acme}'"), ("amounts", "'{1}'")]),
+    ("credit_capture", &[("account", "'acme'"), ("hold", "HELD")]),
+    ("credit_capture_charge", &[("account", "'acme'"), ("hold", "PRICED"), ("quantity", "1")]),
+    ("credit_capture_many", &[("accounts", "'{acme}'"), ("holds", "ARRAY[HELD]::bigint[]")]),
+    ("credit_release", &[("account", "'acme'"), ("hold", "HELD")]),
+    ("credit_extend_hold", &[("account", "'acme'"), ("hold", "HELD"), ("expires_after", "'1 hour'")]),
+    ("credit_refund", &[("account", "'acme'"), ("posting", "SPENT")]),
+    ("credit_withdraw", &[("account", "'acme'"), ("lot", "LOT"), ("amount", "1")]),
     ("credit_debit_many", &[("accounts", "'{acme}'"), ("amounts", "'{1}'")]),
     ("credit_debit_many_json", &[("items", r#"'[{"account": "acme", "amount": 1}]'"#)]),
     ("credit_balance", &[("account", "'acme'")]),

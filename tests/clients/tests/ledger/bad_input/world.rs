@@ -39,6 +39,16 @@ impl World {
         session.run("SELECT credit_account('trued'); SELECT credit_true_up_post('trued', '2025-01-01', '2025-04-01')");
         session.run("SELECT credit_schedule('cyclic', 10, interval '1 month')");
         session.run("SELECT credit_cap('strict', 1000)");
+        let mut lots = lots;
+        let held = |session: &mut Client, sql: &str| session.text(&format!("SELECT {sql}"));
+        session.run("SET credit.clock = '2025-12-31'");
+        lots.push(("ENDED", held(&mut session, "credit_hold('acme', 1, expires_after => '1 hour')")));
+        session.run("SET credit.clock = '2026-01-01'");
+        lots.push(("HELD", held(&mut session, "credit_hold('acme', 1)")));
+        lots.push(("PRICED", held(&mut session, "credit_hold_charge('acme', 'chat', 1)")));
+        lots.push(("RELEASED", held(&mut session, "credit_hold('acme', 1)")));
+        lots.push(("SPENT", held(&mut session, "credit_debit('acme', 1, operation => 'chat')")));
+        session.run(&format!("SELECT credit_release('acme', {})", lots[7].1));
         World { session, lots }
     }
 

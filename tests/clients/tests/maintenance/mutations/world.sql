@@ -104,4 +104,12 @@ SELECT count(*) FROM credit_publish('list', effective_at => '2026-06-01 00:00+00
 SELECT credit_rate('list', 'image', credits => 4, note => 'draft');
 SELECT credit_tier('small', 'two', 100, discount => 0.2) > 0;
 SELECT credit_unit('credit', fiat_per_credit => 0.02);
+
+SELECT credit_account('held'), credit_grant('held', 100) > 0, credit_cap('held', 90, every => 'year') > 0;
+SELECT credit_hold('held', 5, run => 'run 1') > 0, credit_hold('held', 7, key => 'open', expires_after => '1 day') > 0,
+    credit_hold_charge('held', 'chat', 2, expires_after => '1 day') > 0, credit_hold('held', 3) > 0;
+SELECT credit_capture('held', (SELECT min(hold) FROM credit.hold), 4) > 0,
+    credit_capture('held', (SELECT min(hold) + 1 FROM credit.hold), 2, final => false) > 0,
+    credit_release('held', (SELECT max(hold) FROM credit.hold));
+SELECT credit_refund('held', (SELECT min(posting) FROM credit.entry WHERE hold IS NOT NULL), 1) > 0;
 SELECT credit_maintain();
