@@ -579,7 +579,8 @@ CREATE TABLE credit.voided (
     CHECK (granted <= amount)
 );
 COMMENT ON TABLE credit.voided IS
-    'What credit_void() took out of lots. One row per void entry, and one of 0 for a lot that was wholly held when it was voided.';
+    'What credit_void() took out of lots. One row per void entry, and one of 0 for a lot that was wholly held when it was '
+    'voided.';
 COMMENT ON COLUMN credit.voided.posting IS 'The posting of the void entry.';
 COMMENT ON COLUMN credit.voided.lot IS 'The lot.';
 COMMENT ON COLUMN credit.voided.origin IS

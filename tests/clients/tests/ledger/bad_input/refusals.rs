@@ -54,7 +54,7 @@ pub const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_capture", "account => 'strict'", UNKNOWN, "HELD"),
     ("credit_capture", "amount => -1", INVALID, "-1"),
     ("credit_capture", "amount => 0.0000001", INVALID, "0.0000001"),
-    ("credit_capture", "amount => 100000", INSUFFICIENT, "100000"),
+    ("credit_capture", "amount => 100000", INSUFFICIENT, "99999"),
     ("credit_capture", "amount => 2, beyond => 'refuse'", INSUFFICIENT, "HELD"),
     ("credit_capture", "hold => RELEASED", WRONG_STATE, "RELEASED"),
     ("credit_capture", "hold => ENDED, final => false", WRONG_STATE, "ENDED"),
