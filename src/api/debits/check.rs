@@ -102,7 +102,7 @@ impl Asked<'_> {
         let (needed, context) = match (amount, quantity, self.operation) {
             (None, Some(quantity), Some(operation)) => {
                 let usage = Usage { account: Some(self.account), operation, quantity, dimensions: &self.dimensions, at: now };
-                match price::quote(None, &usage) {
+                match price::quote_remembered(self.account, &usage) {
                     Ok(price) if self.unit.is_some_and(|unit| unit != price.unit) => {
                         return Err(error::check_of_unit(&price.unit));
                     }

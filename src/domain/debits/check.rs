@@ -222,7 +222,8 @@ impl World<'_> {
 
     /// The first instant after another at which credits may come.
     fn next_credits(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let of_lot = |lot: &Lot| [lot.effective_at].into_iter().chain(lot.held.iter().map(|held| held.ends_at)).collect::<Vec<_>>();
+        let of_lot =
+            |lot: &Lot| [lot.effective_at].into_iter().chain(lot.held.iter().map(|held| held.ends_at)).collect::<Vec<_>>();
         let of_lots = self.lots.iter().flat_map(of_lot);
         let of_pool = self.pool_pays.iter().map(|(since, _)| *since);
         let known = of_lots.chain(of_pool).filter(|at| *at > after);
@@ -328,12 +329,10 @@ mod tests {
         let decided = world.decide(of(6), minute(0));
         assert!(decided.is_allowed() && !world.decide(of(7), minute(0)).is_allowed());
         assert_eq!(world.spendable(minute(0)), of(6));
-        assert_eq!([7, 10, 12, 13].map(|amount| world.free_at(of(amount), minute(0), minute(99))), [
-            Some(minute(6)),
-            Some(minute(20)),
-            Some(minute(30)),
-            None
-        ]);
+        assert_eq!(
+            [7, 10, 12, 13].map(|amount| world.free_at(of(amount), minute(0), minute(99))),
+            [Some(minute(6)), Some(minute(20)), Some(minute(30)), None]
+        );
     }
 
     #[test]

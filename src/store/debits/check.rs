@@ -24,8 +24,7 @@ macro_rules! lots {
     };
 }
 
-static OPEN: Statement =
-    Statement::by_index(lots!("NOT l.closed"), &[TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID]);
+static OPEN: Statement = Statement::by_index(lots!("NOT l.closed"), &[TEXTOID, TEXTOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID]);
 
 static CLOSED: Statement = Statement::by_index(
     lots!("l.closed AND l.lot = ANY ($6)"),
