@@ -20,7 +20,9 @@ SELECT reason FROM credit_check('acme', 1, member => 'eve');
 SELECT reason FROM credit_check('acme', 101);
 
 -- A quantity is priced by the account's card; nothing is counted.
-SELECT credit_rate_card('list') IS NOT NULL AS made, credit_rate('list', 'chat', 2) IS NOT NULL AS rated;
+SELECT credit_rate_card('list', unit => 'credit') IS NOT NULL AS made;
+SELECT credit_rate('list', 'chat', 2) IS NOT NULL AS rated;
+SELECT credit_publish('list') IS NOT NULL AS published;
 SELECT credit_account('acme', rate_card => 'list');
 SELECT allowed, reason, needed, available FROM credit_check('acme', operation => 'chat', quantity => 3, member => 'alice');
 SELECT allowed, reason, needed, available FROM credit_check('acme', operation => 'chat', quantity => 60, member => 'alice');
@@ -28,20 +30,20 @@ SELECT credit_check('acme', 1, operation => 'chat', quantity => 3);
 SELECT credit_check('acme');
 SELECT credit_check('acme', quantity => 3);
 
--- A rolling window leaves more step by step; a debit of the pool counts only what is not the member's own.
+-- A rolling window leaves more step by step.
 SELECT credit_cap('acme', 50, rolling => interval '1 day') AS cap \gset
 SELECT credit_debit('acme', 20) > 0 AS debited;
 SET credit.clock = '2026-06-01 18:00:00+00';
 SELECT credit_debit('acme', 25) > 0 AS debited;
 SELECT allowed, reason, cap = :cap AS by_cap, free_at, detail FROM credit_check('acme', 6);
 SELECT allowed, reason, cap = :cap AS by_cap, free_at FROM credit_check('acme', 26);
+-- Never: it is more than the limit.
+SELECT allowed, reason, free_at FROM credit_check('acme', 51, member => 'alice');
 SELECT free_at FROM credit_check('acme', 26) \gset
 SELECT set_config('credit.clock', (timestamptz :'free_at' - interval '1 microsecond')::text, false);
 SELECT credit_debit('acme', 26);
 SELECT set_config('credit.clock', :'free_at', false);
 SELECT credit_debit('acme', 26) > 0 AS debited;
--- Never: it is more than the limit.
-SELECT allowed, reason, free_at FROM credit_check('acme', 51, member => 'alice');
 SELECT credit_end_cap('acme', :cap);
 
 -- Holds: what they have comes back when they end, but not to a lot that was voided.
