@@ -78,7 +78,7 @@ COMMENT ON FUNCTION @extschema@.credit_debit_many(text[], numeric[], text[], tex
     text, text[], jsonb[]) IS
 'Debits the elements of parallel arrays in turn, at most 100,000, with the result of debiting them one by one; returns a row '
 'per item: its posting, or what was missing (in the unit). Mode all: nothing is debited when one does not fit; each: the others '
-'are. Keys count as those of credit_debit().
+'are; available: each as far as credits and caps reach. Keys count as those of credit_debit().
 Errors, with item= in the DETAIL: 23514 insufficient credits (mode all); 22023 and 22003 invalid argument; P0002 unknown '
 'account, unit or member; 55000 inactive member; 23505 key reused; 40001 and 40P01 to be retried.';
 

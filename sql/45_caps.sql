@@ -112,7 +112,8 @@ COMMENT ON COLUMN credit.cap_slot.account IS 'The account.';
 COMMENT ON COLUMN credit.cap_slot.allowance IS 'The part of the limit, in the cap''s unit.';
 COMMENT ON COLUMN credit.cap_slot.used IS 'What was used of it, in the cap''s unit.';
 COMMENT ON COLUMN credit.cap_slot.held IS
-    'What holds have of the cap, in its unit. It belongs to no period. One slot may give back more than it held: the sum counts.';
+    'What open holds have of it, in the cap''s unit, also those that have ended and were not given back yet. It belongs to no '
+    'period.';
 COMMENT ON COLUMN credit.cap_slot.steps IS
     'When the steps began in which something was used, of a rolling window. Of the calendar: when the later periods begin in '
     'which a clock that was ahead has used something; mostly NULL.';
@@ -184,7 +185,7 @@ COMMENT ON FUNCTION credit.cap_used(numeric, timestamptz, timestamptz[], numeric
 
 -- What the ledger says was spent of caps: debits, and corrections of them, which count when the debit was recorded.
 CREATE VIEW credit.cap_spending AS
-SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount, e.posting
+SELECT c.account, c.cap, e.recorded_at, used.recorded_at AS used_at, - e.amount AS amount, e.posting, e.hold
 FROM credit.cap c JOIN credit.entry e ON e.account = c.account JOIN credit.lot l ON l.account = e.account AND l.lot = e.lot,
     LATERAL (SELECT e.member, e.department, e.operation, e.recorded_at WHERE e.kind = 'debit'
         UNION ALL
@@ -202,6 +203,7 @@ COMMENT ON COLUMN credit.cap_spending.used_at IS
     'When the debit was recorded, of a correction the debit that it corrects: it counts then.';
 COMMENT ON COLUMN credit.cap_spending.amount IS 'What counts, in the unit; below zero for what was given back.';
 COMMENT ON COLUMN credit.cap_spending.posting IS 'The posting of the line.';
+COMMENT ON COLUMN credit.cap_spending.hold IS 'The hold that it was captured from; NULL for none.';
 
 -- The same from an instant on, at which a period or a step begins, by the steps or periods in which the debits were recorded.
 -- Only a clock that was ahead records in later periods, and only one that was set back since records a correction before its

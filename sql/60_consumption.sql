@@ -403,7 +403,7 @@ COMMENT ON COLUMN credit.consumption_monthly.currency IS 'ISO 4217 code of value
 -- on account.
 CREATE VIEW credit.consumption_by_run AS
 SELECT account, unit, run, min(occurred_at) AS started_at, max(occurred_at) AS ended_at, trim_scale(sum(- amount)) AS credits,
-    count(DISTINCT posting) FILTER (WHERE kind = 'debit') AS requests,
+    count(DISTINCT (posting, operation)) FILTER (WHERE kind = 'debit') AS requests,
     CASE WHEN min(currency) = max(currency) THEN trim_scale(round(sum(- value), 9)) END AS value,
     CASE WHEN min(currency) = max(currency) THEN min(currency) END AS currency
 FROM credit.ledger
@@ -425,7 +425,7 @@ COMMENT ON COLUMN credit.consumption_by_run.currency IS 'ISO 4217 code of value.
 -- The usage by day and by each dimension that it has, from the ledger. Usage with several dimensions is in several rows.
 CREATE VIEW credit.consumption_by_dimension AS
 SELECT e.account, e.unit, (e.occurred_at AT TIME ZONE a.time_zone)::date AS day, d.dimension, d.label,
-    trim_scale(sum(- e.amount)) AS credits, count(DISTINCT e.posting) FILTER (WHERE e.kind = 'debit') AS requests,
+    trim_scale(sum(- e.amount)) AS credits, count(DISTINCT (e.posting, e.operation)) FILTER (WHERE e.kind = 'debit') AS requests,
     CASE WHEN min(e.currency) = max(e.currency) THEN trim_scale(round(sum(- e.value), 9)) END AS value,
     CASE WHEN min(e.currency) = max(e.currency) THEN min(e.currency) END AS currency
 FROM credit.ledger e JOIN credit.account a ON a.account = e.account,

@@ -72,9 +72,9 @@ pub fn take_along(account: &str, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes a cap that counts what was spent in the running period. No lot comes meanwhile; every debit in flight of a lot has ended
-/// once it is locked, and every later one waits for it and hears of the cap. The account's row comes last: a debit that has a lot
-/// may want it.
+/// Makes a cap that counts what was spent in the running period, and what open holds have. No lot comes meanwhile, and no hold is
+/// settled; every debit and hold in flight of a lot has ended once it is locked, and every later one waits for it and hears of
+/// the cap. The account's row comes last: a debit that has a lot may want it.
 ///
 /// # Errors
 /// 40001 where a lot came that the transaction's snapshot does not show.
@@ -107,9 +107,9 @@ fn change(account: &str, same: &OfScope, limit: Limit, context: &Context) {
     // Debits of a hundredth of it are served by several slots.
     let debit = limit.amount.nanos() / 100;
     let debit = Amount::from_nanos(debit).filter(|debit| debit.is_positive()).unwrap_or(limit.amount);
-    let spread = whole::layout(limit.amount, (&tally, held, period), debit, (slots, own), context.unit_decimals());
+    let spread = whole::layout(limit.amount, (&tally, &held, period), debit, own, context.unit_decimals());
     caps::change(account, same.cap, limit.amount, now);
-    cap_slots::set_slots(account, same.cap, &spread, own, (&tally, held), period.step.is_some());
+    cap_slots::set_slots(account, same.cap, &spread, own, &tally, period.step.is_some());
 }
 
 /// Ends a cap; whether it applied until now.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::caps::Counted;
 use crate::domain::amount::{Amount, MAX_DECIMALS};
-use crate::domain::caps::cap;
+use crate::domain::caps::cap::{self, Layout};
 use crate::domain::caps::period::Period;
 use crate::domain::caps::tally::{Ahead, Tally};
 use crate::error::CapReached;
@@ -27,8 +27,8 @@ pub struct WholeCap<'a> {
     pub slots: i16,
     /// The use that the cap had counted when it was locked.
     pub used: Amount,
-    /// The amount that holds had of it then.
-    pub held: Amount,
+    /// The amount that holds had of each slot then.
+    held: Vec<Amount>,
     /// The time whose debits count now.
     pub period: Period,
     tally: Tally,
@@ -84,8 +84,8 @@ pub struct Counter {
     pub period: Period,
     /// The sum of all slots.
     pub tally: Tally,
-    /// The amount that holds have of it.
-    pub held: Amount,
+    /// The amount that holds have of each slot.
+    pub held: Vec<Amount>,
     /// The instant as of which it was read.
     pub now: DateTime<Utc>,
     /// It was counted anew from the ledger.
@@ -95,7 +95,7 @@ pub struct Counter {
 /// Reads it. Slots that were written by a clock which read more move the clock on, or are counted anew from the ledger.
 pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Period) -> Counter {
     let slots = cap_slots::slots(account, cap);
-    let held: Amount = slots.iter().map(|slot| slot.held).sum();
+    let held: Vec<Amount> = slots.iter().map(|slot| slot.held).collect();
     loop {
         let now = clock::now();
         let period = period_at(now);
@@ -113,58 +113,76 @@ pub fn counter(account: &str, cap: i64, period_at: impl Fn(DateTime<Utc>) -> Per
     }
 }
 
-/// Lays out a limit and its usage over the slots, for debits of `amount`: how much each may use. Where a clock that was ahead has
-/// counted in a period to come, all of it stays in one slot, so that it holds then too.
+/// Lays out a limit, its usage and what is held over the slots, for debits of `amount`: how much each may use. Where a clock that
+/// was ahead has counted in a period to come, all of it stays in one slot, so that it holds then too.
 pub fn layout(
     limit: Amount,
-    (tally, held, period): (&Tally, Amount, Period),
+    (tally, held, period): (&Tally, &[Amount], Period),
     amount: Amount,
-    (slots, own): (i16, i16),
+    own: i16,
     decimals: u32,
-) -> Vec<Amount> {
+) -> Layout {
     if tally.reaches_beyond(period) {
-        return cap::gather(limit, slots, own);
+        return cap::gather(limit, held, own);
     }
-    let taken = tally.used_in(period).checked_add(held).expect("what was used and is held of a limit");
-    cap::spread(limit, taken, amount, slots, own, decimals).expect("a limit within its range")
+    cap::spread(limit, tally.used_in(period), held, amount, own, decimals).expect("a limit within its range")
 }
 
 impl WholeCap<'_> {
     /// Spreads what is left for debits of `amount`.
     pub fn spread(&self, amount: Amount, decimals: u32) {
-        self.write((&self.tally, self.held), self.period, amount, decimals);
+        self.write((&self.tally, &self.held), self.period, amount, decimals);
     }
 
     /// Counts what is debited at an instant, and spreads what is left for debits of `amount`.
     pub fn count(&self, debited: Amount, at: DateTime<Utc>, amount: Amount, decimals: u32) {
+        let (tally, period) = self.counting(debited, at);
+        self.write((&tally, &self.held), period, amount, decimals);
+    }
+
+    /// Takes out of what is held what holds have no more, and counts what was captured of it at an instant.
+    pub fn settle(&self, leaving: Amount, captured: Amount, at: DateTime<Utc>, decimals: u32) {
+        let (tally, period) = if captured.is_zero() { (self.tally.clone(), self.period) } else { self.counting(captured, at) };
+        let mut held = self.held.clone();
+        cap::take_held(&mut held, leaving, striping::own_slot(self.slots));
+        self.write((&tally, &held), period, leaving, decimals);
+    }
+
+    /// The tally with what is debited at an instant, and the period that counts then.
+    fn counting(&self, debited: Amount, at: DateTime<Utc>) -> (Tally, Period) {
         let period = self.cap.period(self.account, at);
+        let mut tally = self.tally.clone();
         if period.step.is_none() && period.starts_at < self.period.starts_at {
             // It was recorded in a period that is over.
-            return;
+            return (tally, self.period);
         }
-        let mut tally = self.tally.clone();
         tally.count(period, debited);
-        self.write((&tally, self.held), period, amount, decimals);
+        (tally, period)
+    }
+
+    /// The amount that holds have of it.
+    pub fn held(&self) -> Amount {
+        self.held.iter().copied().sum()
     }
 
     /// The error's facts where the cap leaves less than is counted.
     pub fn refuses(&self, requested: Amount) -> Option<CapReached> {
-        let left = self.limit.checked_sub(self.used).and_then(|left| left.checked_sub(self.held)).unwrap_or_default();
+        let left = self.limit.checked_sub(self.used).and_then(|left| left.checked_sub(self.held())).unwrap_or_default();
         (self.cap.blocks && left < requested).then(|| self.reached(self.used, requested))
     }
 
-    fn write(&self, (tally, held): (&Tally, Amount), period: Period, amount: Amount, decimals: u32) {
+    fn write(&self, (tally, held): (&Tally, &[Amount]), period: Period, amount: Amount, decimals: u32) {
         let own = striping::own_slot(self.slots);
         self.cap.start.set(Some(own));
-        let spread = layout(self.limit, (tally, held, period), amount, (self.slots, own), decimals);
-        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, (tally, held), period.step.is_some());
+        let spread = layout(self.limit, (tally, held, period), amount, own, decimals);
+        cap_slots::set_slots(self.account, self.cap.cap, &spread, own, tally, period.step.is_some());
     }
 
     /// The error's facts where the cap leaves less than `requested`, with the use `used`.
     pub fn reached(&self, used: Amount, requested: Amount) -> CapReached {
         let mut tally = self.tally.clone();
         tally.count(self.period, used.checked_sub(self.used).unwrap_or_default());
-        let (limit, slots, period, held, now) = (self.limit, self.slots, self.period, self.held, self.now);
+        let (limit, slots, period, held, now) = (self.limit, self.slots, self.period, self.held(), self.now);
         crate::caps::cap_reached(self.cap, &cap_slots::Counted { limit, slots, period, tally, held, now }, requested)
     }
 }
@@ -186,6 +204,6 @@ pub fn correct(account: &str, unit: &str, debit: &Corrected, pooled: bool, amoun
     for whole in lock(account, &counting) {
         let mut tally = whole.tally.clone();
         tally.give_back(whole.period, whole.cap.period(account, debit.recorded_at), amount);
-        whole.write((&tally, whole.held), whole.period, size, decimals);
+        whole.write((&tally, &whole.held), whole.period, size, decimals);
     }
 }

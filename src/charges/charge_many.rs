@@ -57,10 +57,8 @@ pub fn charge_many(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     let debits: Vec<_> =
         priced.iter().map(|(index, priced)| Debit { item: Some(*index), ..priced.debit(&charges[*index]) }).collect();
     for ((index, _), outcome) in priced.iter().zip(batch::debit_many(&debits, mode)?) {
-        match outcome {
-            ItemOutcome::Posted(posting) => outcomes[*index].posting = charge::posted(posting),
-            ItemOutcome::Short(short) => outcomes[*index].short = Some(short),
-        }
+        outcomes[*index].posting = outcome.posting().and_then(charge::posted);
+        outcomes[*index].short = outcome.short();
     }
     Ok(outcomes)
 }
@@ -73,7 +71,7 @@ fn in_order(charges: &[Charge<'_>], mode: Mode) -> Result<Vec<Charged>> {
     let used = periods::hold_periods(&new, now)?;
     match mode {
         Mode::All => all_in_turn(charges, &keys, now),
-        Mode::Each => each_in_turn(charges, &keys, used, now),
+        Mode::Each | Mode::Available => each_in_turn(charges, &keys, used, now),
     }
 }
 
@@ -316,11 +314,7 @@ impl<'a> Turns<'a> {
     /// How each charge ended. The key of one that does not fit is free again.
     fn conclude(&self, priced: &PricedTurns, ended: &[ItemOutcome], outcomes: &mut [Charged]) {
         for ((index, priced), outcome) in zip(&priced.costing, ended) {
-            let outcome = match outcome {
-                ItemOutcome::Posted(posting) => Charged { posting: Some(*posting), ..Charged::default() },
-                ItemOutcome::Short(short) => Charged { short: Some(*short), ..Charged::default() },
-            };
-            outcomes[*index] = Charged { amount: Some(priced.price.amount), ..outcome };
+            outcomes[*index] = Charged { posting: outcome.posting(), amount: Some(priced.price.amount), short: outcome.short() };
         }
         for index in &priced.free {
             outcomes[*index].amount = Some(Amount::ZERO);

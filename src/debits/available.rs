@@ -1,15 +1,16 @@
 //! Debiting what is there: up to an amount, as far as credits and caps that block reach.
 //!
-//! A debit that is refused says what there was at that instant, by one statement over what is committed. The next attempt asks
-//! for that much. Somebody else may be faster; then it is refused again, with less.
+//! A debit of all of it is tried first, as any other. Where that is refused, it is drawn as a batch draws: with the caps that
+//! count it locked whole, then the lots that pay, so what is there is final when it is taken.
 
-use crate::debits::outcome::Outcome;
+use crate::debits::batch;
+use crate::debits::batch::outcome::{ItemOutcome, Mode};
+use crate::debits::debit;
+use crate::debits::outcome::{Outcome, Short};
 use crate::debits::request::Debit;
-use crate::debits::{ahead, debit};
 use crate::domain::amount::Amount;
-use crate::error::{self, Result};
+use crate::error::Result;
 use crate::ledger::idempotency;
-use crate::server::contention::MAX_ATTEMPTS;
 use crate::server::{clock, subtransaction};
 use crate::store::ledger::entries;
 
@@ -21,6 +22,8 @@ pub struct Debited {
     pub debited: Amount,
     /// The part that was not there.
     pub shortfall: Amount,
+    /// The cap that did not leave it, if the credits are there; not known of a repetition.
+    pub cap: Option<i64>,
 }
 
 /// Debits up to the amount; where nothing is there, nothing is written and no key is stored.
@@ -29,61 +32,69 @@ pub struct Debited {
 /// P0002 unknown account, unit, or unregistered member; 55000 inactive member; 22023 decimals; 23505 key reused; 40001 when
 /// others overtake it without end.
 pub fn debit_available(request: Debit<'_>) -> Result<Debited> {
-    let nothing = Debited { shortfall: request.amount, ..Debited::default() };
-    let keyed = subtransaction::attempt(|| match request.keyed {
-        None => draw(request).map(|debited| Some((debited, None))),
-        Some(keyed) => {
-            let posting = entries::next_posting();
-            match idempotency::claim(request.account, keyed, posting, clock::now())? {
-                Some(earlier) => Ok(Some((None, Some(earlier)))),
-                None => {
-                    draw(Debit { posting: Some(posting), ..request }).map(|debited| debited.map(|debited| (Some(debited), None)))
-                }
-            }
-        }
-    })?;
-    let Some((debited, earlier)) = keyed else { return Ok(nothing) };
-    let posted = debited.or_else(|| earlier.map(|posting| (posting, entries::debited(request.account, posting))));
-    Ok(posted.map_or(nothing, |(posting, debited)| Debited {
-        posting: Some(posting),
-        debited,
-        shortfall: request.amount.checked_sub(debited).unwrap_or_default(),
-    }))
+    match all_or_nothing(request)? {
+        Some(debited) => Ok(debited),
+        None => debit_many(&[request]).map(|mut debited| debited.remove(0)),
+    }
 }
 
-/// The same of many: each takes what is there, in turn. Accounts are taken in the order of their names.
+/// The same of many: each takes what is there, in turn.
 ///
 /// # Errors
 /// As [`debit_available`], with `item=` in the DETAIL.
 pub fn debit_many(items: &[Debit<'_>]) -> Result<Vec<Debited>> {
-    ahead::lock(items)?;
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_by_key(|index| items[*index].account);
-    let mut debited = vec![Debited::default(); items.len()];
-    for index in order {
-        pgrx::check_for_interrupts!();
-        debited[index] = debit_available(items[index]).map_err(|refusal| error::in_item(refusal, index))?;
-    }
-    Ok(debited)
+    let outcomes = batch::debit_many(items, Mode::Available)?;
+    // A key may stand for an earlier request: the ledger says what that took.
+    let is_known = |(item, outcome): &(&Debit<'_>, &ItemOutcome)| item.keyed.is_some() && outcome.is_posted();
+    let known = items.iter().zip(&outcomes).filter(is_known);
+    let postings: Vec<_> = known.filter_map(|(item, outcome)| Some((item.account, outcome.posting()?))).collect();
+    let mut of_ledger = entries::debited(&postings).into_iter();
+    let ended = |(item, outcome): (&Debit<'_>, &ItemOutcome)| {
+        let Short { shortfall, cap } = outcome.short().unwrap_or_default();
+        match (is_known(&(item, outcome)), outcome.posting()) {
+            (true, Some(posting)) => Debited { cap, ..took(item, posting, of_ledger.next().expect("one of each posting")) },
+            (_, Some(posting)) => Debited { cap, ..took(item, posting, item.amount.checked_sub(shortfall).unwrap_or_default()) },
+            (_, None) => Debited { cap, ..nothing(item) },
+        }
+    };
+    Ok(items.iter().zip(&outcomes).map(ended).collect())
 }
 
-/// Debits what is there of the amount; the posting and how much that was.
-fn draw(request: Debit<'_>) -> Result<Option<(i64, Amount)>> {
-    let request = Debit { keyed: None, ..request };
-    let decimals = debit::check(request)?.context.unit_decimals();
-    let mut wanted = request.amount;
-    for _ in 0..MAX_ATTEMPTS {
-        pgrx::check_for_interrupts!();
-        let left = match debit::outcome(Debit { amount: wanted, ..request })? {
-            Outcome::Posted(posting) => return Ok(Some((posting, wanted))),
-            Outcome::Insufficient { available } => available,
-            Outcome::Capped(reached) => wanted.checked_sub(reached.shortfall()).unwrap_or_default(),
+fn took(item: &Debit<'_>, posting: i64, debited: Amount) -> Debited {
+    let shortfall = item.amount.checked_sub(debited).unwrap_or_default();
+    Debited { posting: Some(posting), debited, shortfall, cap: None }
+}
+
+fn nothing(item: &Debit<'_>) -> Debited {
+    Debited { shortfall: item.amount, ..Debited::default() }
+}
+
+/// Debits all of it, or finds what its key stands for, or that nothing is there; `None` where a part of it is there.
+fn all_or_nothing(request: Debit<'_>) -> Result<Option<Debited>> {
+    let checked = debit::check(request)?;
+    let mut nothing_is_there = None;
+    let mut all = || {
+        let posting = match request.keyed {
+            None => request.posting,
+            Some(keyed) => {
+                let posting = entries::next_posting();
+                if let Some(earlier) = idempotency::claim(request.account, keyed, posting, clock::now())? {
+                    let debited = entries::debited(&[(request.account, earlier)])[0];
+                    return Ok(Some(took(&request, earlier, debited)));
+                }
+                Some(posting)
+            }
         };
-        // A cap may have more decimals than the unit.
-        wanted = left.min(wanted).cut(decimals);
-        if !wanted.is_positive() {
-            return Ok(None);
+        let (left, cap) = match debit::outcome(Debit { keyed: None, posting, ..request })? {
+            Outcome::Posted(posting) => return Ok(Some(took(&request, posting, request.amount))),
+            Outcome::Insufficient { available } => (available, None),
+            Outcome::Capped(reached) => (request.amount.checked_sub(reached.shortfall()).unwrap_or_default(), Some(reached.cap)),
+        };
+        if !left.cut(checked.context.unit_decimals()).is_positive() {
+            nothing_is_there = Some(Debited { cap, ..nothing(&request) });
         }
-    }
-    Err(error::too_contended(request.account, MAX_ATTEMPTS))
+        Ok(None)
+    };
+    let debited = if debit::writes_early(&request, &checked) { subtransaction::attempt(all)? } else { all()? };
+    Ok(debited.or(nothing_is_there))
 }

@@ -67,9 +67,11 @@ pub fn as_of_now<'a>(items: &[Debit<'a>], corrections: &[Option<Correction<'_>>]
 pub fn record_all(corrections: &[Option<Correction<'_>>], outcomes: &[ItemOutcome]) {
     let mut by_posting: BTreeMap<i64, Correction<'_>> = BTreeMap::new();
     for (correction, outcome) in corrections.iter().zip(outcomes) {
-        if let (Some(correction), ItemOutcome::Posted(posting)) = (correction, outcome) {
-            let known = by_posting.entry(*posting).or_insert(Correction { amount: Amount::ZERO, ..*correction });
-            known.amount = known.amount.checked_add(correction.amount).unwrap_or(known.amount);
+        if let (Some(correction), Some(posting)) = (correction, outcome.posting()) {
+            let missing = outcome.short().map(|short| short.shortfall).unwrap_or_default();
+            let debited = correction.amount.checked_sub(missing).expect("a part of the amount");
+            let known = by_posting.entry(posting).or_insert(Correction { amount: Amount::ZERO, ..*correction });
+            known.amount = known.amount.checked_add(debited).unwrap_or(known.amount);
             known.occurred_at = known.occurred_at.min(correction.occurred_at);
         }
     }

@@ -56,14 +56,18 @@ pub fn outcome(request: Debit<'_>) -> Result<Outcome> {
 /// inactive member; 22023 decimals; 23505 key reused.
 pub fn try_debit(request: Debit<'_>) -> Result<Option<i64>> {
     let checked = check(request)?;
-    // Only a key or a new member is written before the outcome is known.
-    let writes_early = request.keyed.is_some() || (request.member.is_some() && checked.context.member.is_none());
+    let writes_early = writes_early(&request, &checked);
     let posted = || match post(request, checked)? {
         Outcome::Posted(posting) => Ok(Some(posting)),
         Outcome::Insufficient { .. } => Ok(None),
         Outcome::Capped(reached) => Err(error::cap_reached(request.account, &reached)),
     };
     if writes_early { subtransaction::attempt(posted) } else { posted() }
+}
+
+/// Whether anything is written before the outcome is known: only a key or a new member.
+pub fn writes_early(request: &Debit<'_>, checked: &Checked) -> bool {
+    request.keyed.is_some() || account::is_newcomer(request.member, &checked.context)
 }
 
 /// Finds the account and checks the request against it.
@@ -100,6 +104,7 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let mut is_newcomer = false;
     // What goes beyond a hold: its capture has looked, before it locked the hold.
     let looked_for_ended = request.hold.is_some();
+    let mut has_decided_again = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
             if must_not_wait() {
@@ -120,8 +125,15 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
         let drawing = drawing(request, &checked, member, posting);
         let mut outcome = draw(&drawing, request, &checked)?;
         // It is not refused while holds whose time is over have what it lacks.
-        if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) && meets_ended(request.account) {
-            outcome = draw_with_ended(&drawing, request, &checked)?;
+        if !looked_for_ended && outcome.as_ref().is_some_and(Outcome::is_refused) {
+            if meets_ended(request.account) {
+                outcome = draw_with_ended(&drawing, request, &checked)?;
+            } else if !has_decided_again && holds::any(request.account) {
+                // Somebody else may have given them back since it was refused.
+                has_decided_again = true;
+                checked = check(request)?;
+                continue;
+            }
         }
         match outcome {
             Some(outcome) => {

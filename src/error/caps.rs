@@ -164,3 +164,12 @@ pub fn cap_misses_lot(account: &str, lot: i64) -> ErrorReport {
         format!("account={account} lot={lot}", account = plain(account)),
     )
 }
+
+/// 40001: a hold is to be settled in a cap that came after the transaction's snapshot.
+pub fn cap_after_snapshot(account: &str, cap: i64) -> ErrorReport {
+    older_snapshot(
+        names::SERIALIZATION,
+        format!("caps came to account \"{account}\" after this transaction's snapshot was taken"),
+        format!("account={account} cap={cap}", account = plain(account)),
+    )
+}

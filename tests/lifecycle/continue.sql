@@ -210,3 +210,19 @@ BEGIN
     ASSERT (SELECT directly FROM credit.direct_steps() WHERE step = 'debit') = before + 2, (SELECT string_agg(s::text, ' ') FROM credit.direct_steps() s);
     ASSERT NOT EXISTS (SELECT FROM credit.status WHERE topic = 'speed' AND NOT is_well), (SELECT string_agg(detail, ', ') FROM credit.status WHERE topic = 'speed');
 END $$;
+
+-- An open hold is still open, is captured, and the cap goes on from there; one that ended keeps nobody from spending.
+DO $$
+DECLARE
+    spare bigint := (SELECT result FROM credit.request WHERE account = 'held' AND key = 'open');
+BEGIN
+    ASSERT (SELECT state || ' ' || captured || ' ' || h.open FROM credit.holds h WHERE hold = spare) = 'open 6 14';
+    ASSERT (SELECT available || ' ' || held || ' ' || total FROM credit.balances WHERE account = 'held') = '79 14 93';
+    ASSERT (SELECT used || ' ' || held FROM credit.caps WHERE account = 'held') = '4 14';
+    ASSERT credit_hold('held', 20, expires_after => '31 days', key => 'open', run => 'night') = spare;
+    PERFORM credit_capture('held', spare, 10);
+    ASSERT (SELECT used || ' ' || held FROM credit.caps WHERE account = 'held') = '14 0';
+    PERFORM credit_debit('held', 76);
+    ASSERT credit_balance('held') = 7, credit_balance('held');
+    ASSERT (SELECT max(hold) FROM credit.hold) < credit_hold('held', 1, expires_after => '1 microsecond');
+END $$;

@@ -161,3 +161,12 @@ SELECT credit_true_up_terms('committed', shortfall => 'carry', grant_shortfall =
 SET credit.clock = '2026-07-15 00:00:00+00';
 SELECT carried_forward FROM credit_true_up_post('committed');
 RESET credit.clock;
+
+-- Holds: open, in part captured, released, and expired without anybody having cleaned up; a refund, a withdrawal, a run.
+SELECT credit_grant('held', 100) AS lot \gset
+SELECT credit_cap('held', 90, every => 'year');
+SELECT credit_hold('held', 20, expires_after => '31 days', key => 'open', run => 'night'),
+    credit_hold('held', 5, expires_after => '1 microsecond', key => 'ended'), credit_hold('held', 4, key => 'released');
+SELECT credit_capture('held', (SELECT result FROM credit.request WHERE account = 'held' AND key = 'open'), 6, final => false) AS posting \gset
+SELECT credit_release('held', (SELECT result FROM credit.request WHERE account = 'held' AND key = 'released'));
+SELECT credit_refund('held', :posting, 2, reason => 'failed'), credit_withdraw('held', :lot, 3);

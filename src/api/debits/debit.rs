@@ -76,12 +76,8 @@ fn credit_debit_available(
     let metadata = arguments::metadata(metadata)?;
     let dimensions = dimensions_of(dimensions.as_ref())?;
     let context = Context { run, dimensions: dimensions.as_deref(), metadata: metadata.as_deref() };
-    let mut request = request(account, amount.as_ref(), member, operation, unit, at, None, context)?;
-    let key = arguments::optional_name("key", key)?;
-    let function = "credit_debit_available";
-    let fingerprint = || arguments_of(Fingerprint::of(function), &request).finish();
-    request.keyed = key.map(|key| Keyed { key, function, fingerprint: fingerprint() });
-    let debited = connected(|| available::debit_available(request))?;
+    let request = request(account, amount.as_ref(), member, operation, unit, at, key, context)?;
+    let debited = connected(|| available::debit_available(as_available(request)))?;
     Ok(TableIterator::once((debited.posting, values::numeric(debited.debited), values::numeric(debited.shortfall))))
 }
 
@@ -139,6 +135,14 @@ pub fn request<'a>(
     let key = arguments::optional_name("key", key)?;
     request.keyed = key.map(|key| Keyed { key, function: "credit_debit", fingerprint: fingerprint(&request) });
     Ok(request)
+}
+
+/// The same request as one of credit_debit_available(): its key stands for what was there.
+pub fn as_available(request: Debit<'_>) -> Debit<'_> {
+    let function = "credit_debit_available";
+    let fingerprint = || arguments_of(Fingerprint::of(function), &request).finish();
+    let keyed = request.keyed.map(|keyed| Keyed { function, fingerprint: fingerprint(), ..keyed });
+    Debit { keyed, ..request }
 }
 
 /// credit_debit() and credit_try_debit() make the same request: one may repeat the other's.

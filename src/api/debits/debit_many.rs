@@ -4,10 +4,10 @@ use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::api::debits::debit::{Context, dimensions_of, request};
+use crate::api::debits::debit::{Context, as_available, dimensions_of, request};
 use crate::debits::available;
 use crate::debits::batch;
-use crate::debits::batch::outcome::{ItemOutcome, Mode};
+use crate::debits::batch::outcome::Mode;
 use crate::debits::request::Debit;
 use crate::domain::amount::Amount;
 use crate::error::{self, Result};
@@ -244,20 +244,23 @@ fn run(items: &[Debit<'_>], mode: Option<&str>) -> Result<Outcomes> {
     let mode = self::mode(mode)?;
     let outcomes = connected(|| batch::debit_many(items, mode))?;
     let numeric = crate::values::numeric;
-    let rows = (1..).zip(outcomes).zip(items).map(|((item, outcome), debit)| match outcome {
-        ItemOutcome::Posted(posting) => (item, Some(posting), None, None, numeric(debit.amount)),
-        ItemOutcome::Short(short) => (item, None, Some(numeric(short.shortfall)), short.cap, numeric(Amount::ZERO)),
+    let rows = (1..).zip(outcomes).zip(items).map(|((item, outcome), debit)| {
+        let debited = if outcome.is_posted() { debit.amount } else { Amount::ZERO };
+        let short = outcome.short();
+        let shortfall = short.map(|short| numeric(short.shortfall));
+        (item, outcome.posting(), shortfall, short.and_then(|short| short.cap), numeric(debited))
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }
 
-/// Each item takes what is there, in turn; accounts in the order of their names.
+/// Each item takes what is there, in turn.
 fn run_available(items: &[Debit<'_>]) -> Result<Outcomes> {
-    let debited = connected(|| available::debit_many(items))?;
+    let items: Vec<_> = items.iter().map(|item| as_available(*item)).collect();
+    let debited = connected(|| available::debit_many(&items))?;
     let numeric = crate::values::numeric;
     let rows = (1..).zip(debited).map(|(item, debited)| {
         let shortfall = debited.shortfall.is_positive().then(|| numeric(debited.shortfall));
-        (item, debited.posting, shortfall, None, numeric(debited.debited))
+        (item, debited.posting, shortfall, debited.cap, numeric(debited.debited))
     });
     Ok(TableIterator::new(rows.collect::<Vec<_>>()))
 }

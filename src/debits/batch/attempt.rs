@@ -50,6 +50,8 @@ pub(super) struct Attempt<'a> {
     claims: &'a Claims,
     /// A posting id for each item.
     postings: Vec<i64>,
+    /// The mode of the batch.
+    mode: Mode,
     /// How the items must end; else nothing is written.
     expected: Option<&'a [bool]>,
     /// They ended otherwise.
@@ -74,7 +76,7 @@ impl<'a> Attempt<'a> {
         generation: u64,
         lots_of_each: i32,
         claims: &'a Claims,
-        expected: Option<&'a [bool]>,
+        (mode, expected): (Mode, Option<&'a [bool]>),
         judgements: Judgements,
     ) -> Attempt<'a> {
         Attempt {
@@ -84,6 +86,7 @@ impl<'a> Attempt<'a> {
             lots_of_each,
             claims,
             postings: Vec::new(),
+            mode,
             expected,
             otherwise: None,
             read_in_part: ByAccount::new(),
@@ -95,7 +98,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The outcomes, or `None` to be tried again.
-    pub(super) fn run(&mut self, mode: Mode) -> Result<Option<Vec<ItemOutcome>>> {
+    pub(super) fn run(&mut self) -> Result<Option<Vec<ItemOutcome>>> {
         self.register_early()?;
         let _waiting = if self.gives_back { self.give_back_ended() } else { None };
         if self.gives_back && invalidation::generation() != self.generation {
@@ -122,11 +125,14 @@ impl<'a> Attempt<'a> {
             return Ok(None);
         }
         let outcomes = self.outcomes(&taken);
+        if self.mode == Mode::Available && self.has_more(&groups, &lots, &outcomes) {
+            return Ok(None);
+        }
         if self.expected.is_some_and(|expected| !outcomes.iter().map(ItemOutcome::is_posted).eq(expected.iter().copied())) {
             self.otherwise = Some(outcomes);
             return Ok(None);
         }
-        if let Some((index, short)) = caps::first_short(&outcomes).filter(|_| mode == Mode::All) {
+        if let Some((index, short)) = caps::first_short(&outcomes).filter(|_| self.mode == Mode::All) {
             return Err(self.refusal(index, short, &caps, &taken));
         }
         // A member who was registered for a debit that then did not fit must not stay.
@@ -185,8 +191,9 @@ impl<'a> Attempt<'a> {
             }
             let context: &'a Context = &contexts[index];
             let pool = context.pool_pays(item.member);
-            let debit = BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount };
             let decimals = context.unit_decimals();
+            let in_part = (self.mode == Mode::Available).then_some(decimals);
+            let debit = BatchDebit { member: item.member, pool, operation: item.operation, amount: item.amount, in_part };
             let key = (item.account, context.unit.as_str());
             let locked = caps.get(&key).map_or(&[][..], Vec::as_slice);
             let group = groups.entry(key).or_insert_with(|| Group {
@@ -232,6 +239,24 @@ impl<'a> Attempt<'a> {
         lots
     }
 
+    /// Whether credits have come during a wait, where some were missing: then it would take less than was there.
+    fn has_more(
+        &mut self,
+        groups: &ByAccount<'a, Group<'a>>,
+        lots: &ByAccount<'a, Vec<OwnedLot>>,
+        outcomes: &[ItemOutcome],
+    ) -> bool {
+        if outcomes.iter().all(|outcome| outcome.short().is_none_or(|short| short.cap.is_some())) {
+            return false;
+        }
+        let something = |lots: &[OwnedLot]| -> BTreeSet<i64> {
+            let has_something = |lot: &&OwnedLot| lot.slots.iter().any(|slot| slot.is_positive());
+            lots.iter().filter(has_something).map(|lot| lot.rank.lot).collect()
+        };
+        let now = self.read_lots(groups);
+        now.iter().any(|(key, now)| !something(now).is_subset(&something(lots.get(key).map_or(&[], Vec::as_slice))))
+    }
+
     fn outcomes(&self, taken: &ByAccount<'_, Taken<'_>>) -> Vec<ItemOutcome> {
         let mut outcomes: Vec<Option<ItemOutcome>> = vec![None; self.items.len()];
         for (index, posting) in &self.claims.repeated {
@@ -239,13 +264,14 @@ impl<'a> Attempt<'a> {
         }
         for (index, drawn) in taken.values().flat_map(|group| &group.drawn) {
             outcomes[*index] = Some(match drawn {
-                Drawn::Capped { cap, requested, used } => {
-                    let limit =
-                        self.contexts[*index].caps.iter().find(|known| known.cap == *cap).expect("a cap of the item").limit;
-                    let left = limit.checked_sub(*used).unwrap_or_default().max(Amount::ZERO);
-                    ItemOutcome::Short(Short { shortfall: requested.checked_sub(left).unwrap_or_default(), cap: Some(*cap) })
+                Drawn::Capped { cap, requested, left, .. } => {
+                    ItemOutcome::Short(Short { shortfall: requested.checked_sub(*left).unwrap_or_default(), cap: Some(*cap) })
                 }
                 Drawn::Paid(_) => ItemOutcome::Posted(self.postings[*index]),
+                Drawn::Part { debited, cap, .. } => {
+                    let shortfall = self.items[*index].amount.checked_sub(*debited).expect("less than was asked for");
+                    ItemOutcome::Part(self.postings[*index], Short { shortfall, cap: *cap })
+                }
                 Drawn::Short { available } => {
                     let shortfall = self.items[*index].amount.checked_sub(*available).expect("less than was asked for");
                     ItemOutcome::Short(Short { shortfall, cap: None })
@@ -296,10 +322,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn lines(&self, index: usize, drawn: &Drawn, group: &Taken<'_>) -> Vec<BatchLine<'_>> {
-        let Drawn::Paid(parts) = drawn else { return Vec::new() };
-        if parts.is_empty() {
-            return Vec::new();
-        }
+        let Some(parts) = drawn.parts().filter(|parts| !parts.is_empty()) else { return Vec::new() };
         let [_, debit] = self.split_line(index, group.taken_back(index));
         let parts: Vec<_> = parts.iter().map(|(position, amount)| (group.lots[*position], *amount)).collect();
         BatchLine::of_debit(debit, self.postings[index], &parts)

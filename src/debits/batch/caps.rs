@@ -41,12 +41,13 @@ impl<'a> Attempt<'a> {
     ) {
         for (key, locked) in caps {
             let (Some(group), Some(taken)) = (groups.get(key), taken.get(key)) else { continue };
-            let largest = group.debits.iter().map(|known| known.debit.amount).max().expect("a group has debits");
+            let largest = group.largest(&taken.drawn);
             for (whole, used) in locked.iter().zip(&taken.caps_used) {
                 let counted = used.checked_sub(whole.used).expect("what a batch takes");
                 if counted.is_positive() {
                     whole.count(counted, now, largest, group.decimals);
-                    if !whole.cap.blocks && *used > whole.limit {
+                    let taken = used.checked_add(whole.held());
+                    if !whole.cap.blocks && taken.is_none_or(|taken| taken > whole.limit) {
                         error::warn_of_cap(whole.account, &whole.reached(*used, counted));
                     }
                 }
@@ -76,7 +77,7 @@ impl<'a> Attempt<'a> {
 /// A cap as the domain sees it.
 pub fn batch_cap(whole: &WholeCap<'_>) -> BatchCap {
     let limit = Some(whole.limit).filter(|_| whole.cap.blocks);
-    BatchCap { cap: whole.cap.cap, limit, pool: whole.cap.pool, used: whole.used }
+    BatchCap { cap: whole.cap.cap, limit, pool: whole.cap.pool, used: whole.used, held: whole.held() }
 }
 
 /// Whether a period of the calendar has ended since its cap was locked. A rolling window then only has more left.
@@ -88,7 +89,7 @@ pub fn has_ended(caps: &ByAccount<'_, Vec<WholeCap<'_>>>, now: DateTime<Utc>) ->
 pub fn first_short(outcomes: &[ItemOutcome]) -> Option<(usize, Short)> {
     outcomes.iter().enumerate().find_map(|(index, outcome)| match outcome {
         ItemOutcome::Short(short) => Some((index, *short)),
-        ItemOutcome::Posted(_) => None,
+        ItemOutcome::Posted(_) | ItemOutcome::Part(..) => None,
     })
 }
 

@@ -93,7 +93,7 @@ impl<'a> Group<'a> {
                 continue;
             }
             let (outcome, parts) = batch::draw_late(lots, (&mut losses, &known.paying), &mut caps, &known.counting, &known.debit);
-            if matches!(outcome, Drawn::Paid(_)) {
+            if outcome.parts().is_some() {
                 paid.insert(known.index);
             }
             if !parts.is_empty() {
@@ -116,11 +116,23 @@ impl<'a> Group<'a> {
             let may_use = if owner.is_empty() { debit.pool } else { debit.member == Some(owner) };
             let came_to_the_end = match drawn {
                 Drawn::Paid(parts) => parts.last().map(|(position, _)| *position) > last,
-                Drawn::Short { .. } => true,
-                Drawn::Capped { .. } => false,
+                // What lies behind the end might have been drawn too, or might have come before a pool that a cap limits.
+                Drawn::Short { .. } | Drawn::Part { .. } => true,
+                Drawn::Capped { .. } => debit.in_part.is_some(),
             };
             may_use && came_to_the_end
         })
+    }
+
+    /// The largest amount that is debited; of debits that take nothing, what they asked for.
+    pub fn largest(&self, drawn: &[(usize, Drawn)]) -> Amount {
+        let asked = self.debits.iter().filter(|known| known.debit.in_part.is_none()).map(|known| known.debit.amount);
+        let in_part = drawn.iter().filter_map(|(index, drawn)| match drawn {
+            Drawn::Part { debited, .. } => Some(*debited),
+            Drawn::Paid(_) => Some(self.debits[self.debits.partition_point(|known| known.index < *index)].debit.amount),
+            Drawn::Short { .. } | Drawn::Capped { .. } => None,
+        });
+        asked.chain(in_part).max().unwrap_or_default()
     }
 
     /// Locks what the group takes: free slots if they suffice, whole lots otherwise; `None` when what was read has changed.
@@ -205,7 +217,7 @@ impl<'a> Group<'a> {
         after: &[BatchLot],
         whole: Vec<Option<WholeLot<'a>>>,
     ) -> Taken<'a> {
-        let largest = self.debits.iter().map(|known| known.debit.amount).max().expect("a group has debits");
+        let largest = self.largest(&drawn);
         let mut taken = Taken { drawn, lots: after.iter().map(|lot| lot.rank.lot).collect(), ..Taken::default() };
         for (lot, whole) in after.iter().zip(whole) {
             let Some(whole) = whole else { continue };
@@ -248,9 +260,6 @@ pub fn batch_lot(owned: &OwnedLot) -> BatchLot {
 
 /// How many lots stand up to the last one that pays.
 fn last_drawn(drawn: &[(usize, Drawn)]) -> usize {
-    let last = |drawn: &Drawn| match drawn {
-        Drawn::Paid(parts) => parts.last().map_or(0, |(position, _)| position + 1),
-        Drawn::Short { .. } | Drawn::Capped { .. } => 0,
-    };
+    let last = |drawn: &Drawn| drawn.parts().and_then(<[_]>::last).map_or(0, |(position, _)| position + 1);
     drawn.iter().map(|(_, drawn)| last(drawn)).max().unwrap_or(0)
 }

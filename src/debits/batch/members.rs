@@ -10,7 +10,6 @@ use crate::debits::batch::group::{self, Group};
 use crate::debits::batch::outcome::in_item;
 use crate::debits::late;
 use crate::debits::request::Debit;
-use crate::domain::debits::batch::Drawn;
 use crate::error::Result;
 use crate::holds::ended;
 use crate::ledger::account;
@@ -83,7 +82,8 @@ pub fn prepare_accounts(items: &[Debit<'_>], contexts: &[Rc<Context>], held: &mu
         }
     }
     let all: BTreeSet<&str> = items.iter().map(|item| item.account).collect();
-    held.ended_holds |= !ended::of(&all).is_empty();
+    // What goes beyond a hold: its capture has looked, before it locked the hold.
+    held.ended_holds |= items.iter().any(|item| item.hold.is_none()) && !ended::of(&all).is_empty();
     if due.is_empty() && settled.is_empty() && seated.is_empty() {
         return Ok(false);
     }
@@ -177,7 +177,7 @@ impl<'a> Attempt<'a> {
                 continue;
             }
             let mut seen: Vec<_> = lots.get(key).into_iter().flatten().map(group::batch_lot).collect();
-            let paid = group.draw(&mut seen).into_iter().filter(|(_, drawn)| matches!(drawn, Drawn::Paid(_)));
+            let paid = group.draw(&mut seen).into_iter().filter(|(_, drawn)| drawn.parts().is_some());
             fitting.extend(paid.map(|(index, _)| index).filter(|index| is_wanted(*index)));
         }
         fitting

@@ -23,6 +23,7 @@ use crate::debits::outcome::Short;
 use crate::debits::request::Debit;
 use crate::debits::{backdating, late};
 use crate::error::{self, Result};
+use crate::server::contention::must_not_wait;
 use crate::server::{clock, invalidation, subtransaction};
 use crate::store::ledger::accounts::Context;
 
@@ -103,9 +104,9 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
         }
         let items_and_contexts = items.iter().zip(&contexts).enumerate().filter(|(index, _)| !claims.is_known(*index));
         late::check_items(items_and_contexts.map(|(index, (item, context))| (index, item, &**context)))?;
-        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, claims, expected, judgements);
+        let mut attempt = Attempt::new(items, &contexts, generation, lots_of_each, claims, (mode, expected), judgements);
         attempt.gives_back = held.meets_ended_holds();
-        let outcomes = subtransaction::attempt(|| attempt.run(mode))?;
+        let outcomes = subtransaction::attempt(|| attempt.run())?;
         if let Some(outcomes) = attempt.otherwise {
             return Ok(Ended { outcomes, as_expected: false });
         }
@@ -122,6 +123,8 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
                 return Ok(Ended { outcomes, as_expected: true });
             }
             None if attempt.read_too_few => lots_of_each = lots_of_each.saturating_mul(10),
+            // What goes beyond a hold: all that it should need is locked, and somebody else came first.
+            None if must_not_wait() => break,
             None => {}
         }
     }

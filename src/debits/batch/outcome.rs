@@ -13,6 +13,8 @@ pub enum Mode {
     All,
     /// The others are debited all the same.
     Each,
+    /// Each is debited as far as credits and caps reach.
+    Available,
 }
 
 /// How one debit of a batch ended.
@@ -20,6 +22,8 @@ pub enum Mode {
 pub enum ItemOutcome {
     /// It is in the ledger under this posting.
     Posted(i64),
+    /// A part of it is, and this amount was missing.
+    Part(i64, Short),
     /// It took nothing; this amount was missing.
     Short(Short),
 }
@@ -27,7 +31,23 @@ pub enum ItemOutcome {
 impl ItemOutcome {
     /// Whether it is in the ledger.
     pub fn is_posted(&self) -> bool {
-        matches!(self, ItemOutcome::Posted(_))
+        self.posting().is_some()
+    }
+
+    /// Its posting, whole or in part.
+    pub fn posting(&self) -> Option<i64> {
+        match self {
+            ItemOutcome::Posted(posting) | ItemOutcome::Part(posting, _) => Some(*posting),
+            ItemOutcome::Short(_) => None,
+        }
+    }
+
+    /// The part of it that was missing.
+    pub fn short(&self) -> Option<Short> {
+        match self {
+            ItemOutcome::Posted(_) => None,
+            ItemOutcome::Part(_, short) | ItemOutcome::Short(short) => Some(*short),
+        }
     }
 }
 

@@ -363,7 +363,9 @@ mod tests {
     }
 
     prop_compose! {
-        fn lots()(lots in proptest::collection::vec((any::<bool>(), -3_i64..30, 1_i64..30, 0_i128..9, untils(), 0_i64..60), 0..5)) -> Vec<Lot> {
+        fn lots()(
+            lots in proptest::collection::vec((any::<bool>(), -3_i64..30, 1_i64..30, 0_i128..9, untils(), 0_i64..60), 0..5),
+        ) -> Vec<Lot> {
             let lot = |(pooled, from, length, available, held, back): (bool, i64, i64, i128, Vec<Until>, i64)| Lot {
                 takes_back_until: (back < 20).then(|| minute(back)),
                 ..lot(pooled, (from, (length < 25).then_some(from + length)), available, held)

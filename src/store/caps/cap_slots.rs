@@ -7,6 +7,7 @@ use pgrx::pg_sys::{
 };
 
 use crate::domain::amount::Amount;
+use crate::domain::caps::cap::Layout;
 use crate::domain::caps::period::Period;
 use crate::domain::caps::tally::Tally;
 use crate::store::Snapshot;
@@ -32,10 +33,11 @@ static SET_SLOT: Statement = Statement::by_index(
 
 // All that was used is in one slot, $5; a cap of the calendar has no steps elsewhere.
 static SET_SLOTS: Statement = Statement::by_index(
-    "UPDATE credit.cap_slot s SET allowance = v.allowance, period_start = $6, used = CASE WHEN s.slot = $5 THEN $7 ELSE 0 END,
+    "UPDATE credit.cap_slot s SET allowance = v.allowance, held = v.held, period_start = $6,
+         used = CASE WHEN s.slot = $5 THEN $7 ELSE 0 END,
          steps = CASE WHEN s.slot = $5 THEN $8 WHEN $10 THEN '{}' END,
-         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END, held = CASE WHEN s.slot = $5 THEN $11 ELSE 0 END
-     FROM unnest($3::smallint[], $4::numeric[]) AS v (slot, allowance)
+         used_by_step = CASE WHEN s.slot = $5 THEN $9 WHEN $10 THEN '{}' END
+     FROM unnest($3::smallint[], $4::numeric[], $11::numeric[]) AS v (slot, allowance, held)
      WHERE s.account = $1 AND s.cap = $2 AND s.slot = v.slot",
     &[
         TEXTOID,
@@ -48,7 +50,7 @@ static SET_SLOTS: Statement = Statement::by_index(
         TIMESTAMPTZARRAYOID,
         NUMERICARRAYOID,
         BOOLOID,
-        NUMERICOID,
+        NUMERICARRAYOID,
     ],
 );
 
@@ -136,9 +138,10 @@ pub fn set_slot(account: &str, cap: i64, slot: i16, to: &CapSlot) {
     assert_eq!(written.count(), 1, "slot {slot} of cap {cap}");
 }
 
-/// Writes all slots of a cap, whose locks are held: what each may use, and all that was used and is held in the one numbered
-/// `own`; whether it counts a rolling window.
-pub fn set_slots(account: &str, cap: i64, allowances: &[Amount], own: i16, (tally, held): (&Tally, Amount), is_rolling: bool) {
+/// Writes all slots of a cap, whose locks are held: what each may use and what of it is held, and all that was used in the one
+/// numbered `own`; whether it counts a rolling window.
+pub fn set_slots(account: &str, cap: i64, layout: &Layout, own: i16, tally: &Tally, is_rolling: bool) {
+    let (allowances, held) = (layout.allowances.as_slice(), layout.held.as_slice());
     let slots: Vec<i16> = (0..allowances.len() as i16).collect();
     let (steps, used_by_step) = columns(tally);
     let used_by_step = used_by_step.as_deref();

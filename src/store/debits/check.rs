@@ -48,7 +48,8 @@ static TAKES_BACK_UNTIL: Statement = Statement::by_index(
      UNION ALL
      SELECT p.lot, CASE WHEN NOT s.ends_lots THEN NULL ELSE s.ends_at END FROM credit.schedule_period p
          JOIN credit.schedule s ON s.account = p.account AND s.schedule = p.schedule
-     WHERE p.account = $1 AND p.lot = ANY ($2) AND (s.ends_lots AND s.ends_at IS NOT NULL OR p.settled AND s.rollover IS NOT NULL)",
+     WHERE p.account = $1 AND p.lot = ANY ($2)
+         AND (s.ends_lots AND s.ends_at IS NOT NULL OR s.rollover IS NOT NULL AND p.settled)",
     &[TEXTOID, INT8ARRAYOID],
 );
 
@@ -78,8 +79,8 @@ pub struct Counted {
     pub held: Amount,
 }
 
-/// The open lots of these owners (a member, or empty for the pool) that have not expired, in effect or not yet; what holds have of
-/// them is not there yet.
+/// The open lots of these owners (a member, or empty for the pool) that have not expired, in effect or not yet, without what
+/// holds have of them.
 pub fn open_lots(eligible: Eligibility<'_>, owners: &[&str], now: DateTime<Utc>) -> Vec<Lot> {
     let Eligibility { account, unit, operation, .. } = eligible;
     OPEN.read(&[&account, &unit, &owners.to_vec(), &operation, &now]).iter().map(lot_of_row).collect()

@@ -109,6 +109,8 @@ static WITH_ENDED: Statement = Statement::by_index(
     &[TEXTARRAYOID, TIMESTAMPTZOID],
 );
 
+static ANY: Statement = Statement::by_index("SELECT EXISTS (SELECT FROM credit.hold WHERE account = $1)", &[TEXTOID]);
+
 static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
     "SELECT account FROM credit.hold WHERE open_until <= $1 GROUP BY account ORDER BY account LIMIT $2",
     &[TIMESTAMPTZOID, INT4OID],
@@ -316,6 +318,11 @@ pub fn ended(account: &str, now: DateTime<Utc>, limit: i32) -> Vec<i64> {
 /// Those of the accounts that have such holds, in the order of their names.
 pub fn with_ended(accounts: &[&str], now: DateTime<Utc>) -> Vec<String> {
     WITH_ENDED.run(&[&accounts.to_vec(), &now]).iter().map(|row| row.get(1)).collect()
+}
+
+/// Whether the account has holds, or had.
+pub fn any(account: &str) -> bool {
+    ANY.run(&[&account]).first().expect("one row").get(1)
 }
 
 /// Accounts with such holds, at most `limit`.

@@ -98,8 +98,10 @@ static POSTING_EXISTS: Statement =
     Statement::by_index("SELECT EXISTS (SELECT FROM credit.entry WHERE account = $1 AND posting = $2)", &[TEXTOID, INT8OID]);
 
 static DEBITED: Statement = Statement::by_index(
-    "SELECT COALESCE(sum(- amount), 0) FROM credit.entry WHERE account = $1 AND posting = $2 AND kind = 'debit'",
-    &[TEXTOID, INT8OID],
+    "SELECT (SELECT COALESCE(sum(- e.amount), 0) FROM credit.entry e
+         WHERE e.account = v.account AND e.posting = v.posting AND e.kind = 'debit')
+     FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS v (account, posting, position) ORDER BY v.position",
+    &[TEXTARRAYOID, INT8ARRAYOID],
 );
 
 static DEBIT_BATCH: Statement = Statement::new(
@@ -279,9 +281,13 @@ pub fn posting_exists(account: &str, posting: i64) -> bool {
     POSTING_EXISTS.run(&[&account, &posting]).first().expect("one row").get(1)
 }
 
-/// How much a posting debited.
-pub fn debited(account: &str, posting: i64) -> Amount {
-    DEBITED.run(&[&account, &posting]).first().expect("an aggregate has one row").get(1)
+/// How much each of some postings debited.
+pub fn debited(postings: &[(&str, i64)]) -> Vec<Amount> {
+    if postings.is_empty() {
+        return Vec::new();
+    }
+    let (accounts, ids): (Vec<&str>, Vec<i64>) = postings.iter().copied().unzip();
+    DEBITED.run(&[&accounts, &ids]).iter().map(|row| row.get(1)).collect()
 }
 
 /// A posting id nobody else has.

@@ -65,24 +65,31 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              AND o.step >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)) AS w
      WHERE c.action = 'block' AND w.used > c.amount
          AND (SELECT count(*) FROM credit.cap_spending k WHERE k.account = c.account AND k.cap = c.cap
-             AND k.posting > c.changed_after AND k.amount > 0
+             AND k.posting > c.changed_after AND k.amount > 0 AND k.hold IS NULL
              AND k.used_at >= s.step - make_interval(secs => EXTRACT(epoch FROM c.rolling)::bigint)
              AND k.used_at < s.step + make_interval(secs => EXTRACT(epoch FROM c.step)::bigint)) > 0
          -- No cap refuses a correction, nor a capture of what was held.
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account
-             AND (e.kind = 'adjustment' AND e.corrects IS NOT NULL OR e.hold IS NOT NULL)
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
+             AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
      UNION ALL
      SELECT 'no debit goes beyond a cap that blocks', c.account, NULL, c.amount::text, c.used || ' of cap ' || c.cap
      FROM caps c WHERE c.action = 'block' AND c.rolling IS NULL AND c.used > c.amount
+         -- A clock that was ahead may have used a period by the time at which what was held before it is captured in it.
+         AND NOT EXISTS (SELECT FROM credit.cap_spending k JOIN credit.hold h ON h.account = k.account AND h.hold = k.hold
+             WHERE k.account = c.account AND k.cap = c.cap AND k.used_at >= c.period_start AND h.held_at < c.period_start)
          AND (SELECT count(*) FROM credit.cap_spending k, credit.account a,
                  LATERAL credit.cap_period(c.anchor, c.every, NULL, NULL, a.time_zone, c.period_start) AS p
-             WHERE k.account = c.account AND k.cap = c.cap AND k.posting > c.changed_after AND k.amount > 0
+             WHERE k.account = c.account AND k.cap = c.cap AND k.posting > c.changed_after AND k.amount > 0 AND k.hold IS NULL
                  AND a.account = c.account AND k.used_at >= p.starts_at AND k.used_at < p.ends_at) > 0
          -- No cap refuses a correction, nor a capture of what was held.
-         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account
-             AND (e.kind = 'adjustment' AND e.corrects IS NOT NULL OR e.hold IS NOT NULL)
+         AND NOT EXISTS (SELECT FROM credit.entry e WHERE e.account = c.account AND e.kind = 'adjustment'
+             AND e.corrects IS NOT NULL
              AND e.recorded_at >= c.period_start)
+     UNION ALL
+     SELECT 'no slot of a cap holds less than nothing', s.account, NULL, '0',
+         s.held || ' in slot ' || s.slot || ' of cap ' || s.cap
+     FROM caps c JOIN credit.cap_slot s ON s.account = c.account AND s.cap = c.cap WHERE s.held < 0
      UNION ALL
      SELECT 'a cap''s slots hold what open holds have of it', c.account, NULL, COALESCE(h.amount, 0)::text,
          s.held || ' of cap ' || c.cap

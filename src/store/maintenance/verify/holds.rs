@@ -10,7 +10,8 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
          SELECT h.account, h.hold, h.state, h.unit, h.held_at, h.member, h.operation, p.lot, p.pooled, p.held, p.captured, p.open
          FROM holds h, LATERAL unnest(h.lots, h.pooled, h.held, h.captured, h.open) AS p (lot, pooled, held, captured, open)
      ), captures AS MATERIALIZED (
-         SELECT account, hold, lot, - sum(amount) AS amount, max(posting) AS posting, min(recorded_at) AS first,
+         SELECT account, hold, lot, - sum(amount) AS amount, max(posting) AS posting, min(posting) AS first_posting,
+             min(recorded_at) AS first,
              max(recorded_at) AS last, count(*) FILTER (WHERE kind <> 'debit') AS others
          FROM credit.entry WHERE hold IS NOT NULL AND ($1 IS NULL OR account = $1) GROUP BY account, hold, lot
      )
@@ -48,7 +49,9 @@ pub(super) static INVARIANTS: Invariants = Invariants::in_bulk(
      UNION ALL
      SELECT 'a hold knows its last capture', h.account, NULL, max(c.posting)::text, h.posting || ' of hold ' || h.hold
      FROM holds h JOIN captures c ON c.account = h.account AND c.hold = h.hold
-     GROUP BY h.account, h.hold, h.posting HAVING h.posting IS DISTINCT FROM max(c.posting)
+     GROUP BY h.account, h.hold, h.posting
+     -- A capture has its posting before it locks the hold: that of the last one need not be the highest.
+     HAVING NOT COALESCE(h.posting BETWEEN min(c.first_posting) AND max(c.posting), false)
      UNION ALL
      SELECT 'a hold takes lots of its account and unit', p.account, p.lot,
          p.unit || CASE WHEN p.pooled THEN ', pooled' ELSE '' END,

@@ -129,8 +129,12 @@ impl World<'_> {
                 let every = *self.random.pick(&["6 hours", "1 day", "7 days", "1 month"]);
                 let whose = *self.random.pick(&["", ", per_member => true", ", per_member => true, into_pool => true"]);
                 let expires = *self.random.pick(&["", ", expires => 'never'", ", expires => '2 periods'"]);
-                let rollover =
-                    *self.random.pick(&["", "", ", rollover => '{\"percent\": 50}'", ", rollover => '{\"max_amount\": 10}'"]);
+                let rollover = *self.random.pick(&[
+                    "",
+                    "",
+                    ", rollover => '{\"fraction_of_unused\": 0.5, \"max_periods\": 1}'",
+                    ", rollover => '{\"max_amount\": 10}'",
+                ]);
                 let starts = self.later(3 * 86_400);
                 let starts = self.random.pick(&["", ", starts_at => START"]).replace("START", &starts);
                 format!("SELECT credit_schedule('{account}', {amount}, '{every}'{whose}{expires}{rollover}{starts})")

@@ -1,5 +1,6 @@
 //! Debits, one by one and many, under concurrency, crashes and load, against a model.
 
+mod available;
 mod batch;
 mod boundary;
 mod check;

@@ -192,7 +192,7 @@ impl Worker<'_> {
             accounts.join(", "),
             amounts.join(", "),
             names.join(", "),
-            self.random.pick(&["all", "each"])
+            self.random.pick(&["all", "each", "available"])
         );
         let outcome = self.client.try_rows(&sql);
         let postings = outcome

@@ -122,7 +122,7 @@ impl Caller {
         let operations = self.array(length, |caller| caller.operation().to_owned());
         let at = self.array(length, Caller::at);
         let keys = self.array(length, Caller::key);
-        let mode = self.one_of(&["all", "each"]);
+        let mode = self.one_of(&["all", "each", "available"]);
         format!(
             "SELECT count(*) FROM credit_debit_many({accounts}, {amounts}, members => {members}::text[], \
                 operations => {operations}::text[],

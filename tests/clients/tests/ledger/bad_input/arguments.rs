@@ -196,11 +196,18 @@ pub const ARGUMENTS: &[(&str, &[(&str, Kind)])] = &[
             ("member", Kind::OptionalName),
             ("at", Kind::Instant),
             ("key", Kind::OptionalName),
+            ("run", Kind::OptionalName),
         ],
     ),
     (
         "credit_charge_request",
-        &[("account", Kind::Name), ("member", Kind::OptionalName), ("at", Kind::Instant), ("key", Kind::OptionalName)],
+        &[
+            ("account", Kind::Name),
+            ("member", Kind::OptionalName),
+            ("at", Kind::Instant),
+            ("key", Kind::OptionalName),
+            ("run", Kind::OptionalName),
+        ],
     ),
     ("credit_charge_many", &[("mode", Kind::Word)]),
     (

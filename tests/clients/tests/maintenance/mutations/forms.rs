@@ -56,6 +56,8 @@ impl Column {
             "interval" => vec![format!("COALESCE({name} + interval '1 day', interval '1 month')")],
             "jsonb" => vec![r#"'{"forged": 1}'::jsonb"#.to_owned()],
             "text[]" => vec![format!("COALESCE({name}, '{{}}') || 'forged'::text")],
+            "bigint[]" => vec![format!("array_prepend({name}[1] + 1, {name}[2:])")],
+            "boolean[]" => vec![format!("array_prepend(NOT {name}[1], {name}[2:])")],
             "numeric[]" => vec![format!("array_prepend(COALESCE({name}[1], 0) + 1, {name}[2:])")],
             "timestamp with time zone[]" => {
                 vec![format!("array_prepend(COALESCE({name}[1], '2026-04-30 00:00:00+00') - interval '1 day', {name}[2:])")]
