@@ -25,6 +25,9 @@ HISTORY_LOTS = 10_000
 BALANCE_READS = 20_000
 RATES = 5_000
 REPORTED_ACCOUNTS = 1000
+HOLDS = 10_000
+# The debits that the case `refund` refunds: the first of the history, each of 1.25.
+OLD_DEBITS = 100_000
 # Never used up, however long the run.
 GRANTED = 1_000_000_000
 
@@ -59,6 +62,8 @@ class Contestant:
     database: str = ""
     # Debits in the ledger that the preparation wrote.
     debits_prepared: int = 0
+    # Debits in the ledger for each transaction of pgbench that is not a batch.
+    debits: int = 1
     # The case is skipped for it, with a note, where this function is missing.
     needs_function: str = ""
 
@@ -156,7 +161,11 @@ def all_cases() -> list[Case]:
         charge_case("charge-1", "1 client, one pool", 1),
         charge_case("charge-16", "16 clients, one hot pool", 16),
         cap_case(),
+        hold_case("holds-16", "16 clients, one hot pool: holds and their captures, against debits", 16, True),
+        beside_holds_case(),
+        settled_holds_case(),
         history_case(),
+        refund_case(),
         expired_case(),
         midnight_case(),
         consumption_case(),
@@ -169,6 +178,7 @@ def all_cases() -> list[Case]:
         throughput("slow-pool-16", f"16 clients, one hot pool, {slow}", 16, slow=True),
         throughput("slow-pool-32", f"32 clients, one hot pool, {slow}", 32, against(wallet=12, ceiling=0.75), slow=True),
         throughput("slow-pool-64", f"64 clients, one hot pool, {slow}", 64, slow=True),
+        hold_case("slow-holds-32", f"32 clients, one hot pool: holds and their captures, by hand and not, {slow}", 32, False, slow=True),
     ]
 
 
@@ -219,6 +229,83 @@ def cap_case() -> Case:
         ),
         (Comparison("with caps", "without", at_least=0.5),),
         members=MEMBERS,
+    )
+
+
+def hold_case(name: str, title: str, clients: int, against_debits: bool, **details) -> Case:
+    """Spends: a hold, and its capture in a transaction of its own, by a cost that is below what was held."""
+    ours = contestant(SUBJECT, label="hold and capture", script="spend", needs_function="credit_hold")
+    theirs = (
+        contestant(SUBJECT, label="debits") if against_debits else contestant(ROW_LOCK, label="reservations by hand", script="spend")
+    )
+    at_least = 0.45 if against_debits else 14
+    return Case(name, title, clients, (ours, theirs), (Comparison(ours.title, theirs.title, at_least=at_least),), **details)
+
+
+def beside_holds_case() -> Case:
+    """Debits of an account with many holds, against one without, each in a database of its own."""
+    return Case(
+        "beside-holds",
+        f"16 clients, one hot pool, beside {HOLDS:,} holds of the same account",
+        16,
+        (
+            contestant(SUBJECT, label="open holds", preparation=("open_holds.sql",), needs_function="credit_hold"),
+            contestant(SUBJECT, label="ended holds", preparation=("ended_holds.sql",), needs_function="credit_hold"),
+            contestant(SUBJECT, label="no holds"),
+        ),
+        (Comparison("open holds", "no holds", at_least=0.95), Comparison("ended holds", "no holds", at_least=0.95)),
+        variables={"holds": HOLDS},
+    )
+
+
+def settled_holds_case() -> Case:
+    """Debits of an account with holds that were captured, and refunds of these, against one without."""
+    return Case(
+        "settled-holds",
+        f"16 clients, one hot pool, {HOLDS:,} captured and partly refunded holds in the account's history",
+        16,
+        (
+            contestant(
+                SUBJECT,
+                label="with refunds",
+                preparation=("settled_holds.sql",),
+                debits_prepared=HOLDS,
+                needs_function="credit_refund",
+            ),
+            contestant(SUBJECT, label="without"),
+        ),
+        (Comparison("with refunds", "without", at_least=0.97),),
+        variables={"holds": HOLDS},
+    )
+
+
+def refund_case() -> Case:
+    """Refunds of the oldest debits of a long history, against debits of an empty account."""
+    debits = HISTORY_ENTRIES // HISTORY_LOTS * HISTORY_LOTS
+    return Case(
+        "refund",
+        f"1 client, refunds of debits with {HISTORY_ENTRIES:,} entries since, against debits",
+        1,
+        (
+            contestant(
+                SUBJECT,
+                label="refunds",
+                script="refund",
+                preparation=("history.sql",),
+                debits_prepared=debits,
+                debits=0,
+                needs_function="credit_refund",
+            ),
+            contestant(SUBJECT, label="debits"),
+        ),
+        (Comparison("refunds", "debits", at_most=2, measure="latency"),),
+        # The grant of accounts.sql is the first posting, and those of the history's lots come before its debits.
+        variables={
+            "history_entries": HISTORY_ENTRIES,
+            "history_lots": HISTORY_LOTS,
+            "first_old_debit": HISTORY_LOTS + 2,
+            "old_debits": min(OLD_DEBITS, debits),
+        },
     )
 
 

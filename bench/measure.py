@@ -92,7 +92,7 @@ class Stage:
         script = one.directory / f"{one.script}.pgbench"
         database = self.database(one)
         load = server.pgbench(database, script, self.variables, self.case.clients, length, settings or one.settings, opening)
-        self.debits[database] += load.transactions * self.case.debits_per_transaction
+        self.debits[database] += load.transactions * self.case.debits_per_transaction * one.debits
         return load
 
     def warm_up(self) -> None:

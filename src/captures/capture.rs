@@ -99,10 +99,14 @@ pub fn capture(request: Capture<'_>) -> Result<Option<i64>> {
     closed::keep_open(account, request.occurred_at);
     let (amount, usage) = priced(&request, at)?;
     arrival::let_in(account);
-    let meets_ended = prepare_beyond(&request, amount)?;
-    let posted = match meets_ended {
-        true => capture_beside_ended(request, posting, amount, usage)?,
-        false => capture_locked(request, posting, amount, usage)?,
+    let beyond = look_beyond(&request, amount);
+    let posted = match beyond {
+        Some(meets_ended) => capture_beyond(request, posting, (amount, usage), meets_ended)?,
+        // It may be found settled by then, so that all of it goes beyond the hold.
+        None => match contention::or_again(capture_locked(request, posting, amount, usage))? {
+            Some(captured) => captured,
+            None => capture_beyond(request, posting, (amount, usage), true)?,
+        },
     };
     if let (Some(keyed), None) = (keyed, posted) {
         requests::settle_with_nothing(account, keyed.key);
@@ -121,17 +125,25 @@ fn capture_locked(request: Capture<'_>, posting: i64, amount: Option<Amount>, us
     Capturing { request, context: &context, hold, posting, usage }.capture(amount)
 }
 
-/// The same, once what ended holds have is given back: with all of it locked, nothing is waited for; again where a lot or a cap
+/// The same, where more is drawn than is held. Something that is due of the account comes before the hold is locked, and so does
+/// what ended holds have: with all of it locked, nothing is waited for. Again where something has become due, or a lot or a cap
 /// came meanwhile.
-fn capture_beside_ended(request: Capture<'_>, posting: i64, amount: Option<Amount>, usage: Option<Usage>) -> Result<Option<i64>> {
+fn capture_beyond(
+    request: Capture<'_>,
+    posting: i64,
+    (amount, usage): (Option<Amount>, Option<Usage>),
+    meets_ended: bool,
+) -> Result<Option<i64>> {
     for _ in 0..MAX_ATTEMPTS {
         pgrx::check_for_interrupts!();
         if account::find_remembered(request.account, None, None)?.is_due(clock::now()) {
             refresh::first_touch(request.account)?;
         }
         let captured = subtransaction::attempt(|| {
-            ended::lock_with_holds(&[(request.account, request.hold)]);
-            let _waiting = WaitingForNothing::begin();
+            let _waiting = meets_ended.then(|| {
+                ended::lock_with_holds(&[(request.account, request.hold)]);
+                WaitingForNothing::begin()
+            });
             capture_locked(request, posting, amount, usage).map(Some)
         });
         if let Some(captured) = contention::or_again(captured)? {
@@ -161,20 +173,12 @@ fn priced(request: &Capture<'_>, at: DateTime<Utc>) -> Result<(Option<Amount>, O
     }
 }
 
-/// What goes beyond the hold is not refused while holds whose time is over have what it lacks, nor while something is due. That
-/// comes before the hold is locked, or with it. Whether there are such holds.
-fn prepare_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Result<bool> {
+/// Whether holds have ended whose credits what goes beyond the hold may need; `None` where nothing seems to go beyond it.
+fn look_beyond(request: &Capture<'_>, amount: Option<Amount>) -> Option<bool> {
     let Capture { account, hold, beyond, .. } = *request;
-    let (Some(amount), true) = (amount, beyond != Beyond::Refuse) else { return Ok(false) };
-    if store::find(account, hold).is_none_or(|found| found.parts.open() >= amount) {
-        return Ok(false);
-    }
-    let is_due = account::find_remembered(account, None, None)?.is_due(clock::now());
-    let meets_ended = !ended::of(&BTreeSet::from([account])).is_empty();
-    if is_due {
-        refresh::first_touch(account)?;
-    }
-    Ok(meets_ended)
+    let found = store::find(account, hold).filter(|_| beyond != Beyond::Refuse)?;
+    let goes_beyond = found.parts.open() < amount.unwrap_or_else(|| found.parts.left());
+    goes_beyond.then(|| !ended::of(&BTreeSet::from([account])).is_empty())
 }
 
 fn check_open(request: &Capture<'_>, hold: &Hold) -> Result<()> {

@@ -107,7 +107,8 @@ fn post(request: Debit<'_>, mut checked: Checked) -> Result<Outcome> {
     let mut has_decided_again = false;
     for _ in 0..MAX_ATTEMPTS {
         if checked.context.is_due(clock::now()) {
-            if must_not_wait() {
+            // What goes beyond a hold: its capture lets everything go first.
+            if must_not_wait() || request.hold.is_some() {
                 break;
             }
             issue_what_is_due(request)?;

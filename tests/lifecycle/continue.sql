@@ -222,7 +222,7 @@ BEGIN
     ASSERT credit_hold('held', 20, expires_after => '31 days', key => 'open', run => 'night') = spare;
     PERFORM credit_capture('held', spare, 10);
     ASSERT (SELECT used || ' ' || held FROM credit.caps WHERE account = 'held') = '14 0';
-    PERFORM credit_debit('held', 76);
-    ASSERT credit_balance('held') = 7, credit_balance('held');
+    PERFORM credit_debit('held', 75);
+    ASSERT credit_balance('held') = 8, credit_balance('held');
     ASSERT (SELECT max(hold) FROM credit.hold) < credit_hold('held', 1, expires_after => '1 microsecond');
 END $$;

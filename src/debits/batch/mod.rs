@@ -96,6 +96,9 @@ fn run(items: &[Debit<'_>], mode: Mode, posting: Option<i64>, expected: Option<&
             Some(claims) => claims,
             none => none.insert(Claims::take(items, posting, clock::now())?),
         };
+        if items.iter().zip(&contexts).any(|(item, context)| item.hold.is_some() && context.is_due(clock::now())) {
+            break;
+        }
         let mut corrections = corrections(items, &contexts, claims)?;
         let redated = closed_period::as_of_now(items, &corrections);
         let items = redated.as_deref().unwrap_or(items);

@@ -1,4 +1,10 @@
 -- Spending caps and holds: a hold uses headroom, a capture moves it to what is used, and what is given back is free.
+
+-- Every file starts with a new extension, a fixed clock and UTC: it stands alone and always prints the same.
+DROP EXTENSION pg_credit;
+CREATE EXTENSION pg_credit;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
 SET credit.clock = '2026-11-25 10:00:00+00';
 SET TimeZone = 'UTC';
 

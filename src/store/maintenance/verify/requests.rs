@@ -24,10 +24,16 @@ pub(super) static INVARIANTS: Invariants = Invariants::new(
              AND c.account = r.account AND c.change = r.result
          UNION ALL SELECT s.recorded_at FROM credit.schedule s WHERE r.function LIKE 'credit%schedule' AND s.account = r.account
              AND s.schedule = r.result
+         UNION ALL SELECT h.held_at FROM credit.hold h WHERE r.function ~ '^credit_hold' AND h.account = r.account
+             AND h.hold = r.result
+         UNION ALL SELECT e.recorded_at FROM credit.entry e WHERE r.function ~ '^credit_capture' AND e.account = r.account
+             AND e.posting = r.result AND e.hold IS NOT NULL
+         UNION ALL SELECT e.recorded_at FROM credit.entry e WHERE r.function IN ('credit_refund', 'credit_withdraw')
+             AND e.account = r.account AND e.posting = r.result AND e.kind IN ('adjustment', 'void')
          LIMIT 1) made ON true
-     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~
-         '^credit_((try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|schedule|standard_schedule)'
+     WHERE ($1 IS NULL OR r.account = $1) AND CASE WHEN r.function ~ ('^credit_(refund|withdraw|'
+         || '(try_)?(debit|charge)|transfer|convert|grant|purchase|change_plan|(standard_)?schedule|hold|capture)')
          THEN (made.recorded_at IS NULL OR abs(EXTRACT(epoch FROM made.recorded_at - r.recorded_at)) >= 86400)
-             AND NOT (r.function ~ 'debit|charge|transfer' AND r.result = 0)
+             AND NOT (r.function ~ 'debit|charge|transfer|capture' AND r.result = 0)
          ELSE NOT r.function ~ '^credit_[a-z_]+$' END",
 );

@@ -10,6 +10,7 @@ pub const DETERMINED: &[(&str, &str)] = &[
     ("conversion", "* posting account from_unit to_unit from_amount to_amount rate"),
     ("correction", "* posting line account given_back quantity"),
     ("entry", "* lot occurred_at line posted account kind amount member department operation corrects rate dimensions quantity"),
+    ("hold", "account amount captured held held_at hold lots open pooled unit"),
     ("lot", "* recorded_at parent slots posted account member granted paid recorded_by metadata lot unit currency cost_basis"),
     ("lot_gain", "* lot account adjusted given_back"),
     ("member", "* account member"),
