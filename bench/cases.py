@@ -100,7 +100,7 @@ class Case:
     # A long case runs only when it is named, or with BENCH_CASES=all.
     long: bool = False
     debits_per_transaction: int = 1
-    # For "balance": the most microseconds a read may take.
+    # For "balance": the most microseconds a read may take. It is read by the file of the case's name.
     target_microseconds: float | None = None
     # For "reports": the most milliseconds a report of the large account may take, and how many times as fast as the ledger it shall be.
     target_milliseconds: float | None = None
@@ -170,6 +170,7 @@ def all_cases() -> list[Case]:
         midnight_case(),
         consumption_case(),
         balance_case(),
+        check_case(),
         counted_case("bytes-pool", "bytes of a debit, one pool", 1),
         counted_case("bytes-many", "bytes of a debit, 1,000 accounts", MANY_ACCOUNTS),
         bloat_case(),
@@ -389,6 +390,20 @@ def balance_case() -> Case:
         "reading the balance of an account with 10 open lots, in the server",
         16,
         (contestant(SUBJECT),),
+        kind="balance",
+        lots=10,
+        target_microseconds=100,
+        variables={"balance_reads": BALANCE_READS},
+    )
+
+
+def check_case() -> Case:
+    """Asking whether a debit would pass, of the same account with two caps that count it."""
+    return Case(
+        "check",
+        "checking a debit of an account with 10 open lots and 2 caps, in the server",
+        16,
+        (contestant(SUBJECT, preparation=("check_caps.sql",), needs_function="credit_check"),),
         kind="balance",
         lots=10,
         target_microseconds=100,

@@ -179,10 +179,10 @@ def measure_counted(stage: Stage, results: dict) -> None:
 
 
 def measure_balance(stage: Stage, results: dict) -> None:
-    """The account is made hot first: what is read is a first lot in many slots."""
+    """The account is made hot first: what is read, or checked, is a first lot in many slots."""
     stage.warm_up()
     database = stage.database(stage.contestants[0])
-    file = cases.BENCH / "cases" / "balance.sql"
+    file = cases.BENCH / "cases" / f"{stage.case.name}.sql"
     for repetition in range(cases.REPETITIONS):
         microseconds = float(server.run_file(database, file, stage.variables)[-1])
         results["runs"].append({"contestant": stage.contestants[0].title, "repetition": repetition, "microseconds": microseconds})

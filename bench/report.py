@@ -276,7 +276,7 @@ def sections(results: dict) -> list[tuple[str, Table]]:
         ("Everything due at one midnight", midnight_table(results)),
         ("Reports of an account and month", reports_table(results)),
         ("Refreshing them", refreshing_table(results)),
-        ("Reading a balance", balance_table(results)),
+        ("Reading a balance, and checking a debit", balance_table(results)),
         ("Bloat", bloat_table(results)),
     ]
     return [(title, table) for title, table in tables if not table.is_empty()]

@@ -612,24 +612,27 @@ COMMENT ON TRIGGER voided_92_refuse_truncate ON credit.voided IS 'What was voide
 -- Views ---------------------------------------------------------------------------------------------------------------
 
 -- What open holds have of each lot. Holds whose time is over still have it until somebody gives it back; it is free for everybody
--- meanwhile.
+-- meanwhile, unless the lot was voided: then it is voided when it goes back.
 CREATE VIEW credit.held AS
-SELECT h.account, o.lot, COALESCE(sum(o.open) FILTER (WHERE h.open_until > clock.now), 0) AS held,
-    COALESCE(sum(o.open) FILTER (WHERE h.open_until <= clock.now), 0) AS ended
-FROM (SELECT credit.now() AS now) AS clock, credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
-WHERE h.open_until IS NOT NULL AND o.open > 0 GROUP BY h.account, o.lot;
+SELECT k.account, k.lot, k.held, k.ended, CASE WHEN k.ended > 0 AND NOT EXISTS (SELECT FROM credit.voided v
+    WHERE v.account = k.account AND v.lot = k.lot AND v.emptied) THEN k.ended ELSE 0 END AS free
+FROM (SELECT h.account, o.lot, COALESCE(sum(o.open) FILTER (WHERE h.open_until > clock.now), 0) AS held,
+        COALESCE(sum(o.open) FILTER (WHERE h.open_until <= clock.now), 0) AS ended
+    FROM (SELECT credit.now() AS now) AS clock, credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
+    WHERE h.open_until IS NOT NULL AND o.open > 0 GROUP BY h.account, o.lot) AS k;
 COMMENT ON VIEW credit.held IS
     'What open holds have of each lot: for the extension itself. credit.lots and credit.holds show it to people.';
 COMMENT ON COLUMN credit.held.account IS 'The account.';
 COMMENT ON COLUMN credit.held.lot IS 'The lot.';
 COMMENT ON COLUMN credit.held.held IS 'What holds have of it whose time is not over.';
-COMMENT ON COLUMN credit.held.ended IS 'What holds have of it whose time is over: it can be spent.';
+COMMENT ON COLUMN credit.held.ended IS 'What holds have of it whose time is over.';
+COMMENT ON COLUMN credit.held.free IS 'What of that can be spent: nothing where the lot was voided.';
 
 -- One row per lot, with what is left and what state it is in now.
 CREATE VIEW credit.lots AS
 SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.applies_to,
     CASE WHEN l.expires_at <= clock.now THEN 'expired'
-         WHEN s.remaining + h.ended = 0 THEN CASE WHEN h.held > 0 THEN 'held' ELSE 'empty' END
+         WHEN s.remaining + h.free = 0 THEN CASE WHEN h.held > 0 THEN 'held' ELSE 'empty' END
          WHEN l.effective_at > clock.now THEN 'future'
          ELSE 'usable' END AS status,
     l.granted, trim_scale(s.remaining + h.held + h.ended) AS remaining, trim_scale(n.available) AS available,
@@ -638,9 +641,9 @@ SELECT l.account, l.lot, l.unit, l.member, l.category, l.source, l.priority, l.a
 FROM (SELECT credit.now() AS now) AS clock, credit.lot l LEFT JOIN credit.held k ON k.account = l.account AND k.lot = l.lot,
     LATERAL (SELECT COALESCE(sum(remaining), 0) AS remaining, count(*) AS slots FROM credit.slot s
              WHERE s.account = l.account AND s.lot = l.lot) AS s,
-    LATERAL (SELECT COALESCE(k.held, 0) AS held, COALESCE(k.ended, 0) AS ended) AS h,
+    LATERAL (SELECT COALESCE(k.held, 0) AS held, COALESCE(k.ended, 0) AS ended, COALESCE(k.free, 0) AS free) AS h,
     LATERAL (SELECT CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now)
-        THEN s.remaining + h.ended ELSE 0 END AS available) AS n;
+        THEN s.remaining + h.free ELSE 0 END AS available) AS n;
 COMMENT ON VIEW credit.lots IS 'One row per lot, with what is left of it and its state now. Filter on account.';
 COMMENT ON COLUMN credit.lots.account IS 'The account that owns the lot.';
 COMMENT ON COLUMN credit.lots.lot IS 'The lot''s id, as credit_grant() returned it.';
@@ -681,13 +684,13 @@ SELECT l.account, l.unit, l.member, trim_scale(sum(p.available)) AS available, t
     count(DISTINCT l.lot) AS lots, min(l.expires_at) FILTER (WHERE p.available > 0) AS next_expiry
 FROM (SELECT credit.now() AS now) AS clock,
     -- Lots that debits look at, and those that only holds still have something of.
-    LATERAL (SELECT s.account, s.lot, s.remaining AS in_slots, 0 AS held, 0 AS ended
+    LATERAL (SELECT s.account, s.lot, s.remaining AS in_slots, 0 AS held, 0 AS free
         FROM credit.lot o JOIN credit.slot s ON s.account = o.account AND s.lot = o.lot WHERE NOT o.closed AND s.remaining > 0
         UNION ALL
-        SELECT k.account, k.lot, 0, k.held, k.ended FROM credit.held k) AS part
+        SELECT k.account, k.lot, 0, k.held, k.free FROM credit.held k) AS part
     JOIN credit.lot l ON l.account = part.account AND l.lot = part.lot,
     LATERAL (SELECT CASE WHEN l.effective_at <= clock.now AND (l.expires_at IS NULL OR l.expires_at > clock.now)
-        THEN part.in_slots + part.ended ELSE 0 END AS available, part.held) AS p
+        THEN part.in_slots + part.free ELSE 0 END AS available, part.held) AS p
 WHERE p.available + p.held > 0
 GROUP BY l.account, l.unit, l.member;
 COMMENT ON VIEW credit.balances IS

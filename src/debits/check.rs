@@ -1,187 +1,188 @@
-//! Whether a debit would be allowed: the same decision that it would meet, without making it. Nothing is written and no lock
-//! taken, so it serves on a standby too.
+//! Whether a debit would be allowed: everything that decides it is read once, as the calling query sees it, and the decision made
+//! by it, for now and for later. Nothing is written and no lock taken, so it serves on a standby too.
 //!
-//! What is due of schedules counts though it is not issued, and what holds have whose time is over counts as free. Where a debit
-//! would be refused, the instants are looked at in turn at which something changes by itself: a lot comes into effect, a schedule
-//! brings credits, a cap has headroom again, a hold ends.
+//! What is due of schedules counts though it is not issued, and what holds have whose time is over counts as free: a debit issues
+//! it, or gives it back, before it is refused.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::amount::Amount;
 use crate::domain::caps::period::Period;
+use crate::domain::caps::tally::Tally;
+use crate::domain::debits::check::{Cap, Credits, Lot, Schedules, Until, World};
+use crate::domain::pools::department;
+use crate::domain::pools::pooling::Pooling;
 use crate::schedules::pending;
 use crate::store::Snapshot;
-use crate::store::caps::{Cap, cap_slots};
-use crate::store::debits::eligible::{self, Eligibility};
-use crate::store::holds;
+use crate::store::caps::{self, cap_slots};
+use crate::store::debits::check::{self as store, Counted, Holding};
+use crate::store::debits::eligible::Eligibility;
 use crate::store::ledger::accounts::Context;
+use crate::store::pools::pooling;
 
-/// How many instants are looked at for when a debit would be allowed.
-const MOST_INSTANTS: usize = 64;
-
-/// How far ahead they lie at most.
+/// How far ahead it is looked at most.
 const FARTHEST: TimeDelta = TimeDelta::days(365);
 
-/// How many lots are added up at most.
-const MOST_LOTS: i32 = 100_000;
+/// How many changes of the right to spend the pool are looked at.
+const MOST_CHANGES: usize = 64;
 
-/// The credits that a debit could draw at an instant.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Credits {
-    /// Of the member's own lots.
-    pub own: Amount,
-    /// Of the pool's.
-    pub pooled: Amount,
-    /// What open holds have of these lots.
-    pub held: Amount,
-}
-
-impl Credits {
-    /// All of them.
-    pub fn all(&self) -> Amount {
-        self.own.checked_add(self.pooled).unwrap_or(Amount::MAX)
-    }
-}
-
-/// A cap that counts the debit and blocks, as it stands.
-#[derive(Debug)]
-pub struct CapAt<'a> {
-    pub cap: &'a Cap,
-    pub now: cap_slots::Counted,
-    /// What counts as used of it, at the instant that was asked for.
-    pub used: Amount,
-    /// What open holds have of it then.
-    pub held: Amount,
-    pub period: Period,
-}
-
-impl CapAt<'_> {
-    /// What is left of the limit.
-    pub fn headroom(&self) -> Amount {
-        let left = self.now.limit.checked_sub(self.used).and_then(|left| left.checked_sub(self.held));
-        left.unwrap_or_default().max(Amount::ZERO)
-    }
-}
-
-/// The answer to a debit at an instant.
-#[derive(Debug)]
-pub struct Answer<'a> {
-    pub credits: Credits,
-    /// The cap that leaves least, of those that leave too little.
-    pub in_the_way: Option<CapAt<'a>>,
-    pub is_allowed: bool,
-}
-
-/// The debit that is asked about.
-#[derive(Clone, Copy, Debug)]
+/// The debit that is asked about, and the instant.
 pub struct Question<'a> {
-    pub eligible: Eligibility<'a>,
-    pub context: &'a Context,
-    pub amount: Amount,
+    eligible: Eligibility<'a>,
+    context: &'a Context,
+    now: DateTime<Utc>,
+    /// The schedules, once they are needed.
+    schedules: OnceCell<pending::Ahead>,
 }
 
 impl<'a> Question<'a> {
-    /// The credits at an instant.
-    pub fn credits(&self, at: DateTime<Utc>) -> Credits {
-        let usable = eligible::usable_to_reader(self.eligible, at, MOST_LOTS);
-        let of = |pooled: bool| -> Amount {
-            let of_owner = usable.iter().filter(|lot| lot.source.rank.pooled == pooled);
-            of_owner.map(|lot| lot.source.available).fold(Amount::ZERO, plus)
-        };
-        let mut credits = Credits { own: of(false), pooled: of(true), held: Amount::ZERO };
-        for part in holds::of_eligible(self.eligible, at) {
-            let owner = if part.pooled { &mut credits.pooled } else { &mut credits.own };
-            *owner = plus(*owner, part.ended);
-            credits.held = plus(credits.held, part.held);
-        }
-        if self.context.is_due(at) {
-            self.add_pending(&mut credits, at);
-        }
-        credits
+    /// A question as of now.
+    pub fn new(eligible: Eligibility<'a>, context: &'a Context, now: DateTime<Utc>) -> Question<'a> {
+        Question { eligible, context, now, schedules: OnceCell::new() }
     }
 
-    fn add_pending(&self, credits: &mut Credits, at: DateTime<Utc>) {
-        let Eligibility { account, unit, member, pool, .. } = self.eligible;
-        let pays = |owner: &str| if owner.is_empty() { pool } else { owner == member };
-        let pending = pending::at(account, unit, at);
-        let lots = pending.lots.iter().map(|lot| (lot.member.as_str(), lot.available));
-        let trims = pending.trims.iter().map(|trim| (trim.member.as_str(), trim.amount.negated()));
-        for (owner, amount) in lots.chain(trims).filter(|(owner, _)| pays(owner)) {
-            let of_owner = if owner.is_empty() { &mut credits.pooled } else { &mut credits.own };
-            *of_owner = plus(*of_owner, amount);
-        }
+    /// Everything that decides it.
+    pub fn world(&self) -> World<'_> {
+        let pool_pays = self.pool_pays();
+        let member = Some(self.eligible.member).filter(|member| !member.is_empty());
+        let owners: Vec<&str> = member.into_iter().chain(pool_pays.iter().any(|(_, pays)| *pays).then_some("")).collect();
+        let Eligibility { account, unit, .. } = self.eligible;
+        let holdings = store::holdings(account, unit);
+        World { lots: self.lots(&owners, &holdings), caps: self.caps(&holdings), pool_pays, schedules: self }
     }
 
-    /// The caps that count it and block, as they stand at an instant.
-    pub fn caps(&self, at: DateTime<Utc>) -> Vec<CapAt<'a>> {
+    /// The first instant after now at which a debit of the amount would be allowed, if nothing else happens.
+    pub fn free_at(&self, world: &World<'_>, amount: Amount) -> Option<DateTime<Utc>> {
+        world.free_at(amount, self.now, self.now + FARTHEST)
+    }
+
+    /// Since when the pool pays, or does not.
+    fn pool_pays(&self) -> Vec<(DateTime<Utc>, bool)> {
+        let Eligibility { account, member, pool, .. } = self.eligible;
+        let mut changes = vec![(self.now, pool)];
+        let member = Some(member).filter(|member| !member.is_empty());
+        let (Some(_), Some(mut until)) = (member, self.context.pooling.until) else { return changes };
+        let department = self.context.member.as_ref().and_then(|member| member.department.as_deref());
+        let policy = pooling::policy_of(Snapshot::OfCaller, account, self.context.pooling.pooling, member, department);
+        while until <= self.now + FARTHEST && changes.len() < MOST_CHANGES {
+            let resolved = policy.resolve(member, department, until);
+            changes.push((until, resolved.pooling == Pooling::Pooled));
+            let Some(next) = resolved.until else { break };
+            until = next;
+        }
+        changes
+    }
+
+    fn lots(&self, owners: &[&str], holdings: &[Holding]) -> Vec<Lot> {
         let account = self.eligible.account;
-        let counting = self.context.caps.iter().filter(|cap| cap.blocks && cap.counts(self.eligible.operation));
-        let counting: Vec<&'a Cap> = counting.collect();
+        let mut lots = store::open_lots(self.eligible, owners, self.now);
+        let mut held: HashMap<i64, Vec<Until>> = HashMap::new();
+        for holding in holdings {
+            held.entry(holding.lot).or_default().push(Until { ends_at: holding.ends_at, amount: holding.amount });
+        }
+        if held.is_empty() {
+            return lots;
+        }
+        let open: BTreeSet<i64> = lots.iter().map(|lot| lot.lot).collect();
+        let others: Vec<i64> = held.keys().copied().filter(|lot| !open.contains(lot)).collect();
+        if !others.is_empty() {
+            lots.extend(store::closed_lots(self.eligible, owners, self.now, &others));
+        }
+        let with_holds: Vec<i64> = held.keys().copied().collect();
+        let taking_back: BTreeMap<i64, DateTime<Utc>> =
+            store::taking_back_until(account, &with_holds).into_iter().rev().collect();
+        for lot in &mut lots {
+            lot.held = held.remove(&lot.lot).unwrap_or_default();
+            lot.takes_back_until = taking_back.get(&lot.lot).copied();
+        }
+        lots
+    }
+
+    /// The caps that count the debit and block.
+    fn caps(&self, holdings: &[Holding]) -> Vec<Cap> {
+        let counts = |cap: &&'a caps::Cap| cap.blocks && cap.counts(self.eligible.operation);
+        let counting: Vec<&caps::Cap> = self.context.caps.iter().filter(counts).collect();
         if counting.is_empty() {
             return Vec::new();
         }
         let ids: Vec<i64> = counting.iter().map(|cap| cap.cap).collect();
-        let surveyed = cap_slots::survey(Snapshot::OfCaller, account, &ids);
-        let cap_at = |(cap, now): (&'a Cap, cap_slots::Counted)| {
-            let at = at.max(now.now);
-            let period = if at < now.period.ends_at { now.period } else { cap.period_for_reader(account, at) };
-            let used = if period == now.period || period.step.is_some() { now.tally.used_in(period) } else { Amount::ZERO };
-            let ended = if now.held.is_zero() { now.held } else { cap_slots::ended(Snapshot::OfCaller, account, cap.cap, at) };
-            let held = now.held.checked_sub(ended).unwrap_or_default();
-            CapAt { cap, now, used, held, period }
+        let slots = store::counted(self.eligible.account, &ids);
+        let of_cap = |cap: &caps::Cap| {
+            let slots: Vec<&Counted> = slots.iter().filter(|slot| slot.cap == cap.cap).collect();
+            self.cap(cap, &slots, holdings)
         };
-        counting.into_iter().zip(surveyed).map(cap_at).collect()
+        counting.into_iter().map(of_cap).collect()
     }
 
-    /// The answer at an instant.
-    pub fn answer(&self, at: DateTime<Utc>) -> Answer<'a> {
-        let credits = self.credits(at);
-        let from_pool = self.amount.checked_sub(credits.own).unwrap_or_default().max(Amount::ZERO);
-        let counted = |cap: &Cap| if cap.pool { from_pool } else { self.amount };
-        let short = self.caps(at).into_iter().filter(|cap| cap.headroom() < counted(cap.cap));
-        let in_the_way = short.min_by_key(CapAt::headroom);
-        let is_allowed = credits.all() >= self.amount && in_the_way.is_none();
-        Answer { credits, in_the_way, is_allowed }
-    }
-
-    /// The credits that could be debited, bounded by the caps that block.
-    pub fn spendable(&self, at: DateTime<Utc>) -> Amount {
-        let credits = self.credits(at);
-        let caps = self.caps(at);
-        let least = |pool: bool| caps.iter().filter(move |cap| cap.cap.pool == pool).map(CapAt::headroom);
-        let of_pool = least(true).fold(credits.pooled, Amount::min);
-        least(false).fold(plus(credits.own, of_pool), Amount::min)
-    }
-
-    /// The first instant after `now` at which it would be allowed if nothing else happens.
-    pub fn free_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let until = now + FARTHEST;
-        let instants = self.instants(now, until);
-        instants.into_iter().take(MOST_INSTANTS).find(|at| self.answer(*at).is_allowed)
-    }
-
-    /// The instants at which something changes by itself.
-    fn instants(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
+    fn cap(&self, cap: &caps::Cap, slots: &[&Counted], holdings: &[Holding]) -> Cap {
         let account = self.eligible.account;
-        let mut instants: BTreeSet<DateTime<Utc>> =
-            holds::instants(self.eligible, now, MOST_INSTANTS as i32).into_iter().collect();
-        for cap in self.caps(now) {
-            match cap.cap.over.window() {
-                Some(window) => {
-                    instants.extend(cap.now.tally.steps.iter().flatten().map(|(step, _)| window.falls_out(*step)));
-                }
-                None => instants.extend([cap.period.ends_at]),
-            }
-        }
-        if self.context.refresh_at.is_some() {
-            instants.extend(pending::instants(account, self.eligible.unit, now, until, MOST_INSTANTS));
-        }
-        instants.into_iter().filter(|at| *at > now && *at <= until).collect()
+        let period = cap.period_for_reader(account, self.now);
+        let is_ahead = slots.iter().any(|slot| slot.tally.ahead_of(period, self.now).is_some());
+        let (period, tally, of_holds) = if is_ahead || slots.is_empty() {
+            // The clock was set back behind what they have counted.
+            let surveyed = cap_slots::survey(Snapshot::OfCaller, account, &[cap.cap]).pop();
+            let surveyed = surveyed.expect("caps are never deleted");
+            (surveyed.period, surveyed.tally, surveyed.held)
+        } else {
+            let tally = Tally::sum(slots.iter().map(|slot| &slot.tally), period);
+            (period, tally, slots.iter().map(|slot| slot.held).sum())
+        };
+        let used = used(cap, &tally, period);
+        let resets_at = match cap.over.window() {
+            Some(_) => used.iter().map(|until| until.ends_at).min(),
+            None => Some(period.ends_at),
+        };
+        let held = if of_holds.is_zero() { Vec::new() } else { holdings.iter().filter_map(|of| held_of(cap, of)).collect() };
+        Cap { cap: cap.cap, pool: cap.pool, limit: cap.limit, used, held, resets_at }
     }
 }
 
-fn plus(one: Amount, other: Amount) -> Amount {
-    one.checked_add(other).unwrap_or(Amount::MAX)
+/// What was used of a cap, and until when each part counts.
+fn used(cap: &caps::Cap, tally: &Tally, period: Period) -> Vec<Until> {
+    match cap.over.window() {
+        Some(window) => {
+            let counting = tally.steps.iter().flatten().filter(|(step, _)| period.counts(*step));
+            counting.map(|(step, amount)| Until { ends_at: window.falls_out(*step), amount: *amount }).collect()
+        }
+        None => vec![Until { ends_at: period.ends_at, amount: tally.used_in(period) }],
+    }
+}
+
+/// What a hold has of a cap, by one of its lots: it counts as the debit would that captures it.
+fn held_of(cap: &caps::Cap, holding: &Holding) -> Option<Until> {
+    let is_within = |of: &String| holding.department.as_deref().is_some_and(|department| department::is_within(department, of));
+    let counts = cap.counts(holding.operation.as_deref())
+        && (cap.member.is_none() || cap.member == holding.member)
+        && cap.department.as_ref().is_none_or(is_within)
+        && (holding.pooled || !cap.pool);
+    counts.then_some(Until { ends_at: holding.ends_at, amount: holding.amount })
+}
+
+impl Question<'_> {
+    fn schedules(&self) -> &pending::Ahead {
+        self.schedules.get_or_init(|| pending::Ahead::read(self.eligible.account, self.eligible.unit))
+    }
+}
+
+impl Schedules for Question<'_> {
+    fn credits(&self, at: DateTime<Utc>) -> Credits {
+        let mut credits = Credits::default();
+        if !self.context.is_due(at) {
+            return credits;
+        }
+        let pending = self.schedules().at(at);
+        let lots = pending.lots.iter().map(|lot| (lot.member.as_str(), lot.available));
+        let trims = pending.trims.iter().map(|trim| (trim.member.as_str(), trim.amount.negated()));
+        for (owner, amount) in lots.chain(trims).filter(|(owner, _)| owner.is_empty() || *owner == self.eligible.member) {
+            credits.add(owner.is_empty(), amount);
+        }
+        credits
+    }
+
+    fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.context.refresh_at.and_then(|_| self.schedules().next(after))
+    }
 }

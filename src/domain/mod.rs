@@ -3,7 +3,7 @@
 //! - [`amount`], [`exact`], [`currency`], [`calendar`], [`names`]: numbers, money, time and names
 //! - [`ledger`]: the terms of a lot, the drawdown order, the layout over slots, the part of a lot's price that goes along with
 //!   credits that leave it, corrections, and whether two requests are the same
-//! - [`debits`]: the debits of a batch, and usage that comes late
+//! - [`debits`]: the debits of a batch, usage that comes late, and whether a debit would be allowed
 //! - [`refunds`]: how a refund falls on the lines of a debit
 //! - [`holds`]: what captures take of a hold, and what goes back
 //! - [`rates`]: rates and dimensions, prices by them, the card as a document and as a table, repricing and replay

@@ -12,7 +12,7 @@ use crate::ledger::context::{self, Unit};
 use crate::server::heap::tally::{self, Step};
 use crate::server::locks::arrival;
 use crate::server::time_zone::{self, TimeZone};
-use crate::server::{clock, invalidation};
+use crate::server::{clock, invalidation, transactions};
 use crate::settings;
 use crate::store::Snapshot;
 use crate::store::ledger::accounts::{self, AccountTerms, Context, Member};
@@ -110,16 +110,35 @@ pub fn forget(account: &str, unit: Option<&str>, member: Option<&str>) {
     REMEMBERED.with_borrow_mut(|remembered| remembered.contexts.remove(&text((account, unit, member))));
 }
 
+/// The account as a check of a debit sees it: as the debit a moment later will, where that reads what is committed by then.
+///
+/// # Errors
+/// As [`find_for_reader`].
+pub fn find_remembered_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Rc<Context>> {
+    if !invalidation::sees_latest() || transactions::are_parallel() {
+        return find_for_reader(account, unit, member).map(Rc::new);
+    }
+    let context = find_remembered(account, unit, member)?;
+    check_registered(account, member, &context)?;
+    Ok(context)
+}
+
 /// The account as the calling query sees it.
 ///
 /// # Errors
 /// As [`find`], and P0002 for an unregistered member where members must be registered.
 pub fn find_for_reader(account: &str, unit: Option<&str>, member: Option<&str>) -> Result<Context> {
     let context = checked(account, member, accounts::context_of_reader(account, unit, member), Snapshot::OfCaller)?;
-    if let (Some(name), None, true) = (member, &context.member, context.require_members) {
-        return Err(error::unknown_member(account, name));
-    }
+    check_registered(account, member, &context)?;
     Ok(context)
+}
+
+/// Checks that a named member is registered where they must be.
+fn check_registered(account: &str, member: Option<&str>, context: &Context) -> Result<()> {
+    match (member, &context.member) {
+        (Some(name), None) if context.require_members => Err(error::unknown_member(account, name)),
+        _ => Ok(()),
+    }
 }
 
 /// The context that was found, with the policy that counts for the member now.

@@ -11,7 +11,7 @@ use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result};
 use crate::rates::versions::{self, Versions};
 use crate::server::heap::relations;
-use crate::server::{clock, invalidation};
+use crate::server::{clock, invalidation, transactions};
 use crate::store::rates::rate_cards::{self, Card};
 use crate::store::rates::{self, Counter, Period, Version};
 
@@ -182,6 +182,23 @@ pub fn quote(card: Option<&str>, usage: &Usage<'_>) -> Result<Price> {
         Some(account) => rates::used(counter(&card, usage, version, account)),
         None => Amount::ZERO,
     };
+    priced(&card, usage, version, used)
+}
+
+/// The price as a check of a charge sees it: by the card and the versions that the charge a moment later will go by, where that
+/// reads what is committed by then; nothing is counted.
+///
+/// # Errors
+/// As [`charge`], and P0002 when the account has no card.
+pub fn quote_remembered(account: &str, usage: &Usage<'_>) -> Result<Price> {
+    if !invalidation::sees_latest() || transactions::are_parallel() {
+        return quote(None, usage);
+    }
+    let card = card_of(account)?;
+    let versions = versions_of(&card, usage.operation);
+    let version = applying(&card, usage, &versions)?;
+    let used =
+        if version.terms.counts_over_a_period() { rates::used(counter(&card, usage, version, account)) } else { Amount::ZERO };
     priced(&card, usage, version, used)
 }
 

@@ -7,10 +7,9 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::amount::Amount;
 use crate::domain::schedules::rollover::less;
-use crate::domain::schedules::schedule::{LotId, Planned, Step};
+use crate::domain::schedules::schedule::{LotId, Planned, Step, Terms};
 use crate::error::Result;
 use crate::schedules::due::{LineDue, State};
-use crate::store::ledger::account_calendar::AccountCalendar;
 use crate::store::{Snapshot, schedules};
 
 /// A lot that is due but not issued, as it would be at an instant.
@@ -43,42 +42,58 @@ pub struct Pending {
     pub trims: Vec<PendingTrim>,
 }
 
+/// The schedules of an account in a unit, as the calling query sees them: what they bring if nothing is debited until then.
+pub struct Ahead {
+    state: State,
+    unit: String,
+}
+
+impl Ahead {
+    /// Reads them.
+    pub fn read(account: &str, unit: &str) -> Ahead {
+        Ahead { state: State::read(account, Snapshot::OfCaller), unit: unit.to_owned() }
+    }
+
+    /// What is pending at an instant.
+    pub fn at(&self, at: DateTime<Utc>) -> Pending {
+        let state = &self.state;
+        let mut pending = Pending::default();
+        // Later events do not matter, nor do lots that nobody will look at again.
+        let due = state.due_for_reader(at);
+        for line in due.iter().filter(|line| line.schedule.unit == self.unit) {
+            let lapsed = lapsed(line, at);
+            pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, &lapsed, at)));
+            let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.expires_at.is_none_or(|end| end > at));
+            let trims = line.due.steps.iter().filter_map(|step| match *step {
+                Step::Lapse { lot: LotId::Known(lot), amount, at: when, .. } if line.counts_from(when) <= at && living(lot) => {
+                    Some(PendingTrim { member: line.member.to_owned(), lot, amount })
+                }
+                _ => None,
+            });
+            pending.trims.extend(trims);
+        }
+        pending
+    }
+
+    /// The first instant after another at which a period of one of the schedules begins.
+    pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = |terms: &Terms| {
+            let begins = if after < terms.starts_at {
+                terms.starts_at
+            } else {
+                let calendar = self.state.calendar();
+                terms.cycle.start(calendar, terms.cycle.containing(calendar, after) + 1)
+            };
+            (terms.ends_at.is_none_or(|ends_at| begins < ends_at)).then_some(begins)
+        };
+        self.state.schedules.iter().filter(|known| known.unit == self.unit).filter_map(|known| next(&known.terms)).min()
+    }
+}
+
 /// The pending lots at an instant, as the calling query sees the account: at an instant to come as if nothing were debited until
 /// then.
 pub fn at(account: &str, unit: &str, at: DateTime<Utc>) -> Pending {
-    let state = State::read(account, Snapshot::OfCaller);
-    let mut pending = Pending::default();
-    // Later events do not matter, nor do lots that nobody will look at again.
-    let due = state.due_for_reader(at);
-    for line in due.iter().filter(|line| line.schedule.unit == unit) {
-        let lapsed = lapsed(line, at);
-        pending.lots.extend((0..line.due.lots.len()).filter_map(|lot| pending_lot(line, lot, &lapsed, at)));
-        let living = |lot: i64| state.held.iter().any(|row| row.lot == lot && row.expires_at.is_none_or(|end| end > at));
-        let trims = line.due.steps.iter().filter_map(|step| match *step {
-            Step::Lapse { lot: LotId::Known(lot), amount, at: when, .. } if line.counts_from(when) <= at && living(lot) => {
-                Some(PendingTrim { member: line.member.to_owned(), lot, amount })
-            }
-            _ => None,
-        });
-        pending.trims.extend(trims);
-    }
-    pending
-}
-
-/// The instants until `until` at which periods of the account's schedules begin, the first `most` of each, as the calling query
-/// sees them.
-pub fn instants(account: &str, unit: &str, now: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Vec<DateTime<Utc>> {
-    let calendar = AccountCalendar::of(account, Snapshot::OfCaller);
-    let mut instants = Vec::new();
-    for known in schedules::schedules(account, Snapshot::OfCaller).iter().filter(|known| known.unit == unit) {
-        let terms = &known.terms;
-        let last = terms.ends_at.map_or(until, |ends_at| ends_at.min(until));
-        let next = terms.cycle.containing(&calendar, now.max(terms.starts_at)) + 1;
-        let begins = (next..).map(|number| terms.cycle.start(&calendar, number)).take_while(|begins| *begins <= last);
-        instants.extend(begins.take(most));
-        instants.extend(Some(terms.starts_at).filter(|starts_at| *starts_at > now));
-    }
-    instants
+    Ahead::read(account, unit).at(at)
 }
 
 /// Checks that an instant to come is not too many periods of a schedule away for them to be counted.

@@ -11,6 +11,12 @@ pub fn next() -> i64 {
     i64::try_from(next.value).expect("fewer than 2^63 transactions")
 }
 
+/// Whether this is a part of a parallel query, in which no command can begin: statements see what the query sees.
+pub fn are_parallel() -> bool {
+    // SAFETY: the server reads a variable of this backend.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// A server, and one of its databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

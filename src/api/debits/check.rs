@@ -6,8 +6,9 @@ use pgrx::prelude::*;
 use serde_json::json;
 
 use crate::arguments;
-use crate::debits::check::{Answer, CapAt, Question};
+use crate::debits::check::Question;
 use crate::domain::amount::Amount;
+use crate::domain::debits::check::Cap;
 use crate::domain::rates::dimensions::Dimensions;
 use crate::error::{self, Result, names};
 use crate::ledger::account;
@@ -88,7 +89,7 @@ impl Asked<'_> {
     fn check(&self, amount: Option<Amount>, quantity: Option<Amount>) -> Result<Row> {
         let now = clock::now();
         let refused = |reason| Ok(nothing(reason, amount));
-        let context = match account::find_for_reader(self.account, self.unit, self.member) {
+        let context = match account::find_remembered_for_reader(self.account, self.unit, self.member) {
             Ok(context) => context,
             Err(refusal) => {
                 return reason_of(&[("unknown_account", names::UNKNOWN_ACCOUNT), ("unknown_member", names::UNKNOWN_MEMBER)])
@@ -101,12 +102,12 @@ impl Asked<'_> {
         let (needed, context) = match (amount, quantity, self.operation) {
             (None, Some(quantity), Some(operation)) => {
                 let usage = Usage { account: Some(self.account), operation, quantity, dimensions: &self.dimensions, at: now };
-                match price::quote(None, &usage) {
+                match price::quote_remembered(self.account, &usage) {
                     Ok(price) if self.unit.is_some_and(|unit| unit != price.unit) => {
                         return Err(error::check_of_unit(&price.unit));
                     }
                     Ok(price) => {
-                        let context = account::find_for_reader(self.account, Some(&price.unit), self.member)?;
+                        let context = account::find_remembered_for_reader(self.account, Some(&price.unit), self.member)?;
                         (price.amount, context)
                     }
                     Err(refusal) => {
@@ -121,23 +122,25 @@ impl Asked<'_> {
     }
 
     fn answer(&self, needed: Amount, context: &Context, now: DateTime<Utc>) -> Row {
-        let question = Question { eligible: self.eligible(context), context, amount: needed };
-        let Answer { credits, in_the_way, is_allowed } = question.answer(now);
-        let reason = match (is_allowed, credits.all() < needed) {
+        let question = Question::new(self.eligible(context), context, now);
+        let world = question.world();
+        let decision = world.decide(needed, now);
+        let reason = match (decision.is_allowed(), decision.is_short) {
             (true, _) => None,
             (false, true) => Some("insufficient_credits"),
             (false, false) => Some("cap"),
         };
-        let free_at = if is_allowed { None } else { question.free_at(now) };
+        let free_at = if decision.is_allowed() { None } else { question.free_at(&world, needed) };
+        let in_the_way = decision.in_the_way.first();
         (
-            is_allowed,
+            decision.is_allowed(),
             reason,
             Some(values::numeric(needed)),
-            values::numeric(credits.all()),
-            values::numeric(credits.held),
-            in_the_way.as_ref().map(|cap| cap.cap.cap),
+            values::numeric(decision.credits.all()),
+            values::numeric(world.held(now)),
+            in_the_way.map(|cap| cap.cap),
             free_at.map(values::timestamptz),
-            in_the_way.as_ref().map(detail),
+            in_the_way.map(|cap| detail(cap, now)),
         )
     }
 
@@ -163,19 +166,15 @@ fn nothing(reason: &'static str, amount: Option<Amount>) -> Row {
 }
 
 /// The figures of the cap in the way.
-fn detail(cap: &CapAt<'_>) -> JsonB {
+fn detail(cap: &Cap, now: DateTime<Utc>) -> JsonB {
     let number =
         |amount: Amount| -> serde_json::Value { serde_json::from_str(&amount.to_string()).expect("an amount is a JSON number") };
-    let resets_at = cap.cap.over.window().map_or(cap.period.ends_at, |window| {
-        let first = cap.now.tally.steps.iter().flatten().map(|(step, _)| window.falls_out(*step)).min();
-        first.unwrap_or(cap.period.ends_at)
-    });
     JsonB(json!({
-        "limit": number(cap.now.limit),
-        "used": number(cap.used),
-        "held": number(cap.held),
-        "headroom": number(cap.headroom()),
-        "resets_at": resets_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        "limit": number(cap.limit),
+        "used": number(cap.used(now)),
+        "held": number(cap.held(now)),
+        "headroom": number(cap.headroom(now)),
+        "resets_at": cap.resets_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
     }))
 }
 
@@ -196,8 +195,8 @@ fn credit_spendable(
         dimensions: Dimensions::default(),
     };
     connected(|| {
-        let context = account::find_for_reader(asked.account, asked.unit, asked.member)?;
-        let question = Question { eligible: asked.eligible(&context), context: &context, amount: Amount::ZERO };
-        Ok(values::numeric(question.spendable(clock::now())))
+        let context = account::find_remembered_for_reader(asked.account, asked.unit, asked.member)?;
+        let now = clock::now();
+        Ok(values::numeric(Question::new(asked.eligible(&context), &context, now).world().spendable(now)))
     })
 }

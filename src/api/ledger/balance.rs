@@ -9,13 +9,13 @@ use crate::api::ledger::amounts;
 use crate::arguments;
 use crate::debits::check::Question;
 use crate::domain::amount::Amount;
+use crate::domain::debits::check::World;
 use crate::domain::ledger::drawdown::{self, Expiry, Rank, Source};
 use crate::error::Result;
 use crate::ledger::account;
 use crate::schedules::pending;
 use crate::server::clock;
 use crate::store::debits::eligible::{self, Eligibility, Usable};
-use crate::store::holds;
 use crate::store::ledger::accounts::Context;
 use crate::store::ledger::balances::{self, Scope};
 use crate::store::{Snapshot, connected};
@@ -141,19 +141,39 @@ fn credit_explain_debit(
         if context.is_due(now) {
             add_pending(&mut usable, eligible, now);
         }
-        let held = holds::held_of(name, now);
+        let question = Question::new(eligible, &context, now);
+        let world = question.world();
+        add_ended(&mut usable, name, &world, amount, now);
+        let held = world.lots.iter().map(|lot| (lot.lot, lot.held(now))).collect();
         let mut steps = steps(&usable, amount, &held);
         // What a cap does not leave, where the credits would suffice.
-        let answer = Question { eligible, context: &context, amount }.answer(now);
-        if let Some(cap) = answer.in_the_way.filter(|_| answer.credits.all() >= amount) {
-            let missing = amount.checked_sub(cap.headroom()).unwrap_or_default();
+        let decision = world.decide(amount, now);
+        if let Some(cap) = decision.in_the_way.first().filter(|_| !decision.is_short) {
+            let counted = if cap.pool { amount.checked_sub(decision.credits.own).unwrap_or_default() } else { amount };
+            let missing = counted.checked_sub(cap.headroom(now)).unwrap_or_default();
             let step = steps.len() as i32 + 1;
             let uncovered = values::numeric(missing);
-            steps.push((step, None, None, None, None, None, None, None, None, uncovered, None, Some(cap.cap.cap)));
+            steps.push((step, None, None, None, None, None, None, None, None, uncovered, None, Some(cap.cap)));
         }
         Ok(steps)
     })?;
     Ok(TableIterator::new(steps))
+}
+
+/// Adds what holds have whose time is over, where the debit lacks it: it would give all of that back first.
+fn add_ended(usable: &mut Vec<Usable>, account: &str, world: &World<'_>, amount: Amount, now: DateTime<Utc>) {
+    let available: Amount = usable.iter().map(|lot| lot.source.available).sum();
+    let ended: HashMap<i64, Amount> = world.paying(now).map(|lot| (lot.lot, lot.ended(now))).collect();
+    let with_ended: Vec<i64> = ended.iter().filter(|(_, ended)| ended.is_positive()).map(|(lot, _)| *lot).collect();
+    if available >= amount || with_ended.is_empty() {
+        return;
+    }
+    usable.extend(eligible::closed_to_reader(account, &with_ended));
+    for lot in usable.iter_mut() {
+        let ended = ended.get(&lot.source.rank.lot).copied().unwrap_or_default();
+        lot.source.available = lot.source.available.checked_add(ended).expect("at most what was granted");
+    }
+    usable.sort_by_key(|lot| lot.source.rank);
 }
 
 /// Adds the lots that are due and not issued yet: the next debit would issue them first.

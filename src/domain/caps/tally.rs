@@ -17,7 +17,7 @@ impl Period {
     }
 
     /// Whether what was used in a step counts. Use that is later than now does, where a window sees both: clocks are set back.
-    fn counts(self, step: DateTime<Utc>) -> bool {
+    pub fn counts(self, step: DateTime<Utc>) -> bool {
         self.starts_at <= step && self.step.is_some_and(|running| step - running <= running - self.starts_at)
     }
 }

@@ -1,4 +1,5 @@
-//! The rules of debits: many at once, and usage that comes late.
+//! The rules of debits: many at once, usage that comes late, and whether one would be allowed.
 
 pub mod batch;
+pub mod check;
 pub mod late;

@@ -81,11 +81,6 @@ static HELD: Statement = Statement::new(
     &[TEXTOID, INT8OID],
 );
 
-static ENDED: Statement = Statement::new(
-    "SELECT COALESCE(sum(amount), 0) FROM credit.cap_holding WHERE account = $1 AND cap = $2 AND open_until <= $3",
-    &[TEXTOID, INT8OID, TIMESTAMPTZOID],
-);
-
 // The time is read when the statement runs, as where credits are surveyed.
 static SURVEY: Statement = Statement::by_index(
     "SELECT c.amount, c.slots, s.starts_at, s.ends_at, s.used, s.steps, s.used_by_step, s.running, s.at, s.held
@@ -170,11 +165,6 @@ pub fn recounted(snapshot: Snapshot, account: &str, cap: i64, period: Period) ->
 /// The amount that open holds have of a cap, as they say, whether or not their time is over.
 pub fn held(snapshot: Snapshot, account: &str, cap: i64) -> Amount {
     HELD.execute(snapshot, &[&account, &cap]).first().expect("one row").get(1)
-}
-
-/// The part of it that is of holds which have ended by then: it is free for whoever asks.
-pub fn ended(snapshot: Snapshot, account: &str, cap: i64, at: DateTime<Utc>) -> Amount {
-    ENDED.execute(snapshot, &[&account, &cap, &at]).first().expect("one row").get(1)
 }
 
 /// Gives a new cap its first slot, with what was spent and what is held.

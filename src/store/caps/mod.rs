@@ -166,9 +166,14 @@ impl Cap {
         if let Some(window) = self.over.window() {
             return window.period(self.anchor, at);
         }
+        if let Some(known) = self.period.get().filter(|known| known.starts_at <= at && at < known.ends_at) {
+            return known;
+        }
         let rows = PERIOD.read(&[&account, &self.cap, &at]);
         let row = rows.first().expect("caps are never deleted");
-        Period { starts_at: row.get(1), ends_at: row.get(2), step: None }
+        let period = Period { starts_at: row.get(1), ends_at: row.get(2), step: None };
+        self.period.set(Some(period));
+        period
     }
 
     /// The values that decide debits: the same cap with the same limit.

@@ -1,7 +1,7 @@
 //! The lots that may pay, in drawdown order: the queries that follow the index `credit.lot_drawdown`.
 
 use chrono::{DateTime, Utc};
-use pgrx::pg_sys::{BOOLOID, INT4OID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
+use pgrx::pg_sys::{BOOLOID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID};
 
 use crate::domain::amount::Amount;
 use crate::domain::ledger::drawdown::{Expiry, Rank, Source};
@@ -75,13 +75,20 @@ static SURVEY: Statement = Statement::by_index(
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT8OID, NUMERICOID],
 );
 
+/// A lot with what describes it to people, and the sum of its slots.
+macro_rules! described {
+    () => {
+        "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
+             (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot),
+             l.category, l.source, l.member"
+    };
+}
+
 /// The first lots of one owner with what they hold: only those are summed up that are asked for.
 static USABLE: Statement = Statement::by_index(
     concat!(
-        "SELECT l.lot, l.member IS NULL, l.priority, l.applies_to IS NULL, l.expires_at, l.category = 'paid', l.effective_at,
-             (SELECT COALESCE(sum(s.remaining), 0) FROM credit.slot s WHERE s.account = l.account AND s.lot = l.lot),
-             l.category, l.source, l.member
-         FROM (SELECT l.* FROM credit.lot l WHERE ",
+        described!(),
+        " FROM (SELECT l.* FROM credit.lot l WHERE ",
         usable!("COALESCE(l.member, '') = $3", "$5"),
         " ORDER BY ",
         drawdown_order!(),
@@ -89,6 +96,11 @@ static USABLE: Statement = Statement::by_index(
         drawdown_order!()
     ),
     &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID],
+);
+
+static CLOSED: Statement = Statement::by_index(
+    concat!(described!(), " FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2) AND l.closed"),
+    &[TEXTOID, INT8ARRAYOID],
 );
 
 // The time as in [`SURVEY`]: a batch decides refusals by what this shows.
@@ -235,6 +247,11 @@ pub fn usable(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<
 /// The usable lots as the calling query sees them, for readers.
 pub fn usable_to_reader(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<Usable> {
     of_owners(eligible, now, limit, Statement::read)
+}
+
+/// Those of these lots that are closed, for readers: nothing is in their slots.
+pub fn closed_to_reader(account: &str, lots: &[i64]) -> Vec<Usable> {
+    CLOSED.read(&[&account, &lots.to_vec()]).iter().map(usable_of_row).collect()
 }
 
 /// The member's own lots, then the pool's.

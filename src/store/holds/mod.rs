@@ -1,16 +1,12 @@
 //! The table `credit.hold`.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use pgrx::pg_sys::{
-    BOOLARRAYOID, BOOLOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID,
-    TIMESTAMPTZOID,
+    BOOLARRAYOID, INT2OID, INT4OID, INT8ARRAYOID, INT8OID, NUMERICARRAYOID, NUMERICOID, TEXTARRAYOID, TEXTOID, TIMESTAMPTZOID,
 };
 
 use crate::domain::amount::Amount;
 use crate::domain::holds::hold::{Part, Parts, State};
-use crate::store::debits::eligible::Eligibility;
 use crate::store::ledger::entries::DebitLine;
 use crate::store::ledger::sequences::{self, Sequence};
 use crate::store::statement::{Row, Statement};
@@ -125,37 +121,6 @@ static IN_ORDER: Statement = Statement::by_index(
      ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL),
          COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'), l.effective_at, l.lot",
     &[TEXTOID, INT8ARRAYOID],
-);
-
-static OF_ELIGIBLE: Statement = Statement::by_index(
-    "SELECT l.member IS NULL, COALESCE(sum(o.open) FILTER (WHERE h.open_until <= $6), 0),
-         COALESCE(sum(o.open) FILTER (WHERE h.open_until > $6), 0)
-     FROM credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
-     JOIN credit.lot l ON l.account = $1 AND l.lot = o.lot
-     WHERE h.account = $1 AND h.open_until IS NOT NULL AND l.unit = $2
-         AND (COALESCE(l.member, '') = $3 OR ($5 AND l.member IS NULL))
-         AND l.effective_at <= $6 AND COALESCE(l.expires_at, 'infinity') > $6
-         AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to))
-     GROUP BY l.member IS NULL",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID],
-);
-
-static HELD_OF: Statement = Statement::by_index(
-    "SELECT o.lot, sum(o.open) FROM credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
-     WHERE h.account = $1 AND h.open_until > $2 AND o.open > 0 GROUP BY o.lot",
-    &[TEXTOID, TIMESTAMPTZOID],
-);
-
-static INSTANTS: Statement = Statement::new(
-    "SELECT at FROM (
-         SELECT l.effective_at AS at FROM credit.lot l
-         WHERE l.account = $1 AND l.unit = $2 AND NOT l.closed AND l.effective_at > $6
-             AND (COALESCE(l.member, '') = $3 OR ($5 AND l.member IS NULL))
-             AND (l.applies_to IS NULL OR $4 = ANY (l.applies_to))
-         UNION
-         SELECT h.open_until FROM credit.hold h WHERE h.account = $1 AND h.unit = $2 AND h.open_until > $6) AS instants
-     ORDER BY at LIMIT $7",
-    &[TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, INT4OID],
 );
 
 // Only under the slot's lock: a lot that is open while it is held is not closed meanwhile. Nor is one that has something in the
@@ -384,34 +349,6 @@ pub fn give_to_slot(account: &str, lot: i64, slot: i16, amount: Amount, now: Dat
 /// Whether all that was left of a lot was voided.
 pub fn is_voided(account: &str, lot: i64) -> bool {
     IS_VOIDED.run(&[&account, &lot]).first().expect("one row").get(1)
-}
-
-/// A part that holds have of lots which a debit could draw.
-pub struct OfEligible {
-    /// It is of the pool.
-    pub pooled: bool,
-    /// What holds have whose time is over: it is free.
-    pub ended: Amount,
-    /// What the others have.
-    pub held: Amount,
-}
-
-/// What holds have at an instant of the lots in force then that a debit could draw.
-pub fn of_eligible(eligible: Eligibility<'_>, at: DateTime<Utc>) -> Vec<OfEligible> {
-    let Eligibility { account, unit, member, pool, operation } = eligible;
-    let rows = OF_ELIGIBLE.read(&[&account, &unit, &member, &operation, &pool, &at]);
-    rows.iter().map(|row| OfEligible { pooled: row.get(1), ended: row.get(2), held: row.get(3) }).collect()
-}
-
-/// What open holds have of each lot of an account whose time is not over.
-pub fn held_of(account: &str, now: DateTime<Utc>) -> HashMap<i64, Amount> {
-    HELD_OF.read(&[&account, &now]).iter().map(|row| (row.get(1), row.get(2))).collect()
-}
-
-/// The instants after `now` at which lots that a debit could draw come into effect, or holds of the account end; the first ones.
-pub fn instants(eligible: Eligibility<'_>, now: DateTime<Utc>, limit: i32) -> Vec<DateTime<Utc>> {
-    let Eligibility { account, unit, member, pool, operation } = eligible;
-    INSTANTS.read(&[&account, &unit, &member, &operation, &pool, &now, &limit]).iter().map(|row| row.get(1)).collect()
 }
 
 /// An id that no hold has.

@@ -17,6 +17,16 @@ macro_rules! in_scope {
     };
 }
 
+/// What goes back to a lot `l` of the account `$1` is lost at `$5`: it was voided, or its schedule has ended it.
+macro_rules! takes_nothing_back {
+    () => {
+        "SELECT FROM credit.voided v WHERE v.account = $1 AND v.lot = l.lot AND v.emptied
+         UNION ALL
+         SELECT FROM credit.schedule_period p JOIN credit.schedule c ON c.account = p.account AND c.schedule = p.schedule
+         WHERE p.account = $1 AND p.lot = l.lot AND c.ends_lots AND c.ends_at <= $5"
+    };
+}
+
 static IN_FORCE: Statement = Statement::by_index(
     concat!(
         "SELECT trim_scale(COALESCE((SELECT sum(s.remaining)
@@ -25,7 +35,9 @@ static IN_FORCE: Statement = Statement::by_index(
         in_scope!(),
         "), 0) + COALESCE((SELECT sum(o.open)
              FROM credit.hold h, unnest(h.lots, h.open) AS o (lot, open), credit.lot l
-             WHERE h.account = $1 AND h.open_until <= $5 AND l.lot = o.lot AND ",
+             WHERE h.account = $1 AND h.open_until <= $5 AND l.lot = o.lot AND NOT EXISTS (",
+        takes_nothing_back!(),
+        ") AND ",
         in_scope!(),
         "), 0))"
     ),

@@ -3,6 +3,7 @@
 mod available;
 mod batch;
 mod boundary;
+mod check;
 mod crash;
 mod drain;
 mod fire;
