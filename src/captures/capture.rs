@@ -138,14 +138,14 @@ fn capture_beyond(
             refresh::first_touch(request.account)?;
         }
         let captured = subtransaction::attempt(|| {
-            let _waiting = meets_ended.then(|| {
-                ended::lock_with_holds(&[(request.account, request.hold)]);
-                WaitingForNothing::begin()
-            });
+            if meets_ended && !ended::lock_with_holds(&[(request.account, request.hold)]) {
+                return Ok(None);
+            }
+            let _waiting = meets_ended.then(WaitingForNothing::begin);
             capture_locked(request, posting, amount, usage).map(Some)
         });
-        if let Some(captured) = contention::or_again(captured)? {
-            return Ok(captured.flatten());
+        if let Some(captured) = contention::or_again(captured)?.flatten() {
+            return Ok(captured);
         }
     }
     Err(error::too_contended(request.account, MAX_ATTEMPTS))

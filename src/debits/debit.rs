@@ -170,11 +170,14 @@ fn meets_ended(account: &str) -> bool {
 fn draw_with_ended(drawing: &Drawing<'_>, request: Debit<'_>, checked: &Checked) -> Result<Option<Outcome>> {
     let mut refused = None;
     let posted = subtransaction::attempt(|| {
-        ended::give_back_for(&[request.drawer(&checked.context)], || {
+        let is_given_back = ended::give_back_for(&[request.drawer(&checked.context)], || {
             if let Some(usage) = late::original(&request, &checked.context) {
                 late::lock_losses(&[(drawing.eligible, usage)]);
             }
         });
+        if !is_given_back {
+            return Ok(None);
+        }
         let _waiting = WaitingForNothing::begin();
         Ok(match draw(drawing, request, checked)? {
             Some(Outcome::Posted(posting)) => Some(posting),

@@ -25,7 +25,8 @@ pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
     accounts.iter().copied().filter(|account| with_ended.iter().any(|with| with == account)).collect()
 }
 
-/// Gives back what ended holds of some accounts still have, for those who draw next; of how many holds that was.
+/// Gives back what ended holds of some accounts still have, for those who draw next; `false` where that is to be taken back and
+/// made again, since a lot expired meanwhile.
 ///
 /// All that the drawing needs is locked first, in the order of all locks: the holds, then the caps, then the lots, each account
 /// by account. The keys are locked before. The drawing itself waits for nothing then
@@ -33,18 +34,21 @@ pub fn of<'a>(accounts: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
 /// back.
 ///
 /// `between` locks what comes between caps and lots.
-pub fn give_back_for(drawers: &[Holder<'_>], between: impl FnOnce()) -> usize {
+pub fn give_back_for(drawers: &[Holder<'_>], between: impl FnOnce()) -> bool {
     let accounts: BTreeSet<&str> = drawers.iter().map(|drawer| drawer.account).collect();
     let ended = lock_ended(&of(&accounts));
     lock_caps(drawers, &ended);
     between();
-    lock_lots(drawers, &ended);
-    settle(ended)
+    if !lock_lots(drawers, &ended) {
+        return false;
+    }
+    settle(ended);
+    true
 }
 
 /// Locks holds, given in the order of their accounts and ids, and all that capturing them may wait for. What other holds have
-/// whose time is over is given back.
-pub fn lock_with_holds(holds: &[(&str, i64)]) {
+/// whose time is over is given back. `false` where that is to be taken back and made again, since a lot expired meanwhile.
+pub fn lock_with_holds(holds: &[(&str, i64)]) -> bool {
     let mut own: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     holds.iter().for_each(|(account, hold)| own.entry(account).or_default().push(*hold));
     let mut locked: BTreeMap<&str, Vec<Hold>> =
@@ -53,11 +57,14 @@ pub fn lock_with_holds(holds: &[(&str, i64)]) {
     let drawers = wanted.iter().flat_map(|(account, holds)| holds.iter().map(|hold| give_back::holder(account, hold)));
     let drawers: Vec<_> = drawers.collect();
     lock_caps(&drawers, &locked);
-    lock_lots(&drawers, &locked);
+    if !lock_lots(&drawers, &locked) {
+        return false;
+    }
     for (account, own) in &own {
         locked.get_mut(account).expect("the same accounts").retain(|hold| !own.contains(&hold.hold));
     }
     settle(locked);
+    true
 }
 
 fn among(holds: &[Hold], ids: &[i64]) -> Vec<Hold> {
@@ -123,8 +130,8 @@ fn caps_of(of: &Holder<'_>) -> BTreeSet<i64> {
     moved.chain(context.caps.iter().map(|cap| cap.cap)).collect()
 }
 
-/// Locks the lots of the holds, and those from which somebody draws next.
-fn lock_lots(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
+/// Locks the lots of the holds, and those from which somebody draws next; whether none of them has expired meanwhile.
+fn lock_lots(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) -> bool {
     for account in accounts(drawers, ended) {
         let mut lots: Vec<i64> = ended.get(account).into_iter().flatten().flat_map(Hold::lots).collect();
         let mut members_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -134,10 +141,11 @@ fn lock_lots(drawers: &[Holder<'_>], ended: &BTreeMap<&str, Vec<Hold>>) {
         for (unit, members) in members_of {
             lots.extend(eligible::open_lots_of(account, unit, &members));
         }
-        for lot in store::in_lock_order(account, &lots) {
-            whole_lot::lock(account, lot);
+        if whole_lot::lock_in_order(account, &lots).is_none() {
+            return false;
         }
     }
+    true
 }
 
 fn accounts<'a>(drawers: &[Holder<'a>], ended: &BTreeMap<&'a str, Vec<Hold>>) -> BTreeSet<&'a str> {

@@ -69,7 +69,10 @@ pub fn to_lots(account: &str, back: &[(Share, DateTime<Utc>)], now: DateTime<Utc
         *of_instant = of_instant.checked_add(share.amount).expect("a sum of what was granted");
     }
     let named: Vec<i64> = by_lot.keys().copied().collect();
-    let ordered = if named.len() > 1 { store::in_lock_order(account, &named) } else { named };
+    let ordered: Vec<i64> = match named.len() {
+        0 | 1 => named,
+        _ => store::in_lock_order(account, &named, now).into_iter().map(|(lot, _)| lot).collect(),
+    };
     for lot in ordered {
         let amounts = &by_lot[&lot];
         if !to_free_slot(account, lot, amounts.values().copied().sum(), now) {

@@ -1,8 +1,12 @@
 //! A whole lot, with its row and all its slots locked. A change of more than one slot needs it.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::amount::Amount;
+use crate::server::clock;
 use crate::server::contention::must_not_wait;
 use crate::server::locks::slot::{SlotLock, Striped};
+use crate::store::holds;
 use crate::store::ledger::corrections;
 use crate::store::ledger::lots::{self, HandedOn, Locked};
 use crate::store::ledger::slots::{self, Layout};
@@ -25,6 +29,17 @@ pub fn lock<'a>(account: &'a str, lot: i64) -> Option<WholeLot<'a>> {
         SlotLock::acquire(Striped::Lot(lot), slot).keep();
     }
     Some(read(account, lot, state))
+}
+
+/// Locks lots in the order of all locks: those that have expired first. `None` where one expires while others are waited for: a
+/// transaction that comes later locks it before those that are in force.
+pub fn lock_in_order<'a>(account: &'a str, lots: &[i64]) -> Option<Vec<WholeLot<'a>>> {
+    let now = clock::now();
+    let lock_next = |(lot, expires_at): (i64, Option<DateTime<Utc>>)| {
+        let expires = expires_at.is_some_and(|at| at > now && at <= clock::now());
+        if expires { None } else { lock(account, lot) }
+    };
+    holds::in_lock_order(account, lots, now).into_iter().map(lock_next).collect()
 }
 
 /// The same, only if nobody holds any of an open one where nothing may be waited for.

@@ -19,8 +19,9 @@ use crate::ledger::idempotency::{self, Keyed};
 use crate::ledger::whole_lot::{self, WholeLot};
 use crate::ledger::{account, closed};
 use crate::schedules::refresh;
-use crate::server::clock;
+use crate::server::contention::MAX_ATTEMPTS;
 use crate::server::locks::{arrival, named};
+use crate::server::{clock, subtransaction};
 use crate::store::holds as held;
 use crate::store::ledger::breakage;
 use crate::store::ledger::corrections::{self, DebitLine};
@@ -69,7 +70,7 @@ pub fn refund(request: Refund<'_>) -> Result<i64> {
     for line in &lines {
         whole::correct(account, &unit, &corrected(line), true, Amount::ZERO, MAX_DECIMALS);
     }
-    let wholes = lock_lots(account, &lines);
+    let wholes = lock_lots(account, &lines)?;
     // With the lots locked, nobody else corrects the debit.
     let lines = lines_of(account, debit)?;
     let parts = parts(&request, &lines)?;
@@ -93,15 +94,26 @@ fn corrected(line: &DebitLine) -> Corrected {
     Corrected { usage: line.line.usage.clone(), recorded_at: line.recorded_at, occurred_at: line.occurred_at }
 }
 
-/// Locks every lot that paid, in drawdown order.
-fn lock_lots<'a>(account: &'a str, lines: &[DebitLine]) -> Vec<WholeLot<'a>> {
+/// Locks every lot that paid, and those that live on for them, in the order of all locks; again where one of them expires or is
+/// moved meanwhile.
+fn lock_lots<'a>(account: &'a str, lines: &[DebitLine]) -> Result<Vec<WholeLot<'a>>> {
     let paid: BTreeSet<i64> = lines.iter().map(|line| line.line.lot).collect();
-    // Those that live on for them may get what comes back.
-    let all: BTreeSet<i64> = paid.iter().flat_map(|lot| [*lot, store::successor(account, *lot)]).collect();
-    let all: Vec<i64> = all.into_iter().collect();
-    let ordered = if all.len() > 1 { held::in_lock_order(account, &all) } else { all };
-    let locked = ordered.into_iter().map(|lot| whole_lot::lock(account, lot).expect("lots are never deleted"));
-    locked.filter(|whole| paid.contains(&whole.lot)).collect()
+    for _ in 0..MAX_ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        if let Some(locked) = subtransaction::attempt(|| Ok(lock_with_successors(account, &paid)))? {
+            return Ok(locked);
+        }
+    }
+    Err(error::too_contended(account, MAX_ATTEMPTS))
+}
+
+fn lock_with_successors<'a>(account: &'a str, paid: &BTreeSet<i64>) -> Option<Vec<WholeLot<'a>>> {
+    let successors = || paid.iter().map(|lot| store::successor(account, *lot));
+    let all: BTreeSet<i64> = paid.iter().copied().chain(successors()).collect();
+    let locked = whole_lot::lock_in_order(account, &all.iter().copied().collect::<Vec<_>>())?;
+    // What was moved during a wait goes on in a lot that is not locked.
+    let is_known = successors().all(|lot| all.contains(&lot));
+    is_known.then(|| locked.into_iter().filter(|whole| paid.contains(&whole.lot)).collect())
 }
 
 /// The parts of the refund, line by line.

@@ -100,8 +100,8 @@ impl<'a> Attempt<'a> {
     /// The outcomes, or `None` to be tried again.
     pub(super) fn run(&mut self) -> Result<Option<Vec<ItemOutcome>>> {
         self.register_early()?;
-        let _waiting = if self.gives_back { self.give_back_ended() } else { None };
-        if self.gives_back && invalidation::generation() != self.generation {
+        let waiting = if self.gives_back { self.give_back_ended() } else { None };
+        if self.gives_back && (waiting.is_none() || invalidation::generation() != self.generation) {
             return Ok(None);
         }
         let caps = self.lock_caps();
@@ -159,8 +159,8 @@ impl<'a> Attempt<'a> {
     /// attempt.
     fn give_back_ended(&self) -> Option<WaitingForNothing> {
         let drawers = self.items.iter().zip(self.contexts).map(|(item, context)| item.drawer(context));
-        ended::give_back_for(&drawers.collect::<Vec<_>>(), || drop(self.lock_losses()));
-        Some(WaitingForNothing::begin())
+        let is_given_back = ended::give_back_for(&drawers.collect::<Vec<_>>(), || drop(self.lock_losses()));
+        is_given_back.then(WaitingForNothing::begin)
     }
 
     /// Locks what expired lots lost that pay for late items, account by account; `None` where something is due, and that is not

@@ -117,10 +117,10 @@ static ACCOUNTS_WITH_ENDED: Statement = Statement::new(
 );
 
 static IN_ORDER: Statement = Statement::by_index(
-    "SELECT l.lot FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2)
-     ORDER BY COALESCE(l.expires_at, 'infinity') > credit.now(), l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL),
+    "SELECT l.lot, l.expires_at FROM credit.lot l WHERE l.account = $1 AND l.lot = ANY ($2)
+     ORDER BY COALESCE(l.expires_at, 'infinity') > $3, l.unit, l.member IS NULL, l.priority, (l.applies_to IS NULL),
          COALESCE(l.expires_at, 'infinity'), (l.category = 'paid'), l.effective_at, l.lot",
-    &[TEXTOID, INT8ARRAYOID],
+    &[TEXTOID, INT8ARRAYOID, TIMESTAMPTZOID],
 );
 
 // Only under the slot's lock: a lot that is open while it is held is not closed meanwhile. Nor is one that has something in the
@@ -330,10 +330,10 @@ pub fn accounts_with_ended(now: DateTime<Utc>, limit: i32) -> Vec<String> {
     ACCOUNTS_WITH_ENDED.run(&[&now, &limit]).iter().map(|row| row.get(1)).collect()
 }
 
-/// These lots in the order in which they are locked: those that have expired, which late usage locks first, then in drawdown
-/// order.
-pub fn in_lock_order(account: &str, lots: &[i64]) -> Vec<i64> {
-    IN_ORDER.run(&[&account, &lots.to_vec()]).iter().map(|row| row.get(1)).collect()
+/// These lots, with their expiry, in the order in which they are locked at an instant: those that have expired by then, which
+/// late usage locks first, then in drawdown order.
+pub fn in_lock_order(account: &str, lots: &[i64], now: DateTime<Utc>) -> Vec<(i64, Option<DateTime<Utc>>)> {
+    IN_ORDER.run(&[&account, &lots.to_vec(), &now]).iter().map(|row| (row.get(1), row.optional(2))).collect()
 }
 
 /// How many slots a lot has that is in force and not closed.

@@ -12,6 +12,7 @@ pub(super) static INVARIANTS: Invariants = Invariants::always_in_bulk(
          FROM dated b JOIN credit.lot l ON l.account = b.account AND l.lot = b.lot
          JOIN credit.schedule_period p ON p.account = l.account AND p.lot = l.lot JOIN credit.schedule s ON s.account = p.account
              AND s.schedule = p.schedule
+         WHERE ($1 IS NULL OR l.account = $1) AND ($1 IS NULL OR p.account = $1) AND ($1 IS NULL OR s.account = $1)
      )
      SELECT 'the lines of a posting are numbered, and recorded together' AS invariant, account, NULL::bigint AS lot,
          count(*) || ' lines',
