@@ -101,13 +101,27 @@ SELECT r.*, l.amount, l.lot, l.department
 FROM llm_request r JOIN credit.ledger l ON l.account = 'acme' AND l.metadata -> 'llm_request' = to_jsonb(r.id) ORDER BY r.id;
 \set ECHO none
 
-\echo '9. Balances as of any instant, from the ledger.'
+\echo '9. A model call costs what it costs, and that is known when it is over. Hold before it, capture after it.'
+\set ECHO queries
+SELECT allowed, available FROM credit_check('acme', 30, member => 'bob', operation => 'chat');
+SELECT credit_hold('acme', 30, member => 'bob', operation => 'chat', expires_after => '10 minutes', run => 'answer-1') AS hold \gset
+SELECT available, held, total FROM credit.balances WHERE account = 'acme' AND member IS NULL;
+SELECT credit_capture('acme', :hold, 12.5) AS posting \gset
+SELECT state, amount, captured, released FROM credit.holds WHERE hold = :hold;
+\set ECHO none
+\echo '   The answer was bad: the customer gets a part of it back, into the lots that paid.'
+\set ECHO queries
+SELECT credit_refund('acme', :posting, 5, reason => 'bad answer') AS refund \gset
+SELECT kind, lot, amount, member, run FROM credit.ledger WHERE posting IN (:posting, :refund) ORDER BY posting, line;
+\set ECHO none
+
+\echo '10. Balances as of any instant, from the ledger.'
 \set ECHO queries
 SELECT at, credit_balance('acme', at => at) AS balance FROM unnest(ARRAY['2026-01-15 08:59:59+00',
     '2026-01-15 09:00:00+00', '2026-01-20 12:00:00+00', '2026-02-01 00:00:00+00', '2026-02-03 08:00:00+00']::timestamptz[]) AS at;
 \set ECHO none
 
-\echo '10. Rates. A card of public list prices (docs/price_list.sql): a dozen models, 1 credit is a cent, a quarter is added.'
+\echo '11. Rates. A card of public list prices (docs/price_list.sql): a dozen models, 1 credit is a cent, a quarter is added.'
 \o /dev/null
 \ir price_list.sql
 SELECT credit_account('acme', rate_card => 'llm');
@@ -129,7 +143,7 @@ SELECT account, charged, would_be, difference, change_percent FROM credit_repric
 SELECT severity, finding, subject FROM credit_check_design();
 \set ECHO none
 
-\echo '11. Selling credits: Starter, Growth, Scale, and an Enterprise deal that was negotiated.'
+\echo '12. Selling credits: Starter, Growth, Scale, and an Enterprise deal that was negotiated.'
 \o /dev/null
 SELECT credit_standard_plan('api', 'credit', 'USD', 0.01);
 SELECT credit_plan('api', floor_margin => 0.3);
@@ -145,7 +159,7 @@ SELECT tier, unit_price, unit_cost, margin_percent, customers, credits_sold, rev
 SELECT account, year, committed_quantity, bought, missing_quantity FROM credit.commitments;
 \set ECHO none
 
-\echo '12. The proof of the books: a row for each violated invariant. None, so they are right.'
+\echo '13. The proof of the books: a row for each violated invariant. None, so they are right.'
 \set ECHO queries
 SELECT * FROM credit_verify();
 \set ECHO none
