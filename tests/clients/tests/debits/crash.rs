@@ -24,6 +24,10 @@ struct Heard {
     grants: BTreeSet<(String, String)>,
     /// Lot and amount of each acknowledged void.
     voids: BTreeSet<(String, String)>,
+    /// Key and id of each acknowledged hold.
+    holds: BTreeSet<(String, String)>,
+    /// Hold and posting of each acknowledged capture.
+    captures: BTreeSet<(String, String)>,
 }
 
 impl Heard {
@@ -43,6 +47,17 @@ impl Heard {
                 let voided = client.ask(&format!("SELECT credit_void('{account}', {lot})"))?;
                 self.voids.insert((lot, voided.expect("an amount")));
             }
+            2 | 3 => {
+                let Some(hold) = client.ask(&format!("SELECT credit_hold('{account}', 3, key => '{key}')")).or_else(refused)?
+                else {
+                    return Ok(());
+                };
+                self.holds.insert((key, hold.clone()));
+                if random.below(2) == 0 {
+                    let posting = client.ask(&format!("SELECT credit_capture('{account}', {hold}, 2)"))?;
+                    self.captures.insert((hold, posting.expect("a posting")));
+                }
+            }
             _ => {
                 let amount = ["0.75", "7", "130"][random.below(3) as usize];
                 let posting =
@@ -52,6 +67,11 @@ impl Heard {
         }
         Ok(())
     }
+}
+
+/// Nothing, where the credits do not suffice.
+fn refused(refusal: Refusal) -> Result<Option<String>, Refusal> {
+    if refusal.code == "23514" { Ok(None) } else { Err(refusal) }
 }
 
 /// Makes requests until the connection breaks.
@@ -98,7 +118,11 @@ fn assert_kept(database: &Database, heard: &[Heard]) {
     let debits = pairs(&mut client, "SELECT key, result FROM credit.request WHERE function = 'credit_debit'");
     let grants = pairs(&mut client, "SELECT key, result FROM credit.request WHERE function = 'credit_grant'");
     let voids = pairs(&mut client, "SELECT lot, -amount FROM credit.entry WHERE kind = 'void'");
+    let holds = pairs(&mut client, "SELECT key, result FROM credit.request WHERE function = 'credit_hold'");
+    let captures = pairs(&mut client, "SELECT hold, posting FROM credit.hold WHERE state = 'captured'");
     for one in heard {
+        assert!(one.holds.is_subset(&holds), "lost holds: {:?}", one.holds.difference(&holds).collect::<Vec<_>>());
+        assert!(one.captures.is_subset(&captures), "lost captures: {:?}", one.captures.difference(&captures).collect::<Vec<_>>());
         assert!(one.debits.is_subset(&debits), "lost debits: {:?}", one.debits.difference(&debits).collect::<Vec<_>>());
         assert!(one.grants.is_subset(&grants), "lost grants: {:?}", one.grants.difference(&grants).collect::<Vec<_>>());
         let voided: BTreeSet<_> = one.voids.iter().filter(|(_, amount)| amount != "0").cloned().collect();
@@ -116,10 +140,14 @@ fn assert_kept(database: &Database, heard: &[Heard]) {
 fn assert_each_posting_once(client: &mut Client) {
     let orphans = "SELECT (SELECT count(*) FROM credit.request r WHERE function = 'credit_debit' AND NOT EXISTS
             (SELECT FROM credit.entry e WHERE e.account = r.account AND e.posting = r.result AND e.kind = 'debit'))
-        + (SELECT count(*) FROM (SELECT DISTINCT account, posting FROM credit.entry WHERE kind = 'debit') e WHERE NOT EXISTS
+        + (SELECT count(*) FROM (SELECT DISTINCT account, posting FROM credit.entry WHERE kind = 'debit' AND hold IS NULL) e
+            WHERE NOT EXISTS
             (SELECT FROM credit.request r WHERE r.account = e.account AND r.result = e.posting AND r.function = 'credit_debit'))
         + (SELECT count(*) FROM credit.lot l WHERE NOT EXISTS
-            (SELECT FROM credit.request r WHERE r.account = l.account AND r.result = l.lot AND r.function = 'credit_grant'))";
+            (SELECT FROM credit.request r WHERE r.account = l.account AND r.result = l.lot AND r.function = 'credit_grant'))
+        + (SELECT count(*) FROM credit.hold h FULL JOIN
+            (SELECT account, result FROM credit.request WHERE function = 'credit_hold') r
+            ON r.account = h.account AND r.result = h.hold WHERE r.result IS NULL OR h.hold IS NULL)";
     assert_eq!(client.number(orphans), 0, "keys without what they stand for, or the other way round");
 }
 
