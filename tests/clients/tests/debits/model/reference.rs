@@ -50,7 +50,20 @@ pub struct Terms {
 pub struct Lot {
     pub id: i64,
     pub terms: Terms,
+    /// What is left and not held.
     pub remaining: Amount,
+    /// What goes back to it is voided.
+    pub is_voided: bool,
+}
+
+/// Credits that are set aside. They end long after the run does.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    pub id: i64,
+    pub scope: Scope,
+    /// What each lot still has in it, in the order of the draw.
+    pub parts: Vec<Draw>,
+    pub is_open: bool,
 }
 
 /// What a debit takes from one lot.
@@ -75,9 +88,80 @@ impl Terms {
 pub struct Reference {
     pub now: Instant,
     pub lots: Vec<Lot>,
+    pub holds: Vec<Hold>,
+}
+
+impl Hold {
+    /// What it still has.
+    pub fn open(&self) -> Amount {
+        self.parts.iter().map(|(_, amount)| amount).sum()
+    }
+
+    /// Takes an amount that it has out of it, from the lot that was drawn first; what of which lot.
+    fn capture(&mut self, amount: Amount) -> Vec<Draw> {
+        let mut left = amount;
+        let mut captured = Vec::new();
+        for (lot, open) in &mut self.parts {
+            let taken = left.min(*open);
+            if taken > 0 {
+                captured.push((*lot, taken));
+                *open -= taken;
+                left -= taken;
+            }
+        }
+        captured
+    }
 }
 
 impl Reference {
+    pub fn hold(&mut self, id: i64) -> &mut Hold {
+        self.holds.iter_mut().find(|hold| hold.id == id).expect("a hold of the model")
+    }
+
+    /// What open holds have of a lot.
+    pub fn held(&self, lot: i64) -> Amount {
+        self.holds.iter().flat_map(|hold| &hold.parts).filter(|(of, _)| *of == lot).map(|(_, amount)| amount).sum()
+    }
+
+    /// What a capture debits of which lots, in the order of its lines: what goes beyond the hold comes first. Where that is not
+    /// there: how much it would be, and how much there is.
+    pub fn capture(&mut self, id: i64, amount: Amount, is_final: bool) -> Result<Vec<Draw>, (Amount, Amount)> {
+        let hold = self.hold(id);
+        let scope = hold.scope;
+        let missing = (amount - hold.open()).max(0);
+        let (mut draws, uncovered) = self.take(scope, missing);
+        if uncovered > 0 {
+            return Err((missing, missing - uncovered));
+        }
+        draws.extend(self.hold(id).capture(amount - missing));
+        if is_final {
+            self.give_back(id);
+        }
+        Ok(draws)
+    }
+
+    /// Gives back what a hold still has, and settles it; how much that was. What goes back to a lot that is over goes at once.
+    pub fn give_back(&mut self, id: i64) -> Amount {
+        let hold = self.hold(id);
+        hold.is_open = false;
+        let parts = std::mem::take(&mut hold.parts);
+        for (lot, amount) in &parts {
+            if !self.lot(*lot).is_voided && !self.lot(*lot).terms.has_expired(self.now) {
+                self.change(*lot, *amount);
+            }
+        }
+        parts.iter().map(|(_, amount)| amount).sum()
+    }
+
+    /// Voids a lot that is not over: how much that takes out.
+    pub fn void(&mut self, id: i64) -> Amount {
+        let is_voided = self.lot(id).remaining > 0 || self.held(id) > 0;
+        let taken = self.empty(id);
+        let lot = self.lots.iter_mut().find(|lot| lot.id == id).expect("a lot of the model");
+        lot.is_voided |= is_voided;
+        taken
+    }
+
     /// Why a grant is refused.
     pub fn check_grant(&self, terms: &Terms) -> Result<(), &'static str> {
         let expires_too_early = |expires_at| expires_at <= terms.effective_at || expires_at <= self.now;

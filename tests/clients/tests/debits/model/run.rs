@@ -3,8 +3,8 @@
 use pg_credit_clients::{Client, Database, Random, Refusal, Session};
 
 use super::reference::{
-    ACCOUNTS, Amount, Draw, INSUFFICIENT, Instant, Lot, MEMBERS, OPERATIONS, Reference, Scope, Terms, UNITS, amount_text,
-    instant_text,
+    ACCOUNTS, Amount, Draw, Hold, INSUFFICIENT, Instant, Lot, MEMBERS, OPERATIONS, Reference, Scope, Terms, UNITS, WRONG_STATE,
+    amount_text, instant_text,
 };
 use super::step::Step;
 
@@ -47,7 +47,7 @@ impl Run {
             database,
             session,
             random: Random::new(seed),
-            reference: Reference { now: START, lots: Vec::new() },
+            reference: Reference { now: START, lots: Vec::new(), holds: Vec::new() },
             remembered: Vec::new(),
             keyed: Vec::new(),
             history: Vec::new(),
@@ -77,6 +77,9 @@ impl Run {
             Step::Grant { terms, amount, .. } => self.grant(step, terms, *amount),
             Step::Debit { scope, amount, is_try, key } => self.debit(step, *scope, *amount, *is_try, key.is_some()),
             Step::Batch { debits, each, .. } => self.batch(step, debits, *each),
+            Step::Hold { scope, amount } => self.hold(step, *scope, *amount),
+            Step::Capture { hold, amount, is_final, .. } => self.capture(step, *hold, *amount, *is_final),
+            Step::Release { hold, .. } => self.release(step, *hold),
             Step::Void { lot, .. } => self.void(step, *lot),
             Step::SetExpiry { lot, expires_at, .. } => self.set_expiry(step, *lot, *expires_at),
             Step::Expire { account, max_lots } => self.expire(step, *account, *max_lots),
@@ -118,7 +121,7 @@ impl Run {
     }
 
     fn add(&mut self, id: &str, terms: Terms, remaining: Amount) {
-        self.reference.lots.push(Lot { id: id.parse().expect("a lot id"), terms, remaining });
+        self.reference.lots.push(Lot { id: id.parse().expect("a lot id"), terms, remaining, is_voided: false });
     }
 
     fn debit(&mut self, step: &Step, scope: Scope, amount: Amount, is_try: bool, is_keyed: bool) {
@@ -137,6 +140,45 @@ impl Run {
             self.keyed.push((sql, posting));
         }
         self.repeat_keyed();
+    }
+
+    /// A hold takes what a debit would.
+    fn hold(&mut self, step: &Step, scope: Scope, amount: Amount) {
+        let (parts, uncovered) = self.reference.plan(scope, amount);
+        self.compare_explanation(scope, amount, &parts, uncovered);
+        if uncovered > 0 {
+            return self.refuse_debit(step, scope, amount, false);
+        }
+        let id = self.ask(&step.sql(), Ok(())).expect("a hold's id").parse().expect("a number");
+        self.reference.take(scope, amount);
+        self.reference.holds.push(Hold { id, scope, parts, is_open: true });
+    }
+
+    fn capture(&mut self, step: &Step, hold: i64, amount: Amount, is_final: bool) {
+        if !self.reference.hold(hold).is_open {
+            self.ask(&step.sql(), Err(WRONG_STATE));
+            return;
+        }
+        match self.reference.capture(hold, amount, is_final) {
+            Ok(draws) => {
+                let posting = self.ask(&step.sql(), Ok(()));
+                assert_eq!(posting.is_some(), amount > 0, "{}", self.place());
+                posting.iter().for_each(|posting| self.compare_lines(posting, &draws));
+            }
+            Err((missing, there)) => {
+                let before = self.session.text(SNAPSHOT);
+                let refused = self.session.refusal(&step.sql()).expect(INSUFFICIENT);
+                let numbers = [refused.detail_of("requested"), refused.detail_of("available")]
+                    .map(|number| number.unwrap_or_default().to_owned());
+                assert_eq!(numbers, [amount_text(missing), amount_text(there)], "{}", self.place());
+                assert_eq!(self.session.text(SNAPSHOT), before, "a refused capture changed something: {}", self.place());
+            }
+        }
+    }
+
+    fn release(&mut self, step: &Step, hold: i64) {
+        let expected = self.reference.give_back(hold);
+        assert_eq!(self.session.text(&step.sql()), amount_text(expected), "{}", self.place());
     }
 
     fn refuse_debit(&mut self, step: &Step, scope: Scope, amount: Amount, is_try: bool) {
@@ -193,7 +235,7 @@ impl Run {
 
     fn void(&mut self, step: &Step, lot: i64) {
         let is_over = self.reference.lot(lot).terms.has_expired(self.reference.now);
-        let expected = if is_over { 0 } else { self.reference.empty(lot) };
+        let expected = if is_over { 0 } else { self.reference.void(lot) };
         assert_eq!(self.session.text(&step.sql()), amount_text(expected), "{}", self.place());
     }
 
@@ -298,8 +340,9 @@ impl Run {
     }
 
     fn compare_lots(&mut self) {
-        let found =
-            self.session.rows("SELECT lot, account, trim_scale(remaining), trim_scale(available) FROM credit.lots ORDER BY lot");
+        let found = self.session.rows(
+            "SELECT lot, account, trim_scale(remaining), trim_scale(available), trim_scale(held) FROM credit.lots ORDER BY lot",
+        );
         let reference = &self.reference;
         let mut lots: Vec<&Lot> = reference.lots.iter().collect();
         lots.sort_by_key(|lot| lot.id);
@@ -307,7 +350,9 @@ impl Run {
             .into_iter()
             .map(|lot| {
                 let usable = if lot.terms.is_in_force(reference.now) { lot.remaining } else { 0 };
-                vec![lot.id.to_string(), lot.terms.account.to_owned(), amount_text(lot.remaining), amount_text(usable)]
+                let held = reference.held(lot.id);
+                let amounts = [lot.remaining + held, usable, held].map(amount_text);
+                [lot.id.to_string(), lot.terms.account.to_owned()].into_iter().chain(amounts).collect()
             })
             .collect();
         assert_eq!(found, expected, "{}", self.place());
@@ -315,19 +360,20 @@ impl Run {
 
     /// The view `credit.balances`: what each member has of his own, and the pool.
     fn compare_owners(&mut self) {
-        let sql = "SELECT account, unit, member, trim_scale(available) FROM credit.balances ORDER BY 1, 2, member NULLS FIRST";
+        let sql = "SELECT account, unit, member, trim_scale(available), trim_scale(held) FROM credit.balances \
+            ORDER BY 1, 2, member NULLS FIRST";
         let mut expected: Vec<Vec<String>> = Vec::new();
         for account in ACCOUNTS {
             for (unit, _) in UNITS {
                 for member in MEMBERS {
-                    let lots = self.reference.lots.iter().filter(|lot| {
-                        (lot.terms.account, lot.terms.unit, lot.terms.member) == (account, unit, member)
-                            && lot.terms.is_in_force(self.reference.now)
-                    });
-                    let balance: Amount = lots.map(|lot| lot.remaining).sum();
-                    if balance > 0 {
+                    let owned = |lot: &&Lot| (lot.terms.account, lot.terms.unit, lot.terms.member) == (account, unit, member);
+                    let lots: Vec<&Lot> = self.reference.lots.iter().filter(owned).collect();
+                    let held: Amount = lots.iter().map(|lot| self.reference.held(lot.id)).sum();
+                    let in_force = lots.iter().filter(|lot| lot.terms.is_in_force(self.reference.now));
+                    let balance: Amount = in_force.map(|lot| lot.remaining).sum();
+                    if balance > 0 || held > 0 {
                         let names = [account, unit, member.unwrap_or_default()];
-                        expected.push(names.map(str::to_owned).into_iter().chain([amount_text(balance)]).collect());
+                        expected.push(names.map(str::to_owned).into_iter().chain([balance, held].map(amount_text)).collect());
                     }
                 }
             }

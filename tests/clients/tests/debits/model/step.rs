@@ -3,7 +3,7 @@
 use pg_credit_clients::{Random, quote};
 
 use super::reference::{
-    ACCOUNTS, Amount, Instant, Lot, MEMBERS, ONE, OPERATIONS, Reference, Scope, Terms, UNITS, amount_text, instant_text,
+    ACCOUNTS, Amount, Hold, Instant, Lot, MEMBERS, ONE, OPERATIONS, Reference, Scope, Terms, UNITS, amount_text, instant_text,
 };
 
 const MINUTE: i64 = 60_000_000;
@@ -26,6 +26,20 @@ pub enum Step {
         debits: Vec<(Scope, Amount)>,
         each: bool,
         as_json: bool,
+    },
+    Hold {
+        scope: Scope,
+        amount: Amount,
+    },
+    Capture {
+        account: &'static str,
+        hold: i64,
+        amount: Amount,
+        is_final: bool,
+    },
+    Release {
+        account: &'static str,
+        hold: i64,
     },
     Void {
         account: &'static str,
@@ -77,13 +91,16 @@ impl Step {
     pub fn random(random: &mut Random, reference: &Reference) -> Step {
         match random.below(100) {
             0..16 => grant(random, reference),
-            16..44 => debit(random, reference),
+            16..36 => debit(random, reference),
+            36..40 => hold(random, reference),
+            40..44 => of_hold(random, reference),
             44..48 => batch(random, reference),
             48..50 => Step::Maintain,
             50..55 => expire(random),
             55..68 => Step::Clock { to: clock(random, reference) },
             68..73 => match debit(random, reference) {
-                step if random.below(2) == 0 => Step::RolledBack(Box::new(step)),
+                step if random.below(3) == 0 => Step::RolledBack(Box::new(step)),
+                _ if random.below(2) == 0 => Step::RolledBack(Box::new(of_hold(random, reference))),
                 _ => Step::RolledBack(Box::new(grant(random, reference))),
             },
             choice => match random_lot(random, reference) {
@@ -99,6 +116,11 @@ impl Step {
             Step::Grant { terms, amount, by_insert: true } => insert_lot_sql(terms, *amount),
             Step::Debit { scope, amount, is_try, key } => debit_sql(*scope, *amount, *is_try, *key),
             Step::Batch { debits, each, as_json } => batch_sql(debits, *each, *as_json),
+            Step::Hold { scope, amount } => hold_sql(*scope, *amount),
+            Step::Capture { account, hold, amount, is_final } => {
+                format!("SELECT credit_capture('{account}', {hold}, {}, final => {is_final})", amount_text(*amount))
+            }
+            Step::Release { account, hold } => format!("SELECT trim_scale(credit_release('{account}', {hold}))"),
             Step::Void { account, lot } => format!("SELECT trim_scale(credit_void('{account}', {lot}))"),
             Step::SetExpiry { account, lot, expires_at } => {
                 format!("SELECT credit_set_expiry('{account}', {lot}, {})", optional_instant(*expires_at))
@@ -209,6 +231,37 @@ fn debit(random: &mut Random, reference: &Reference) -> Step {
     let amount = if amount > 0 { amount } else { smallest(scope.unit) };
     let key = if random.below(6) == 0 { Some(random.below(1 << 40)) } else { None };
     Step::Debit { scope, amount, is_try: random.below(3) == 0, key }
+}
+
+fn hold(random: &mut Random, reference: &Reference) -> Step {
+    match debit(random, reference) {
+        Step::Debit { scope, amount, .. } => Step::Hold { scope, amount },
+        other => other,
+    }
+}
+
+/// A capture of a part, of all, or of more than that; a release; and now and then of a hold that is settled.
+fn of_hold(random: &mut Random, reference: &Reference) -> Step {
+    let open: Vec<&Hold> = reference.holds.iter().filter(|hold| hold.is_open).collect();
+    let hold = match random.below(8) {
+        0 if !reference.holds.is_empty() => random.pick(&reference.holds),
+        _ if !open.is_empty() => *random.pick(&open),
+        _ => return hold(random, reference),
+    };
+    let Scope { account, unit, .. } = hold.scope;
+    let open = hold.open();
+    let half = open / 2 / smallest(unit) * smallest(unit);
+    let amount = match random.below(6) {
+        0 => open,
+        1 => open + amount_up_to(random, 5, unit),
+        2 => 0,
+        _ => half,
+    };
+    match random.below(4) {
+        0 => Step::Release { account, hold: hold.id },
+        1 => Step::Capture { account, hold: hold.id, amount, is_final: false },
+        _ => Step::Capture { account, hold: hold.id, amount, is_final: true },
+    }
 }
 
 /// Up to twelve debits, most of them for one of two purposes, so that they meet at the same lots.
@@ -346,6 +399,17 @@ fn debit_sql(scope: Scope, amount: Amount, is_try: bool, key: Option<u64>) -> St
         optional_quote(scope.operation),
         scope.unit,
         optional_quote(key.map(|key| key.to_string()).as_deref()),
+    )
+}
+
+fn hold_sql(scope: Scope, amount: Amount) -> String {
+    format!(
+        "SELECT credit_hold('{}', {}, member => {}, operation => {}, unit => '{}', expires_after => '31 days')",
+        scope.account,
+        amount_text(amount),
+        optional_quote(scope.member),
+        optional_quote(scope.operation),
+        scope.unit,
     )
 }
 
