@@ -213,3 +213,18 @@ pub fn grace(argument: &str, value: Option<Interval>) -> Result<Option<Interval>
         length => Ok(length),
     }
 }
+
+/// For how long a new lot of a refund lives; `None` where it was not said.
+///
+/// # Errors
+/// 22023 for zero, and below zero.
+pub fn refund_grace(value: Option<Interval>) -> Result<Option<Interval>, ErrorReport> {
+    let is_a_time = |length: &Interval| {
+        let parts = [i64::from(length.months()), i64::from(length.days()), length.micros()];
+        parts.iter().all(|part| *part >= 0) && parts.iter().any(|part| *part > 0)
+    };
+    match optional_length("refund_grace", value)? {
+        Some(length) if !is_a_time(&length) => Err(error::no_refund_grace()),
+        length => Ok(length),
+    }
+}

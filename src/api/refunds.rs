@@ -5,7 +5,7 @@ use pgrx::prelude::*;
 use crate::api::ledger::amounts;
 use crate::arguments;
 use crate::domain::ledger::request::Fingerprint;
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::ledger::idempotency::Keyed;
 use crate::refunds::refund::{self, Refund};
 use crate::refunds::withdraw;
@@ -77,7 +77,7 @@ fn credit_withdraw(
 /// The metadata with the reason in it.
 ///
 /// # Errors
-/// 22023 for a reason that is too long, and where metadata has one itself.
+/// 22023 for a reason that is too long, and where metadata says another one.
 fn with_reason(metadata: Option<String>, reason: Option<&str>) -> Result<Option<String>> {
     let Some(reason) = arguments::short("reason", reason)? else { return Ok(metadata) };
     let known = metadata.as_deref().and_then(|json| serde_json::from_str(json).ok());
@@ -86,6 +86,9 @@ fn with_reason(metadata: Option<String>, reason: Option<&str>) -> Result<Option<
         Some(other) => serde_json::Map::from_iter([("metadata".to_owned(), other)]),
         None => serde_json::Map::new(),
     };
-    object.insert("reason".to_owned(), serde_json::Value::from(reason));
+    let reason = serde_json::Value::from(reason);
+    if object.insert("reason".to_owned(), reason.clone()).is_some_and(|said| said != reason) {
+        return Err(error::two_reasons());
+    }
     Ok(Some(serde_json::Value::Object(object).to_string()))
 }

@@ -3,7 +3,7 @@
 use pgrx::pg_sys::panic::ErrorReport;
 
 use crate::domain::amount::Amount;
-use crate::error::{names, plain, wrong_state};
+use crate::error::{invalid, names, plain, wrong_state};
 
 /// 55000: the posting is no debit.
 pub fn not_refundable(account: &str, posting: i64, kind: &str) -> ErrorReport {
@@ -43,5 +43,23 @@ pub fn refunded_wholly(account: &str, posting: i64, debited: Amount) -> ErrorRep
         format!("posting {posting} of account \"{account}\" was refunded wholly: 0 can still be refunded"),
         format!("account={} posting={posting} debited={debited} refunded={debited} refundable=0", plain(account)),
         "Credits beyond what was debited are granted with credit_grant().",
+    )
+}
+
+/// 22023: a time for which a new lot of a refund would not live.
+pub fn no_refund_grace() -> ErrorReport {
+    invalid(
+        "refund_grace must be positive",
+        "argument=refund_grace",
+        "Give how long credits live that go back to an expired lot, such as '30 days'; see refund_expired for not at all.",
+    )
+}
+
+/// 22023: the reason is said twice, in two ways.
+pub fn two_reasons() -> ErrorReport {
+    invalid(
+        "metadata says another reason than the argument reason",
+        "argument=metadata",
+        "Give the reason once: it is kept in the metadata, under \"reason\".",
     )
 }

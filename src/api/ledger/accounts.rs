@@ -54,10 +54,7 @@ fn credit_account(
     if let Some(policy) = refund_expired.filter(|policy| !["expire", "grace"].contains(policy)) {
         return Err(error::unknown_option("refund_expired", policy, "expire, grace"));
     }
-    let refund_grace = arguments::grace("refund_grace", refund_grace)?;
-    if refund_grace.as_ref().is_some_and(|grace| (grace.months(), grace.days(), grace.micros()) == (0, 0, 0)) {
-        return Err(error::negative_grace("refund_grace"));
-    }
+    let refund_grace = arguments::refund_grace(refund_grace)?;
     let metadata = arguments::metadata(metadata)?;
     let metadata = metadata.as_deref();
     let terms = AccountTerms {

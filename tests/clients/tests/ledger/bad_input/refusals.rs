@@ -76,6 +76,7 @@ pub const SPECIAL: &[(&str, &str, &str, &str)] = &[
     ("credit_refund", "account => 'strict'", UNKNOWN, "SPENT"),
     ("credit_refund", "amount => 0", INVALID, "0"),
     ("credit_refund", "amount => 2", WRONG_STATE, "2"),
+    ("credit_refund", "reason => 'late', metadata => '{\"reason\": \"wrong\"}'", INVALID, "metadata"),
     ("credit_refund", "key => 'used'", KEY_REUSED, "used"),
     ("credit_withdraw", "account => 'nobody'", UNKNOWN, "nobody"),
     ("credit_withdraw", "amount => 100000", INSUFFICIENT, "100000"),
