@@ -112,6 +112,11 @@ impl Amount {
         Amount::from_nanos(self.0 + other.0)
     }
 
+    /// The sum, or the greatest amount where the sum is beyond it: no debit asks for more.
+    pub fn saturating_add(self, other: Amount) -> Amount {
+        Amount((self.0 + other.0).min(Amount::MAX.0))
+    }
+
     /// The difference; `None` outside the range.
     pub fn checked_sub(self, other: Amount) -> Option<Amount> {
         Amount::from_nanos(self.0 - other.0)

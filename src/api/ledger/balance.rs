@@ -162,7 +162,7 @@ fn credit_explain_debit(
 
 /// Adds what holds have whose time is over, where the debit lacks it: it would give all of that back first.
 fn add_ended(usable: &mut Vec<Usable>, account: &str, world: &World<'_>, amount: Amount, now: DateTime<Utc>) {
-    let available: Amount = usable.iter().map(|lot| lot.source.available).sum();
+    let available = usable.iter().map(|lot| lot.source.available).fold(Amount::ZERO, Amount::saturating_add);
     let ended: HashMap<i64, Amount> = world.paying(now).map(|lot| (lot.lot, lot.ended(now))).collect();
     let with_ended: Vec<i64> = ended.iter().filter(|(_, ended)| ended.is_positive()).map(|(lot, _)| *lot).collect();
     if available >= amount || with_ended.is_empty() {

@@ -19,13 +19,13 @@ pub struct Credits {
 impl Credits {
     /// All of them.
     pub fn all(self) -> Amount {
-        plus(self.own, self.pooled)
+        self.own.saturating_add(self.pooled)
     }
 
     /// Adds credits of one of the owners.
     pub fn add(&mut self, pooled: bool, amount: Amount) {
         let of_owner = if pooled { &mut self.pooled } else { &mut self.own };
-        *of_owner = plus(*of_owner, amount);
+        *of_owner = of_owner.saturating_add(amount);
     }
 }
 
@@ -99,7 +99,7 @@ impl Cap {
 
     /// What is left of the limit.
     pub fn headroom(&self, at: DateTime<Utc>) -> Amount {
-        let taken = plus(self.used(at), self.held(at));
+        let taken = self.used(at).saturating_add(self.held(at));
         self.limit.checked_sub(taken).unwrap_or_default().max(Amount::ZERO)
     }
 
@@ -163,14 +163,14 @@ impl World<'_> {
             credits.pooled = Amount::ZERO;
         }
         for lot in self.paying(at) {
-            credits.add(lot.pooled, plus(lot.available, lot.ended(at)));
+            credits.add(lot.pooled, lot.available.saturating_add(lot.ended(at)));
         }
         credits
     }
 
     /// What open holds have of the lots that would pay.
     pub fn held(&self, at: DateTime<Utc>) -> Amount {
-        self.paying(at).map(|lot| lot.held(at)).fold(Amount::ZERO, plus)
+        self.paying(at).map(|lot| lot.held(at)).fold(Amount::ZERO, Amount::saturating_add)
     }
 
     /// The answer to a debit of an amount at an instant.
@@ -188,7 +188,7 @@ impl World<'_> {
         let credits = self.credits(at);
         let least = |pool: bool| self.caps.iter().filter(move |cap| cap.pool == pool).map(move |cap| cap.headroom(at));
         let of_pool = least(true).fold(credits.pooled, Amount::min);
-        least(false).fold(plus(credits.own, of_pool), Amount::min)
+        least(false).fold(credits.own.saturating_add(of_pool), Amount::min)
     }
 
     /// The first instant after `now`, until another, at which a debit that is refused now would be allowed; `None` also where
@@ -236,12 +236,7 @@ fn counting(amounts: &[Until], at: DateTime<Utc>) -> Amount {
 }
 
 fn sum<'a>(amounts: impl Iterator<Item = &'a Until>) -> Amount {
-    amounts.map(|until| until.amount).fold(Amount::ZERO, plus)
-}
-
-/// No debit asks for more than there can be of an amount.
-fn plus(one: Amount, other: Amount) -> Amount {
-    one.checked_add(other).unwrap_or(Amount::MAX)
+    amounts.map(|until| until.amount).fold(Amount::ZERO, Amount::saturating_add)
 }
 
 #[cfg(test)]
@@ -395,7 +390,7 @@ mod tests {
             for number in [0, 7, 33] {
                 let spendable = world.spendable(minute(number));
                 prop_assert!(spendable.is_zero() || world.decide(spendable, minute(number)).is_allowed());
-                prop_assert!(!world.decide(plus(spendable, of(1)), minute(number)).is_allowed());
+                prop_assert!(!world.decide(spendable.saturating_add(of(1)), minute(number)).is_allowed());
             }
         }
     }
