@@ -614,8 +614,10 @@ COMMENT ON TRIGGER voided_92_refuse_truncate ON credit.voided IS 'What was voide
 -- What open holds have of each lot. Holds whose time is over still have it until somebody gives it back; it is free for everybody
 -- meanwhile, unless the lot was voided: then it is voided when it goes back.
 CREATE VIEW credit.held AS
-SELECT k.account, k.lot, k.held, k.ended, CASE WHEN k.ended > 0 AND NOT EXISTS (SELECT FROM credit.voided v
-    WHERE v.account = k.account AND v.lot = k.lot AND v.emptied) THEN k.ended ELSE 0 END AS free
+SELECT k.account, k.lot, k.held, k.ended,
+    -- An aggregate, as the planner could answer EXISTS by reading the whole table.
+    CASE WHEN k.ended > 0 AND (SELECT bool_or(v.emptied) FROM credit.voided v
+        WHERE v.account = k.account AND v.lot = k.lot) IS NOT TRUE THEN k.ended ELSE 0 END AS free
 FROM (SELECT h.account, o.lot, COALESCE(sum(o.open) FILTER (WHERE h.open_until > clock.now), 0) AS held,
         COALESCE(sum(o.open) FILTER (WHERE h.open_until <= clock.now), 0) AS ended
     FROM (SELECT credit.now() AS now) AS clock, credit.hold h, LATERAL unnest(h.lots, h.open) AS o (lot, open)
